@@ -1,1 +1,1 @@
-
+"""Dialects without I/O: bytes to values and values to bytes."""

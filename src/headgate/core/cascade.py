@@ -1,0 +1,155 @@
+"""What happens next, after each attempt: try another model, deliver an answer, or give up.
+
+    next_step(decision, attempts) → Try | Deliver | GiveUp
+
+This reducer *is* the cascade. It always ends, never tries a model twice, and never exceeds the request's own limits of
+time, attempts and money, which hold over the whole chain together. The first answer that passes its checks is delivered;
+when none passes and nothing is left to try, the best imperfect one is delivered, and marked as such.
+
+It does not know how a model is called or how an answer is judged: it sees only what came of it.
+"""
+
+from collections.abc import Sequence
+
+from headgate.core.types import Attempt, Candidate, Decision, Deliver, GiveUp, Model, Step, Try
+from headgate.core.words import FallbackReason, Skip
+
+LEAST_TIME = 0.25
+"""Seconds below which another attempt is not worth starting."""
+
+
+def next_step(decision: Decision, attempts: Sequence[Attempt], now: float = 0.0) -> Step:
+    """Fold the attempts so far into the next step.
+
+    Args:
+        decision: the candidates and limits. A model that turned out busy is skipped there (`skip`), not here.
+        attempts: what was tried, in order.
+        now: seconds since the request was received.
+    """
+    if attempts and passes(attempts[-1], decision.pass_at):
+        return Deliver(len(attempts) - 1, perfect=True)
+    left = decision.within - now
+    candidate = next_candidate(decision, attempts)
+    if candidate is not None and len(attempts) < decision.attempts_at_most and left >= LEAST_TIME:
+        return Try(candidate.model, left)
+    best = best_answer(attempts)
+    if best is not None:
+        return Deliver(best, perfect=False)
+    return GiveUp(why_nothing(decision, attempts, left))
+
+
+def next_candidate(decision: Decision, attempts: Sequence[Attempt]) -> Candidate | None:
+    """The first candidate that is fit, untried, and within what is left of the money."""
+    tried = {attempt.model for attempt in attempts}
+    money = money_left(decision, attempts)
+    for candidate in decision.candidates:
+        if candidate.skip is not None or candidate.model in tried:
+            continue
+        if money is None or (candidate.estimate is not None and candidate.estimate <= money):
+            return candidate
+    return None
+
+
+def money_left(decision: Decision, attempts: Sequence[Attempt]) -> float | None:
+    """Dollars that further attempts may spend. An attempt of unknown cost counts as its estimate."""
+    if decision.spend_at_most is None:
+        return None
+    estimates = {candidate.model: candidate.estimate for candidate in decision.candidates}
+    spent = sum(
+        attempt.cost if attempt.cost is not None else estimates.get(attempt.model) or 0.0
+        for attempt in attempts
+    )
+    return max(0.0, decision.spend_at_most - spent)
+
+
+def passes(attempt: Attempt, pass_at: float) -> bool:
+    """Whether its answer may go to the caller. Without evidence against it, it may."""
+    return attempt.failure is None and (attempt.score is None or attempt.score >= pass_at)
+
+
+def best_answer(attempts: Sequence[Attempt]) -> int | None:
+    """The answer with the highest score, the later of equals: the chain rises in ability."""
+    answers = [index for index, attempt in enumerate(attempts) if attempt.failure is None]
+    return max(answers, key=lambda index: (attempts[index].score or 0.0, index), default=None)
+
+
+def skip(decision: Decision, model: str, reason: Skip, detail: str) -> Decision:
+    """The same decision with one more candidate skipped: the gate learned something while it waited."""
+    return replace_candidates(
+        decision,
+        tuple(
+            Candidate(model=c.model, skip=reason, detail=detail, estimate=c.estimate)
+            if c.model == model
+            else c
+            for c in decision.candidates
+        ),
+    )
+
+
+def replace_candidates(decision: Decision, candidates: tuple[Candidate, ...]) -> Decision:
+    """The decision with other candidates."""
+    values = {name: getattr(decision, name) for name in decision.__struct_fields__}
+    return Decision(**{**values, "candidates": candidates})
+
+
+def why_nothing(decision: Decision, attempts: Sequence[Attempt], left: float) -> str:
+    """One sentence for the caller who gets no answer."""
+    if not decision.candidates:
+        return "the route names no model"
+    parts = [f"{a.model}: {a.failure.reason} ({a.failure.detail})" for a in attempts if a.failure is not None]
+    parts += [
+        f"{c.model}: skipped, {c.skip}" + (f" ({c.detail})" if c.detail else "")
+        for c in decision.candidates
+        if c.skip
+    ]
+    tried = {attempt.model for attempt in attempts}
+    untried = [c.model for c in decision.candidates if c.skip is None and c.model not in tried]
+    if untried:
+        limit = "the time" if left < LEAST_TIME else "the number of attempts or the money"
+        parts.append(f"{', '.join(untried)}: not tried, {limit} for this request is used up")
+    return "no model gave an answer: " + "; ".join(parts)
+
+
+def fallback_reason(
+    decision: Decision, attempts: Sequence[Attempt], answered_by: Model | None
+) -> tuple[FallbackReason, int | None] | None:
+    """Why a paid model answered in the end, with N for "token count > N"; None if none did.
+
+    The first thing that kept the request from a local model is the reason: a rule that sends it straight to a paid one,
+    else what happened to the first local candidate.
+    """
+    if answered_by is None or answered_by.local:
+        return None
+    if decision.by_name:
+        return "asked for by name", None
+    outcomes = {attempt.model: attempt for attempt in attempts}
+    for candidate in decision.candidates:
+        if candidate.model == answered_by.name:
+            break
+        if candidate.skip is not None:
+            return SKIP_TO_FALLBACK[candidate.skip], None
+        attempt = outcomes.get(candidate.model)
+        if attempt is None:
+            continue
+        if attempt.failure is None:
+            return "quality check failed", None
+        if attempt.failure.reason == "context_overflow":
+            return "token count", None
+        if attempt.failure.reason in ("malformed", "truncated"):
+            return "quality check failed", None
+        return "engine unavailable", None
+    if decision.tokens_over is not None:
+        return "token count", decision.tokens_over
+    return "sent by its route", None
+
+
+SKIP_TO_FALLBACK: dict[Skip, FallbackReason] = {
+    "down": "engine unavailable",
+    "breaker": "engine unavailable",
+    "busy": "engine busy",
+    "window": "token count",
+    "format": "unsupported output format",
+    "capability": "unsupported output format",
+    "budget": "engine unavailable",
+    "privacy": "engine unavailable",
+}

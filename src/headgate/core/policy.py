@@ -1,0 +1,220 @@
+"""Which models may answer this request, in which order, and why not the others.
+
+    decide(policy, fleet view, request, signals) → Decision
+
+A `Policy` is the user's TOML page compiled: routes read top to bottom, and the first that matches wins. Its `try` list
+is the chain. Every model of the chain becomes a candidate, and each that cannot serve is kept with the reason from the
+closed list `words.Skip`, so that "why did this go to the cloud?" always has an answer.
+
+This module does not know how good an answer is (`checks`), what happens after a failure (`cascade`), or how anything is
+called (`engines`).
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from headgate.core.prices import estimate
+from headgate.core.types import Candidate, Decision, FleetView, Model, Request, Signals
+from headgate.core.words import TASKS, FormatKind, Mode, Skip, Task
+
+AUTO = "auto"
+"""The virtual model that asks for routing."""
+
+ANSWER_ALLOWANCE = 512
+"""Tokens kept free in a context window for an answer whose length the caller did not limit."""
+
+BY_NAME = "asked for by name"
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A named rule: when → try. A condition of None always holds."""
+
+    name: str
+    chain: tuple[str, ...]
+    tasks: frozenset[Task] | None = None
+    tokens_over: int | None = None
+    tokens_under: int | None = None
+    formats: frozenset[FormatKind] | None = None
+    languages: frozenset[str] | None = None
+    local_only: bool = False
+    """Everything on this route stays on the user's machines, whatever the caller says."""
+    mode: Mode = "peek"
+    pass_at: float = 0.60
+    checks: Mapping[str, tuple[str, ...]] = {}
+    """Task → names of the checks to run, with "" for requests without a task."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one request may use up."""
+
+    answer_within: float = 60.0
+    attempts: int = 4
+    paid_per_request: float | None = None
+    queue_for: float = 3.0
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """All routes, models and limits, compiled. Immutable; a reload makes a new one."""
+
+    routes: tuple[Route, ...]
+    models: Mapping[str, Model]
+    limits: Limits = Limits()
+    task_confidence: float = 0.5
+    """A classifier's guess below this is "no evidence"."""
+    baseline: str = "gpt-4o"
+
+
+def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals) -> Decision:
+    """Find the route and weigh each model of its chain.
+
+    Raises:
+        LookupError: no model has the name that the caller asked for (`find_model` says so beforehand).
+    """
+    if is_auto(request.asked):
+        route, why = match(policy, signals)
+        chain = route.chain
+    else:
+        model = find_model(policy, request.asked)
+        if model is None:
+            raise LookupError(request.asked)
+        route = policy.routes[-1]
+        why = f"the caller asked for {model.name} by name"
+        chain = (model.name,)
+    by_name = chain is not route.chain
+    local_only = signals.local_only or (route.local_only and not by_name)
+    limits = policy.limits
+    spend = smaller(limits.paid_per_request, fleet.paid_left)
+    return Decision(
+        route=BY_NAME if by_name else route.name,
+        why=why,
+        candidates=tuple(
+            [weigh(policy.models[name], fleet, request, signals, local_only, spend) for name in chain]
+        ),
+        checks=route.checks.get(signals.task or "", ()),
+        pass_at=route.pass_at,
+        mode=route.mode,
+        within=limits.answer_within if request.within is None else min(request.within, limits.answer_within),
+        attempts_at_most=limits.attempts,
+        spend_at_most=spend,
+        by_name=by_name,
+        tokens_over=None if by_name else route.tokens_over,
+    )
+
+
+def is_auto(asked: str) -> bool:
+    """Whether the caller leaves the choice to us: "auto", "auto:<task>" or "auto:local"."""
+    return asked == AUTO or asked.startswith("auto:")
+
+
+def asked_task(asked: str) -> Task | None:
+    """The task in "auto:<task>", else None."""
+    word = asked.partition(":")[2] if asked.startswith("auto:") else ""
+    return word if word in TASKS else None  # type: ignore[return-value]  # TASKS holds exactly the words of Task
+
+
+def find_model(policy: Policy, asked: str) -> Model | None:
+    """The model of that name, or else the one that its engine knows by that name."""
+    model = policy.models.get(asked)
+    if model is None:
+        model = next((m for m in policy.models.values() if m.id == asked), None)
+    return model
+
+
+def match(policy: Policy, signals: Signals) -> tuple[Route, str]:
+    """The first route whose conditions all hold, and a sentence why. The last route is for everything else."""
+    for route in policy.routes[:-1]:
+        reasons = holds(route, signals)
+        if reasons is not None:
+            return route, reasons
+    last = policy.routes[-1]
+    if signals.task is None:
+        return last, "no evidence for any task, so the route for everything else"
+    return last, holds(last, signals) or "no other route matches"
+
+
+def holds(route: Route, signals: Signals) -> str | None:
+    """Why the route matches, or None when it does not."""
+    why = ""
+    if route.tasks is not None:
+        if signals.task not in route.tasks:
+            return None
+        why = f"the task is {signals.task}"
+    if route.tokens_over is not None:
+        if signals.tokens <= route.tokens_over:
+            return None
+        why = join(why, f"{signals.tokens:,} tokens are over {route.tokens_over:,}")
+    if route.tokens_under is not None:
+        if signals.tokens >= route.tokens_under:
+            return None
+        why = join(why, f"{signals.tokens:,} tokens are under {route.tokens_under:,}")
+    if route.formats is not None:
+        if signals.format not in route.formats:
+            return None
+        why = join(why, f"the asked format is {signals.format}")
+    if route.languages is not None:
+        if signals.language not in route.languages:
+            return None
+        why = join(why, f"the language is {signals.language}")
+    return why or "no other route matches"
+
+
+def weigh(
+    model: Model, fleet: FleetView, request: Request, signals: Signals, local_only: bool, spend: float | None
+) -> Candidate:
+    """The model as a candidate: fit, or skipped for the first reason that holds, the gravest first."""
+    skip, detail = unfit(model, request, signals, local_only) or unavailable(model, fleet) or (None, "")
+    if model.local:
+        return Candidate(model=model.name, skip=skip, detail=detail, estimate=0.0)
+    cost = estimate(model, signals.tokens, request.max_tokens)
+    if skip is None and spend is not None and (cost is None or cost > spend):
+        skip = "budget"
+        detail = f"${spend:.4f} may be spent" + (
+            ", and its price is unknown" if cost is None else f", about ${cost:.4f} needed"
+        )
+    return Candidate(model=model.name, skip=skip, detail=detail, estimate=cost)
+
+
+def unfit(model: Model, request: Request, signals: Signals, local_only: bool) -> tuple[Skip, str] | None:
+    """Why this model can never serve this request, whatever the hour."""
+    if local_only and not model.local:
+        return "privacy", "the request must stay on your machines"
+    if model.kind != "chat":
+        return "capability", "it makes embeddings, not answers"
+    if model.context is not None:
+        answer = request.max_tokens or min(ANSWER_ALLOWANCE, model.context // 4)
+        if signals.tokens + answer > model.context:
+            return (
+                "window",
+                f"{signals.tokens:,} + {answer:,} tokens do not fit its window of {model.context:,}",
+            )
+    if signals.format != "text" and signals.format not in model.capabilities:
+        return "format", f"it cannot be held to {signals.format}"
+    if signals.images and "images" not in model.capabilities:
+        return "capability", "it cannot see images"
+    if signals.tools and "tools" not in model.capabilities:
+        return "capability", "it cannot call tools"
+    return None
+
+
+def unavailable(model: Model, fleet: FleetView) -> tuple[Skip, str] | None:
+    """Why its engine cannot serve it now."""
+    if model.engine in fleet.down:
+        return "down", f"{model.engine} does not answer"
+    if model.engine in fleet.breaker:
+        return "breaker", f"{model.engine} failed several times in a row and is left alone for a while"
+    if model.engine in fleet.busy:
+        return "busy", f"the queue of {model.engine} is full"
+    return None
+
+
+def smaller(one: float | None, other: float | None) -> float | None:
+    """The tighter of two limits, where None is no limit."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
+def join(first: str, second: str) -> str:
+    """Two reasons as one phrase."""
+    return f"{first} and {second}" if first else second

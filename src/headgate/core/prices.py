@@ -1,0 +1,54 @@
+"""What an attempt costs, from its tokens and its model's price.
+
+The sum is exact arithmetic on the price's own figures; where a price or a part of it is unknown, the cost is unknown
+(None), never zero and never a guess. This module does not know where prices come from; the config layer compiles them.
+"""
+
+from headgate.core.types import Model, Price, Usage
+
+MILLION = 1_000_000
+
+FREE = Price(input=0.0, output=0.0, cache_read=0.0, cache_write_5m=0.0, cache_write_1h=0.0, source="local")
+"""A local model's price in API dollars. Energy and hardware are accounted for elsewhere."""
+
+TYPICAL_ANSWER = 300
+"""Tokens assumed for an answer of unlimited length when its cost is estimated beforehand."""
+
+
+def cost(usage: Usage | None, price: Price | None) -> float | None:
+    """Dollars for that usage, or None where it is unknown."""
+    if usage is None or price is None:
+        return None
+    rate_in, rate_out = price.input, price.output
+    scale = 1.0
+    if price.above is not None and usage.prompt > price.above:
+        scale = (price.input_above or rate_in) / rate_in if rate_in else 1.0
+        rate_in, rate_out = price.input_above or rate_in, price.output_above or rate_out
+    total = usage.input * rate_in + usage.output * rate_out
+    for tokens, rate in (
+        (usage.cache_read, price.cache_read),
+        (usage.cache_write_5m, price.cache_write_5m),
+        (usage.cache_write_1h, price.cache_write_1h),
+    ):
+        if tokens:
+            if rate is None:
+                return None
+            total += tokens * rate * scale
+    return total / MILLION
+
+
+def estimate(model: Model, prompt_tokens: int, max_tokens: int | None) -> float | None:
+    """Dollars that one attempt will probably cost, before it is made."""
+    answer = min(max_tokens, TYPICAL_ANSWER) if max_tokens else TYPICAL_ANSWER
+    return cost(Usage(input=prompt_tokens, output=answer, exact=False), model.price)
+
+
+def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
+    """What the same tokens would have cost at the baseline's price, without any cache.
+
+    The baseline model would have seen a prompt of the same length and, as we must assume, written an answer of the same
+    length. Cached tokens are charged in full there: we do not know what its cache would have held.
+    """
+    if usage is None:
+        return None
+    return cost(Usage(input=usage.prompt, output=usage.output, exact=usage.exact), price)

@@ -1,0 +1,433 @@
+"""The values that travel through the gate, in the order in which a request meets them.
+
+    Request → Signals → Decision → (Attempt: Reply | Failure, Verdicts) … → Outcome
+
+All are immutable. Durations are seconds, money is US dollars, token counts are tokens of the model that was asked.
+`None` means unknown and is never the same as zero. This module holds no behaviour beyond what a value can say of itself.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from headgate.core.words import (
+    Capability,
+    EngineKind,
+    FailureReason,
+    FallbackReason,
+    Finish,
+    FormatKind,
+    Mode,
+    ModelKind,
+    Role,
+    Skip,
+    Status,
+    Task,
+    TaskBy,
+)
+
+# ── 1. What a caller asks ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Text(Struct, frozen=True, tag="text"):
+    """A piece of text inside a message."""
+
+    text: str
+
+
+class Image(Struct, frozen=True, tag="image"):
+    """A picture inside a message: a `data:` URI or an https address, as the caller gave it."""
+
+    url: str
+
+
+Part = Text | Image
+
+
+class ToolCall(Struct, frozen=True):
+    """A model's wish to call a tool. `arguments` is JSON text, exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(Struct, frozen=True):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str | tuple[Part, ...] = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The message's text, without its images."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content if isinstance(part, Text))
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The message's images, in order."""
+        if isinstance(self.content, str):
+            return ()
+        return tuple(part for part in self.content if isinstance(part, Image))
+
+
+class Tool(Struct, frozen=True):
+    """A tool the model may call. `parameters` is a JSON Schema, kept as the caller's bytes."""
+
+    name: str
+    description: str = ""
+    parameters: Raw = Raw(b"{}")
+    strict: bool | None = None
+
+
+class Format(Struct, frozen=True):
+    """The asked form of the answer. `schema` is the JSON Schema's bytes when kind is "schema"."""
+
+    kind: FormatKind = "text"
+    schema: Raw | None = None
+    name: str = "answer"
+
+
+TEXT = Format()
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What a caller asked, in our normal form, whichever dialect it came in."""
+
+    id: str
+    asked: str
+    """The caller's `model` word: "auto", "auto:<task>", "auto:local", or a model's own name."""
+    messages: tuple[Message, ...]
+    stream: bool = False
+    include_usage: bool = False
+    """A streaming caller asked for a usage chunk; engines are always asked, callers get it only on request."""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    format: Format = TEXT
+    tools: tuple[Tool, ...] = ()
+    tool_choice: Raw | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = None
+    task: Task | None = None
+    """The task if the caller named it; a caller's word wins over the classifier."""
+    local_only: bool = False
+    within: float | None = None
+    """The caller's own deadline; None leaves it to the policy."""
+    extra: Mapping[str, Raw] = {}
+    """Top-level fields that we do not know, forwarded to engines of the same dialect."""
+    raw_messages: Raw | None = None
+    """`messages` as OpenAI-dialect bytes when the canonical form adds nothing: spliced into engines of that dialect."""
+
+
+# ── 2. What we measure on it ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Signals(Struct, frozen=True, kw_only=True):
+    """Cheap facts about a request. The ledger keeps them, so that another policy can be replayed over them."""
+
+    task: Task | None
+    """None is "no evidence": the request goes to the route for everything else."""
+    task_confidence: float
+    task_by: TaskBy
+    tokens: int
+    """Prompt tokens, counted with o200k where `tokens_exact`, else estimated from bytes."""
+    tokens_exact: bool
+    format: FormatKind = "text"
+    tools: int = 0
+    images: int = 0
+    language: str = ""
+    """ISO 639-1 code of the human's ask, "" when unsure."""
+    code_blocks: int = 0
+    labels: tuple[str, ...] = ()
+    """The labels that the ask offers to choose from, if it lists them."""
+    local_only: bool = False
+
+
+# ── 3. What we know about models ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """What a model costs, in dollars per million tokens, with the day and source it was read from."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+    above: int | None = None
+    """Prompts of more than this many tokens are charged at the `*_above` rates (the whole request)."""
+    input_above: float | None = None
+    output_above: float | None = None
+    date: str = ""
+    source: str = ""
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model on an engine."""
+
+    name: str
+    engine: str
+    engine_kind: EngineKind
+    id: str
+    """The name the engine knows it by, for instance "llama3.1:8b"."""
+    kind: ModelKind = "chat"
+    local: bool
+    """Its tokens never leave machines that the user owns."""
+    context: int | None = None
+    """Tokens of prompt and answer together that really fit; None is unknown."""
+    max_output: int | None = None
+    capabilities: frozenset[Capability] = frozenset({"json", "schema", "tools"})
+    price: Price | None = None
+    """None: unknown. A local model's price is zero dollars per token unless the user says otherwise."""
+    confidence: float | None = None
+    """The least mean token log-probability at which this model's answer is believed."""
+    display: str = ""
+    """Its name in the report; "" means the id without its tag."""
+    settings: Mapping[str, Any] = {}
+    """The user's own defaults for this model (temperature, effort …), in the engine's words."""
+    label: str = ""
+    """Shown beside the name wherever the model is named, for instance "stand-in"."""
+
+
+# ── 4. What the policy decides ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A model considered for one request, with the reason if it was skipped."""
+
+    model: str
+    skip: Skip | None = None
+    detail: str = ""
+    """One sentence for people: the figures behind the skip."""
+    estimate: float | None = None
+    """Expected cost in dollars of one attempt; None is unknown."""
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """A route, its candidates in order, and the limits under which they may be tried. Replayable."""
+
+    route: str
+    why: str
+    """One sentence: why this route."""
+    candidates: tuple[Candidate, ...]
+    checks: tuple[str, ...]
+    pass_at: float
+    mode: Mode
+    within: float
+    """Seconds that the whole request may take, all attempts together."""
+    attempts_at_most: int
+    spend_at_most: float | None = None
+    """Dollars that the whole request may spend; None is no limit."""
+    by_name: bool = False
+    tokens_over: int | None = None
+    """The token limit of the matching route, if that is what made it match."""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The models that may be tried, in order."""
+        return tuple(candidate.model for candidate in self.candidates if candidate.skip is None)
+
+    @property
+    def skipped(self) -> dict[str, Skip]:
+        """The models that may not, with the reason."""
+        return {c.model: c.skip for c in self.candidates if c.skip is not None}
+
+
+class FleetView(Struct, frozen=True, kw_only=True):
+    """Engines and money as they are at one moment, in as far as a decision depends on them."""
+
+    down: frozenset[str] = frozenset()
+    """Engines that did not answer when last asked."""
+    breaker: frozenset[str] = frozenset()
+    """Engines that failed so often in a row that they are left alone for a while."""
+    busy: frozenset[str] = frozenset()
+    """Engines whose queue is full."""
+    paid_left: float | None = None
+    """Dollars that may still be spent today; None is no limit."""
+
+
+# ── 5. What an engine gives back ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens of one attempt, in parts that never overlap, except `reasoning`, which is a part of `output`."""
+
+    input: int = 0
+    """Prompt tokens that were neither read from nor written to a cache."""
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    exact: bool = True
+    """False when we had to estimate, because the engine did not say."""
+
+    @property
+    def prompt(self) -> int:
+        """All prompt tokens."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+
+class Delta(Struct, frozen=True):
+    """A piece of a streamed reply."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_index: int | None = None
+    tool_id: str = ""
+    tool_name: str = ""
+    tool_arguments: str = ""
+    logprobs: Raw | None = None
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """A whole answer of a model, proven complete by the engine's own end mark."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    finish: Finish = "stop"
+    answered_by: str = ""
+    """The model that the engine says has answered; "" when it does not say."""
+    usage: Usage
+    logprob: float | None = None
+    """Mean token log-probability of the answer, where the engine gives it."""
+    logprobs: Raw | None = None
+    """The caller's asked log-probabilities, in OpenAI's form (the array `content`)."""
+    first_token: float | None = None
+    """Seconds from sending to the first byte of the answer."""
+    seconds: float = 0.0
+    loading: float = 0.0
+    """Seconds of these that went into loading the model."""
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why an attempt gave no usable reply. An expected thing, hence a value."""
+
+    reason: FailureReason
+    detail: str
+    status: int | None = None
+    """The engine's HTTP status, if it got that far."""
+    retry_after: float | None = None
+    usage: Usage | None = None
+    """What was used up all the same, where that is known."""
+    first_token: float | None = None
+    seconds: float = 0.0
+    text: str = ""
+    """What had arrived before a stream broke or an answer was cut."""
+
+
+# ── 6. How we judge it ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Answer(Struct, frozen=True):
+    """All that a check may look at."""
+
+    request: Request
+    signals: Signals
+    reply: Reply
+    model: Model
+
+
+class Verdict(Struct, frozen=True):
+    """One check's opinion: a score in 0–1 and why. A score of None is "no evidence" and weighs nothing."""
+
+    check: str
+    score: float | None
+    reason: str = ""
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One call to one model."""
+
+    model: str
+    started: float
+    """Seconds after the request was received."""
+    ended: float
+    queued: float = 0.0
+    first_token: float | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    failure: Failure | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    score: float | None = None
+    """The lowest score of its verdicts; None without a reply or without evidence."""
+    logprob: float | None = None
+    finish: Finish | None = None
+    late: bool = False
+    """Judged only after its bytes had gone out."""
+
+
+# ── 7. What the cascade says next ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Try(Struct, frozen=True):
+    """Call this model next."""
+
+    model: str
+    within: float
+    """Seconds left for it."""
+
+
+class Deliver(Struct, frozen=True):
+    """Give the caller the answer of this attempt."""
+
+    attempt: int
+    perfect: bool
+    """False: no answer passed its checks; this is the best of those there are."""
+
+
+class GiveUp(Struct, frozen=True):
+    """There is no answer to give."""
+
+    reason: str
+
+
+Step = Try | Deliver | GiveUp
+
+# ── 8. What is written down ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What the caller got: by whom, at what cost, after which attempts. One row of the ledger, with its attempts."""
+
+    id: str
+    received: float
+    """Unix time."""
+    asked: str
+    stream: bool
+    signals: Signals
+    decision: Decision
+    attempts: tuple[Attempt, ...]
+    status: Status
+    model: str | None
+    """The model that answered in the end; None when none did."""
+    fallback: FallbackReason | None
+    fallback_limit: int | None = None
+    """N of "token count > N"."""
+    seconds: float
+    first_token: float | None = None
+    """Seconds from receipt to the first byte for the caller."""
+    usage: Usage | None = None
+    """Of the attempt that answered."""
+    cost: float | None
+    """Dollars for all attempts together; None when any part is unknown."""
+    baseline: str
+    """The model that the savings are measured against."""
+    baseline_cost: float | None
+    """What the answering attempt's tokens would have cost there."""
+    prices_as_of: str = ""
+    """Day of the prices used, "2026-11-23"."""
+    error: str = ""
+    prompt: str | UnsetType = UNSET
+    answer: str | UnsetType = UNSET
+    """Bodies, only when the user turned on keeping them."""

@@ -1,0 +1,79 @@
+"""The closed vocabularies: every reason, task and mode that may appear in a ledger, a report or a header.
+
+A word that is not here cannot be recorded. The weekly report counts by these words, so adding one is a design decision
+(see docs/design.md, "The words"). This module does not know what any word leads to; `policy` and `cascade` do.
+"""
+
+from typing import Literal, get_args
+
+Task = Literal[
+    "classification",
+    "sentiment",
+    "extraction",
+    "summarization",
+    "translation",
+    "code",
+    "qa",
+    "writing",
+    "reasoning",
+    "chat",
+    "embedding",
+]
+TASKS: tuple[Task, ...] = get_args(Task)
+
+TaskBy = Literal["caller", "rules", "none"]
+"""Who named the task: the caller's own word, the classifier's rules, or nobody (no evidence)."""
+
+Skip = Literal["down", "busy", "window", "format", "capability", "budget", "breaker", "privacy"]
+"""Why a candidate was not tried."""
+SKIPS: tuple[Skip, ...] = get_args(Skip)
+
+FailureReason = Literal[
+    "timeout",
+    "refused",
+    "http_error",
+    "broken_stream",
+    "malformed",
+    "context_overflow",
+    "truncated",
+    "wrong_model",
+]
+"""Why an attempt gave no usable reply."""
+FAILURES: tuple[FailureReason, ...] = get_args(FailureReason)
+
+FallbackReason = Literal[
+    "token count",
+    "quality check failed",
+    "unsupported output format",
+    "engine unavailable",
+    "engine busy",
+    "asked for by name",
+    "sent by its route",
+]
+"""Why a paid model answered in the end. "sent by its route" is a rule other than a token limit that names a paid model
+first; it is kept apart so that a user's own rule is never blamed on a local engine."""
+FALLBACKS: tuple[FallbackReason, ...] = get_args(FallbackReason)
+
+Status = Literal["ok", "imperfect", "failed", "broken", "cancelled"]
+"""What the caller got: a good answer; the best of several answers that failed a check; an error; a stream that broke
+after its first byte; or nothing, because the caller hung up."""
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+Mode = Literal["hold", "peek", "pass"]
+"""How a stream and its checks share the road: judge the whole answer first, judge the opening, or never hold."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+Finish = Literal["stop", "length", "tool_calls", "content_filter"]
+"""Why a model stopped writing."""
+
+FormatKind = Literal["text", "json", "schema"]
+"""The answer's asked form: free text, any JSON object, or JSON that fits a schema."""
+
+EngineKind = Literal["ollama", "lmstudio", "llamacpp", "openai_compatible", "openai", "anthropic"]
+ENGINE_KINDS: tuple[EngineKind, ...] = get_args(EngineKind)
+
+Capability = Literal["tools", "images", "json", "schema"]
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+
+ModelKind = Literal["chat", "embedding"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
