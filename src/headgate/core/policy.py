@@ -10,7 +10,7 @@ This module does not know how good an answer is (`checks`), what happens after a
 called (`engines`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -63,6 +63,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     task_confidence: float = 0.5
     """A classifier's guess below this is "no evidence"."""
     baseline: str = "gpt-4o"
+    token_limits: tuple[int, ...] = ()
+    """All limits that a token count is compared with (`token_limits`), so that guesses near one are counted exactly."""
 
 
 def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals) -> Decision:
@@ -89,7 +91,10 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         route=BY_NAME if by_name else route.name,
         why=why,
         candidates=tuple(
-            [weigh(policy.models[name], fleet, request, signals, local_only, spend) for name in chain]
+            [
+                weigh(policy.models[name], fleet, request, signals, local_only=local_only, spend=spend)
+                for name in chain
+            ]
         ),
         checks=route.checks.get(signals.task or "", ()),
         pass_at=route.pass_at,
@@ -110,7 +115,7 @@ def is_auto(asked: str) -> bool:
 def asked_task(asked: str) -> Task | None:
     """The task in "auto:<task>", else None."""
     word = asked.partition(":")[2] if asked.startswith("auto:") else ""
-    return word if word in TASKS else None  # type: ignore[return-value]  # TASKS holds exactly the words of Task
+    return word if word in TASKS else None
 
 
 def find_model(policy: Policy, asked: str) -> Model | None:
@@ -160,7 +165,13 @@ def holds(route: Route, signals: Signals) -> str | None:
 
 
 def weigh(
-    model: Model, fleet: FleetView, request: Request, signals: Signals, local_only: bool, spend: float | None
+    model: Model,
+    fleet: FleetView,
+    request: Request,
+    signals: Signals,
+    *,
+    local_only: bool,
+    spend: float | None,
 ) -> Candidate:
     """The model as a candidate: fit, or skipped for the first reason that holds, the gravest first."""
     skip, detail = unfit(model, request, signals, local_only) or unavailable(model, fleet) or (None, "")
@@ -206,6 +217,15 @@ def unavailable(model: Model, fleet: FleetView) -> tuple[Skip, str] | None:
     if model.engine in fleet.busy:
         return "busy", f"the queue of {model.engine} is full"
     return None
+
+
+def token_limits(routes: Iterable[Route], models: Iterable[Model]) -> tuple[int, ...]:
+    """Every number of prompt tokens at which a decision changes."""
+    limits = {
+        limit for route in routes for limit in (route.tokens_over, route.tokens_under) if limit is not None
+    }
+    windows = {model.context - min(ANSWER_ALLOWANCE, model.context // 4) for model in models if model.context}
+    return tuple(sorted(limits | windows))
 
 
 def smaller(one: float | None, other: float | None) -> float | None:

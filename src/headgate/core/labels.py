@@ -1,0 +1,48 @@
+"""The labels that an ask offers to choose from: "billing, technical or escalation" → ("billing", "technical", "escalation").
+
+Only a list behind a plain announcement counts ("into one of", "categories:", "as …"), so that a shopping list in a pasted
+e-mail is not taken for labels. Where nothing is announced there are none, and the check that wants them has no evidence.
+"""
+
+import re
+
+WINDOW = 700
+"""Characters at the start and at the end of the ask in which announcements are looked for."""
+
+ANNOUNCEMENT = re.compile(
+    r"\b(?:categor(?:y|ies)|labels?|class(?:es)?|options|one of|choose from|either|as|into|is (?:it|this)|(?:answer|reply) with"
+    r"|kategorien?|etiquetas?|catégories?|categorías?|entweder|als|sentiment|tone)\b",
+    re.IGNORECASE,
+)
+END = re.compile(r"[.;?!\n)]|$")
+CHOICE = re.compile(r"\s*(?:[,/|]|\b(?:or|and|oder|und|ou|et|o|y)\b)\s*", re.IGNORECASE)
+LABEL = re.compile(r"[^\W\d_][\w-]*(?: [\w-]+){0,2}")
+FILLERS = re.compile(
+    r"^(?:(?:exactly|one|of|the|these|following|categor(?:y|ies)|labels?|either|an?|from|as|into)\b[\s:]*)+",
+    re.IGNORECASE,
+)
+QUOTES = " \t\"'`*:(["
+
+
+def find_labels(text: str) -> tuple[str, ...]:
+    """The announced choices in their own spelling, or () when there are none or only one."""
+    for window in (text[:WINDOW], text[-WINDOW:] if len(text) > WINDOW else ""):
+        for announcement in ANNOUNCEMENT.finditer(window):
+            end = END.search(window, announcement.end())
+            labels = split_choices(window[announcement.end() : end.start() if end else None])
+            if labels:
+                return labels
+    return ()
+
+
+def split_choices(listing: str) -> tuple[str, ...]:
+    """The pieces of a list: "x, y or z" → ("x", "y", "z"), or () when the pieces do not look like labels."""
+    head, colon, tail = listing.partition(":")
+    if colon and len(head) <= 40:
+        listing = tail
+    listing = FILLERS.sub("", listing.strip(QUOTES))
+    pieces = [piece.strip(QUOTES + "])") for piece in CHOICE.split(listing)]
+    labels = tuple(piece for piece in pieces if piece)
+    if len(labels) < 2 or not all(len(label) <= 25 and LABEL.fullmatch(label) for label in labels):
+        return ()
+    return labels

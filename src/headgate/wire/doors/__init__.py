@@ -1,0 +1,1 @@
+"""Front doors: what clients send us and what we answer, one module per dialect."""

@@ -1,0 +1,52 @@
+"""Our errors, before they take the form of a caller's dialect.
+
+A `Fault` says what is wrong, what to do (`hint`), and whether trying again can help. Final failures carry
+`x-should-retry: false`, because the official clients would otherwise multiply our own attempts by theirs.
+"""
+
+import msgspec
+from msgspec import Struct
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """An error on its way to a client."""
+
+    status: int
+    message: str
+    kind: str = "invalid_request_error"
+    """OpenAI's error type."""
+    code: str | None = None
+    param: str | None = None
+    hint: str = ""
+    retry: bool = False
+    """Whether the same request may succeed later."""
+    retry_after: float | None = None
+
+
+class Envelope(Struct, frozen=True):
+    """The body of OpenAI's errors, with our hint."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+    hint: str
+
+
+def encode(fault: Fault) -> bytes:
+    """The fault as the JSON body `{"error": {...}}`."""
+    envelope = Envelope(fault.message, fault.kind, fault.param, fault.code, fault.hint)
+    return msgspec.json.encode({"error": envelope})
+
+
+def headers(fault: Fault) -> list[tuple[bytes, bytes]]:
+    """The headers that go with it, beside the content type."""
+    lines = [(b"x-should-retry", b"true" if fault.retry else b"false")]
+    if fault.retry_after is not None:
+        lines.append((b"retry-after", str(max(1, round(fault.retry_after))).encode()))
+    return lines
+
+
+def encode_event(fault: Fault) -> bytes:
+    """The fault as a server-sent event, for streams that have begun; OpenAI's clients raise on it."""
+    return b"data: " + encode(fault) + b"\n\n"
