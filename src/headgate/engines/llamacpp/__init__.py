@@ -1,0 +1,1 @@
+"""llama.cpp: embedded in a child process of ours, or a `llama-server` that the user runs. See docs/embedded.md."""

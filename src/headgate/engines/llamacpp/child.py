@@ -1,0 +1,107 @@
+"""The process in which llama.cpp lives, so that a native abort can never take the gate down.
+
+Run by path, not as a module of the package: it imports the standard library and xllamacpp only, and is ready in 0.1 s.
+It reads one line of JSON from stdin (the order), loads the models one after the other, says how each went in one line
+of JSON on stdout, and serves until stdin closes, which is also how it learns that the gate died.
+
+    order   {"key": …, "models": [{"model", "path", "context", "slots", "threads", "embeds", "cache_mib"}, …]}
+    lines   {"model", "loading": true} · {"model", "url", "seconds"} · {"model", "error"} · {"fatal": why}
+
+It does not know requests: callers speak HTTP with llama.cpp's own server, on a free loopback port, with the key.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any, BinaryIO
+
+
+def main() -> None:
+    """Load what was ordered and serve until stdin closes."""
+    die_with_parent()
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the gate, which drains first and then closes stdin
+    # llama.cpp may print to fd 1; our own lines get a private copy of it, and fd 1 becomes the log.
+    lines = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+
+    order = sys.stdin.buffer.readline()
+    if not order.endswith(b"\n"):
+        return  # the gate died before it could ask
+    servers = load(json.loads(order), lines)
+    while servers is not None and sys.stdin.buffer.read(4096):
+        pass
+    # No destructors: an answer that is still being written would hold them up, and nobody is left to read it.
+    os._exit(0)
+
+
+def load(order: dict[str, Any], lines: BinaryIO) -> list[Any] | None:
+    """Start one server per model and report each; None when llama.cpp itself cannot be loaded."""
+    try:
+        import xllamacpp  # noqa: PLC0415 - an illegal instruction or a missing library must strike after the pipes stand
+    except ImportError as error:
+        say(lines, fatal=f"xllamacpp cannot be imported: {error}")
+        return None
+    servers = []
+    for wanted in order["models"]:
+        say(lines, model=wanted["model"], loading=True)
+        began = time.perf_counter()
+        try:
+            server = xllamacpp.Server(parameters(xllamacpp, wanted, order["key"]))
+        except Exception as error:  # noqa: BLE001 - whatever native code throws: this model is out, the others stay
+            time.sleep(
+                0.05
+            )  # llama.cpp logs from a thread of its own: let the true reason arrive before this line
+            say(lines, model=wanted["model"], error=str(error))
+        else:
+            servers.append(server)
+            seconds = time.perf_counter() - began
+            say(lines, model=wanted["model"], url=server.listening_address, seconds=round(seconds, 4))
+    return servers
+
+
+def parameters(xllamacpp: Any, wanted: dict[str, Any], key: str) -> Any:
+    """Turn one ordered model into llama.cpp's parameters."""
+    params = xllamacpp.CommonParams()
+    params.model.path = wanted["path"]
+    params.model_alias = {wanted["model"]}
+    params.n_ctx = wanted["context"] * wanted["slots"]  # llama.cpp divides it among the slots
+    params.n_parallel = wanted["slots"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = wanted["threads"]
+    params.cache_ram_mib = wanted["cache_mib"]  # its own default is 8 GiB of old prompts per model
+    params.port = 0
+    params.api_keys = [key]
+    params.offline = True
+    params.verbosity = 2  # warnings and errors
+    for name, value in {
+        "ui": False,
+        "webui": False,
+        "cors_origins": "",
+    }.items():  # no web page has business here
+        if hasattr(params, name):  # the words differ between releases
+            setattr(params, name, value)
+    if wanted["embeds"]:
+        params.embedding = True
+        params.n_batch = params.n_ubatch = wanted["context"]  # a text to embed must fit into one batch
+    return params
+
+
+def say(lines: BinaryIO, **facts: Any) -> None:
+    """Write one line to the gate; if the gate is gone, stdin says so next."""
+    with contextlib.suppress(BrokenPipeError):
+        lines.write(json.dumps(facts).encode() + b"\n")
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill us with the gate, even while native code loads a model and holds the interpreter."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    main()

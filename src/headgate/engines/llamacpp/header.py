@@ -1,0 +1,117 @@
+"""Reads the few facts about a model that the head of its GGUF file holds: what it is and how much it can take.
+
+A pure function over bytes. Hand it a memory map, and only the pages that it walks are read: it stops where the
+vocabulary begins, which may be megabytes long. It does not know tensors or weights.
+"""
+
+import struct
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+MAGIC = b"GGUF"
+
+# The format's own numbers, see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+_QUANTIZATIONS = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
+    12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS",
+    20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M",
+    28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16",
+}  # fmt: skip
+
+
+class Bytes(Protocol):
+    """What can be read by position: bytes, a memory map, a memory view."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, where: slice, /) -> bytes: ...
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """What the file says of its model. Unknown facts are None or ""."""
+
+    architecture: str = ""
+    name: str = ""
+    context: int | None = None
+    """Tokens that the model was trained for."""
+    parameters: str = ""
+    """Its size as people say it, for instance "8B"."""
+    quantization: str = ""
+    embeds: bool = False
+    """It turns text into vectors: the file says how to pool."""
+
+
+def read_header(data: Bytes) -> Header | str:
+    """Read a GGUF file's head, or say in one clause why it cannot be read.
+
+    Args:
+        data: the file's bytes, or at least its first ones.
+    """
+    if data[0:4] != MAGIC:
+        return "it is not a GGUF file"
+    try:
+        return _describe(_facts(data))
+    except (struct.error, UnicodeDecodeError, KeyError):
+        return "it is a GGUF file, but cut short or damaged"
+
+
+def _describe(facts: dict[str, Any]) -> Header:
+    architecture = str(facts.get("general.architecture", ""))
+    context = facts.get(f"{architecture}.context_length")
+    pooling = facts.get(f"{architecture}.pooling_type", 0)
+    return Header(
+        architecture=architecture,
+        name=str(facts.get("general.name", "")),
+        context=context if isinstance(context, int) and context > 0 else None,
+        parameters=str(facts.get("general.size_label", "")),
+        quantization=_QUANTIZATIONS.get(facts.get("general.file_type", -1), ""),
+        embeds=architecture.endswith("bert") or pooling in {1, 2, 3},
+    )
+
+
+def _facts(data: Bytes) -> dict[str, Any]:
+    """The scalars and strings up to the vocabulary. Raises struct.error where the bytes end too early."""
+    version, _tensors, count = struct.unpack("<IQQ", data[4:24])
+    if not 2 <= version <= 3:
+        raise KeyError(version)
+    facts: dict[str, Any] = {}
+    at = 24
+    for _ in range(count):
+        key, at = _string(data, at)
+        if key.startswith("tokenizer.") and facts:
+            break
+        (kind,), at = _take(data, at, "I")
+        if kind == _STRING:
+            facts[key], at = _string(data, at)
+        elif kind == _ARRAY:
+            at = _past_array(data, at)
+        else:
+            (facts[key],), at = _take(data, at, _SCALARS[kind])
+    return facts
+
+
+def _take(data: Bytes, at: int, form: str) -> tuple[tuple[Any, ...], int]:
+    size = struct.calcsize("<" + form)
+    return struct.unpack("<" + form, data[at : at + size]), at + size
+
+
+def _string(data: Bytes, at: int) -> tuple[str, int]:
+    (length,), at = _take(data, at, "Q")
+    (text,), at = _take(data, at, f"{length}s") if length < len(data) else _take(b"", 0, "Q")
+    return text.decode(), at
+
+
+def _past_array(data: Bytes, at: int) -> int:
+    (kind, count), at = _take(data, at, "IQ")
+    if kind == _STRING:
+        for _ in range(count):
+            (length,), at = _take(data, at, "Q")
+            at += length
+        return at
+    if kind == _ARRAY:
+        for _ in range(count):
+            at = _past_array(data, at)
+        return at
+    return at + int(count) * struct.calcsize("<" + _SCALARS[kind])
