@@ -211,7 +211,7 @@ def unfit(model: Model, request: Request, signals: Signals, local_only: bool) ->
 def unavailable(model: Model, fleet: FleetView) -> tuple[Skip, str] | None:
     """Why its engine cannot serve it now."""
     if model.engine in fleet.down:
-        return "down", f"{model.engine} does not answer"
+        return "down", fleet.down[model.engine]
     if model.engine in fleet.breaker:
         return "breaker", f"{model.engine} failed several times in a row and is left alone for a while"
     if model.engine in fleet.busy:

@@ -245,8 +245,8 @@ class Decision(Struct, frozen=True, kw_only=True):
 class FleetView(Struct, frozen=True, kw_only=True):
     """Engines and money as they are at one moment, in as far as a decision depends on them."""
 
-    down: frozenset[str] = frozenset()
-    """Engines that did not answer when last asked."""
+    down: Mapping[str, str] = {}
+    """Engines that cannot be asked: they did not answer, or have no key; with a sentence why."""
     breaker: frozenset[str] = frozenset()
     """Engines that failed so often in a row that they are left alone for a while."""
     busy: frozenset[str] = frozenset()

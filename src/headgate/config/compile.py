@@ -1,0 +1,392 @@
+"""A checked page of TOML → the values that the gate runs on.
+
+Names are resolved here, once: routes to models, models to engines and prices, checks to functions, durations to seconds,
+keys to secrets. What does not fit together is an error that names the place.
+"""
+
+import importlib
+import importlib.util
+import ipaddress
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from headgate.config.engine import EngineSettings
+from headgate.config.places import data_home, read_secret
+from headgate.config.prices import PROVIDERS, PriceFinder, find_price
+from headgate.config.schema import EngineTable, FileTable, ModelTable, RouteTable
+from headgate.core.checks import CHECKS, Check, adapt
+from headgate.core.policy import Limits, Policy, Route, token_limits
+from headgate.core.prices import FREE
+from headgate.core.types import Model, Price
+from headgate.core.words import TASKS, EngineKind
+
+URLS: dict[EngineKind, str] = {
+    "ollama": "http://127.0.0.1:11434",
+    "lmstudio": "http://127.0.0.1:1234",
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+}
+"""Where an engine of that kind listens when the config does not say."""
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+class Misfit(Exception):  # noqa: N818  # never leaves this package: `load` turns it into a ConfigError with a line
+    """Something in the page that does not fit, at `path`."""
+
+    def __init__(self, path: Sequence[str | int], message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+        self.hint = hint
+
+
+class Streaming(Struct, frozen=True, kw_only=True):
+    """How streams are held and kept alive."""
+
+    peek_characters: int
+    keep_alive: float
+
+
+class LedgerSettings(Struct, frozen=True, kw_only=True):
+    """Where and how decisions are written down."""
+
+    path: Path
+    flush: float
+    keep_bodies: bool
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything the gate runs on, checked and compiled. Immutable."""
+
+    source: Path | None
+    """The file it came from; None for the built-in starter page."""
+    host: str
+    port: int
+    body_limit: int
+    """Bytes."""
+    engines: Mapping[str, EngineSettings]
+    policy: Policy
+    checks: Mapping[str, Check]
+    streaming: Streaming
+    ledger: LedgerSettings
+    paid_per_day: float | None
+    baseline_price: Price | None
+    timezone: str
+    warn_share: float
+    """The share of local failures above which the report warns, 0–1."""
+    warn_count: int
+    """… from this many requests on."""
+
+
+def compile_config(table: FileTable, source: Path | None, price_finder: PriceFinder = find_price) -> Config:
+    """Give the page its meaning.
+
+    Raises:
+        Misfit: something does not fit together.
+    """
+    host, port = address(table.server.listen)
+    engines = {name: engine_from(name, engine) for name, engine in table.engines.items()}
+    models = {name: model_from(name, model, engines, price_finder) for name, model in table.models.items()}
+    checks = resolve_checks(table, source)
+    if not table.routes:
+        raise Misfit(("routes",), "there is no route", "write at least one [[routes]] with a name and try = [...]")
+    routes = tuple(route_from(index, route, table, models) for index, route in enumerate(table.routes))
+    last = len(routes) - 1
+    if any(condition is not None for condition in conditions(table.routes[last])):
+        raise Misfit(
+            ("routes", last, "name"),
+            f'the last route, "{routes[last].name}", has a condition, so some requests would have no route',
+            'end with a route that has only a name and try = [...], "everything else"',
+        )
+    return Config(
+        source=source,
+        host=host,
+        port=port,
+        body_limit=table.server.body_limit_mb * 1024 * 1024,
+        engines=engines,
+        policy=Policy(
+            routes=routes,
+            models=models,
+            limits=Limits(
+                answer_within=seconds(("limits", "answer_within"), table.limits.answer_within),
+                attempts=positive(("limits", "attempts"), table.limits.attempts),
+                paid_per_request=not_negative(("limits", "paid_per_request"), table.limits.paid_per_request),
+                queue_for=seconds(("limits", "queue_for"), table.limits.queue_for),
+            ),
+            task_confidence=share(("quality", "task_confidence"), table.quality.task_confidence),
+            baseline=table.report.baseline,
+            token_limits=token_limits(routes, models.values()),
+        ),
+        checks=checks,
+        streaming=Streaming(
+            peek_characters=positive(("streaming", "peek_characters"), table.streaming.peek_characters),
+            keep_alive=seconds(("streaming", "keep_alive"), table.streaming.keep_alive),
+        ),
+        ledger=LedgerSettings(
+            path=Path(table.ledger.path).expanduser() if table.ledger.path else data_home() / "ledger.db",
+            flush=seconds(("ledger", "flush"), table.ledger.flush),
+            keep_bodies=table.ledger.keep_bodies,
+        ),
+        paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
+        baseline_price=baseline_price(table.report.baseline, models, price_finder),
+        timezone=table.report.timezone,
+        warn_share=share(("report", "warn"), table.report.warn.get("local_failures_over", 0.10)),
+        warn_count=int(table.report.warn.get("at_least", 30)),
+    )
+
+
+# ── Engines and models ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def engine_from(name: str, table: EngineTable) -> EngineSettings:
+    """An engine's settings, with its defaults and its secret."""
+    url = table.url or URLS.get(table.kind)
+    if url is None and table.kind == "openai_compatible":
+        raise Misfit(("engines", name), f'the engine "{name}" has no url', 'write url = "http://127.0.0.1:8000/v1"')
+    if url is not None and urlsplit(url).scheme not in ("http", "https"):
+        raise Misfit(("engines", name, "url"), f'"{url}" is not an http address', f'write url = "{URLS.get(table.kind, "http://…")}"')
+    return EngineSettings(
+        name=name,
+        kind=table.kind,
+        url=url,
+        key=read_secret(table.key) if table.key is not None else None,
+        parallel=positive(("engines", name, "parallel"), table.parallel),
+        headers=table.headers,
+        connect=seconds(("engines", name, "connect"), table.connect),
+        first_token=seconds(("engines", name, "first_token"), table.first_token),
+        between_tokens=seconds(("engines", name, "between_tokens"), table.between_tokens),
+        api_version=table.api_version,
+        ca_file=table.ca_file,
+        local=table.local if table.local is not None else is_private(url),
+        threads=table.threads,
+    )
+
+
+def model_from(name: str, table: ModelTable, engines: Mapping[str, EngineSettings], price_finder: PriceFinder) -> Model:
+    """A model, with its engine found and its price looked up."""
+    engine = engines.get(table.engine)
+    if engine is None:
+        raise Misfit(
+            ("models", name, "engine"),
+            f'the model "{name}" is on the engine "{table.engine}", which is not in this file',
+            meant(table.engine, engines) or f'write [engines.{table.engine}] with its kind, or use one of: {", ".join(engines)}',
+        )
+    if name.startswith("auto") or ":" in name:
+        raise Misfit(("models", name), f'"{name}" cannot name a model', '"auto" and names with a colon have a meaning of their own')
+    local = engine.local and not table.id.endswith((":cloud", "-cloud"))
+    extra: dict[str, Any] = {"capabilities": frozenset(table.capabilities)} if table.capabilities is not None else {}
+    return Model(
+        name=name,
+        engine=table.engine,
+        engine_kind=engine.kind,
+        id=table.id,
+        kind=table.kind,
+        local=local,
+        context=positive(("models", name, "context"), table.context) if table.context is not None else None,
+        max_output=positive(("models", name, "max_output"), table.max_output) if table.max_output is not None else None,
+        price=price_of(name, table, engine, price_finder, local=local),
+        confidence=table.confidence,
+        display=table.display or shown_name(table.id),
+        label=table.label,
+        settings=table.settings,
+        **extra,
+    )
+
+
+def price_of(
+    name: str, table: ModelTable, engine: EngineSettings, price_finder: PriceFinder, *, local: bool
+) -> Price | None:
+    """The user's own price, else zero dollars at home, else the list price, else unknown."""
+    if table.price is not None:
+        own = table.price
+        for field in own.__struct_fields__:
+            not_negative(("models", name, "price"), getattr(own, field))
+        return Price(
+            input=own.input,
+            output=own.output,
+            cache_read=own.cache_read if own.cache_read is not None else own.input,
+            cache_write_5m=own.cache_write_5m if own.cache_write_5m is not None else own.input,
+            cache_write_1h=own.cache_write_1h if own.cache_write_1h is not None else own.input,
+            source="your config",
+        )
+    if table.price_as is not None:
+        provider, slash, model = table.price_as.partition("/")
+        return price_finder(model, provider, None) if slash else price_finder(provider, None, None)
+    if local:
+        return FREE
+    return price_finder(table.id, PROVIDERS.get(engine.kind), engine.url)
+
+
+def baseline_price(baseline: str, models: Mapping[str, Model], price_finder: PriceFinder) -> Price | None:
+    """The price of the model that savings are measured against: one of the user's, or a list price."""
+    if baseline in models:
+        return models[baseline].price
+    provider, slash, model = baseline.partition("/")
+    return price_finder(model, provider, None) if slash else price_finder(provider, None, None)
+
+
+def shown_name(model_id: str) -> str:
+    """The report's name for a model: its id without folder, tag and file ending."""
+    return model_id.rsplit("/", 1)[-1].split(":", 1)[0].removesuffix(".gguf")
+
+
+def is_private(url: str | None) -> bool:
+    """Whether an address is on this machine or on a private network. None is our own child process."""
+    if url is None:
+        return True
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan")):
+        return True
+    try:
+        parsed = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host
+    return parsed.is_private or parsed.is_loopback
+
+
+# ── Routes and checks ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[str, Model]) -> Route:
+    """A route with its models, mode and checks resolved."""
+    place = ("routes", index)
+    if not table.chain:
+        raise Misfit((*place, "try"), f'the route "{table.name}" tries no model', f'write try = ["{next(iter(models), "model")}"]')
+    for name in table.chain:
+        if name not in models:
+            raise Misfit(
+                (*place, "try"),
+                f'the route "{table.name}" tries "{name}", which is not a model in this file',
+                meant(name, models) or f"the models are: {', '.join(models)}",
+            )
+        if models[name].kind != "chat":
+            raise Misfit((*place, "try"), f'the route "{table.name}" tries "{name}", which makes embeddings', "leave it out")
+    if len(set(table.chain)) < len(table.chain):
+        raise Misfit((*place, "try"), f'the route "{table.name}" names a model twice', "a model is tried once per request")
+    for field in ("tokens_over", "tokens_under"):
+        not_negative((*place, field), getattr(table, field))
+    if table.local_only and not all(models[name].local for name in table.chain):
+        paid = next(name for name in table.chain if not models[name].local)
+        raise Misfit((*place, "try"), f'the route "{table.name}" is local_only, but tries "{paid}"', "it would always be skipped")
+    quality = page.quality
+    checks = (
+        {task: tuple(table.checks) for task in (*TASKS, "")}
+        if table.checks is not None
+        else {task: (*quality.always, *quality.tasks.get(task, ())) for task in TASKS} | {"": tuple(quality.always)}
+    )
+    return Route(
+        name=table.name,
+        chain=tuple(table.chain),
+        tasks=frozenset(table.tasks) if table.tasks is not None else None,
+        tokens_over=table.tokens_over,
+        tokens_under=table.tokens_under,
+        formats=frozenset(table.formats) if table.formats is not None else None,
+        languages=frozenset(table.languages) if table.languages is not None else None,
+        local_only=table.local_only,
+        mode=table.mode or page.streaming.mode,
+        pass_at=share((*place, "pass_at"), quality.pass_at if table.pass_at is None else table.pass_at),
+        checks=checks,
+    )
+
+
+def conditions(table: RouteTable) -> tuple[object, ...]:
+    """What a route asks for before it matches."""
+    return (table.tasks, table.tokens_over, table.tokens_under, table.formats, table.languages)
+
+
+def resolve_checks(page: FileTable, source: Path | None) -> Mapping[str, Check]:
+    """Every check that the page names, as a function: ours by name, the user's by "./file.py:function"."""
+    places: list[tuple[tuple[str | int, ...], str]] = [(("quality", "always"), name) for name in page.quality.always]
+    places += [(("quality", "tasks", task), name) for task, names in page.quality.tasks.items() for name in names]
+    places += [(("routes", index, "checks"), name) for index, route in enumerate(page.routes) for name in route.checks or ()]
+    found: dict[str, Check] = {}
+    for place, name in places:
+        if name in found:
+            continue
+        if name in CHECKS:
+            found[name] = CHECKS[name]
+        elif ":" in name:
+            found[name] = adapt(name, load_function(name, place, source))
+        else:
+            raise Misfit(place, f'there is no check "{name}"', meant(name, CHECKS) or f"the checks are: {', '.join(CHECKS)}")
+    return found
+
+
+def load_function(name: str, place: Sequence[str | int], source: Path | None) -> Callable[..., Any]:
+    """The user's own function, from "./file.py:function" beside the config or from "package.module:function"."""
+    where, _, attribute = name.rpartition(":")
+    try:
+        if where.endswith(".py"):
+            path = ((source.parent if source else Path.cwd()) / where).resolve()
+            spec = importlib.util.spec_from_file_location(f"headgate_user_{path.stem}", path)
+            if spec is None or spec.loader is None or not path.is_file():
+                raise Misfit(place, f"there is no file {path}", "the path is relative to the config file")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(where)
+    except Misfit:
+        raise
+    except Exception as error:
+        raise Misfit(place, f'the check "{name}" cannot be loaded: {error}', "python must be able to run the file by itself") from error
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        raise Misfit(place, f'"{where}" has no function "{attribute}"', meant(attribute, vars(module)))
+    loaded: Callable[..., Any] = function
+    return loaded
+
+
+# ── Small values ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Read "127.0.0.1:4141" → host and port."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise Misfit(("server", "listen"), f'"{listen}" is not a host and a port', 'write listen = "127.0.0.1:4141"')
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def seconds(place: Sequence[str | int], text: str) -> float:
+    """Read "250ms" → 0.25."""
+    found = DURATION.fullmatch(text.strip())
+    if found is None:
+        raise Misfit(place, f'"{text}" is not a duration', 'write "250ms", "30s", "2m", "1h" or "7d"')
+    return float(found[1]) * UNITS[found[2]]
+
+
+def positive(place: Sequence[str | int], number: int) -> int:
+    """The number, if it is at least 1."""
+    if number < 1:
+        raise Misfit(place, f"{place[-1]} is {number}, but must be at least 1")
+    return number
+
+
+def not_negative(place: Sequence[str | int], number: float | None) -> float | None:
+    """The number, if it is not below 0."""
+    if number is not None and number < 0:
+        raise Misfit(place, f"{place[-1]} is {number}, but cannot be negative")
+    return number
+
+
+def share(place: Sequence[str | int], number: float) -> float:
+    """The number, if it is within 0–1."""
+    if not 0 <= number <= 1:
+        raise Misfit(place, f"{place[-1]} is {number}, but must be between 0 and 1")
+    return number
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """A hint with the word that was probably meant, or ""."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else ""

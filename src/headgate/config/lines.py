@@ -1,0 +1,53 @@
+"""Find the line of a TOML file on which a word stands, so that an error can point at it.
+
+A scan, not a parser: it knows table headers and `key =` at the start of a line, which is how people write TOML. It does
+not look inside inline tables or strings that span lines; such a word is reported at the line of the key that holds it.
+"""
+
+import re
+from collections.abc import Sequence
+
+HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
+KEY = re.compile(r"^\s*([\w.\"'-]+)\s*=")
+
+
+def find_line(text: str, path: Sequence[str | int]) -> int | None:
+    """The 1-based line of `path`, ("routes", 1, "tasks") for instance, or of the nearest thing that holds it."""
+    wanted = [str(step) for step in path if not isinstance(step, int)]
+    index = next((step for step in path if isinstance(step, int)), None)
+    table: list[str] = []
+    seen: dict[str, int] = {}
+    best: tuple[int, int] | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        header = HEADER.match(line)
+        if header is not None:
+            table = split_key(header[2])
+            name = ".".join(table)
+            seen[name] = seen.get(name, -1) + (1 if header[1] == "[[" else 0)
+            here = table
+        else:
+            key = KEY.match(line)
+            if key is None:
+                continue
+            here = table + split_key(key[1])
+        if index is not None and seen.get(".".join(table), 0) not in (index, -1) and here[: len(table)] == wanted[: len(table)]:
+            continue
+        depth = common(here, wanted)
+        if depth == len(here) and (best is None or depth > best[0]):
+            best = (depth, number)
+    return best[1] if best else None
+
+
+def split_key(key: str) -> list[str]:
+    """A dotted key as its parts, without quotes."""
+    return [part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", key)]
+
+
+def common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many leading parts two keys share."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return shared

@@ -1,0 +1,189 @@
+"""Read headgate.toml: text → checked page → compiled `Config`.
+
+Every error names the file, the line, the word, and the word that was probably meant.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from headgate.config.compile import Config, Misfit, compile_config, meant
+from headgate.config.lines import find_line
+from headgate.config.places import find_config
+from headgate.config.prices import PriceFinder, find_price
+from headgate.config.schema import (
+    EngineTable,
+    FileTable,
+    LedgerTable,
+    LimitsTable,
+    ModelTable,
+    PriceTable,
+    QualityTable,
+    ReportTable,
+    RouteTable,
+    ServerTable,
+    StreamingTable,
+)
+from headgate.core.errors import ConfigError
+from headgate.core.words import TASKS
+
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "": FileTable,
+    "server": ServerTable,
+    "engines": EngineTable,
+    "models": ModelTable,
+    "routes": RouteTable,
+    "quality": QualityTable,
+    "limits": LimitsTable,
+    "streaming": StreamingTable,
+    "ledger": LedgerTable,
+    "report": ReportTable,
+    "price": PriceTable,
+}
+
+
+def load_config(given: str | None = None, price_finder: PriceFinder = find_price) -> Config:
+    """The config of this machine: a named file, the one found, or the built-in starter page.
+
+    Raises:
+        ConfigError: the file is missing or wrong.
+    """
+    path = find_config(given)
+    if path is None:
+        return parse_config(starter_text(), None, price_finder)
+    return parse_config(read_text(path), path, price_finder)
+
+
+def read_text(path: Path) -> str:
+    """The file's text.
+
+    Raises:
+        ConfigError: it cannot be read as UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def starter_text() -> str:
+    """The starter page, as `headgate init` writes it."""
+    return resources.files("headgate.config").joinpath("starter.toml").read_text(encoding="utf-8")
+
+
+def parse_config(text: str, source: Path | None, price_finder: PriceFinder = find_price) -> Config:
+    """A page of TOML as a compiled config.
+
+    Raises:
+        ConfigError: with file, line and word.
+    """
+    name = str(source) if source is not None else "the starter page"
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line = f", line {where[1]}" if where else ""
+        what = str(error).split(" (at ")[0]
+        raise ConfigError(f"{name}{line}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas") from error
+    try:
+        page = msgspec.convert(document, FileTable)
+        return compile_config(page, source, price_finder)
+    except msgspec.ValidationError as error:
+        path, message, hint = explain(str(error), document)
+    except Misfit as error:
+        path, message, hint = error.path, error.message, error.hint
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error.message}", error.hint) from error
+    line = find_line(text, path)
+    raise ConfigError(f"{name}{f', line {line}' if line else ''}: {message}", hint)
+
+
+def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], str, str]:
+    """A validation error as the place, what is wrong, and what was meant."""
+    what, _, where = error.partition(" - at `$")
+    path = read_path(where.rstrip("`"), document)
+    table = table_name(path)
+    known = list(msgspec.json.schema(table)["$defs"][table.__name__]["properties"])
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
+    if unknown is not None:
+        place = f"[{'.'.join(str(step) for step in path if not isinstance(step, int))}]" if path else "this file"
+        return (*path, unknown[1]), f'{place} has no "{unknown[1]}"', meant(unknown[1], known) or f"it may have: {', '.join(known)}"
+    missing = re.fullmatch(r"Object missing required field `(.+)`", what)
+    if missing is not None:
+        return path, f'"{missing[1]}" is missing', f"write {missing[1]} = …"
+    value = value_at(document, path)
+    if what.startswith("Invalid enum value"):
+        words = words_for(path)
+        return path, f'"{value}" is not one of the words for {last_name(path)}', meant(str(value), words) or f"one of: {', '.join(words)}"
+    return path, f"{last_name(path)}: {what[:1].lower()}{what[1:]}", ""
+
+
+def read_path(where: str, document: dict[str, Any]) -> tuple[str | int, ...]:
+    """msgspec's "$.routes[0].tasks[...]" as steps; "[...]" stands for a name we look up by trying."""
+    path: list[str | int] = []
+    for step in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", where):
+        if step[0]:
+            path.append(step[0])
+        elif step[1].isdigit():
+            path.append(int(step[1]))
+        else:
+            path.append(culprit(document, path))
+    return tuple(path)
+
+
+def culprit(document: dict[str, Any], path: Sequence[str | int]) -> str:
+    """Which of the tables under `path` is the wrong one: the first that does not convert by itself."""
+    tables = value_at(document, path)
+    struct = TABLES.get(str(path[0])) if path else None
+    if isinstance(tables, dict) and struct is not None and len(path) == 1:
+        for name, table in tables.items():
+            try:
+                msgspec.convert(table, struct)
+            except msgspec.ValidationError:
+                return str(name)
+    if isinstance(tables, dict) and tables:
+        return next((str(name) for name in tables if path[-1] == "tasks" and name not in TASKS), str(next(iter(tables))))
+    return "…"
+
+
+def table_name(path: Sequence[str | int]) -> type[msgspec.Struct]:
+    """The struct that describes the table at `path`."""
+    if path and path[-1] == "price":
+        return PriceTable
+    return TABLES.get(str(path[0]), FileTable) if path else FileTable
+
+
+def value_at(document: Any, path: Sequence[str | int]) -> Any:
+    """What stands at `path`, or None."""
+    for step in path:
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
+
+
+def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
+    """The words that are allowed at `path`."""
+    from headgate.core import words  # noqa: PLC0415  # only on the way to an error
+
+    sets: dict[str, Any] = {
+        "tasks": words.Task,
+        "kind": words.EngineKind if path and path[0] == "engines" else words.ModelKind,
+        "mode": words.Mode,
+        "formats": words.FormatKind,
+        "capabilities": words.Capability,
+    }
+    return get_args(sets.get(last_name(path), words.Task))
+
+
+def last_name(path: Sequence[str | int]) -> str:
+    """The last step of a path that is a name."""
+    return next((str(step) for step in reversed(path) if not isinstance(step, int)), "the file")

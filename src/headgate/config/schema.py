@@ -1,0 +1,144 @@
+"""The words of headgate.toml, as they stand in the file. `load` checks them against this; `compile` gives them meaning.
+
+Durations are texts such as "60s", "250ms", "2m" or "30d". Everything has a default, except what only the user can know.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from headgate.core.words import Capability, EngineKind, FormatKind, Mode, ModelKind, Task
+
+
+class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[server]: where the gate listens."""
+
+    listen: str = "127.0.0.1:4141"
+    body_limit_mb: int = 32
+    """The largest request body that is read."""
+
+
+class EngineTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """[engines.NAME]: a server that runs models."""
+
+    kind: EngineKind
+    url: str | None = None
+    key: str | None = None
+    """A reference, "env:NAME" or "file:PATH"; never the key itself."""
+    parallel: int = 4
+    """Requests at once; more wait in our queue."""
+    local: bool | None = None
+    """Whether it runs on machines of the user's own; by default an engine on a private address does."""
+    headers: dict[str, str] = {}
+    connect: str = "5s"
+    first_token: str = "60s"
+    """Covers loading the model and reading the prompt."""
+    between_tokens: str = "30s"
+    api_version: str | None = None
+    ca_file: str | None = None
+    threads: int | None = None
+    """Of the embedded engine; by default one for small models."""
+
+
+class PriceTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """price = { input = 2.5, output = 10 }: dollars per million tokens by the user's own contract."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+
+
+class ModelTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """[models.NAME]: a model on an engine."""
+
+    engine: str
+    id: str
+    """The name the engine knows it by; for the embedded engine a shipped model's name or the path of a GGUF file."""
+    kind: ModelKind = "chat"
+    context: int | None = None
+    max_output: int | None = None
+    capabilities: list[Capability] | None = None
+    price: PriceTable | None = None
+    price_as: str | None = None
+    """Use the price of this model, "anthropic/claude-sonnet-5-5", where the id alone does not say."""
+    confidence: float | None = None
+    display: str = ""
+    label: str = ""
+    settings: dict[str, str | int | float | bool] = {}
+
+
+class RouteTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, rename={"chain": "try"}):
+    """[[routes]]: when → try."""
+
+    name: str
+    chain: list[str]
+    tasks: list[Task] | None = None
+    tokens_over: int | None = None
+    tokens_under: int | None = None
+    formats: list[FormatKind] | None = None
+    languages: list[str] | None = None
+    local_only: bool = False
+    mode: Mode | None = None
+    pass_at: float | None = None
+    checks: list[str] | None = None
+    """In place of the checks that [quality] names."""
+
+
+class QualityTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[quality]: which checks look at an answer, and what score is good enough."""
+
+    pass_at: float = 0.60
+    task_confidence: float = 0.50
+    always: list[str] = ["not-empty", "not-cut-off", "no-refusal", "not-repeating", "asked-format", "confidence"]
+    tasks: dict[Task, list[str]] = {}
+
+
+class LimitsTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[limits]: what a request, and a day, may use up."""
+
+    answer_within: str = "60s"
+    queue_for: str = "3s"
+    attempts: int = 4
+    paid_per_day: float | None = None
+    paid_per_request: float | None = None
+
+
+class StreamingTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[streaming]: how streams and checks share the road."""
+
+    mode: Mode = "peek"
+    peek_characters: int = 240
+    keep_alive: str = "5s"
+
+
+class LedgerTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[ledger]: where decisions are written down."""
+
+    path: str | None = None
+    flush: str = "250ms"
+    keep_bodies: bool = False
+    """Also keep prompts and answers. Off unless the user turns it on."""
+
+
+class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[report]: what the weekly report compares with."""
+
+    baseline: str = "gpt-4o"
+    timezone: Literal["local", "utc"] = "local"
+    warn: dict[Literal["local_failures_over", "at_least"], float] = {}
+
+
+class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """The whole page."""
+
+    engines: dict[str, EngineTable]
+    models: dict[str, ModelTable]
+    routes: list[RouteTable]
+    server: ServerTable = ServerTable()
+    quality: QualityTable = QualityTable()
+    limits: LimitsTable = LimitsTable()
+    streaming: StreamingTable = StreamingTable()
+    ledger: LedgerTable = LedgerTable()
+    report: ReportTable = ReportTable()

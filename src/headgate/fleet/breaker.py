@@ -1,0 +1,47 @@
+"""Leave an engine alone for a while after it failed several times in a row.
+
+Pure but for its own counters: the time is an argument. An engine that says itself when to come back (`retry-after`) is
+believed. After the pause one success closes the breaker, and one failure opens it again for twice as long.
+"""
+
+from headgate.core.types import Failure
+
+FAILURES = 5
+PAUSE = 10.0
+LONGEST_PAUSE = 120.0
+
+
+class Breaker:
+    """One engine's record of failures in a row."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.pause = PAUSE
+        self.open_until = 0.0
+
+    def is_open(self, now: float) -> bool:
+        """Whether the engine is left alone at this moment (seconds of any steady clock)."""
+        return now < self.open_until
+
+    def note(self, failure: Failure | None, now: float) -> None:
+        """Take the outcome of one call into account."""
+        if failure is None:
+            self.failures = 0
+            self.pause = PAUSE
+            return
+        if not blames_engine(failure):
+            return
+        self.failures += 1
+        if failure.retry_after is not None:
+            self.open_until = max(self.open_until, now + min(failure.retry_after, LONGEST_PAUSE))
+        elif self.failures >= FAILURES:
+            self.open_until = now + self.pause
+            self.pause = min(self.pause * 2, LONGEST_PAUSE)
+            self.failures = FAILURES - 1
+
+
+def blames_engine(failure: Failure) -> bool:
+    """Whether the failure says something about the engine, and not about this one request."""
+    if failure.reason in ("timeout", "refused", "broken_stream"):
+        return True
+    return failure.reason == "http_error" and (failure.status is None or failure.status >= 500 or failure.status in (401, 403, 429))

@@ -1,0 +1,98 @@
+"""All engines as they are now: up, down, left alone, busy. State has one owner, and this is it.
+
+The fleet looks at its engines in the background: those at home every few seconds, because they come and go with the
+user's laptop lid; paid ones never, because that could cost money; they count as up as long as they have a key. An engine
+that refuses a connection is down at once, without waiting for the next look.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from time import monotonic
+
+from headgate.config.engine import EngineSettings
+from headgate.core.types import Failure, FleetView
+from headgate.engines.base import Engine, Health
+from headgate.fleet.admission import Admission
+from headgate.fleet.breaker import Breaker
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at an engine at home."""
+
+NEEDS_KEY = frozenset({"openai", "anthropic"})
+
+log = logging.getLogger("headgate.fleet")
+
+
+class Fleet:
+    """The engines of one gate.
+
+    Args:
+        engines: by their name in the config.
+        settings: of the same engines.
+        patience: seconds that a request may wait for a slot.
+    """
+
+    def __init__(self, engines: Mapping[str, Engine], settings: Mapping[str, EngineSettings], patience: float) -> None:
+        self.engines = engines
+        self.settings = settings
+        self.admission = {name: Admission(settings[name].parallel, patience) for name in engines}
+        self.breakers = {name: Breaker() for name in engines}
+        self.health: dict[str, Health] = {}
+        self.down: dict[str, str] = {
+            name: f"{name} has no key" for name, s in settings.items() if s.kind in NEEDS_KEY and s.key is None
+        }
+        self.looking: asyncio.Task[None] | None = None
+
+    def view(self, paid_left: float | None) -> FleetView:
+        """The fleet as a decision sees it."""
+        now = monotonic()
+        return FleetView(
+            down=self.down,
+            breaker=frozenset([name for name, breaker in self.breakers.items() if breaker.open_until > now]),
+            busy=frozenset([name for name, admission in self.admission.items() if admission.waiting and admission.full]),
+            paid_left=paid_left,
+        )
+
+    def note(self, engine: str, failure: Failure | None) -> None:
+        """Learn from the outcome of one call."""
+        self.breakers[engine].note(failure, monotonic())
+        if failure is not None and failure.reason == "refused" and engine in self.looked_at():
+            self.down[engine] = f"{engine} does not answer: {failure.detail}"
+
+    def looked_at(self) -> list[str]:
+        """The engines that are looked at in the background."""
+        return [name for name, settings in self.settings.items() if settings.local]
+
+    async def start(self) -> None:
+        """Look at every engine at home once, then go on looking in the background."""
+        await self.look()
+        self.looking = asyncio.create_task(self.keep_looking(), name="headgate-fleet")
+
+    async def look(self) -> None:
+        """Ask every engine at home whether it is up."""
+        names = self.looked_at()
+        for name, health in zip(names, await asyncio.gather(*(self.engines[name].health() for name in names)), strict=True):
+            before = self.health.get(name)
+            self.health[name] = health
+            if health.up:
+                self.down.pop(name, None)
+            else:
+                self.down[name] = health.detail or f"{name} does not answer"
+            if before is not None and before.up != health.up:
+                log.warning("%s is %s", name, "up again" if health.up else f"down: {health.detail}")
+
+    async def keep_looking(self) -> None:
+        """Look again and again."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self.look()
+
+    async def close(self) -> None:
+        """Stop looking, and close every engine."""
+        if self.looking is not None:
+            self.looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.looking
+        await asyncio.gather(*(engine.close() for engine in self.engines.values()))
