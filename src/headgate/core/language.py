@@ -1,0 +1,87 @@
+"""Guess which of four languages a text is written in: English, German, French or Spanish.
+
+It counts how many different small words of each language stand in the opening of the text, and letters that only one
+of them has. That takes some ten microseconds, needs no model, and is right on whole sentences. It does not know other
+languages: Italian, Portuguese and Dutch are known only well enough not to be taken for a neighbour, and any text that it
+cannot tell, code and lists of names among them, is "" (unsure). It says nothing about texts that mix languages.
+"""
+
+WINDOW = 1500
+"""Characters read, from the start of the text."""
+
+SURE = 0.6
+"""The least confidence at which a language is named."""
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_WORDS: dict[str, frozenset[str]] = {
+    "en": _set(
+        "the of and to is are was were that this these those with for from have has had not you your i we they it its "
+        "it's his her their our be been will would can could should which what who when where how why as at by an or "
+        "but if then there than about into any please my me do does did don't i'm all some more also in on no up give "
+        "find write make using each only such between after before"
+    ),
+    "de": _set(
+        "der die das den dem des und ist sind war waren nicht ein eine einen einem einer eines mit für von vom zu zum "
+        "zur auf aus bei nach über unter ich du er sie es wir ihr ihre ihren ihrer sein seine mein meine dass daß als "
+        "auch aber oder wie was wer wann wo warum wenn dann noch nur schon sehr kann können wird werden wurde wurden "
+        "haben hat hatte im am um durch gegen ohne bitte diese dieser dieses man sich mehr alle keine kein"
+    ),
+    "fr": _set(
+        "le la les l' un une des du de et est sont était étaient ne pas que qui quoi dans pour par sur avec sans sous "
+        "ce cet cette ces il elle ils elles nous vous je tu mon ma mes son sa ses leur leurs votre vos notre nos au "
+        "aux plus mais ou où donc car comme être avoir ont été fait faire peut aussi très tout tous toute bien même "
+        "entre après avant quand comment pourquoi y c'est d'un d'une qu'il n'est s'il si en a"
+    ),
+    "es": _set(
+        "el la los las un una unos unas de del y es son era eran no que quien qué cómo en para por sobre con sin lo le "
+        "les se su sus mi mis tu tus nuestro nuestra al más pero o donde cuando porque como ser estar está están ha "
+        "han fue fueron hay muy también este esta estos estas ese esa eso todo todos toda todas entre hasta desde ya "
+        "usted ustedes yo él ella ellos nosotros si sí puede a cada"
+    ),
+    "it": _set(
+        "il lo gli della delle dei degli nel nella che è sono non per con una di da anche come più questo questa "
+        "essere ho ha hanno si ma su alla alle al ed io cosa quando perché molto"
+    ),
+    "pt": _set(
+        "o os as um uma uns do da dos das no na nos nas não que é são foi com para por mais como mas ao à ou se seu "
+        "sua também está você isso este esta muito já em pelo pela eu ele ela"
+    ),
+    "nl": _set(
+        "het een van en zijn niet dat die voor met op aan er maar om ook als bij naar wordt worden werd door ze hij "
+        "wij je jij u deze dit nog wel kan kunnen heeft hebben geen uit over te ik"
+    ),
+}
+_LETTERS: dict[str, str] = {"de": "äüß", "fr": "çèêœàù", "es": "ñ¿¡ó", "it": "ò", "pt": "ãõ"}
+_KNOWN = frozenset(("en", "de", "fr", "es"))
+_EDGES = str.maketrans(dict.fromkeys('.,;:!?()"“”«»*', " ") | {"’": "'"})
+
+
+def detect(text: str) -> tuple[str, float]:
+    """Return the ISO 639-1 code of the text's language and the confidence in it, 0–1.
+
+    The code is "" when the language is none of en, de, fr, es, or when there is too little to tell it by; the
+    confidence is then that of the best guess. Only the first `WINDOW` characters are read.
+    """
+    opening = text[:WINDOW].lower().translate(_EDGES)
+    seen = set(opening.split())
+    best, best_hits, second_hits = "", 0, 0
+    plain = opening.isascii()
+    for code, words in _WORDS.items():
+        hits = len(words & seen)
+        if not plain and code in _LETTERS:
+            for letter in _LETTERS[code]:
+                if letter in opening:
+                    hits += 1
+        if hits > best_hits:
+            best, best_hits, second_hits = code, hits, best_hits
+        elif hits > second_hits:
+            second_hits = hits
+    # The one in the divisor keeps a single lucky word from counting as certainty.
+    confidence = best_hits / (best_hits + second_hits + 1)
+    if confidence < SURE or best not in _KNOWN:
+        return "", confidence
+    return best, confidence
