@@ -1,0 +1,252 @@
+"""Train one of the two chat models and export it to GGUF: `python train.py nano|micro`.
+
+A plain Llama (RMSNorm, interleaved RoPE, grouped-query attention, SwiGLU, tied embeddings) in PyTorch on one CPU
+thread. The loss counts answers fully and prompts a little. Steps, not minutes, end the training, so that a run can be repeated.
+"""
+
+import argparse
+import math
+import os
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import gguf
+import numpy as np
+import tokens
+import torch
+from corpus import HERE
+from examples import make
+from torch import nn
+from torch.nn import functional
+
+SHIPPED = HERE.parent / "src" / "headgate" / "engines" / "llamacpp" / "models"
+CONTEXT = 1024
+ROPE_BASE = 10_000.0
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a model and of its training."""
+
+    name: str
+    width: int
+    layers: int
+    heads: int
+    kv_heads: int
+    hidden: int
+    steps: int
+    batch: int
+    rate: float
+    dropout: float
+
+
+SHAPES = {
+    "nano": Shape("nano", 64, 2, 4, 2, 160, steps=3000, batch=32, rate=4e-3, dropout=0.0),
+    "micro": Shape("micro", 128, 4, 4, 2, 384, steps=2400, batch=32, rate=3e-3, dropout=0.05),
+}
+
+
+class Norm(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.rms_norm(x, (x.shape[-1],), self.weight, EPSILON)
+
+
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """RoPE on neighbouring pairs, as llama.cpp does for arch "llama"; x is (batch, heads, time, head width)."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
+
+
+class Block(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        width, head = shape.width, shape.width // shape.heads
+        self.attn_norm, self.ffn_norm = Norm(width), Norm(width)
+        self.attn_q = nn.Linear(width, shape.heads * head, bias=False)
+        self.attn_k = nn.Linear(width, shape.kv_heads * head, bias=False)
+        self.attn_v = nn.Linear(width, shape.kv_heads * head, bias=False)
+        self.attn_output = nn.Linear(width, width, bias=False)
+        self.ffn_gate = nn.Linear(width, shape.hidden, bias=False)
+        self.ffn_up = nn.Linear(width, shape.hidden, bias=False)
+        self.ffn_down = nn.Linear(shape.hidden, width, bias=False)
+
+    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        batch, time_, width = x.shape
+        drop = self.shape.dropout
+        h = self.attn_norm(x)
+        q = self.attn_q(h).view(batch, time_, self.shape.heads, -1).transpose(1, 2)
+        k = self.attn_k(h).view(batch, time_, self.shape.kv_heads, -1).transpose(1, 2)
+        v = self.attn_v(h).view(batch, time_, self.shape.kv_heads, -1).transpose(1, 2)
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        out = self.attn_output(mixed.transpose(1, 2).reshape(batch, time_, width))
+        x = x + functional.dropout(out, drop, self.training)
+        h = self.ffn_norm(x)
+        out = self.ffn_down(functional.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        return x + functional.dropout(out, drop, self.training)
+
+
+class Llama(nn.Module):
+    def __init__(self, shape: Shape, vocabulary: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.token_embd = nn.Embedding(vocabulary, shape.width)
+        self.blk = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.output_norm = Norm(shape.width)
+        head = shape.width // shape.heads
+        frequencies = ROPE_BASE ** (-torch.arange(0, head, 2) / head)
+        angles = torch.outer(torch.arange(CONTEXT), frequencies)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
+        for name, weight in self.named_parameters():
+            if weight.ndim == 2:
+                narrow = 1 / math.sqrt(2 * shape.layers) if name.endswith(("attn_output.weight", "ffn_down.weight")) else 1
+                nn.init.normal_(weight, std=narrow / math.sqrt(shape.width))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        x = self.token_embd(ids)
+        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
+        for block in self.blk:
+            x = block(x, cos, sin)
+        return self.output_norm(x) @ self.token_embd.weight.T
+
+
+def batches(shape: Shape, seed: int):
+    """Endless (ids, target weights): fresh examples, batched by similar length."""
+    tokenizer = tokens.load()
+    rng = random.Random(seed)
+    while True:
+        examples = make(shape.batch * 64, seed=rng.randrange(2**31))
+        prompts = tokenizer.encode_batch([tokens.prompt_text(e) for e in examples])
+        answers = tokenizer.encode_batch([e.answer for e in examples])
+        rows = [(p.ids, [*a.ids, tokens.END]) for p, a in zip(prompts, answers, strict=True)]
+        rows.sort(key=lambda row: len(row[0]) + len(row[1]))
+        groups = [rows[i : i + shape.batch] for i in range(0, len(rows), shape.batch)]
+        rng.shuffle(groups)
+        for group in groups:
+            longest = max(len(p) + len(a) for p, a in group)
+            ids = np.full((len(group), longest), tokens.PAD, dtype=np.int64)
+            weight = np.zeros((len(group), longest), dtype=np.float32)
+            for row, (prompt, answer) in enumerate(group):
+                end = len(prompt) + len(answer)
+                ids[row, :end] = prompt + answer
+                weight[row, 1 : len(prompt)] = 0.03
+                # Long answers (summaries) must not drown the one-word ones.
+                weight[row, len(prompt) : end] = 2.0 / math.sqrt(len(answer))
+            yield torch.from_numpy(ids), torch.from_numpy(weight)
+
+
+def optimisers(model: Llama, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside, AdamW for embeddings and norms."""
+    inner = [w for name, w in model.named_parameters() if w.ndim == 2 and name != "token_embd.weight"]
+    rest = [w for name, w in model.named_parameters() if w.ndim == 1 or name == "token_embd.weight"]
+    return [
+        torch.optim.Muon(inner, lr=rate * 5, weight_decay=0.05, momentum=0.95),
+        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.01),
+    ]
+
+
+def train(shape: Shape, seed: int) -> Llama:
+    torch.manual_seed(seed)
+    tokenizer = tokens.load()
+    model = Llama(shape, tokenizer.get_vocab_size())
+    size = sum(w.numel() for w in model.parameters())
+    print(f"{shape.name}: {size:,} parameters, {shape.steps} steps")
+    steppers = optimisers(model, shape.rate)
+    schedule = [
+        torch.optim.lr_scheduler.LambdaLR(
+            s, lambda step: min(1.0, (step + 1) / 60) * min(1.0, (shape.steps - step) / (0.5 * shape.steps))
+        )
+        for s in steppers
+    ]
+    started, wall, running = time.process_time(), time.time(), 0.0
+    model.train()
+    for step, (ids, weight) in zip(range(1, shape.steps + 1), batches(shape, seed), strict=False):
+        logits = model(ids[:, :-1])
+        losses = functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        weights = weight[:, 1:].flatten()
+        loss = (losses * weights).sum() / weights.sum()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for stepper, plan in zip(steppers, schedule, strict=True):
+            stepper.step()
+            plan.step()
+            stepper.zero_grad()
+        answered = (weights > 0.1).float()
+        running += (losses.detach() * answered).sum().item() / answered.sum().item()
+        if step % 200 == 0:
+            cpu = time.process_time() - started
+            print(f"step {step}: answer loss {running / 200:.4f}, {cpu:.0f} CPU-s, {time.time() - wall:.0f} s", flush=True)
+            running = 0.0
+    return model.eval()
+
+
+def export(model: Llama, path: Path) -> None:
+    """Write the GGUF file: f16 matrices, f32 norms, tokenizer and chat template inside."""
+    shape = model.shape
+    by_id, merges = tokens.gguf_lists(tokens.load())
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name(f"headgate-{shape.name}")
+    writer.add_description("A toy model for demos and tests of Headgate; not an assistant. See MODEL_CARD.md.")
+    writer.add_license("mit")
+    writer.add_context_length(CONTEXT)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.hidden)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.kv_heads)
+    writer.add_rope_dimension_count(shape.width // shape.heads)
+    writer.add_rope_freq_base(ROPE_BASE)
+    writer.add_layer_norm_rms_eps(EPSILON)
+    writer.add_vocab_size(len(by_id))
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(by_id)
+    kinds = (gguf.TokenType.CONTROL, gguf.TokenType.NORMAL)
+    writer.add_token_types([kinds[0] if token in tokens.SPECIAL else kinds[1] for token in by_id])
+    writer.add_token_merges(merges)
+    writer.add_bos_token_id(tokens.END)
+    writer.add_eos_token_id(tokens.END)
+    writer.add_eot_token_id(tokens.END)
+    writer.add_pad_token_id(tokens.PAD)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(tokens.CHAT_TEMPLATE)
+    for name, weight in model.state_dict().items():
+        array = weight.float().numpy()
+        writer.add_tensor(name, array.astype(np.float16) if array.ndim == 2 else array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=SHAPES)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, help="fewer steps, to try things out")
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    options = parser.parse_args()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    torch.set_num_threads(1)
+    shape = SHAPES[options.name]
+    if options.steps:
+        shape = Shape(**{**vars(shape), "steps": options.steps})
+    model = train(shape, options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    target = options.out / f"headgate-{shape.name}.gguf"
+    export(model, target)
+    print(f"{target}: {target.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
