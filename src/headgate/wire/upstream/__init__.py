@@ -1,0 +1,111 @@
+"""What engines speak: bytes ↔ values for each protocol of an engine, without I/O.
+
+A `Dialect` encodes requests, decodes replies and reads streams piece by piece. It knows one protocol and the habits of
+those who speak it. It does not know addresses, keys, sockets or clocks: the adapters in `engines` do, and they fill
+in the seconds.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Protocol
+
+from headgate.core.types import Delta, Failure, Model, Reply, Request, Usage
+from headgate.core.words import FailureReason
+
+
+class Headers(Protocol):
+    """Response headers: anything that gives the value of a name in lower case, or None."""
+
+    def get(self, name: str, /) -> str | None:
+        """The header's first value."""
+        ...
+
+
+class StreamDecoder(Protocol):
+    """One streamed answer being read. Bytes may be cut anywhere.
+
+    `over` turns true when nothing more can matter: the end mark was read, or the stream has failed.
+    """
+
+    over: bool
+
+    def feed(self, chunk: bytes) -> list[Delta]:
+        """Take the next bytes; give what they add to the answer."""
+        ...
+
+    def finish(self) -> Reply | Failure:
+        """The body has ended: the whole answer, if the engine proved its end, else why there is none."""
+        ...
+
+    def interrupted(self, reason: FailureReason, detail: str) -> Failure:
+        """The body has broken off: a failure that carries what had arrived, and what it will have cost."""
+        ...
+
+
+class Dialect(Protocol):
+    """One engine protocol."""
+
+    @property
+    def path(self) -> str:
+        """Where requests go, after the engine's address."""
+        ...
+
+    def encode_request(self, request: Request, model: Model, *, stream: bool) -> bytes | Failure:
+        """The request's body, or why this dialect cannot say it."""
+        ...
+
+    def decode_reply(self, body: bytes, request: Request, model: Model) -> Reply | Failure:
+        """The answer in a body that came with a status of success."""
+        ...
+
+    def stream_decoder(self, request: Request, model: Model) -> StreamDecoder:
+        """A reader for the body of a streamed answer."""
+        ...
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> Failure:
+        """The failure in a body that came with another status."""
+        ...
+
+    def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:
+        """What of the request is dropped or said otherwise for this model, one sentence each."""
+        ...
+
+
+def estimate_usage(request: Request, parts: Sequence[str], prompt: int | None = None) -> Usage:
+    """The tokens of an attempt whose engine did not count them, by bytes/4.
+
+    Args:
+        request: what was asked.
+        parts: all that was answered: text, reasoning, tool arguments.
+        prompt: the prompt's tokens, if at least these are known.
+    """
+    if prompt is None:
+        prompt = estimate_prompt(request)
+    return Usage(input=prompt, output=ceil(sum(len(part.encode()) for part in parts) / 4), exact=False)
+
+
+def estimate_prompt(request: Request) -> int:
+    """The prompt's tokens by bytes/4; images weigh nothing here, since no rule fits all models."""
+    size = sum(len(message.text.encode()) + 16 for message in request.messages)
+    size += sum(len(call.arguments) for message in request.messages for call in message.tool_calls)
+    size += sum(len(tool.description) + len(bytes(tool.parameters)) for tool in request.tools)
+    return ceil(size / 4)
+
+
+def mean_logprob(logprobs: Sequence[float | None]) -> float | None:
+    """The mean log-probability of an answer's tokens; None without evidence."""
+    known = [value for value in logprobs if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def split_data_uri(url: str) -> tuple[str, str] | None:
+    """Media type and base64 payload of a `data:` URI; None for any other address."""
+    head, comma, payload = url.partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        return None
+    return head[5:-7].partition(";")[0] or "image/png", payload
+
+
+def unfit_image(engine: str, allowed: str) -> Failure:
+    """The failure of a request whose image this dialect cannot carry: refused here, as the engine would."""
+    return Failure(reason="http_error", detail=f"{engine} takes images {allowed} only; this one was not sent")

@@ -1,0 +1,319 @@
+"""Ollama's own chat protocol, `/api/chat`: Request → bytes, one object or lines of them → Deltas and a `Reply`.
+
+The native protocol, because only here can a prompt be kept whole: `truncate` and `shift` are false always, and the
+window (`num_ctx`) is fixed per model, since a change reloads it. A prompt that fills the window all the same was cut
+in silence, which is a failure. A reply is believed when its last object says `done`.
+
+It does not know how long a request waited in Ollama's queue: the protocol does not say.
+
+Source: Ollama 0.33.0-rc2, source and observation.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from headgate.core.types import Delta, Failure, Message, Model, Reply, Request, ToolCall, Usage
+from headgate.core.words import FailureReason
+from headgate.wire.ndjson import LineDecoder, OverlongLineError
+from headgate.wire.upstream import Headers, estimate_usage, mean_logprob, split_data_uri, unfit_image
+from headgate.wire.upstream.identity import same_model
+from headgate.wire.upstream.trouble import classify, describe, failure_from, read_trouble
+
+NANO = 1e-9
+TOP_LEVEL_SETTINGS = frozenset({"think", "keep_alive"})
+"""A model's settings that stand beside `options`; all others stand in it."""
+ONLY_FORM = "as base64 data: URIs"
+
+# ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
+
+
+class WireFunction(Struct):
+    name: str = ""
+    arguments: Raw = Raw(b"{}")
+
+
+class WireCall(Struct):
+    function: WireFunction
+    id: str = ""
+
+
+class WireMessage(Struct):
+    content: str = ""
+    thinking: str = ""
+    tool_calls: list[WireCall] | None = None
+
+
+class WireToken(Struct):
+    """A token's log-probability; written again with every field, because OpenAI's form leaves none out."""
+
+    token: str = ""
+    logprob: float | None = None
+    bytes: list[int] | None = None
+    top_logprobs: list["WireToken"] = []
+
+
+class WireObject(Struct):
+    """A whole reply or one line of a stream. Ollama leaves out zeros."""
+
+    model: str = ""
+    message: WireMessage | None = None
+    done: bool = False
+    done_reason: str = ""
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+    eval_count: int = 0
+    logprobs: list[WireToken] | None = None
+    error: Any = None
+
+
+decode_object = msgspec.json.Decoder(WireObject).decode
+
+# ── What we send ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OllamaNative(Struct, frozen=True):
+    """The dialect."""
+
+    path: str = "/api/chat"
+
+    def encode_request(self, request: Request, model: Model, *, stream: bool) -> bytes | Failure:
+        """The request's body; a failure for images that are not base64 `data:` URIs, since Ollama fetches nothing."""
+        messages = _messages(request.messages)
+        if messages is None:
+            return unfit_image("Ollama", ONLY_FORM)
+        body: dict[str, Any] = {"model": model.id, "messages": messages, "stream": stream}
+        body.update(truncate=False, shift=False)
+        for name in TOP_LEVEL_SETTINGS & model.settings.keys():
+            body[name] = model.settings[name]
+        if options := _options(request, model):
+            body["options"] = options
+        if request.format.kind == "schema" and request.format.schema is not None:
+            body["format"] = request.format.schema
+        elif request.format.kind != "text":
+            body["format"] = "json"
+        if request.tools and not _forbids_tools(request):
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": tool.name,
+                        "description": tool.description,
+                        "parameters": tool.parameters,
+                    },
+                }
+                for tool in request.tools
+            ]
+        if request.logprobs or model.confidence is not None:
+            body["logprobs"] = True
+            if request.top_logprobs is not None:
+                body["top_logprobs"] = request.top_logprobs
+        return msgspec.json.encode(body)
+
+    def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:
+        """What of the request is dropped or said otherwise for this model."""
+        notes = [f"{name}: dropped, it is no word of Ollama's protocol" for name in sorted(request.extra)]
+        if any(message.role == "developer" for message in request.messages):
+            notes.append("developer messages: sent as system messages")
+        if _forbids_tools(request):
+            notes.append("tools: dropped, because tool_choice is none")
+        elif request.tools and request.tool_choice is not None and bytes(request.tool_choice) != b'"auto"':
+            notes.append(f"tool_choice: dropped, Ollama lets {model.id} choose")
+        return tuple(notes)
+
+    def decode_reply(self, body: bytes, request: Request, model: Model) -> Reply | Failure:
+        """The answer in a body of status 200."""
+        stream = OllamaStream(request, model)
+        stream.take_line(body, error_reason="http_error")
+        return stream.finish()
+
+    def stream_decoder(self, request: Request, model: Model) -> "OllamaStream":
+        """A reader for a streamed answer."""
+        return OllamaStream(request, model)
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> Failure:
+        """The failure behind an error status."""
+        failure = failure_from(status, headers, body)
+        if status == 403 and not body:
+            detail = "Ollama refused the Host header; ask it by localhost or an IP address"
+            return msgspec.structs.replace(failure, detail=detail)
+        return failure
+
+
+def _options(request: Request, model: Model) -> dict[str, Any]:
+    settings = model.settings
+    options = (
+        {name: value for name, value in settings.items() if name not in TOP_LEVEL_SETTINGS}
+        if settings
+        else {}
+    )
+    asked = {
+        "num_ctx": model.context,
+        "num_predict": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        "stop": request.stop or None,
+    }
+    options.update((name, value) for name, value in asked.items() if value is not None)
+    return options
+
+
+def _forbids_tools(request: Request) -> bool:
+    return bool(request.tools) and request.tool_choice is not None and bytes(request.tool_choice) == b'"none"'
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, Any]] | None:
+    """The conversation, or None if an image cannot be carried."""
+    tool_names = {call.id: call.name for message in messages for call in message.tool_calls}
+    told = []
+    for message in messages:
+        body: dict[str, Any] = {
+            "role": "system" if message.role == "developer" else message.role,
+            "content": message.text,
+        }
+        if not isinstance(message.content, str) and message.images:
+            payloads = [split_data_uri(image.url) for image in message.images]
+            if None in payloads:
+                return None
+            body["images"] = [payload[1] for payload in payloads if payload is not None]
+        if message.tool_calls:
+            body["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "function": {"index": index, "name": call.name, "arguments": _object(call.arguments)},
+                }
+                for index, call in enumerate(message.tool_calls)
+            ]
+        if message.tool_call_id is not None:
+            body["tool_call_id"] = message.tool_call_id
+            body["tool_name"] = message.name or tool_names.get(message.tool_call_id, "")
+        told.append(body)
+    return told
+
+
+def _object(arguments: str) -> Any:
+    """A call's arguments as the object that Ollama wants; what is none stands inside one, so that it is not lost."""
+    try:
+        value = msgspec.json.decode(arguments or "{}")
+    except msgspec.DecodeError:
+        value = arguments
+    return value if isinstance(value, dict) else {"arguments": value}
+
+
+# ── What comes back ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OllamaStream:
+    """An answer being read, in one object or in many."""
+
+    def __init__(self, request: Request, model: Model) -> None:
+        self._request = request
+        self._model = model
+        self._lines = LineDecoder()
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._calls: list[ToolCall] = []
+        self._tokens: list[WireToken] = []
+        self._last: WireObject | None = None
+        self._failure: Failure | None = None
+        self.over = False
+
+    def feed(self, chunk: bytes) -> list[Delta]:
+        """Take the next bytes; give what they add to the answer."""
+        try:
+            lines = self._lines.feed(chunk)
+        except OverlongLineError:
+            self._fail("malformed", "the stream does not consist of lines")
+            return []
+        deltas: list[Delta] = []
+        for line in lines:
+            if not self.over:
+                deltas.extend(self.take_line(line))
+        return deltas
+
+    def finish(self) -> Reply | Failure:
+        """The body has ended: the answer, if its end is proven."""
+        for line in () if self.over else self._lines.finish():
+            self.take_line(line)
+        if self._failure is not None:
+            return self._failure
+        last = self._last
+        if last is None:
+            return self.interrupted("broken_stream", "the stream ended without done: true")
+        window, used = self._model.context, last.prompt_eval_count
+        if window is not None and used >= window:
+            detail = f"the prompt was cut in silence: {used} tokens fill the window of {window}"
+            return self.interrupted("context_overflow", detail)
+        return Reply(
+            text="".join(self._text),
+            tool_calls=tuple(self._calls),
+            reasoning="".join(self._thinking),
+            finish="tool_calls" if self._calls else "length" if last.done_reason == "length" else "stop",
+            answered_by=last.model,
+            usage=self._spent(),
+            logprob=mean_logprob([token.logprob for token in self._tokens]),
+            logprobs=Raw(msgspec.json.encode(self._tokens))
+            if self._request.logprobs and self._tokens
+            else None,
+            loading=last.load_duration * NANO,
+        )
+
+    def interrupted(self, reason: FailureReason, detail: str) -> Failure:
+        """A failure that carries what had arrived and what it will have cost."""
+        return Failure(
+            reason=reason, detail=detail, status=200, usage=self._spent(), text="".join(self._text)
+        )
+
+    def take_line(self, line: bytes, error_reason: FailureReason = "broken_stream") -> list[Delta]:
+        """Take one object; `error_reason` is what an error inside a success means."""
+        try:
+            wire = decode_object(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._fail(
+                "malformed", f"not an object of Ollama's ({error}): {line[:120].decode('utf-8', 'replace')}"
+            )
+            return []
+        if wire.error:
+            trouble = read_trouble(line)
+            self._fail(classify(trouble, error_reason), describe(trouble))
+            return []
+        if not same_model(self._model.id, wire.model):
+            self._fail("wrong_model", f"{self._model.id} was asked for, but {wire.model} answered")
+            return []
+        if wire.done:
+            self._last = wire
+            self.over = True
+        if wire.logprobs:
+            self._tokens.extend(wire.logprobs)
+        return self._take_message(wire) if wire.message is not None else []
+
+    def _take_message(self, wire: WireObject) -> list[Delta]:
+        message = wire.message or WireMessage()
+        deltas: list[Delta] = []
+        if message.content or message.thinking:
+            self._text.append(message.content)
+            self._thinking.append(message.thinking)
+            asked = wire.logprobs and self._request.logprobs
+            logprobs = Raw(msgspec.json.encode(wire.logprobs)) if asked else None
+            deltas.append(Delta(message.content, message.thinking, logprobs=logprobs))
+        for call in message.tool_calls or ():
+            index = len(self._calls)
+            name, arguments = call.function.name, bytes(call.function.arguments).decode()
+            call_id = call.id or f"call_{self._request.id}_{index}"
+            self._calls.append(ToolCall(call_id, name, arguments))
+            deltas.append(Delta(tool_index=index, tool_id=call_id, tool_name=name, tool_arguments=arguments))
+        return deltas
+
+    def _spent(self) -> Usage:
+        last = self._last
+        if last is not None and last.prompt_eval_count:
+            return Usage(input=last.prompt_eval_count, output=last.eval_count)
+        called = [text for call in self._calls for text in (call.name, call.arguments)]
+        return estimate_usage(self._request, [*self._text, *self._thinking, *called])
+
+    def _fail(self, reason: FailureReason, detail: str) -> None:
+        self._failure = self.interrupted(reason, detail)
+        self.over = True

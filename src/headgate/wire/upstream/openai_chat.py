@@ -1,0 +1,249 @@
+"""OpenAI's Chat Completions as engines speak it: what servers and models take, and Request → bytes.
+
+The same dialect has many accents. A `Profile` says, as data, what a server accepts and what its models reject; what
+does not fit is dropped or said otherwise, and `adjustments` names it. The way back is in `openai_replies`.
+
+It does not know which server it talks to (see `engines.profiles`), nor addresses, keys and time.
+
+Source: OpenAI's API reference; LM Studio's documentation and issue tracker; llama-server b11549 as observed.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from headgate.core.types import Failure, Format, Message, Model, Part, Reply, Request, Text, Tool
+from headgate.wire.upstream import Headers
+from headgate.wire.upstream.identity import Identity
+from headgate.wire.upstream.openai_replies import OpenAIStream, decode_reply
+from headgate.wire.upstream.trouble import failure_from
+
+# ── What servers and models accept ───────────────────────────────────────────────────────────────────────────────────
+
+
+class ModelRule(Struct, frozen=True, kw_only=True):
+    """What the models whose ids begin with one of `prefixes` take otherwise than the rest."""
+
+    prefixes: tuple[str, ...]
+    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_completion_tokens"
+    rejects: frozenset[str] = frozenset()
+    """Fields that are refused always."""
+    rejects_thinking: frozenset[str] = frozenset()
+    """Fields that are refused unless `reasoning_effort` is "none"."""
+    thinks_always: bool = False
+    """There is no `reasoning_effort` "none"."""
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """How one kind of server speaks the dialect."""
+
+    name: str
+    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    stream_usage: bool = True
+    """It takes `stream_options`; if not, usage in streams is estimated."""
+    logprobs: bool = True
+    json_object: Literal["native", "schema", "none"] = "native"
+    """How "any JSON object" is asked for: as such, as the schema {"type": "object"}, or not at all."""
+    strict_schemas: Literal["when_fit", "always", "never"] = "never"
+    """When a schema is marked strict: OpenAI refuses the mark on schemas that leave anything open."""
+    developer_role: bool = False
+    """False: developer messages are sent as system messages."""
+    identity: Identity = "off"
+    empty_is_failure: bool = False
+    """An answer with nothing in it is how this server hides an overflow."""
+    rejects: frozenset[str] = frozenset()
+    rules: tuple[ModelRule, ...] = ()
+
+    def rule_for(self, model_id: str) -> ModelRule | None:
+        """The first rule that covers the model."""
+        bare = model_id.rpartition("/")[2]
+        return next((rule for rule in self.rules if bare.startswith(rule.prefixes)), None)
+
+
+ANY_OBJECT = Raw(b'{"type":"object"}')
+ONE_ANSWER_ONLY = frozenset({"n"})
+
+# ── What we send ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OpenAIChat(Struct, frozen=True):
+    """The dialect in one profile's accent."""
+
+    profile: Profile
+    path: str = "/chat/completions"
+
+    def encode_request(self, request: Request, model: Model, *, stream: bool) -> bytes | Failure:
+        """The request's body. This dialect can say everything that a `Request` can."""
+        return msgspec.json.encode(self._body(request, model, stream=stream, notes=[]))
+
+    def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:
+        """What of the request is dropped or said otherwise for this model."""
+        notes: list[str] = []
+        self._body(request, model, stream=request.stream, notes=notes)
+        return tuple(notes)
+
+    def decode_reply(self, body: bytes, request: Request, model: Model) -> Reply | Failure:
+        """The answer in a body of status 200, which may be an error all the same."""
+        return decode_reply(body, request, model, self.profile)
+
+    def stream_decoder(self, request: Request, model: Model) -> OpenAIStream:
+        """A reader for a streamed answer."""
+        return OpenAIStream(request, model, self.profile)
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> Failure:
+        """The failure behind an error status."""
+        return failure_from(status, headers, body)
+
+    def _body(self, request: Request, model: Model, *, stream: bool, notes: list[str]) -> dict[str, Any]:
+        profile = self.profile
+        rule = profile.rule_for(model.id) if profile.rules else None
+        body: dict[str, Any] = {**model.settings, **request.extra} if model.settings or request.extra else {}
+        body["model"] = model.id
+        body["messages"] = self._messages(request, notes)
+        if stream:
+            body["stream"] = True
+            if profile.stream_usage:
+                body["stream_options"] = {"include_usage": True}
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.top_p is not None:
+            body["top_p"] = request.top_p
+        if request.seed is not None:
+            body["seed"] = request.seed
+        if request.stop:
+            body["stop"] = request.stop
+        if request.max_tokens is not None:
+            body["max_tokens"] = request.max_tokens
+        if request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+            if request.tool_choice is not None:
+                body["tool_choice"] = request.tool_choice
+        if request.format.kind != "text":
+            self._ask_for_format(body, request.format, notes)
+        if request.logprobs or model.confidence is not None:
+            self._ask_for_logprobs(body, request, notes)
+        _rename_limit(body, rule.max_tokens if rule else profile.max_tokens)
+        if rule or profile.rejects or request.extra:
+            _drop_rejected(body, model, profile, rule, notes)
+        return body
+
+    def _messages(self, request: Request, notes: list[str]) -> Raw | list[dict[str, Any]]:
+        if not self.profile.developer_role and any(
+            message.role == "developer" for message in request.messages
+        ):
+            notes.append("developer messages: sent as system messages")
+        elif request.raw_messages is not None:
+            return request.raw_messages
+        return [_message(message, developer=self.profile.developer_role) for message in request.messages]
+
+    def _ask_for_format(self, body: dict[str, Any], wanted: Format, notes: list[str]) -> None:
+        if wanted.kind == "schema" and wanted.schema is not None:
+            body["response_format"] = self._schema(wanted.name, wanted.schema)
+        elif self.profile.json_object == "native":
+            body["response_format"] = {"type": "json_object"}
+        elif self.profile.json_object == "schema":
+            body["response_format"] = self._schema(wanted.name, ANY_OBJECT)
+            notes.append('response_format: json_object is sent as the schema {"type": "object"}')
+        else:
+            notes.append("response_format: dropped, this engine has no JSON mode")
+
+    def _schema(self, name: str, schema: Raw) -> dict[str, Any]:
+        named: dict[str, Any] = {"name": name, "schema": schema}
+        mark = self.profile.strict_schemas
+        if mark == "always" or (mark == "when_fit" and _leaves_nothing_open(schema)):
+            named["strict"] = True
+        return {"type": "json_schema", "json_schema": named}
+
+    def _ask_for_logprobs(self, body: dict[str, Any], request: Request, notes: list[str]) -> None:
+        if not self.profile.logprobs:
+            if request.logprobs:
+                notes.append("logprobs: dropped, this engine does not give them")
+            return
+        body["logprobs"] = True
+        if request.top_logprobs is not None:
+            body["top_logprobs"] = request.top_logprobs
+
+
+def _rename_limit(body: dict[str, Any], word: str) -> None:
+    """The limit on the answer under the one word that this model takes, wherever it came from."""
+    limit = body.pop("max_tokens", None)
+    limit = body.pop("max_completion_tokens", None) if limit is None else limit
+    if limit is not None:
+        body[word] = limit
+
+
+def _drop_rejected(
+    body: dict[str, Any], model: Model, profile: Profile, rule: ModelRule | None, notes: list[str]
+) -> None:
+    for field in sorted(ONE_ANSWER_ONLY & body.keys()):
+        del body[field]
+        notes.append(f"{field}: dropped, one answer is given per request")
+    for field in sorted(profile.rejects & body.keys()):
+        del body[field]
+        notes.append(f"{field}: dropped, {profile.name} does not take it")
+    if rule is None:
+        return
+    effort = body.get("reasoning_effort")
+    calm = effort == "none" or (isinstance(effort, Raw) and bytes(effort) == b'"none"')
+    if calm and rule.thinks_always:
+        del body["reasoning_effort"]
+        calm = False
+        notes.append(f'reasoning_effort: dropped, {model.id} has no "none"')
+    for field in sorted((rule.rejects if calm else rule.rejects | rule.rejects_thinking) & body.keys()):
+        del body[field]
+        unless = "" if field in rule.rejects or rule.thinks_always else ' unless reasoning_effort is "none"'
+        notes.append(f"{field}: dropped, {model.id} does not take it{unless}")
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _message(message: Message, *, developer: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "role": "system" if message.role == "developer" and not developer else message.role,
+        "content": message.content
+        if isinstance(message.content, str)
+        else [_part(p) for p in message.content],
+    }
+    if message.tool_calls:
+        body["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        body["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        body["name"] = message.name
+    return body
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": part.url}}
+
+
+def _leaves_nothing_open(schema: Raw) -> bool:
+    """Whether a schema may be marked strict: every object closed, every property required."""
+    if b'"additionalProperties"' not in bytes(schema):
+        return False
+    return _closed(msgspec.json.decode(schema))
+
+
+def _closed(node: Any) -> bool:
+    if isinstance(node, list):
+        return all(_closed(item) for item in node)
+    if not isinstance(node, dict):
+        return True
+    if "properties" in node or node.get("type") == "object":
+        names = set(node.get("properties", ()))
+        if node.get("additionalProperties") is not False or names != set(node.get("required", ())):
+            return False
+    return all(_closed(value) for value in node.values())
