@@ -8,6 +8,7 @@ from headgate.testing.anthropic import AnthropicDouble
 from headgate.testing.calls import ReceivedCall
 from headgate.testing.double import Double
 from headgate.testing.faults import Fault, FaultKind
+from headgate.testing.lmstudio import LMStudioDouble
 from headgate.testing.ollama import OllamaDouble
 from headgate.testing.openai import OpenAIDouble
 
@@ -17,6 +18,7 @@ __all__ = [
     "Double",
     "Fault",
     "FaultKind",
+    "LMStudioDouble",
     "OllamaDouble",
     "OpenAIDouble",
     "ReceivedCall",
