@@ -73,7 +73,7 @@ def find_code(text: str) -> list[tuple[str, str]]:
     marks = list(_FENCE.finditer(text))
     if not marks:
         language = guess_language(text)
-        return [(language, text)] if language else []
+        return [(language, _without_trailing_prose(text.strip()))] if language else []
     blocks = []
     opened: re.Match[str] | None = None
     for mark in marks:
@@ -85,6 +85,20 @@ def find_code(text: str) -> list[tuple[str, str]]:
     if opened is not None:
         blocks.append(_block(opened, text[opened.end() :]))
     return [block for block in blocks if block[1].strip()]
+
+
+_PROSE_LINE = re.compile(r"(?:>>> |(?:[-*•] |\d+[.)] )?(?:\*\*)?[A-Z][a-z']*,? (?!=)[^={}\[\];]*[\w.:!?)*]$)")
+
+
+def _without_trailing_prose(text: str) -> str:
+    """An answer without fences, up to the first paragraph that explains or shows a session instead of giving code."""
+    paragraphs = re.split(r"\n\s*\n", text)
+    kept = [paragraphs[0]]
+    for paragraph in paragraphs[1:]:
+        if _PROSE_LINE.match(paragraph.partition("\n")[0].rstrip()):
+            break
+        kept.append(paragraph)
+    return "\n\n".join(kept)
 
 
 def _block(opened: re.Match[str], code: str) -> tuple[str, str]:
@@ -99,8 +113,8 @@ _ALIASES = {
     "sqlite": "sql", "tsql": "sql", "plsql": "sql",
 }  # fmt: skip
 _LOOKS_LIKE = (
-    ("python", re.compile(r"(?:>>> |from [\w.]+ import |import \w+(?:\.\w+)*(?: as \w+)?$|(?:async )?def \w+\(|class \w+[(:]|@\w+|if __name__)", re.MULTILINE)),
-    ("javascript", re.compile(r"(?:export |async )*(?:function\*? \w+\(|const [\w{\[]|let [\w{\[]|module\.exports|import .* from ['\"]|document\.|console\.log\()")),
+    ("python", re.compile(r"(?:>>> |from [\w.]+ import |import \w+(?:\.\w+)*(?: as \w+)?$|(?:async )?def \w+\(|class \w+[(:]|@[\w.]+(?:\(.*\))?\n(?:@|async |def |class )|if __name__)", re.MULTILINE)),
+    ("javascript", re.compile(r"(?:export |async )*(?:function\*? \w+\(|(?:const|var) (?:\w+|\{[^}]*\}|\[[^\]]*\])\s*=|module\.exports|import .* from ['\"]|document\.|console\.log\()")),
     ("sql", re.compile(r"(?:SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+TABLE\s|WITH\s+\w+\s+AS\s*\()", re.IGNORECASE)),
 )  # fmt: skip
 
@@ -127,11 +141,16 @@ def _check(language: str, code: str) -> str | None:
         raise _NotChecked(f"not checked: {len(code)} characters of {language}")
     if code.lstrip().startswith(("diff --git", "@@ ", "--- a/", "+++ ")):
         raise _NotChecked("not checked: a diff")
+    if _SHELL.match(code):
+        raise _NotChecked("not checked: a shell command")
     return parse(code)
 
 
 _ELISION_LINE = re.compile(r"^([ \t]*)(?:\.\.\.|…|\[\.\.\.\]|\(\.\.\.\)|<\.\.\.>).*$", re.MULTILINE)
 _PROMPT = re.compile(r"^(?:>>>|\.\.\.)(?: |$)")
+_SHOWN_RESULT = re.compile(r"^[ \t]*(?:[\w.]+\(.*\)[ \t]*(?:->|=>|→|==>|➞|=)[^\n]*|> [^\n]*)$", re.MULTILINE)
+_SHELL = re.compile(r"\s*(?:\$ |pip3? install|python3? \S+\.py|npm |npx |conda |uv |brew |sudo |cd )")
+_EMPTY_BODY = re.compile(r"(:[ \t]*(?:#[^\n]*)?\n)([ \t]+)#[^\n]*")
 _CELL_COMMAND = re.compile(r"^[ \t]*[%!]", re.MULTILINE)
 
 
@@ -144,6 +163,8 @@ def _parse_python(code: str) -> str | None:
         return _python_problem("\n".join(line[4:] for line in lines))
     if _CELL_COMMAND.search(code):
         code = "\n".join(line for line in code.splitlines() if not _CELL_COMMAND.match(line))
+    code = _SHOWN_RESULT.sub("", code)
+    code = _EMPTY_BODY.sub(r"\1\2...", code)  # "# your code here" stands for a body
     if "..." in code or "…" in code:
         code = _ELISION_LINE.sub(r"\1...", code)
         code = (
@@ -168,8 +189,8 @@ def _parse_json(code: str) -> str | None:
     try:
         msgspec.json.decode(code)
     except msgspec.DecodeError as error:
-        if "..." in code or "//" in code or "/*" in code or "…" in code:
-            raise _NotChecked("not checked: JSON with comments or elisions") from None
+        if "..." in code or "//" in code or "/*" in code or "…" in code or code.lstrip().startswith('"'):
+            raise _NotChecked("not checked: JSON with comments or elisions, or a part of it") from None
         try:
             for line in code.splitlines():  # JSON lines
                 msgspec.json.decode(line)

@@ -12,13 +12,13 @@ from headgate.core.types import Answer, Verdict
 _OPENING = 240
 _ANSWERS = Verdict("no-refusal", 1.0, "it does not decline")
 
-# One of these stands in the opening of every refusal that the patterns below know; most answers have none and are done.
-_HINTS = (
-    "can't", "cannot", "can not", "unable", "not able", "won't", "sorry", "as an ai", "language model", "don't have",
-    "not comfortable", "must decline", "kann", "leider", "tut mir leid", "sprachmodell", "als ki", "darf ich",
-    "peux pas", "puis pas", "désolé", "en tant qu", "suis pas", "no puedo", "lo siento", "como modelo", "como ia",
-    "como una ia", "no tengo",
-)  # fmt: skip
+# One of these words stands in the opening of every refusal that the patterns below know; most answers have none of them.
+_HINT_WORDS = (
+    "can't cannot unable able won't sorry sorry, ai ai, model model, don't comfortable decline allowed permitted "
+    "kann leider leid leid, darf ki sprachmodell sprachmodell, künstliche "
+    "peux puis désolé désolé, désolée, tant suis puedo siento siento, modelo ia ia, tengo"
+)
+_HINTS = frozenset(_HINT_WORDS.split())
 _LETTER = re.compile(
     r"\s*(?:[*#_>\"“„«]+\s*)?(?:subject|betreff|objet|asunto|dear|hi |hello [A-Z]|sehr geehrte|liebe[rs]? |hallo |guten tag|"
     r"bonjour|cher |chère |madame|estimad|querid|hola )",
@@ -31,7 +31,7 @@ _DO = (
 )
 _REFUSAL = re.compile(
     r"\bi(?:'m| am) (?:really |very |so )?sorry,? (?:but )?(?:i|that|this|as an)\b.{0,40}(?:can't|cannot|can not|unable|won't|not able|don't)"
-    rf"|\bi (?:can't|cannot|can not|won't|will not) (?:\w+ly |really |actually |just )?(?:be able to )?(?:{_DO})\b"
+    rf"|\bi (?:can't|cannot|can not|won't|will not) (?:\w+ly |really |actually |just )?(?:be able to )?(?:{_DO})\b(?! but )"
     rf"|\bi(?:'m| am) (?:unable|not able|not comfortable|not allowed|not permitted)(?: to)? (?:\w+ly )?(?:{_DO}|with)"
     rf"|\bi(?:'m| am) not (?:\w+ )?(?:able|comfortable)\b"
     r"|\bas an? (?:ai|large language model|language model|text-based)\b.{0,60}(?:can't|cannot|unable|not able|don't have (?:the ability|access)|do not have (?:the ability|access))"
@@ -64,10 +64,7 @@ def no_refusal(answer: Answer) -> Verdict:
     opening = text[:_OPENING].lower()
     if not opening.isascii():
         opening = opening.replace("’", "'")
-    for hint in _HINTS:
-        if hint in opening:
-            break
-    else:
+    if _HINTS.isdisjoint(opening.split()) and "can not" not in opening:
         return _ANSWERS
     found = _REFUSAL.search(opening)
     if found is None or found.start() > 140 or _LETTER.match(text):
@@ -84,7 +81,7 @@ def no_refusal(answer: Answer) -> Verdict:
 _MISSING = re.compile(
     r"please (?:provide|share|paste|send|give|supply|include|upload|attach)\b"
     r"|(?:could|can|would) you (?:please |kindly )?(?:provide|share|paste|send|supply|upload|attach|clarify|specify|give me)\b"
-    r"|(?:haven't|have not|didn't|did not|hasn't|has not) (?:yet )?(?:been )?(?:provided?|included?|shared?|pasted?|attached?|given?)\b"
+    r"|you (?:haven't|have not|didn't|did not) (?:yet |actually )?(?:provided?|included?|shared?|pasted?|attached?|given?)\b"
     r"|no (?:text|article|code|document|content|email|e-mail|passage|message) (?:was|has been|is|to)\b"
     r"|i (?:don't|do not|can't|cannot) see (?:any|the|an?) (?:text|article|code|document|attachment|content|e-?mail|passage|file)"
     r"|i(?:'m| am) ready to|i(?:'d| would) be (?:happy|glad) to help.{0,80}(?:please|could you|what|once)"

@@ -1,6 +1,6 @@
 """Has the model fallen into a loop? `not-repeating`.
 
-Two steps. A screen of ten `str.count` probes is all that an ordinary answer pays. Only a text in which probes turn up
+Two steps. A screen of eight `str.find` probes is all that an ordinary answer pays. Only a text in which probes turn up
 again is walked through, in linear time, for stretches that repeat with a fixed period (a loop in the strict sense) and,
 in prose, for sentences that keep coming back. It knows form only: two sentences that say the same in other words pass,
 and so do tables, lists, refrains and code, which repeat but do not cycle.
@@ -14,9 +14,11 @@ from headgate.core.types import Answer, Verdict
 
 _WINDOW = 8_000
 """Characters looked at: a loop runs to the end, so the tail is enough."""
-_PROBES = 10
+_PROBES = 8
 _PROBE = 16
 _SHORTEST = 120
+_ENDLESS = 40
+"""A longer word is taken apart into its letters: a run of one sign, or a script without spaces."""
 _NUMBERING = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+", re.MULTILINE)
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _FINE = Verdict("not-repeating", 1.0, "nothing repeats")
@@ -35,11 +37,11 @@ def not_repeating(answer: Answer) -> Verdict:
     if size > _WINDOW:
         text = text[-_WINDOW:]
         size = _WINDOW
-    count = text.count
+    find = text.find
     again = 0
     step = (size - _PROBE) // (_PROBES - 1)
     for start in range(0, size - _PROBE + 1, step):
-        if count(text[start : start + _PROBE]) > 1:
+        if find(text[start : start + _PROBE], start + 1) > 0:
             again += 1
     if again < 2:
         return _FINE
@@ -47,21 +49,24 @@ def not_repeating(answer: Answer) -> Verdict:
 
 
 def _look_closely(text: str) -> Verdict:
-    plain = _NUMBERING.sub("", text)
-    words = plain.split()
-    if len(words) * 40 < len(plain):  # one endless word, or a script without spaces
-        words = list(plain)
-    rounds, covered, longest = _find_cycle(words)
-    share = covered / len(words) if words else 0.0
+    words = [
+        unit
+        for word in _NUMBERING.sub("", text).split()
+        for unit in (word if len(word) > _ENDLESS else (word,))
+    ]
+    end, covered, period = _find_cycle(words)
+    rounds = covered // period
+    looped = sum(map(len, words[end - covered : end])) / max(1, sum(map(len, words)))
     score, reason = 1.0, ""
     if rounds >= 4 and covered >= 16:
-        score = _fall(share, 0.2, 0.5)
-        reason = (
-            f"the same {covered // rounds} words come {rounds} times in a row ({share:.0%} of the answer)"
-        )
-    elif longest >= 20 and share >= 0.9:
+        score = _fall(looped, 0.2, 0.5)
+        if rounds >= 6 and len(words) - end <= period:
+            score = min(score, 0.4)  # it was still going round when it stopped
+        unit = "word comes" if period == 1 else f"{period} words come"
+        reason = f"the same {unit} {rounds} times in a row ({looped:.0%} of the answer)"
+    elif period >= 20 and rounds == 2 and looped >= 0.9:
         score = 0.5
-        reason = f"the whole answer is given {rounds} times over"
+        reason = "the whole answer is given twice over"
     share = _share_of_returning_sentences(text)
     of_sentences = _fall(share, 0.33, 0.63)
     if of_sentences < score:
@@ -78,31 +83,31 @@ def _fall(value: float, good: float, bad: float) -> float:
 
 
 def _find_cycle(words: list[str]) -> tuple[int, int, int]:
-    """The longest stretch that repeats with a fixed period: rounds, words covered, words of one round.
+    """The longest stretch that repeats with a fixed period: where it ends, words covered, words of one round.
 
-    One pass: four words that were seen `period` words ago keep a run alive as long as the period stays the same.
+    One pass: four words that were seen `period` words ago keep a run alive as long as the period stays the same. Rules of
+    a table are passed over; rows of figures go round by nature, so a stretch without letters must go round 20 times.
     """
     last: dict[tuple[str, str, str, str], int] = {}
     period = run = 0
-    best = (1, 0, 0)
-    for end, key in enumerate(zip(words, words[1:], words[2:], words[3:], strict=False)):
+    best = (0, 0, 1)
+    for at, key in enumerate(zip(words, words[1:], words[2:], words[3:], strict=False)):
         seen = last.get(key)
-        last[key] = end
+        last[key] = at
         if seen is None:
             run = 0
             continue
-        if run and end - seen == period:
+        if run and at - seen == period:
             run += 1
         else:
-            period, run = end - seen, 4
+            period, run = at - seen, 4
         covered = run + period
-        if covered > best[1] and run >= period and _has_letters(key):
-            best = (covered // period, covered, period)
+        if covered > best[1] and run >= period:
+            signs = "".join(key)
+            lettered = any(map(str.isalpha, signs))
+            if lettered or (covered >= 20 * period and any(map(str.isdigit, signs))):
+                best = (at + 4, covered, period)
     return best
-
-
-def _has_letters(words: tuple[str, ...]) -> bool:
-    return any(word[0].isalpha() or word[-1].isalpha() for word in words)
 
 
 def _share_of_returning_sentences(text: str) -> float:

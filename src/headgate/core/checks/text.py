@@ -60,7 +60,7 @@ def not_cut_off(answer: Answer) -> Verdict:
     if reply.tool_calls or answer.request.stop or answer.request.format.kind != "text":
         return _WHOLE
     text = reply.text
-    if text.count("```") & 1:
+    if text.count("```") & 1 and not text.rstrip().endswith("\n```"):
         return Verdict("not-cut-off", 0.2, "a code block is never closed")
     tail = text[-400:].rstrip()
     if not tail or not (tail[-1].isalpha() or tail[-1] == ","):
@@ -78,9 +78,7 @@ def _judge_last_line(line: str) -> Verdict:
         return Verdict(
             "not-cut-off", 0.2, f"it breaks off in the middle of a sentence: “… {' '.join(words[-3:])}”"
         )
-    listed = line[0] in _LIST_STARTS or (
-        line[0].isdigit() and line[1:4].lstrip("0123456789")[:1] in (".", ")")
-    )
+    listed = line[0] in _LIST_STARTS or words[0][-1] in ".)" or " # " in line or " // " in line
     if len(line) < 60 or listed or not last.isalpha():
         return _WHOLE
     return Verdict("not-cut-off", 0.5, f"its last sentence has no end: “… {' '.join(words[-3:])}”")
