@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from headgate.core.types import Failure, Image, Message, Model, Reply, Request, Tool
+from headgate.core.types import Failure, Format, Image, Message, Model, Reply, Request, Tool
 from headgate.wire.upstream import Headers, split_data_uri, unfit_image
 from headgate.wire.upstream.anthropic_replies import AnthropicStream, decode_reply
+from headgate.wire.upstream.schemas import close
 from headgate.wire.upstream.trouble import failure_from
 
 LATEST = "2026-10-21"
@@ -183,18 +184,26 @@ class _Draft:
         if (effort := self._model.settings.get("effort")) is not None:
             output["effort"] = effort
         wanted = self._request.format
-        if wanted.kind == "schema" and wanted.schema is not None and self._rule.schema:
-            output["format"] = {"type": "json_schema", "schema": wanted.schema}
-        elif wanted.kind != "text":
-            self._orders.append(ONLY_JSON)
-            if wanted.schema is not None:
-                self._orders.append(f"It must fit this JSON Schema: {bytes(wanted.schema).decode()}")
-            what = "the wish for JSON" if wanted.schema is None else "the schema"
-            self.notes.append(
-                f"response_format: {what} stands in the system prompt, {self._model.id} has no field for it"
-            )
+        if wanted.kind != "text":
+            fitted = close(wanted.schema) if wanted.schema is not None and self._rule.schema else None
+            if fitted is not None:
+                output["format"] = {"type": "json_schema", "schema": fitted[0]}
+                self.notes.extend(f"response_format: {change}, Anthropic demands it" for change in fitted[1])
+            else:
+                self._ask_for_json(wanted)
         if output:
             self.body["output_config"] = output
+
+    def _ask_for_json(self, wanted: Format) -> None:
+        """Say in words what has no field, or does not fit into it."""
+        self._orders.append(ONLY_JSON)
+        what = "the wish for JSON"
+        if wanted.schema is not None:
+            self._orders.append(f"It must fit this JSON Schema: {bytes(wanted.schema).decode()}")
+            what = "the schema"
+        self.notes.append(
+            f"response_format: {what} stands in the system prompt, {self._model.id} has no field for it"
+        )
 
     def _instruct(self) -> None:
         system = [

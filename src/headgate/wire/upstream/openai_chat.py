@@ -17,6 +17,7 @@ from headgate.core.types import Failure, Format, Message, Model, Part, Reply, Re
 from headgate.wire.upstream import Headers
 from headgate.wire.upstream.identity import Identity
 from headgate.wire.upstream.openai_replies import OpenAIStream, decode_reply
+from headgate.wire.upstream.schemas import is_closed
 from headgate.wire.upstream.trouble import failure_from
 
 # ── What servers and models accept ───────────────────────────────────────────────────────────────────────────────────
@@ -45,6 +46,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     logprobs: bool = True
     json_object: Literal["native", "schema", "none"] = "native"
     """How "any JSON object" is asked for: as such, as the schema {"type": "object"}, or not at all."""
+    json_word: bool = False
+    """It gives JSON objects only to conversations that speak of JSON."""
     strict_schemas: Literal["when_fit", "always", "never"] = "never"
     """When a schema is marked strict: OpenAI refuses the mark on schemas that leave anything open."""
     developer_role: bool = False
@@ -52,7 +55,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     identity: Identity = "off"
     empty_is_failure: bool = False
     """An answer with nothing in it is how this server hides an overflow."""
-    rejects: frozenset[str] = frozenset()
+    accepts: frozenset[str] | None = None
+    """The fields it knows, where it refuses all others; None takes anything."""
     rules: tuple[ModelRule, ...] = ()
 
     def rule_for(self, model_id: str) -> ModelRule | None:
@@ -62,6 +66,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 ANY_OBJECT = Raw(b'{"type":"object"}')
+JSON_PLEASE = "Answer in JSON."
 ONE_ANSWER_ONLY = frozenset({"n"})
 
 # ── What we send ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,7 +129,7 @@ class OpenAIChat(Struct, frozen=True):
         if request.logprobs or model.confidence is not None:
             self._ask_for_logprobs(body, request, notes)
         _rename_limit(body, rule.max_tokens if rule else profile.max_tokens)
-        if rule or profile.rejects or request.extra:
+        if rule or profile.accepts is not None or request.extra:
             _drop_rejected(body, model, profile, rule, notes)
         return body
 
@@ -133,9 +138,22 @@ class OpenAIChat(Struct, frozen=True):
             message.role == "developer" for message in request.messages
         ):
             notes.append("developer messages: sent as system messages")
-        elif request.raw_messages is not None:
+        elif request.raw_messages is not None and not self._must_say_json(request):
             return request.raw_messages
-        return [_message(message, developer=self.profile.developer_role) for message in request.messages]
+        told = [_message(message, developer=self.profile.developer_role) for message in request.messages]
+        if self._must_say_json(request):
+            told.append({"role": "system", "content": JSON_PLEASE})
+            notes.append(
+                f'messages: "{JSON_PLEASE}" is added, {self.profile.name} gives no JSON without the word'
+            )
+        return told
+
+    def _must_say_json(self, request: Request) -> bool:
+        return (
+            self.profile.json_word
+            and request.format.kind == "json"
+            and not any("json" in message.text.lower() for message in request.messages)
+        )
 
     def _ask_for_format(self, body: dict[str, Any], wanted: Format, notes: list[str]) -> None:
         if wanted.kind == "schema" and wanted.schema is not None:
@@ -151,7 +169,7 @@ class OpenAIChat(Struct, frozen=True):
     def _schema(self, name: str, schema: Raw) -> dict[str, Any]:
         named: dict[str, Any] = {"name": name, "schema": schema}
         mark = self.profile.strict_schemas
-        if mark == "always" or (mark == "when_fit" and _leaves_nothing_open(schema)):
+        if mark == "always" or (mark == "when_fit" and is_closed(schema)):
             named["strict"] = True
         return {"type": "json_schema", "json_schema": named}
 
@@ -179,7 +197,7 @@ def _drop_rejected(
     for field in sorted(ONE_ANSWER_ONLY & body.keys()):
         del body[field]
         notes.append(f"{field}: dropped, one answer is given per request")
-    for field in sorted(profile.rejects & body.keys()):
+    for field in sorted(body.keys() - profile.accepts) if profile.accepts is not None else ():
         del body[field]
         notes.append(f"{field}: dropped, {profile.name} does not take it")
     if rule is None:
@@ -228,22 +246,3 @@ def _part(part: Part) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     return {"type": "image_url", "image_url": {"url": part.url}}
-
-
-def _leaves_nothing_open(schema: Raw) -> bool:
-    """Whether a schema may be marked strict: every object closed, every property required."""
-    if b'"additionalProperties"' not in bytes(schema):
-        return False
-    return _closed(msgspec.json.decode(schema))
-
-
-def _closed(node: Any) -> bool:
-    if isinstance(node, list):
-        return all(_closed(item) for item in node)
-    if not isinstance(node, dict):
-        return True
-    if "properties" in node or node.get("type") == "object":
-        names = set(node.get("properties", ()))
-        if node.get("additionalProperties") is not False or names != set(node.get("required", ())):
-            return False
-    return all(_closed(value) for value in node.values())
