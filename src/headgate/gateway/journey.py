@@ -1,0 +1,385 @@
+"""The path of one request: decide, then admit, call and judge until the cascade says deliver or give up.
+
+    Journey(road, request, signals) → run() or stream() → outcome
+
+`core` decides; this module does what it says and takes the time. One `Journey` is one request; it owns all that is
+known of it while it is under way, and ends as one `Outcome` in the ledger, whatever happens: answered, failed, broken
+off, or left by its caller.
+"""
+
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from time import perf_counter
+
+from msgspec import Struct
+
+from headgate.core import cascade
+from headgate.core.cascade import fallback_reason, next_step
+from headgate.core.checks import Check, judge, repair, score
+from headgate.core.policy import Policy, decide
+from headgate.core.prices import baseline_cost, cost
+from headgate.core.types import (
+    Answer,
+    Attempt,
+    Decision,
+    Deliver,
+    Delta,
+    Failure,
+    GiveUp,
+    Model,
+    Outcome,
+    Price,
+    Reply,
+    Request,
+    Signals,
+    Try,
+    Usage,
+)
+from headgate.core.words import Mode, Status
+from headgate.engines.tokenizer import Tokenizer
+from headgate.fleet.fleet import Fleet
+from headgate.gateway.purse import Purse
+
+OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "asks-back"})
+"""What can be judged on the opening of an answer; the rest needs its end."""
+
+NOTHING_USED = Usage()
+
+HUNG_UP = "the caller hung up"
+
+
+class Road(Struct, frozen=True, kw_only=True):
+    """What all journeys share: the compiled policy and the ways out. A reload makes a new one."""
+
+    policy: Policy
+    checks: Mapping[str, Check]
+    fleet: Fleet
+    purse: Purse
+    tokenizer: Tokenizer
+    baseline_price: Price | None
+    prices_as_of: str
+    peek_characters: int
+    keep_bodies: bool
+
+
+class Journey:
+    """One request under way.
+
+    Args:
+        road: what it travels on.
+        request: what the caller asked; its model exists.
+        signals: what was measured on it.
+        received: Unix time of its first byte.
+        begun: the same moment on the steady clock, `perf_counter`.
+    """
+
+    __slots__ = (
+        "attempts",
+        "begun",
+        "decision",
+        "first_byte",
+        "model",
+        "received",
+        "replies",
+        "request",
+        "reserved",
+        "road",
+        "signals",
+    )
+
+    def __init__(
+        self, road: Road, request: Request, signals: Signals, *, received: float, begun: float
+    ) -> None:
+        self.begun = begun
+        self.road = road
+        self.request = request
+        self.received = received
+        self.signals = signals
+        self.decision: Decision = decide(road.policy, road.fleet.view(road.purse.left), request, signals)
+        self.attempts: list[Attempt] = []
+        self.replies: list[Reply | None] = []
+        self.model: Model | None = None
+        self.first_byte: float | None = None
+        self.reserved = 0.0
+
+    def now(self) -> float:
+        """Seconds since the request was received."""
+        return perf_counter() - self.begun
+
+    @property
+    def mode(self) -> Mode:
+        """How this stream is held. Structured answers are always judged whole: half a JSON object proves nothing."""
+        if self.decision.mode == "peek" and self.signals.format != "text":
+            return "hold"
+        return self.decision.mode
+
+    # ── Whole answers ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> Reply | GiveUp:
+        """Walk the chain until there is an answer to deliver, or none to be had."""
+        while True:
+            step = next_step(self.decision, self.attempts, self.now())
+            if isinstance(step, Deliver):
+                return self.deliver(step)
+            if isinstance(step, GiveUp):
+                return step
+            model = self.road.policy.models[step.model]
+            queued = await self.admit(model, step.within)
+            if queued is None:
+                continue
+            started = self.now()
+            try:
+                result = await self.road.fleet.engines[model.engine].chat(
+                    self.request, model, step.within - queued
+                )
+            except CancelledError:
+                self.conclude(model, started, queued, self.hung_up(""))
+                raise
+            finally:
+                self.leave(model, started)
+            self.conclude(model, started, queued, result)
+
+    def deliver(self, step: Deliver) -> Reply:
+        """The reply that the cascade chose."""
+        reply = self.replies[step.attempt]
+        assert reply is not None
+        self.model = self.road.policy.models[self.attempts[step.attempt].model]
+        return reply
+
+    # ── Streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def stream(self) -> AsyncGenerator[Delta | Reply | Failure | GiveUp]:
+        """Walk the chain, handing out deltas from the moment an answer is trusted.
+
+        Yields deltas, then as the last item the whole `Reply`; or a `Failure`, when the answer broke after its first
+        delta had gone out; or a `GiveUp`, when there never was one. Before the first delta another model can still
+        take over, unseen; after it, none can.
+        """
+        while True:
+            step = next_step(self.decision, self.attempts, self.now())
+            if isinstance(step, GiveUp):
+                yield step
+                return
+            if isinstance(step, Deliver):
+                yield self.deliver(step)
+                return
+            async for item in self.stream_attempt(step):
+                yield item
+            if self.first_byte is not None:
+                return
+
+    async def stream_attempt(self, step: Try) -> AsyncGenerator[Delta | Reply | Failure]:
+        """One streamed attempt. Yields nothing unless its answer is trusted before it ends."""
+        model = self.road.policy.models[step.model]
+        queued = await self.admit(model, step.within)
+        if queued is None:
+            return
+        started = self.now()
+        so_far: list[Delta] = []
+        result: Reply | Failure | None = None
+        committed = False
+        parts = self.road.fleet.engines[model.engine].stream(self.request, model, step.within - queued)
+        try:
+            async for part in parts:
+                if not isinstance(part, Delta):
+                    result = part
+                    break
+                so_far.append(part)
+                if committed:
+                    yield part
+                    continue
+                if self.trusted(model, so_far):
+                    committed = True
+                    self.commit(model)
+                    for delta in so_far:
+                        yield delta
+        except (CancelledError, GeneratorExit):
+            self.conclude(
+                model,
+                started,
+                queued,
+                self.hung_up("".join([delta.text for delta in so_far])),
+                late=committed,
+            )
+            raise
+        finally:
+            await parts.aclose()
+            self.leave(model, started)
+        if result is None:
+            result = Failure(reason="broken_stream", detail="the stream ended without its end mark")
+        if not committed:
+            self.conclude(model, started, queued, result)
+            return
+        self.conclude(model, started, queued, result, late=True)
+        yield result
+
+    def trusted(self, model: Model, so_far: list[Delta]) -> bool:
+        """Whether the opening of an answer is good enough to let it out."""
+        mode = self.mode
+        if mode == "pass":
+            return True
+        if mode == "hold":
+            return False
+        text = "".join([delta.text for delta in so_far])
+        if len(text) < self.road.peek_characters:
+            return False
+        names = [name for name in self.decision.checks if name in OPENING_CHECKS]
+        reply = Reply(text=text, usage=NOTHING_USED)
+        verdicts = judge(
+            [(n, self.road.checks[n]) for n in names], Answer(self.request, self.signals, reply, model)
+        )
+        lowest = score(verdicts)
+        return lowest is None or lowest >= self.decision.pass_at
+
+    def hung_up(self, text: str) -> Failure:
+        """What is recorded of a call that ended because the caller went away; what it used is estimated."""
+        usage = Usage(input=self.signals.tokens, output=(len(text) + 3) // 4, exact=False)
+        return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage, text=text)
+
+    def named(self, names: Iterable[str]) -> tuple[tuple[str, Check], ...]:
+        """The checks of these names."""
+        return tuple([(name, self.road.checks[name]) for name in names])
+
+    def commit(self, model: Model) -> None:
+        """From here on this model's answer goes out, and no other can."""
+        self.model = model
+        self.first_byte = self.now()
+
+    # ── Every attempt ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def admit(self, model: Model, within: float) -> float | None:
+        """Wait for a slot: seconds waited, or None when it took too long and the model is skipped as busy."""
+        admission = self.road.fleet.admission[model.engine]
+        waited = 0.0
+        if not admission.enter():
+            begun = self.now()
+            if admission.full or not await admission.wait(within):
+                waited = self.now() - begun
+                detail = (
+                    f"no slot on {model.engine} within {waited:.1f} s, {len(admission.waiting)} in the queue"
+                )
+                self.decision = cascade.skip(self.decision, model.name, "busy", detail)
+                return None
+            waited = self.now() - begun
+        if not model.local:
+            self.reserved = (
+                next((c.estimate for c in self.decision.candidates if c.model == model.name), None) or 0.0
+            )
+            self.road.purse.reserve(self.reserved)
+        return waited
+
+    def leave(self, model: Model, started: float) -> None:
+        """Give the slot and the reserved money back."""
+        self.road.fleet.admission[model.engine].leave(self.now() - started)
+        if self.reserved:
+            self.road.purse.release(self.reserved)
+            self.reserved = 0.0
+
+    def conclude(
+        self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
+    ) -> None:
+        """Judge what came back, and write the attempt down."""
+        road = self.road
+        if isinstance(result, Failure):
+            if result.detail != HUNG_UP:
+                road.fleet.note(model.engine, result)
+            spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
+            attempt = Attempt(
+                model=model.name,
+                started=started,
+                ended=self.now(),
+                queued=queued,
+                first_token=result.first_token,
+                usage=result.usage,
+                cost=spent,
+                failure=result,
+                late=late,
+            )
+            self.replies.append(None)
+        else:
+            road.fleet.note(model.engine, None)
+            answer = Answer(self.request, self.signals, result, model)
+            if self.signals.format != "text" and not late:
+                result = repair(answer)
+                answer = Answer(self.request, self.signals, result, model)
+            verdicts = judge(self.named(self.decision.checks), answer)
+            spent = cost(result.usage, model.price)
+            attempt = Attempt(
+                model=model.name,
+                started=started,
+                ended=self.now(),
+                queued=queued,
+                first_token=result.first_token,
+                usage=result.usage,
+                cost=spent,
+                verdicts=verdicts,
+                score=score(verdicts),
+                logprob=result.logprob,
+                finish=result.finish,
+                late=late,
+            )
+            self.replies.append(result)
+        if spent:
+            road.purse.spend(spent)
+        self.attempts.append(attempt)
+
+    # ── The end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def outcome(self, status: Status, error: str = "") -> Outcome:
+        """The journey as one row of the ledger."""
+        road = self.road
+        model = self.model
+        final = next(
+            (a for a in reversed(self.attempts) if model is not None and a.model == model.name), None
+        )
+        reason = fallback_reason(self.decision, self.attempts, model)
+        costs = [attempt.cost for attempt in self.attempts]
+        usage = final.usage if final is not None else None
+        reply = next((r for r in reversed(self.replies) if r is not None), None)
+        seconds = self.now()
+        return Outcome(
+            id=self.request.id,
+            received=self.received,
+            asked=self.request.asked,
+            stream=self.request.stream,
+            signals=self.signals,
+            decision=self.decision,
+            attempts=tuple(self.attempts),
+            status=status,
+            model=model.name if model is not None else None,
+            fallback=reason[0] if reason is not None else None,
+            fallback_limit=reason[1] if reason is not None else None,
+            seconds=seconds,
+            first_token=self.first_byte if self.first_byte is not None else seconds,
+            usage=usage,
+            cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+            baseline=road.policy.baseline,
+            baseline_cost=baseline_cost(usage, road.baseline_price),
+            prices_as_of=road.prices_as_of,
+            error=error,
+            **(self.bodies(reply) if road.keep_bodies else {}),
+        )
+
+    def bodies(self, reply: Reply | None) -> dict[str, str]:
+        """Prompt and answer, for a ledger that keeps them."""
+        prompt = "\n\n".join(f"{message.role}: {message.text}" for message in self.request.messages)
+        return {"prompt": prompt, "answer": reply.text if reply is not None else ""}
+
+    @property
+    def status(self) -> Status:
+        """How good the delivered answer is."""
+        last = self.attempts[-1] if self.attempts else None
+        answered = next(
+            (a for a in reversed(self.attempts) if self.model is not None and a.model == self.model.name),
+            last,
+        )
+        if answered is None:
+            return "failed"
+        return "ok" if cascade.passes(answered, self.decision.pass_at) else "imperfect"
+
+
+def unpaid(failure: Failure, model: Model) -> float | None:
+    """The cost of a failed call that reported no usage: nothing if it never ran or ran at home, else unknown."""
+    if model.local or failure.reason in ("refused", "http_error", "context_overflow"):
+        return 0.0
+    return None

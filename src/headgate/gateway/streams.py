@@ -1,0 +1,162 @@
+"""Streams and callers who hang up: the caller's side of a request that takes its time."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Self
+
+from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
+from headgate.gateway.asgi import Lines, Receive, Send, ascii_bytes, send_fault, told
+from headgate.gateway.journey import Journey
+from headgate.wire import faults
+from headgate.wire.doors import openai_chat as door
+from headgate.wire.faults import Fault
+
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+
+WATCH_AFTER = 0.05
+"""Seconds after which we start to listen for the caller hanging up; most requests are done before."""
+
+
+class EventStream:
+    """The caller's side of a stream: headers late, signs of life while it is held, and a proper end.
+
+    Nothing is sent before the first delta, or before the first sign of life is due: until then a failure is still an
+    ordinary error with its own status.
+    """
+
+    def __init__(self, journey: Journey, send: Send, keep_alive: float) -> None:
+        self.journey = journey
+        self.send = send
+        self.keep_alive = keep_alive
+        self.created = int(journey.received)
+        self.write: Callable[..., bytes] | None = None
+        self.begun = False
+        self.gave_up: GiveUp | None = None
+        self.broken: Failure | None = None
+        self.reply: Reply | None = None
+        self.deltas = 0
+        self.alive: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.alive = asyncio.create_task(self.stay_alive(), name="headgate-keep-alive")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.alive is not None:
+            self.alive.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.alive
+
+    async def stay_alive(self) -> None:
+        """Send a comment now and then until the answer flows."""
+        while self.deltas == 0:
+            await asyncio.sleep(self.keep_alive)
+            if self.deltas == 0:
+                await self.begin()
+                await self.body(door.KEEP_ALIVE)
+
+    async def put(self, part: Delta | Reply | Failure | GiveUp) -> None:
+        """Take the next part of the journey."""
+        if isinstance(part, Delta):
+            await self.delta(part)
+        elif isinstance(part, Reply):
+            self.reply = part
+        elif isinstance(part, Failure):
+            self.broken = part
+        else:
+            self.gave_up = part
+
+    async def delta(self, delta: Delta) -> None:
+        """Send a piece of the answer."""
+        self.deltas += 1
+        await self.begin()
+        first = b""
+        if self.write is None:
+            model = self.journey.model.id if self.journey.model is not None else ""
+            self.write = door.chunk_writer(
+                request_id=self.journey.request.id, model=model, created=self.created
+            )
+            first = self.write({"role": "assistant", "content": ""})
+        await self.body(first + self.write(door.delta_out(delta), None, delta.logprobs))
+
+    async def begin(self) -> None:
+        """Send the headers, once."""
+        if self.begun:
+            return
+        self.begun = True
+        journey = self.journey
+        lines: Lines = [
+            EVENTS,
+            (b"cache-control", b"no-cache"),
+            (b"x-headgate-request-id", journey.request.id.encode()),
+            (b"x-headgate-route", ascii_bytes(journey.decision.route)),
+        ]
+        if journey.model is not None:
+            lines.append((b"x-headgate-model", ascii_bytes(journey.model.name)))
+            lines.append(
+                (
+                    b"x-headgate-attempts",
+                    str(max(1, len(journey.attempts) + (journey.first_byte is not None))).encode(),
+                )
+            )
+        await self.send({"type": "http.response.start", "status": 200, "headers": lines})
+
+    async def body(self, data: bytes, *, more: bool = True) -> None:
+        """Send bytes."""
+        await self.send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def end(self, outcome: Outcome) -> None:
+        """Send what was held, the finish reason, the usage if asked for, and the end mark."""
+        assert self.reply is not None
+        if self.deltas == 0:
+            for delta in door.deltas_of(self.reply) or (Delta(),):
+                await self.delta(delta)
+        assert self.write is not None
+        last = self.write({}, self.reply.finish)
+        if self.journey.request.include_usage:
+            model = self.journey.model.id if self.journey.model is not None else ""
+            last += door.usage_chunk(
+                self.reply.usage, request_id=outcome.id, model=model, created=self.created
+            )
+        await self.body(last + door.DONE, more=False)
+
+    async def fail(self, fault: Fault, outcome: Outcome | None) -> None:
+        """End without an answer: an ordinary error if nothing was sent yet, else an error event and no end mark."""
+        if not self.begun:
+            await send_fault(self.send, fault, told(outcome) if outcome is not None else [])
+            return
+        await self.body(faults.encode_event(fault), more=False)
+
+
+class HangUp:
+    """Cancels the current task when the caller goes away. It starts to listen late, since most answers are quick."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.gone = False
+        self.task = asyncio.current_task()
+        self.timer: asyncio.TimerHandle | None = None
+        self.listening: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Self:
+        self.timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self.listen)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.listening is not None:
+            self.listening.cancel()
+
+    def listen(self) -> None:
+        """Begin to wait for the end of the connection."""
+        self.listening = asyncio.get_running_loop().create_task(self.wait(), name="headgate-hang-up")
+
+    async def wait(self) -> None:
+        """Wait until the connection ends, then cancel."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        if self.task is not None:
+            self.task.cancel()
