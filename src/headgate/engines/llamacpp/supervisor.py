@@ -16,8 +16,9 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from msgspec import Struct
 
@@ -124,7 +125,7 @@ class Supervisor:
         self._last_exit = ""
         self._up_since = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
 
     @property
     def status(self) -> Status:
@@ -146,47 +147,49 @@ class Supervisor:
         """Start the child, once, and wait until all models have loaded or failed, or the process has."""
         if self._task is None:
             self._task = asyncio.create_task(self._keep_alive(), name="headgate embedded engine")
+            self._task.add_done_callback(self._note_bug)
         return await self.wait_until(lambda status: status.state not in {"new", "starting"})
 
     async def wait_until(self, is_so: Callable[[Status], bool]) -> Status:
         """Wait for a status; callers put their own time limit around it."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: is_so(self.status))
-        return self.status
+        while not is_so(status := self.status):
+            await self._changed.wait()
+        return status
 
     async def stop(self, grace: float = 2.0) -> None:
         """Stop for good: close the child's stdin, which ends it; kill it after `grace` seconds. Idempotent."""
         task, self._task = self._task, None
         if task is not None:
             if self._process is not None and self._process.stdin is not None:
-                await self._set("stopped")
+                self._set("stopped")
                 self._process.stdin.close()
                 await asyncio.wait([task], timeout=grace)
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await self._set("stopped")
+            await asyncio.wait([task])
+        self._set("stopped")
 
     # ── the one task ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _keep_alive(self) -> None:
         wait: float | None = None
         while True:
-            await self._set("starting")
+            self._set("starting")
             self._up_since = 0.0
             await self._run_once()
             if self._state in {"stopped", "failed"}:
                 return
             now = asyncio.get_running_loop().time()
             wait = self._backoff.after(wait, now - self._up_since if self._up_since else 0.0)
-            await self._set("waiting")
+            self._set("waiting")
             await asyncio.sleep(wait)
             self._restarts += 1
 
     async def _run_once(self) -> None:
         """Live one life of the child, from its start until it is gone."""
         self._models = {
-            model: Broken("it crashed llama.cpp each time it was loaded; restart the engine to try again")
+            model: Broken(
+                "llama.cpp did not survive loading it, twice; it is left out until the gate starts again"
+            )
             for model, crashes in self._crashes.items()
             if crashes >= _CRASHES_AT_MOST
         }
@@ -202,13 +205,14 @@ class Supervisor:
             self._last_exit = f"could not be started: {error.strerror}"
             return
         self._process = process
+        self._tell()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(process))
                 tasks.create_task(self._log.follow(process.stderr))
                 limit = tasks.create_task(self._end_when_late(process))
                 await self._send_order(process)
-                await self._note_if_ready()  # when every model is left out, the child has nothing to say
+                self._note_if_ready()  # when every model is left out, the child has nothing to say
                 await process.wait()
                 limit.cancel()
         finally:
@@ -218,6 +222,7 @@ class Supervisor:
             self._process = None
             self._models = {}
             self._remember_exit(process.returncode or 0)
+            self._tell()
 
     def _remember_exit(self, code: int) -> None:
         if self._state in {"failed", "stopped"}:  # why, it has said itself; or we have asked for it
@@ -247,13 +252,13 @@ class Supervisor:
             except ValueError:
                 self._log.add(line.decode(errors="replace").rstrip())
             else:
-                await self._take_in(said)
+                self._take_in(said)
 
-    async def _take_in(self, said: dict[str, Any]) -> None:
+    def _take_in(self, said: dict[str, Any]) -> None:
         match said:
             case {"fatal": why}:
                 self._last_exit = why
-                await self._set("failed")
+                self._set("failed")
             case {"model": model, "loading": True}:
                 self._loading = model
                 self._log.mark()
@@ -264,12 +269,12 @@ class Supervisor:
                 self._loading = None
                 self._crashes.pop(model, None)
                 self._models[model] = Loaded(url, seconds)
-        await self._note_if_ready()
+        self._note_if_ready()
 
-    async def _note_if_ready(self) -> None:
+    def _note_if_ready(self) -> None:
         if self._state == "starting" and len(self._models) == len(self._orders):
             self._up_since = asyncio.get_running_loop().time()
-            await self._set("up")
+            self._set("up")
 
     async def _end_when_late(self, process: asyncio.subprocess.Process) -> None:
         try:
@@ -279,10 +284,20 @@ class Supervisor:
             self._log.add(f"headgate: not ready after {self._ready_within:.0f} s, killed")
             process.kill()
 
-    async def _set(self, state: State) -> None:
-        async with self._changed:
-            self._state = state
-            self._changed.notify_all()
+    def _note_bug(self, task: asyncio.Task[None]) -> None:
+        """Turn an error of our own into a state, so that nobody waits for what will never come."""
+        if not task.cancelled() and (error := task.exception()):
+            self._last_exit = f"lost its supervisor: {error!r}"
+            self._set("failed")
+
+    def _set(self, state: State) -> None:
+        self._state = state
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake everybody who waits for a status."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 def describe_exit(code: int) -> str:
@@ -307,16 +322,23 @@ class _Log:
         """Take in a stream until its end."""
         assert stream is not None
         begun = b""
-        with self._path.open("ab") if self._path else contextlib.nullcontext() as copy:
+        with self._open_copy() as copy:
             while chunk := await stream.read(65536):
                 if copy:
                     copy.write(chunk)
-                    copy.flush()
                 *whole, begun = (begun + chunk).split(b"\n")
                 for line in whole:
                     self.add(line.decode(errors="replace"))
         if begun:
             self.add(begun.decode(errors="replace"))
+
+    def _open_copy(self) -> AbstractContextManager[BinaryIO | None]:
+        if self._path is not None:
+            try:
+                return self._path.open("ab", buffering=0)
+            except OSError as error:
+                self.add(f"headgate: no log in {self._path}: {error.strerror}")
+        return contextlib.nullcontext()
 
     def add(self, line: str) -> None:
         """Take in one line."""
