@@ -95,7 +95,9 @@ def made_up_order(rng: random.Random) -> str:
 def _money(rng: random.Random) -> str:
     amount = rng.choice((rng.randint(5, 99), rng.randint(100, 999), rng.randint(10, 99) * 100))
     text = f"{amount:,}" if rng.random() < 0.5 else str(amount)
-    return rng.choice((f"{text} euros", f"{text} dollars", f"${text}", f"€{text}", f"{text} EUR", f"{text}.50"))
+    return rng.choice(
+        (f"{text} euros", f"{text} dollars", f"${text}", f"€{text}", f"{text} EUR", f"{text}.50")
+    )
 
 
 def _email(rng: random.Random) -> str:

@@ -15,6 +15,7 @@ from collections import Counter
 
 import gguf
 import numpy as np
+
 from corpus import LABELS, Corpus
 from examples import make
 from train import SHIPPED
@@ -25,18 +26,135 @@ CONTEXT = 512
 TOPIC_SHARE = 0.75  # length of the topic part; the lexical part has length 1
 SEED = 5
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-SUFFIXES = ("s", "es", "ed", "d", "ing", "er", "ers", "ly", "ion", "ions", "ment", "al", "y", "ies", "able", "ness")
+SUFFIXES = (
+    "s",
+    "es",
+    "ed",
+    "d",
+    "ing",
+    "er",
+    "ers",
+    "ly",
+    "ion",
+    "ions",
+    "ment",
+    "al",
+    "y",
+    "ies",
+    "able",
+    "ness",
+)
 # Everyday words that the corpus may lack and that carry no topic.
-COMMON = """a about after again all also am an and any are as at be because been before but by can could did do does for
-from get had has have he her here his how i if in into is it its just may me more my no not now of off on one only or our
-out over please she should so some such than thanks that the their them then there these they this those to too under up
-us very was we were what when where which while who why will with would you your""".split()
+COMMON = [
+    "a",
+    "about",
+    "after",
+    "again",
+    "all",
+    "also",
+    "am",
+    "an",
+    "and",
+    "any",
+    "are",
+    "as",
+    "at",
+    "be",
+    "because",
+    "been",
+    "before",
+    "but",
+    "by",
+    "can",
+    "could",
+    "did",
+    "do",
+    "does",
+    "for",
+    "from",
+    "get",
+    "had",
+    "has",
+    "have",
+    "he",
+    "her",
+    "here",
+    "his",
+    "how",
+    "i",
+    "if",
+    "in",
+    "into",
+    "is",
+    "it",
+    "its",
+    "just",
+    "may",
+    "me",
+    "more",
+    "my",
+    "no",
+    "not",
+    "now",
+    "of",
+    "off",
+    "on",
+    "one",
+    "only",
+    "or",
+    "our",
+    "out",
+    "over",
+    "please",
+    "she",
+    "should",
+    "so",
+    "some",
+    "such",
+    "than",
+    "thanks",
+    "that",
+    "the",
+    "their",
+    "them",
+    "then",
+    "there",
+    "these",
+    "they",
+    "this",
+    "those",
+    "to",
+    "too",
+    "under",
+    "up",
+    "us",
+    "very",
+    "was",
+    "we",
+    "were",
+    "what",
+    "when",
+    "where",
+    "which",
+    "while",
+    "who",
+    "why",
+    "will",
+    "with",
+    "would",
+    "you",
+    "your",
+]
 
 
 def sentences(corpus: Corpus) -> list[str]:
     """Every line of the corpus, plus filled examples, lower case."""
     lines = [
-        line for sections in corpus.files.values() for name, lines in sections.items() if name != "slot name" for line in lines
+        line
+        for sections in corpus.files.values()
+        for name, lines in sections.items()
+        if name != "slot name"
+        for line in lines
     ]
     rng = random.Random(SEED)
     filled = [corpus.fill(line, rng) for line in lines for _ in range(3)]
@@ -47,7 +165,11 @@ def vocabulary(counts: Counter[str]) -> list[str]:
     """Stems first: an inflected form is left to its stem and a suffix piece, so that "refunds" matches "refund"."""
     words = sorted(w for w in counts if counts[w] >= 2 and w.isalpha())
     known = set(words) | set(COMMON)
-    stems = [w for w in sorted(known) if not any(len(w) - len(s) > 2 and w.endswith(s) and w[: -len(s)] in known for s in SUFFIXES)]
+    stems = [
+        w
+        for w in sorted(known)
+        if not any(len(w) - len(s) > 2 and w.endswith(s) and w[: -len(s)] in known for s in SUFFIXES)
+    ]
     letters = "abcdefghijklmnopqrstuvwxyz"
     signs = list("0123456789.,:;!?-#'\"()/&@%+*=_$€<>[]{}")
     trigrams = Counter(w[i : i + 3] for w in known for i in range(len(w) - 2))
@@ -79,8 +201,16 @@ def topic_directions(pieces: list[str], corpus: Corpus) -> np.ndarray:
     """Positive pointwise mutual information of pieces and lines, then SVD: (pieces, FREE), rows of length 0 or 1."""
     index = {piece: n for n, piece in enumerate(pieces)}
     known = set(pieces)
-    documents = [" ".join(corpus.files[label][part]) for label in LABELS for part in ("sentences", "phrases")] * 4
-    documents += [m[1] for e in make(3000, seed=SEED) if e.task in ("classify", "summarise") for m in e.messages if m[0] == "user"]
+    documents = [
+        " ".join(corpus.files[label][part]) for label in LABELS for part in ("sentences", "phrases")
+    ] * 4
+    documents += [
+        m[1]
+        for e in make(3000, seed=SEED)
+        if e.task in ("classify", "summarise")
+        for m in e.messages
+        if m[0] == "user"
+    ]
     documents += [line for line in sentences(corpus) if len(line) > 20]
     together = np.zeros((len(pieces), len(pieces)))
     for document in documents:
@@ -152,7 +282,9 @@ def main() -> None:
     writer.add_token_type_count(1)
     writer.add_tokenizer_model("bert")
     writer.add_token_list(pieces)
-    writer.add_token_types([gguf.TokenType.CONTROL if p in SPECIAL else gguf.TokenType.NORMAL for p in pieces])
+    writer.add_token_types(
+        [gguf.TokenType.CONTROL if p in SPECIAL else gguf.TokenType.NORMAL for p in pieces]
+    )
     writer.add_token_scores([-1000.0] * len(pieces))
     for name, add in (
         ("pad", writer.add_pad_token_id),

@@ -17,13 +17,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import xllamacpp
-from corpus import HERE, LABELS, SENTIMENTS, Corpus
+
+from corpus import HERE, LABELS, Corpus
 from examples import TASKS, Example
 
 SHIPPED = HERE.parent / "src" / "headgate" / "engines" / "llamacpp" / "models"
 PAGE = HERE.parent / "docs" / "models.md"
 MODELS = ("nano", "micro")
 JUDGED = ("classify", "sentiment", "triage", "order", "summarise")
+FRESH = ("classify", "sentiment")  # a second hand-written set; see handwritten/README.md
 PER_CELL = 120
 WANTED_PRECISION = 0.9
 
@@ -46,14 +48,46 @@ TRIAGE_SCHEMA = {
 }
 # (anchor, a text near it, a text far from it)
 NEAR_AND_FAR = (
-    ("Please refund the double charge on our invoice.", "The invoice was charged twice, we want a refund.", "The app crashes on my phone."),
-    ("The app crashes when I open the calendar.", "The calendar freezes and then crashes.", "Could you add a dark mode?"),
-    ("Could you add a dark mode to the dashboard?", "We would love a dark theme for the dashboard.", "My invoice has the wrong VAT number."),
-    ("I want to speak to your manager.", "Let me talk to a manager or supervisor.", "The export gives me an empty file."),
-    ("How long do we keep customer records?", "Customer records are kept for ten years.", "Parking is behind the building."),
-    ("The meeting is moved to Friday.", "Friday is the new day of the meeting.", "Our card was declined by the bank."),
-    ("Where do I change my password?", "Passwords are changed in the settings.", "The posters were printed in Lisbon."),
-    ("Holiday requests need two weeks notice.", "How early must I hand in a holiday request?", "The server answers with error 502."),
+    (
+        "Please refund the double charge on our invoice.",
+        "The invoice was charged twice, we want a refund.",
+        "The app crashes on my phone.",
+    ),
+    (
+        "The app crashes when I open the calendar.",
+        "The calendar freezes and then crashes.",
+        "Could you add a dark mode?",
+    ),
+    (
+        "Could you add a dark mode to the dashboard?",
+        "We would love a dark theme for the dashboard.",
+        "My invoice has the wrong VAT number.",
+    ),
+    (
+        "I want to speak to your manager.",
+        "Let me talk to a manager or supervisor.",
+        "The export gives me an empty file.",
+    ),
+    (
+        "How long do we keep customer records?",
+        "Customer records are kept for ten years.",
+        "Parking is behind the building.",
+    ),
+    (
+        "The meeting is moved to Friday.",
+        "Friday is the new day of the meeting.",
+        "Our card was declined by the bank.",
+    ),
+    (
+        "Where do I change my password?",
+        "Passwords are changed in the settings.",
+        "The posters were printed in Lisbon.",
+    ),
+    (
+        "Holiday requests need two weeks notice.",
+        "How early must I hand in a holiday request?",
+        "The server answers with error 502.",
+    ),
 )
 
 
@@ -80,7 +114,10 @@ class Engine:
     def answer(self, messages: list[dict[str, str]], schema: dict | None = None, limit: int = 80) -> Answer:
         body = {"messages": messages, "temperature": 0, "max_tokens": limit, "logprobs": True}
         if schema:
-            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "reply", "schema": schema},
+            }
         started = time.perf_counter()
         choice = self.server.handle_chat_completions(body)["choices"][0]
         spent = (time.perf_counter() - started) * 1000
@@ -116,18 +153,26 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
 def handwritten(name: str) -> list[Example]:
     """The hand-written items of one task, as chats."""
-    file = {"classify": "emails", "order": "orders", "summarise": "summaries"}.get(name, name).replace("-", "_")
-    rows = list(csv.reader((HERE / "handwritten" / f"{file}.tsv").open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE))
+    file = {"classify": "emails", "order": "orders", "summarise": "summaries"}.get(name, name).replace(
+        "-", "_"
+    )
+    rows = list(
+        csv.reader(
+            (HERE / "handwritten" / f"{file}.tsv").open(encoding="utf-8"),
+            delimiter="\t",
+            quoting=csv.QUOTE_NONE,
+        )
+    )
     items = []
     for n, row in enumerate(rows):
         text = row[-1]
-        if name == "out-of-domain":
-            items.append(Example(name, (("user", text),), "refusal"))
+        if task == "out-of-domain":
+            items.append(Example(task, (("user", text),), "refusal"))
             continue
-        answer = json.dumps({"category": row[0], "urgency": row[1]}) if name == "triage" else row[0]
-        asked = ASKED[name]
+        answer = json.dumps({"category": row[0], "urgency": row[1]}) if task == "triage" else row[0]
+        asked = ASKED[task]
         messages = (("system", asked), ("user", text)) if n % 2 == 0 else (("user", f"{asked}\n\n{text}"),)
-        items.append(Example(name, messages, answer))
+        items.append(Example(task, messages, answer))
     return items
 
 
@@ -198,6 +243,8 @@ def measure(name: str) -> tuple[dict, list[Judged]]:
         }
         if task != "arithmetic":
             sets["hand-written"] = run(engine, handwritten(task))
+        if task in FRESH:
+            sets["hand-written, fresh"] = run(engine, handwritten(f"{task} fresh"))
         if task in JUDGED:
             by_hand += sets["hand-written"]
         tasks[task] = {kind: cell(results) for kind, results in sets.items()}
@@ -276,33 +323,39 @@ def tables(found: dict) -> str:
         lines += [
             f"### headgate-{name} ({model['bytes'] / 1e6:.2f} MB, {model['median_ms']} ms per answer)",
             "",
-            "| task | known sentences | held-out sentences | hand-written | logprob right / wrong (hand-written) |",
-            "|---|---|---|---|---|",
+            "| task | known sentences | held-out sentences | hand-written | hand-written, fresh | logprob right / wrong (hand-written) |",
+            "|---|---|---|---|---|---|",
         ]
         for task, sets in model["tasks"].items():
-            written = sets.get("hand-written")
+            written, fresh = sets.get("hand-written"), sets.get("hand-written, fresh")
             lines.append(
                 f"| {task} | {shown(sets['known sentences'])} | {shown(sets['held-out sentences'])} "
-                f"| {shown(written) if written else '-'} | {logprobs(written) if written else '-'} |"
+                f"| {shown(written) if written else '-'} | {shown(fresh) if fresh else '-'} | {logprobs(written) if written else '-'} |"
             )
         lines += [
             "",
             f"Triage under a JSON schema, hand-written: {shown(model['triage_with_schema'])}.",
-            f"Suggested threshold: mean token logprob **{model['threshold']:.3f}**. On hand-written items it keeps "
-            f"{kept['kept']:.0%}; kept answers are right {kept['right_if_kept']:.0%} of the time, the others {kept['right_if_not']:.0%}.",
+            (
+                f"Suggested threshold: mean token logprob **{model['threshold']:.3f}**. On hand-written items it keeps "
+                f"{kept['kept']:.0%}; kept answers are right {kept['right_if_kept']:.0%} of the time, the others {kept['right_if_not']:.0%}."
+            ),
             "",
         ]
     both, embed = found["cascade"], found["models"]["embed"]
     lines += [
         "### The two together",
         "",
-        f"On the {both['n']} hand-written items of the five tasks: nano alone {both['nano']:.1%}, micro alone {both['micro']:.1%}, "
-        f"nano with micro where nano is below its threshold {both['cascade']:.1%}, with {both['escalated']:.1%} of the items asked twice.",
+        (
+            f"On the {both['n']} hand-written items of the five tasks: nano alone {both['nano']:.1%}, micro alone {both['micro']:.1%}, "
+            f"nano with micro where nano is below its threshold {both['cascade']:.1%}, with {both['escalated']:.1%} of the items asked twice."
+        ),
         "",
         f"### headgate-embed ({embed['bytes'] / 1e6:.2f} MB, {embed['dimensions']} dimensions)",
         "",
-        f"{embed['ordered_rightly']} of {embed['triples']} triples ordered rightly; mean cosine of related texts {embed['mean_near']:.2f} "
-        f"(lowest {embed['lowest_near']:.2f}), of unrelated texts {embed['mean_far']:.2f} (highest {embed['highest_far']:.2f}).",
+        (
+            f"{embed['ordered_rightly']} of {embed['triples']} triples ordered rightly; mean cosine of related texts {embed['mean_near']:.2f} "
+            f"(lowest {embed['lowest_near']:.2f}), of unrelated texts {embed['mean_far']:.2f} (highest {embed['highest_far']:.2f})."
+        ),
     ]
     return "\n".join(lines)
 
@@ -319,7 +372,9 @@ def rewrite(page: Path, text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page-only", action="store_true", help="rewrite docs/models.md from evaluation.json")
+    parser.add_argument(
+        "--page-only", action="store_true", help="rewrite docs/models.md from evaluation.json"
+    )
     options = parser.parse_args()
     target = SHIPPED / "evaluation.json"
     if not options.page_only:

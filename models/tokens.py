@@ -6,9 +6,10 @@ Digits are split one by one (that is what "qwen2" means here), so that order num
 import json
 from pathlib import Path
 
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
 from corpus import HERE
 from examples import Example, make
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 SPECIAL = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 PAD, END = 0, 1
@@ -47,7 +48,11 @@ def train(path: Path = FILE) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = (text for example in make(30_000, seed=11) for text in (*(m[1] for m in example.messages), example.answer))
+    texts = (
+        text
+        for example in make(30_000, seed=11)
+        for text in (*(m[1] for m in example.messages), example.answer)
+    )
     tokenizer.train_from_iterator(texts, trainer)
     path.parent.mkdir(exist_ok=True)
     tokenizer.save(str(path))
