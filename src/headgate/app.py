@@ -1,0 +1,267 @@
+"""The composition root: a `Config` becomes a running gate.
+
+    async with open_gate(config) as gate:     ledger, engines and fleet are up; gate.ask(request) works
+        await gate.serve()                    … and it listens on its port
+
+Everything is built here and nowhere else, in the order in which it depends on each other, and closed in reverse. Nothing
+is global, so several gates may live in one process.
+"""
+
+import asyncio
+import gc
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from headgate import __version__
+from headgate.config.compile import Config
+from headgate.config.engine import EngineSettings
+from headgate.config.places import data_home
+from headgate.core.errors import EngineError, LedgerError, UsageError
+from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
+from headgate.engines.base import Engine
+from headgate.engines.connect import connect
+from headgate.engines.tokenizer import Tokenizer
+from headgate.fleet.fleet import Fleet
+from headgate.gateway.journey import Journey, Road
+from headgate.gateway.purse import Purse
+from headgate.gateway.serve import Gate
+from headgate.ledger.writer import LedgerWriter
+
+if TYPE_CHECKING:
+    from headgate.engines.llamacpp import Llamacpp
+
+GRACE = 10
+"""Seconds that requests under way get to end when the gate closes."""
+
+
+class OpenGate:
+    """A gate whose ledger, engines and fleet are up."""
+
+    def __init__(self, config: Config, road: Road, writer: LedgerWriter, notes: tuple[str, ...]) -> None:
+        self.config = config
+        self.road = road
+        self.writer = writer
+        self.notes = notes
+        """What the start found that a person should know: a crash before, an engine that did not start."""
+        self.http = Gate(
+            road,
+            writer.put,
+            body_limit=config.body_limit,
+            keep_alive=config.streaming.keep_alive,
+            health=self.ledger_health,
+        )
+
+    def ledger_health(self) -> dict[str, Any]:
+        """The ledger's part of /healthz."""
+        return {
+            "ledger": {
+                "path": str(self.writer.path),
+                "written": self.writer.written,
+                "waiting": self.writer.waiting,
+                "rows_lost": self.writer.lost,
+                "problem": self.writer.problem,
+            },
+            "paid_today": self.road.purse.spent,
+        }
+
+    async def ask(self, request: Request) -> tuple[Reply | GiveUp, Outcome]:
+        """One request through the gate without HTTP; it is written down like any other."""
+        signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
+        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter())
+        result = await journey.run()
+        outcome = (
+            journey.outcome("failed", result.reason)
+            if isinstance(result, GiveUp)
+            else journey.outcome(journey.status)
+        )
+        self.writer.put(outcome)
+        return result, outcome
+
+    async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
+        """Answer HTTP requests until a signal says stop.
+
+        Args:
+            listening: a bound socket (`bind`).
+            opened: called with the gate's address once it answers.
+        """
+        import uvicorn  # noqa: PLC0415  # only a serving gate needs it
+
+        server = uvicorn.Server(
+            uvicorn.Config(
+                self.http,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=GRACE,
+                backlog=2048,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="headgate-http")
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)
+        if opened is not None and not serving.done():
+            opened(address_of(listening))
+        gc.collect()
+        gc.freeze()
+        await serving
+
+
+@asynccontextmanager
+async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
+    """Open the ledger, start the engines, look at the fleet; close them all at the end.
+
+    Raises:
+        LedgerError: the ledger cannot be opened.
+    """
+    models = config.policy.models.values()
+    writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
+    found = await asyncio.to_thread(writer.start)
+    try:
+        writer.describe(models)
+        engines = {name: build_engine(settings, models) for name, settings in config.engines.items()}
+        fleet = Fleet(engines, config.engines, config.policy.limits.queue_for)
+        try:
+            troubles = await start_embedded(engines)
+            await fleet.start()
+            road = Road(
+                policy=config.policy,
+                checks=config.checks,
+                fleet=fleet,
+                purse=Purse(config.paid_per_day, await asyncio.to_thread(paid_today, config)),
+                tokenizer=Tokenizer(),
+                baseline_price=config.baseline_price,
+                prices_as_of=datetime.now(UTC).date().isoformat(),
+                peek_characters=config.streaming.peek_characters,
+                keep_bodies=config.ledger.keep_bodies,
+            )
+            yield OpenGate(config, road, writer, (*found.sentences, *troubles))
+        finally:
+            await fleet.close()
+    finally:
+        await asyncio.to_thread(writer.close)
+
+
+def build_engine(settings: EngineSettings, models: Iterable[Model]) -> Engine:
+    """The adapter of one engine; the embedded one learns here which models to load."""
+    if settings.kind != "llamacpp":
+        return connect(settings)
+    from headgate.engines.llamacpp import Llamacpp, LlamacppSettings  # noqa: PLC0415  # only if the config names it
+
+    own = [model for model in models if model.engine == settings.name]
+    return Llamacpp(
+        settings.name,
+        LlamacppSettings(
+            models={model.id: model.id for model in own},
+            context={model.id: model.context for model in own if model.context is not None},
+            slots=settings.parallel,
+            threads=settings.threads,
+            url=settings.url,
+            key=settings.key,
+            log_to=data_home() / f"{settings.name}.log",
+        ),
+        lambda url, key: connect(replace(settings, url=url, key=key)),
+    )
+
+
+async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:
+    """Start the engines that are our own children; sentences about those that would not."""
+    own: list[Llamacpp] = [engine for engine in engines.values() if engine.kind == "llamacpp"]  # type: ignore[misc]  # by kind
+    errors = await asyncio.gather(*(engine.start() for engine in own))
+    return tuple(
+        f"{engine.name} did not start: {error.message}" + (f" ({error.hint})" if error.hint else "")
+        for engine, error in zip(own, errors, strict=True)
+        if isinstance(error, EngineError)
+    )
+
+
+def paid_today(config: Config) -> float:
+    """Dollars that the ledger knows were spent since midnight, local time."""
+    if config.paid_per_day is None:
+        return 0.0
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only under a daily limit
+
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        with LedgerReader(config.ledger.path) as reader:
+            return reader.paid_since(midnight.timestamp()).dollars
+    except LedgerError:
+        return 0.0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        UsageError: the port is taken or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        hint = (
+            "headgate down closes a gate that is open; or listen elsewhere: headgate up --listen 127.0.0.1:0"
+        )
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """The address of a listening socket, as a client writes it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+# ── The run file: how `headgate down` and the others find an open gate ────────────────────────────────────────────────
+
+
+class RunFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an open gate says of itself in its user's data folder."""
+
+    pid: int
+    url: str
+    started: float
+    config: str | None = None
+    version: str = __version__
+
+
+def write_run_file(url: str, config: Config) -> None:
+    """Say that a gate is open here."""
+    path = data_home() / "run.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run = RunFile(
+        pid=os.getpid(), url=url, started=time(), config=str(config.source) if config.source else None
+    )
+    path.write_bytes(msgspec.json.encode(run))
+
+
+def read_run_file() -> RunFile | None:
+    """The open gate, or None when there is none; a file that a dead gate left behind does not count."""
+    try:
+        run = msgspec.json.decode((data_home() / "run.json").read_bytes(), type=RunFile)
+        os.kill(run.pid, 0)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return run
+
+
+def remove_run_file() -> None:
+    """Say that the gate is closed, if the file is ours."""
+    run = read_run_file()
+    if run is not None and run.pid == os.getpid():
+        (data_home() / "run.json").unlink(missing_ok=True)

@@ -1,0 +1,77 @@
+"""What every command shares: `--json`, `--config`, and how values become lines."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from headgate.config.compile import Config
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def with_config(function: Function) -> Function:
+    """Add `--config FILE`, given to the function as `config_file`."""
+    option = click.option("--config", "config_file", metavar="FILE", help="Use this headgate.toml.")
+    return option(function)
+
+
+def with_json(function: Function) -> Function:
+    """Add `--json`, given to the function as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(function)
+
+
+def load(config_file: str | None, *, prices: bool = True) -> "Config":
+    """The config, with a word on stderr when there is no file and the starter page serves.
+
+    Args:
+        config_file: what the user named.
+        prices: look up list prices; False is quicker where no money is shown.
+    """
+    from headgate.config.load import load_config
+
+    config = load_config(config_file) if prices else load_config(config_file, lambda *_: None)
+    if config.source is None:
+        say("note: there is no headgate.toml here, so the starter page serves; `headgate init` writes one")
+    return config
+
+
+def say(text: str) -> None:
+    """Talk to the person, on stderr."""
+    click.echo(text, err=True)
+
+
+def put(text: str) -> None:
+    """Print data, on stdout."""
+    click.echo(text)
+
+
+def put_json(value: Any) -> None:
+    """Print a value as JSON, indented for people on a terminal."""
+    import msgspec
+
+    data = msgspec.json.encode(value)
+    click.echo((msgspec.json.format(data, indent=2) if sys.stdout.isatty() else data).decode())
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A rich console: colours and bars on a terminal, plain text elsewhere."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> "Table":
+    """A plain table; the columns named in `right` are aligned so."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    return made

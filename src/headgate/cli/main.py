@@ -1,0 +1,111 @@
+"""The `headgate` command. Every subcommand lives in its own module, imported only when it is called.
+
+stdout is data, stderr is talk. Exit: 0 ok, 1 failed, 2 usage, 3 config, 4 engine unreachable, 5 a warning fired.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from headgate import __version__
+
+COMMANDS = {
+    "demo": "Everything at once, on a machine with nothing installed",
+    "init": "Look for engines, models and keys; write headgate.toml",
+    "up": "Open the gate",
+    "down": "Close the gate that runs in the background",
+    "doctor": "Check everything; every failed line says what repairs it",
+    "ask": "One prompt through the router",
+    "route": "Where would a prompt go, and why? Calls no model",
+    "log": "The ledger, newest first; `log show ID` tells one request's story",
+    "report": "The weekly routing report",
+    "models": "The models of this gate",
+    "engines": "The engines of this gate",
+    "config": "Check and show the config",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"headgate.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the command that was probably meant."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
+            hint = f"did you mean `headgate {close[0]}`?" if close else "headgate --help lists the commands"
+            fail(f'there is no command "{args[0]}"', hint, 2)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="headgate")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Easy prompts at home, hard ones in the cloud, and a report that proves it."""
+    if ctx.invoked_subcommand is None:
+        from headgate.cli.status import show_status
+
+        show_status()
+
+
+def fail(message: str, hint: str = "", code: int = 1) -> None:
+    """Print an error for a person and leave."""
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"\nhint: {hint}", err=True)
+    sys.exit(code)
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Run the command line."""
+    try:
+        return command.main(args=args, standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        fail("stopped", code=130)
+    except click.UsageError as error:
+        context = (
+            f"headgate {error.ctx.info_name} --help" if error.ctx and error.ctx.parent else "headgate --help"
+        )
+        fail(error.format_message().rstrip("."), f"{context} shows how", 2)
+    except click.ClickException as error:
+        fail(error.format_message(), code=error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        fail("stopped", code=130)
+    except Exception as error:
+        from headgate.core.errors import HeadgateError
+
+        if isinstance(error, HeadgateError):
+            fail(error.message, error.hint, error.exit_code)
+        raise

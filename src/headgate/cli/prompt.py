@@ -1,0 +1,105 @@
+"""A prompt from the command line: an argument, a file or stdin, and what goes with it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from headgate.core.policy import Policy
+    from headgate.core.types import Request
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def with_prompt(function: Function) -> Function:
+    """Add the prompt and its options, given to the function by name."""
+    for option in (
+        click.option(
+            "--format",
+            "asked_format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="The asked form.",
+        ),
+        click.option("--local", "local_only", is_flag=True, help="Never leave this machine."),
+        click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer."),
+        click.option("--system", metavar="TEXT", help="A system prompt."),
+        click.option("--model", default="auto", show_default=True, help='"auto", or a model by name.'),
+        click.option("--task", metavar="TASK", help="Name the task instead of letting it be guessed."),
+        click.option(
+            "-f", "--file", "file", metavar="FILE", help="Read the prompt, or what it is about, from a file."
+        ),
+        click.argument("prompt", required=False),
+    ):
+        function = option(function)
+    return function
+
+
+def read_prompt(given: dict[str, Any]) -> str:
+    """The prompt's text; a file or stdin is put behind an argument.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    from headgate.core.errors import UsageError
+
+    parts = [given["prompt"]] if given["prompt"] and given["prompt"] != "-" else []
+    try:
+        if given["file"]:
+            parts.append(Path(given["file"]).expanduser().read_text(encoding="utf-8"))
+        elif given["prompt"] == "-" or not (parts or sys.stdin.isatty()):
+            parts.append(sys.stdin.buffer.read().decode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{given['file']} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the prompt is not UTF-8 text (byte {error.start})") from error
+    text = "\n\n".join(part for part in parts if part)
+    if not text.strip():
+        raise UsageError(
+            "there is no prompt", 'headgate ask "Sort this e-mail: …", or pipe one in, or -f FILE'
+        )
+    return text
+
+
+def request_for(text: str, given: dict[str, Any], policy: "Policy") -> "Request":
+    """A request from what was given.
+
+    Raises:
+        UsageError: a word that we do not know, with the one that was probably meant.
+    """
+    from difflib import get_close_matches
+    from time import time
+
+    from headgate.core.errors import UsageError
+    from headgate.core.policy import asked_task, find_model, is_auto
+    from headgate.core.types import Format, Message, Request
+    from headgate.core.words import TASKS
+    from headgate.gateway.serve import new_id
+
+    task, asked = given["task"], given["model"]
+    if task is not None and task not in TASKS:
+        close = get_close_matches(task, TASKS, n=1)
+        raise UsageError(
+            f'there is no task "{task}"',
+            f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(TASKS)}",
+        )
+    word = asked.partition(":")[2]
+    if is_auto(asked) and word and word != "local" and asked_task(asked) is None:
+        raise UsageError(f'there is no task "{word}"', f"one of: {', '.join(TASKS)}")
+    if not is_auto(asked) and find_model(policy, asked) is None:
+        close = get_close_matches(asked, policy.models, n=1)
+        known = f"one of: auto, {', '.join(policy.models)}"
+        raise UsageError(f'there is no model "{asked}"', f'did you mean "{close[0]}"?' if close else known)
+    system = (Message("system", given["system"]),) if given["system"] else ()
+    return Request(
+        id=new_id(time()),
+        asked=asked,
+        messages=(*system, Message("user", text)),
+        max_tokens=given["max_tokens"],
+        format=Format(given["asked_format"]),
+        task=task,
+        local_only=given["local_only"],
+    )

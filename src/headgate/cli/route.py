@@ -1,0 +1,113 @@
+"""`headgate route`: where would a prompt go, and why? A dry run that calls no model."""
+
+from typing import Any
+
+import click
+
+from headgate.cli.common import load, put, put_json, with_config, with_json
+from headgate.cli.prompt import read_prompt, request_for, with_prompt
+
+
+@click.command("route")
+@with_prompt
+@with_config
+@with_json
+def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
+    """Say where PROMPT would go: its signals, the route that matches, and each model with the reason if it is skipped.
+
+    Engines are taken to be up; `headgate doctor` says whether they are. PROMPT may come from stdin or -f FILE.
+    """
+    from headgate.core.policy import decide
+    from headgate.core.signals import measure
+    from headgate.core.types import FleetView
+    from headgate.engines.tokenizer import load_counter
+
+    config = load(config_file)
+    request = request_for(read_prompt(given), given, config.policy)
+    signals = measure(request, config.policy)
+    if signals.tokens_exact is False and near_a_limit(signals.tokens, config):
+        signals = measure(request, config.policy, load_counter())
+    decision = decide(config.policy, FleetView(paid_left=config.paid_per_day), request, signals)
+    told = tell(config, request, signals, decision)
+    if as_json:
+        put_json(told)
+    else:
+        put(draw(told, signals))
+
+
+def near_a_limit(tokens: int, config: Any) -> bool:
+    """Whether an exact count could change the route."""
+    from headgate.core.tokens import near
+
+    return near(tokens, config.policy.token_limits)
+
+
+def tell(config: Any, request: Any, signals: Any, decision: Any) -> dict[str, Any]:
+    """The decision as an object."""
+    from headgate.core.prices import TYPICAL_ANSWER, baseline_cost
+    from headgate.core.types import Usage
+
+    answer = min(request.max_tokens or TYPICAL_ANSWER, TYPICAL_ANSWER)
+    usage = Usage(input=signals.tokens, output=answer, exact=False)
+    fit = [candidate for candidate in decision.candidates if candidate.skip is None]
+    return {
+        "task": signals.task,
+        "task_confidence": round(signals.task_confidence, 3),
+        "task_by": signals.task_by,
+        "tokens": signals.tokens,
+        "tokens_exact": signals.tokens_exact,
+        "format": signals.format,
+        "language": signals.language or None,
+        "labels": signals.labels,
+        "tools": signals.tools,
+        "images": signals.images,
+        "local_only": signals.local_only,
+        "route": decision.route,
+        "why": decision.why,
+        "mode": decision.mode,
+        "checks": decision.checks,
+        "pass_at": decision.pass_at,
+        "chain": decision.chain,
+        "skipped": decision.skipped,
+        "candidates": decision.candidates,
+        "estimated_cost_usd": fit[0].estimate if fit else None,
+        "baseline": config.policy.baseline,
+        "baseline_cost_usd": baseline_cost(usage, config.baseline_price),
+        "answer_tokens_assumed": answer,
+    }
+
+
+def draw(told: dict[str, Any], signals: Any) -> str:
+    """The decision for a person."""
+    sure = f"{told['task_confidence']:.2f} sure" if signals.task_by == "rules" else "the caller's word"
+    task = (
+        f"{told['task']} ({sure})"
+        if told["task"]
+        else f"no evidence (best guess only {told['task_confidence']:.2f} sure)"
+    )
+    counted = "counted" if told["tokens_exact"] else "about, from bytes"
+    lines = [
+        f"task      {task}",
+        f"tokens    {told['tokens']:,} ({counted})",
+        f"format    {told['format']}",
+        f"language  {told['language'] or 'unsure'}",
+        *([f"labels    {', '.join(told['labels'])}"] if told["labels"] else []),
+        f"route     {told['route']}: {told['why']}",
+        "chain",
+    ]
+    width = max(len(candidate.model) for candidate in told["candidates"])
+    for candidate in told["candidates"]:
+        cost = (
+            "price unknown"
+            if candidate.estimate is None
+            else f"about ${candidate.estimate:.6f}"
+            if candidate.estimate
+            else "free"
+        )
+        state = f"skipped, {candidate.skip}: {candidate.detail}" if candidate.skip else cost
+        lines.append(f"  {candidate.model:<{width}}  {state}")
+    base = told["baseline_cost_usd"]
+    lines.append(
+        f"baseline  {told['baseline']}: " + ("price unknown" if base is None else f"about ${base:.6f}")
+    )
+    return "\n".join(lines)
