@@ -1,0 +1,251 @@
+"""Rows as the outcome they were.
+
+The other direction of `encode`: times come back to the microsecond, money to the nano-dollar, scores to the fourth
+digit. Bodies come back only if they were kept. This module runs no query; `queries` hands it rows and dictionaries.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from headgate.core.types import (
+    Attempt,
+    Candidate,
+    Decision,
+    Failure,
+    Model,
+    Outcome,
+    Price,
+    Signals,
+    Usage,
+    Verdict,
+)
+from headgate.ledger.dimensions import NANO
+from headgate.ledger.encode import (
+    CONFIDENCE,
+    FINE,
+    MICRO,
+    TOKENS_HERE,
+    AttemptStory,
+    BodyRest,
+    Plan,
+    RequestStory,
+    Shared,
+    UsageRow,
+)
+
+Row = Any
+"""A row whose fields are named after the table's columns."""
+
+
+def decode(
+    request: Row,
+    attempts: Sequence[Row],
+    body: Row | None,
+    names: Mapping[int, str],
+    models: Mapping[int, str],
+) -> Outcome:
+    """The outcome behind a request's row, its attempts' rows in order, and its body's row if there is one.
+
+    Args:
+        request: a row of `requests`.
+        attempts: its rows of `attempts`, in order of position.
+        body: its row of `bodies`.
+        names: the words by number.
+        models: the models' names by number.
+    """
+    story = msgspec.json.decode(request.story, type=RequestStory)
+    rest = BodyRest() if body is None or body.rest is None else msgspec.json.decode(body.rest, type=BodyRest)
+    told = tuple(_attempt(row, rest.texts.get(row.position, ""), names, models) for row in attempts)
+    usage = _usage(story.usage) if story.usage is not UNSET else None
+    if story.usage is UNSET and request.answered is not None:
+        usage = told[request.answered].usage
+    return Outcome(
+        id=request.id,
+        received=request.received / MICRO,
+        asked=_word(story.asked, names),
+        stream=bool(request.stream),
+        signals=_signals(request, rest.labels, names),
+        decision=_decision(request, story, names, models),
+        attempts=told,
+        status=names[request.status],  # type: ignore[arg-type]  # only words of the closed lists were written
+        model=None if request.model is None else models[request.model],
+        fallback=None if request.fallback is None else names[request.fallback],  # type: ignore[arg-type]  # as above
+        fallback_limit=request.fallback_limit,
+        seconds=request.seconds / MICRO,
+        first_token=_part(request.first_token, MICRO),
+        usage=usage,
+        cost=_part(request.cost, NANO),
+        baseline=models[request.baseline],
+        baseline_cost=_part(request.baseline_cost, NANO),
+        prices_as_of="" if request.prices_as_of is None else names[request.prices_as_of],
+        error=_word(story.error, names),
+        prompt=UNSET if body is None or body.prompt is None else body.prompt,
+        answer=UNSET if body is None or body.answer is None else body.answer,
+    )
+
+
+def decode_model(row: Row, price: Row | None) -> Model | None:
+    """The model as it was described when the row was written; None if nobody had described it."""
+    if row.engine_kind is None:
+        return None
+    return Model(
+        name=row.name,
+        engine=row.engine,
+        engine_kind=row.engine_kind,
+        id=row.engine_id,
+        kind=row.kind,
+        local=bool(row.local),
+        display=row.display,
+        label=row.label,
+        price=None if price is None else _price(price),
+    )
+
+
+def _price(row: Row) -> Price:
+    return Price(
+        input=row.input / NANO,
+        output=row.output / NANO,
+        cache_read=_part(row.cache_read, NANO),
+        cache_write_5m=_part(row.cache_write_5m, NANO),
+        cache_write_1h=_part(row.cache_write_1h, NANO),
+        above=row.above,
+        input_above=_part(row.input_above, NANO),
+        output_above=_part(row.output_above, NANO),
+        date=row.date,
+        source=row.source,
+    )
+
+
+def _signals(request: Row, labels: tuple[str, ...], names: Mapping[int, str]) -> Signals:
+    return Signals(
+        task=None if request.task is None else names[request.task],  # type: ignore[arg-type]  # a closed list
+        task_confidence=request.task_confidence / CONFIDENCE,
+        task_by=names[request.task_by],  # type: ignore[arg-type]  # a closed list
+        tokens=request.tokens,
+        tokens_exact=bool(request.tokens_exact),
+        format=names[request.format],  # type: ignore[arg-type]  # a closed list
+        tools=request.tools,
+        images=request.images,
+        language="" if request.language is None else names[request.language],
+        code_blocks=request.code_blocks,
+        labels=labels,
+        local_only=bool(request.local_only),
+    )
+
+
+def _decision(
+    request: Row, story: RequestStory, names: Mapping[int, str], models: Mapping[int, str]
+) -> Decision:
+    plan = msgspec.json.decode(_word(story.plan, names), type=Plan)
+    flat = msgspec.json.decode(_word(story.candidates, names) or "[]", type=list[int])
+    tokens = f"{request.tokens:,}"
+    pairs = list(zip(flat[::2], flat[1::2], strict=True))
+    details: Sequence[Shared] = story.details or (0,) * len(pairs)
+    estimates = story.estimates or (None,) * len(pairs)
+    return Decision(
+        route=names[request.route],
+        why=_word(story.why, names).replace(TOKENS_HERE, tokens),
+        candidates=tuple(
+            Candidate(
+                model=models[model],
+                skip=names[skip] if skip else None,  # type: ignore[arg-type]  # a closed list
+                detail=_word(detail, names).replace(TOKENS_HERE, tokens),
+                estimate=_part(estimate, NANO),
+            )
+            for (model, skip), detail, estimate in zip(pairs, details, estimates, strict=True)
+        ),
+        checks=plan.checks,
+        pass_at=plan.pass_at,
+        mode=plan.mode,
+        within=plan.within,
+        attempts_at_most=plan.attempts_at_most,
+        spend_at_most=_part(story.spend_at_most, NANO),
+        by_name=plan.by_name,
+        tokens_over=plan.tokens_over,
+    )
+
+
+def _attempt(row: Row, text: str, names: Mapping[int, str], models: Mapping[int, str]) -> Attempt:
+    story = AttemptStory() if row.story is None else msgspec.json.decode(row.story, type=AttemptStory)
+    usage = None
+    if row.input is not None:
+        usage = _usage(
+            (
+                row.input,
+                row.cache_read,
+                row.cache_write_5m,
+                row.cache_write_1h,
+                row.output,
+                row.reasoning,
+                bool(row.exact),
+            )
+        )
+    return Attempt(
+        model=models[row.model],
+        started=row.started / MICRO,
+        ended=row.ended / MICRO,
+        queued=row.queued / MICRO,
+        first_token=_part(row.first_token, MICRO),
+        usage=usage,
+        cost=_part(row.cost, NANO),
+        failure=None if row.failure is None else _failure(row, story, usage, text, names),
+        verdicts=_verdicts(story.verdicts, names),
+        score=_part(row.score, FINE),
+        logprob=_part(row.logprob, FINE),
+        finish=None if row.finish is None else names[row.finish],  # type: ignore[arg-type]  # a closed list
+        late=bool(row.late),
+    )
+
+
+def _failure(
+    row: Row, story: AttemptStory, usage: Usage | None, text: str, names: Mapping[int, str]
+) -> Failure:
+    if story.usage is not UNSET:
+        usage = None if story.usage is None else _usage(story.usage)
+    return Failure(
+        reason=names[row.failure],  # type: ignore[arg-type]  # a closed list
+        detail=_word(story.detail, names),
+        status=story.status,
+        retry_after=_part(story.retry_after, MICRO),
+        usage=usage,
+        first_token=_part(row.first_token if story.first_token is UNSET else story.first_token, MICRO),
+        seconds=(row.ended - row.started if story.seconds is UNSET else story.seconds) / MICRO,
+        text=text,
+    )
+
+
+def _verdicts(shared: Shared, names: Mapping[int, str]) -> tuple[Verdict, ...]:
+    text = _word(shared, names)
+    if not text:
+        return ()
+    flat = iter(msgspec.json.decode(text, type=list[int | str | None]))
+    return tuple(
+        Verdict(names[check], _part(score, FINE), _word(reason, names))  # type: ignore[arg-type, index]  # as `encode` wrote it
+        for check, score, reason in zip(flat, flat, flat, strict=True)
+    )
+
+
+def _usage(row: UsageRow) -> Usage:
+    fresh, read, write_5m, write_1h, output, reasoning, exact = row
+    return Usage(
+        input=fresh,
+        cache_read=read,
+        cache_write_5m=write_5m,
+        cache_write_1h=write_1h,
+        output=output,
+        reasoning=reasoning,
+        exact=exact,
+    )
+
+
+def _word(shared: Shared, names: Mapping[int, str]) -> str:
+    if isinstance(shared, str):
+        return shared
+    return names[shared] if shared else ""
+
+
+def _part(value: int | None, scale: int) -> float | None:
+    return None if value is None else value / scale

@@ -1,0 +1,179 @@
+"""The words, models and prices that rows point to by number.
+
+A word is written once and then named by its number. Sentences (a verdict's reason, a failure's detail) are numbered
+when they are seen for the second time: what repeats becomes a number, what is unique stays in its own row, and the
+dictionary cannot grow with the traffic.
+
+Owned by the writer's thread. It does not know transactions: the writer says `keep` after a commit and `forget` after a
+rollback, so that no number is remembered that was never stored.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from headgate.core.types import Model, Price
+
+NANO: Final = 1_000_000_000
+
+LONGEST: Final = 300
+"""Characters kept of a sentence. An engine's error may quote the whole prompt; a ledger row must not."""
+SHARED_LENGTH: Final = 2_000
+"""Characters of the longest text that is numbered."""
+SHARED_AT_MOST: Final = 20_000
+"""Texts that are numbered because they repeat; later ones are written in full."""
+SEEN_AT_MOST: Final = 8_192
+"""Texts remembered as seen once."""
+
+ModelRow = tuple[
+    str, str | None, str | None, str | None, str | None, bool | None, str | None, str | None, int | None
+]
+PriceRow = tuple[int, int, int | None, int | None, int | None, int | None, int | None, int | None, str, str]
+
+
+def nano(dollars: float | None) -> int | None:
+    """Dollars as nano-dollars; unknown stays unknown."""
+    return None if dollars is None else round(dollars * NANO)
+
+
+class Dimensions:
+    """The numbers of words, models and prices in one ledger."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._described: dict[str, Model] = {}
+        self._names: dict[str, int] = {text: id_ for id_, text in db.execute("SELECT id, text FROM names")}
+        self._models: dict[str, int] = {}
+        self._seen: set[str] = set()
+        self._shared = len(self._names)
+        self._new_names: list[str] = []
+        self._new_models: list[str] = []
+
+    def describe(self, models: Iterable[Model]) -> None:
+        """From now on, these are the models' descriptions and prices."""
+        self._described.update({model.name: model for model in models})
+        self._models.clear()
+
+    def described(self) -> tuple[Model, ...]:
+        """All models described so far."""
+        return tuple(self._described.values())
+
+    def local(self, name: str) -> bool:
+        """Whether the model is known to run on the user's own machines."""
+        model = self._described.get(name)
+        return model is not None and model.local
+
+    def name(self, text: str) -> int:
+        """The number of a word."""
+        found = self._names.get(text)
+        if found is not None:
+            return found
+        row = self._db.execute(
+            "SELECT id FROM names WHERE text = ?", (text,)
+        ).fetchone()  # another gate's, perhaps
+        if row is None:
+            row = (self._db.execute("INSERT INTO names (text) VALUES (?)", (text,)).lastrowid,)
+        number = self._names[text] = int(row[0])
+        self._new_names.append(text)
+        return number
+
+    def sentence(self, text: str) -> int | str:
+        """A sentence, cut to `LONGEST` characters, as its number or itself; 0 for none."""
+        return self.share(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
+
+    def share(self, text: str) -> int | str:
+        """The number of a text that repeats, or the text itself; 0 for none."""
+        if not text:
+            return 0
+        found = self._names.get(text)
+        if found is not None:
+            return found
+        if len(text) > SHARED_LENGTH or self._shared >= SHARED_AT_MOST:
+            return text
+        if text in self._seen:
+            self._shared += 1
+            return self.name(text)
+        if len(self._seen) >= SEEN_AT_MOST:
+            self._seen.clear()
+        self._seen.add(text)
+        return text
+
+    def model(self, name: str) -> int:
+        """The number of a model as it is described now."""
+        found = self._models.get(name)
+        if found is None:
+            found = self._models[name] = self._find_or_add("models", self._model_row(name))
+            self._new_models.append(name)
+        return found
+
+    def keep(self) -> None:
+        """What was numbered since the last time has been stored."""
+        self._new_names.clear()
+        self._new_models.clear()
+
+    def forget(self) -> None:
+        """What was numbered since the last time has not been stored."""
+        for text in self._new_names:
+            self._names.pop(text, None)
+        for name in self._new_models:
+            self._models.pop(name, None)
+        self.keep()
+
+    def _model_row(self, name: str) -> ModelRow:
+        model = self._described.get(name)
+        if model is None:
+            return (name, None, None, None, None, None, None, None, None)
+        price = None if model.price is None else self._find_or_add("prices", _price_row(model.price))
+        return (
+            model.name,
+            model.engine,
+            model.engine_kind,
+            model.id,
+            model.kind,
+            model.local,
+            model.display,
+            model.label,
+            price,
+        )
+
+    def _find_or_add(self, table: str, row: ModelRow | PriceRow) -> int:
+        columns = _COLUMNS[table]
+        same = " AND ".join(f"{column} IS ?" for column in columns)
+        found = self._db.execute(f"SELECT id FROM {table} WHERE {same}", row).fetchone()  # noqa: S608 - our own names
+        if found:
+            return int(found[0])
+        marks = ", ".join("?" * len(columns))
+        added = self._db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", row)  # noqa: S608 - as above
+        return int(added.lastrowid or 0)
+
+
+_COLUMNS: Final = {
+    "models": ("name", "engine", "engine_kind", "engine_id", "kind", "local", "display", "label", "price"),
+    "prices": (
+        "input",
+        "output",
+        "cache_read",
+        "cache_write_5m",
+        "cache_write_1h",
+        "above",
+        "input_above",
+        "output_above",
+        "date",
+        "source",
+    ),
+}
+
+
+def _price_row(price: Price) -> PriceRow:
+    return (
+        round(price.input * NANO),
+        round(price.output * NANO),
+        nano(price.cache_read),
+        nano(price.cache_write_5m),
+        nano(price.cache_write_1h),
+        price.above,
+        nano(price.input_above),
+        nano(price.output_above),
+        price.date,
+        price.source,
+    )

@@ -1,0 +1,279 @@
+"""Reading the ledger: one request, the newest ones, the ones that came since, and what was paid.
+
+A reader never writes and never blocks the writer. It remembers the dictionaries (`names`, `models`) and reads what was
+added to them when it meets a number it does not know. It does not know reports; `facts` counts for them.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, Select, and_, create_engine, func, or_, select
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
+
+from headgate.core.errors import LedgerError
+from headgate.core.types import Model, Outcome
+from headgate.core.words import FallbackReason, Status, Task
+from headgate.ledger.decode import Row, decode, decode_model
+from headgate.ledger.dimensions import NANO
+from headgate.ledger.encode import MICRO
+from headgate.ledger.schema import (
+    attempts,
+    bodies,
+    models,
+    names,
+    open_for_reading,
+    prices,
+    requests,
+    unreadable,
+)
+
+CHUNK: Final = 500
+"""Requests read at a time."""
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which requests to show; what is None does not matter."""
+
+    since: float | None = None
+    """Received at this Unix time or later."""
+    until: float | None = None
+    """Received before this Unix time."""
+    model: str | None = None
+    """Answered by this model, named as in the config."""
+    task: Task | None = None
+    route: str | None = None
+    status: Status | None = None
+    fallback: FallbackReason | None = None
+    text: str | None = None
+    """Found in the prompt or the answer, where these were kept."""
+
+
+EVERYTHING: Final = Filter()
+
+
+class Entry(Struct, frozen=True):
+    """A request in the ledger."""
+
+    n: int
+    """Its number; later entries have higher ones."""
+    outcome: Outcome
+    models: Mapping[str, Model]
+    """The models that it names, as they were described when it was written; those that were not are missing."""
+
+
+class Paid(Struct, frozen=True):
+    """What was paid over some time."""
+
+    known: float
+    """Dollars."""
+    unknown: int
+    """Requests whose cost is unknown."""
+
+
+class LedgerReader:
+    """Reads a ledger file. Use it in a `with` block, or close it.
+
+    Args:
+        path: the ledger file.
+
+    Raises:
+        LedgerError: there is none, or it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        open_for_reading(path).close()  # so that what is wrong with the file is said at once
+        self.path = path
+        self._engine = create_engine(
+            "sqlite+pysqlite://", creator=lambda: open_for_reading(path), poolclass=StaticPool
+        )
+        self._names: dict[int, str] = {}
+        self._models: dict[int, str] = {}
+        self._described: dict[int, Model] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._engine.dispose()
+
+    def newest(self, which: Filter = EVERYTHING, limit: int = 20) -> list[Entry]:
+        """The newest requests that fit, newest first."""
+        with self.connect() as db:
+            found = db.execute(_matching(which).order_by(requests.c.n.desc()).limit(limit)).all()
+            return self._entries(db, found)
+
+    def after(self, n: int, which: Filter = EVERYTHING, limit: int = CHUNK) -> list[Entry]:
+        """The requests that fit and were written after number `n`, oldest first; at most `limit`."""
+        with self.connect() as db:
+            query = _matching(which).where(requests.c.n > n).order_by(requests.c.n).limit(limit)
+            return self._entries(db, db.execute(query).all())
+
+    def all(self, which: Filter = EVERYTHING) -> Iterator[Entry]:
+        """All requests that fit, oldest first, read a piece at a time."""
+        n = 0
+        while entries := self.after(n, which):
+            yield from entries
+            n = entries[-1].n
+
+    def last_number(self) -> int:
+        """The number of the newest request; 0 in an empty ledger."""
+        with self.connect() as db:
+            return int(db.execute(select(func.coalesce(func.max(requests.c.n), 0))).scalar_one())
+
+    def one(self, word: str) -> Entry:
+        """The request with this id, or the only one whose id begins so, or the "last" one.
+
+        Raises:
+            LedgerError: there is none, or there are several.
+        """
+        with self.connect() as db:
+            if word == "last":
+                query = select(requests).order_by(requests.c.n.desc()).limit(1)
+            else:
+                beginning = and_(requests.c.id >= word, requests.c.id < word + "\U0010ffff")
+                query = select(requests).where(beginning).order_by(requests.c.id).limit(3)
+            found = db.execute(query).all()
+            if len(found) > 1 and found[0].id == word:
+                found = [row for row in found if row.id == word][-1:]
+            if not word or not found:
+                raise LedgerError(f"the ledger has no request {word!r}", "headgate log lists the newest")
+            if len(found) > 1:
+                several = ", ".join(row.id for row in found)
+                raise LedgerError(f"several requests begin with {word!r}: {several}", "give more of the id")
+            return self._entries(db, found)[0]
+
+    def paid_since(self, since: float) -> Paid:
+        """What the requests received since this Unix time have cost."""
+        with self.connect() as db:
+            query = select(
+                func.coalesce(func.sum(requests.c.cost), 0), func.count() - func.count(requests.c.cost)
+            )
+            known, unknown = db.execute(query.where(requests.c.received >= _micros(since))).one()
+            return Paid(known / NANO, unknown)
+
+    def count_by_task(self, which: Filter = EVERYTHING) -> dict[str | None, int]:
+        """How many requests of each task; None is "no evidence"."""
+        return self._count_by(requests.c.task, which)
+
+    def count_by_status(self, which: Filter = EVERYTHING) -> dict[str | None, int]:
+        """How many requests of each status."""
+        return self._count_by(requests.c.status, which)
+
+    def count_by_fallback(self, which: Filter = EVERYTHING) -> dict[str | None, int]:
+        """How many requests of each fallback reason; None is "no fallback"."""
+        return self._count_by(requests.c.fallback, which)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection for queries of one's own; what goes wrong with the file is a `LedgerError`."""
+        try:
+            with self._engine.connect() as db:
+                yield db
+        except DatabaseError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise unreadable(self.path, error.orig) from error
+            raise
+
+    def words(self, db: Connection) -> Mapping[int, str]:
+        """The words by number, as of now."""
+        newest = max(self._names, default=0)
+        self._names.update((row.id, row.text) for row in db.execute(select(names).where(names.c.id > newest)))
+        return self._names
+
+    def model_names(self, db: Connection) -> Mapping[int, str]:
+        """The models' names by number, as of now."""
+        newest = max(self._models, default=0)
+        found = db.execute(select(models).where(models.c.id > newest)).all()
+        if found:
+            known = {row.id: row for row in db.execute(select(prices))}
+            for row in found:
+                self._models[row.id] = row.name
+                described = decode_model(row, known.get(row.price))
+                if described is not None:
+                    self._described[row.id] = described
+        return self._models
+
+    def described(self, db: Connection) -> Mapping[int, Model]:
+        """The models by number, as they were described; those that were not are missing."""
+        self.model_names(db)
+        return self._described
+
+    def _entries(self, db: Connection, found: Sequence[Row]) -> list[Entry]:
+        if not found:
+            return []
+        numbers = [row.n for row in found]
+        tried: dict[int, list[Row]] = {n: [] for n in numbers}
+        for piece in _pieces(numbers):
+            query = (
+                select(attempts)
+                .where(attempts.c.request.in_(piece))
+                .order_by(attempts.c.request, attempts.c.position)
+            )
+            for row in db.execute(query):
+                tried[row.request].append(row)
+        kept: dict[int, Row] = {}
+        for piece in _pieces(numbers):
+            kept.update(
+                (row.request, row) for row in db.execute(select(bodies).where(bodies.c.request.in_(piece)))
+            )
+        words, by_number, described = self.words(db), self.model_names(db), self.described(db)
+        entries = []
+        for row in found:
+            outcome = decode(row, tried[row.n], kept.get(row.n), words, by_number)
+            numbered = {row.model, row.baseline, *(attempt.model for attempt in tried[row.n])}
+            shown = {by_number[m]: described[m] for m in numbered if m in described}
+            entries.append(Entry(row.n, outcome, shown))
+        return entries
+
+    def _count_by(self, column: ColumnElement[Any], which: Filter) -> dict[str | None, int]:
+        with self.connect() as db:
+            matching = _matching(which).with_only_columns(column, func.count()).group_by(column)
+            counted = db.execute(matching).all()
+            words = self.words(db)
+            return {None if number is None else words[number]: count for number, count in counted}
+
+
+def _matching(which: Filter) -> Select[Any]:
+    query = select(requests)
+    if which.since is not None:
+        query = query.where(requests.c.received >= _micros(which.since))
+    if which.until is not None:
+        query = query.where(requests.c.received < _micros(which.until))
+    if which.model is not None:
+        query = query.where(requests.c.model.in_(select(models.c.id).where(models.c.name == which.model)))
+    for column, word in (
+        (requests.c.task, which.task),
+        (requests.c.route, which.route),
+        (requests.c.status, which.status),
+        (requests.c.fallback, which.fallback),
+    ):
+        if word is not None:
+            query = query.where(column.in_(select(names.c.id).where(names.c.text == word)))
+    if which.text is not None:
+        found = or_(
+            bodies.c.prompt.contains(which.text, autoescape=True),
+            bodies.c.answer.contains(which.text, autoescape=True),
+        )
+        query = query.where(requests.c.n.in_(select(bodies.c.request).where(found)))
+    return query
+
+
+def _micros(at: float) -> int:
+    return round(at * MICRO)
+
+
+def _pieces(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(numbers), CHUNK):
+        yield numbers[start : start + CHUNK]

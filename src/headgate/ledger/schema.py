@@ -1,0 +1,300 @@
+"""The tables, and how a ledger file is opened without harming it.
+
+Two tables hold what happened, `requests` and `attempts`; everything that repeats is a number that points into a
+dimension table (`names`, `models`, `prices`), which is what keeps a request with its attempts under 400 bytes. Times
+are integer microseconds, money is integer nano-dollars (rates: nano-dollars per million tokens), and NULL is unknown.
+Nothing here is particular to SQLite but `open_for_writing` and its pragmas; the tables may live on PostgreSQL as well.
+
+This module does not know how an outcome becomes rows (`encode`) or what a query means (`queries`).
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from headgate.core.errors import LedgerError
+
+VERSION: Final = 1
+"""Of the tables. A file with a higher one was written by a newer Headgate and is left alone."""
+
+APPLICATION_ID: Final = 0x48474C31
+"""Marks the file as ours ("HGL1"), so that another program's database is never taken for a ledger."""
+
+BUSY_SECONDS: Final = 5.0
+"""How long one writer waits for another on the same file."""
+
+metadata = MetaData()
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+names = Table(
+    "names",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("text", Text, nullable=False, unique=True),
+)
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("input", BigInteger, nullable=False),
+    Column("output", BigInteger, nullable=False),
+    Column("cache_read", BigInteger),
+    Column("cache_write_5m", BigInteger),
+    Column("cache_write_1h", BigInteger),
+    Column("above", Integer),
+    Column("input_above", BigInteger),
+    Column("output_above", BigInteger),
+    Column("date", Text, nullable=False),
+    Column("source", Text, nullable=False),
+)
+
+# A row is one description of a model. When its label or price changes, a new row is added, so that an old request keeps
+# the description under which it was answered.
+models = Table(
+    "models",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("engine", Text),
+    Column("engine_kind", Text),
+    Column("engine_id", Text),
+    Column("kind", Text),
+    Column("local", Boolean),
+    Column("display", Text),
+    Column("label", Text),
+    Column("price", ForeignKey("prices.id")),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("clean", Boolean),
+    Column("written", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    # signals
+    Column("task", ForeignKey("names.id")),
+    Column("task_confidence", SmallInteger, nullable=False),
+    Column("task_by", ForeignKey("names.id"), nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("tokens_exact", Boolean, nullable=False),
+    Column("format", ForeignKey("names.id"), nullable=False),
+    Column("tools", Integer, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("language", ForeignKey("names.id")),
+    Column("code_blocks", Integer, nullable=False),
+    Column("local_only", Boolean, nullable=False),
+    # what was decided and what came of it
+    Column("stream", Boolean, nullable=False),
+    Column("route", ForeignKey("names.id"), nullable=False),
+    Column("status", ForeignKey("names.id"), nullable=False),
+    Column("model", ForeignKey("models.id")),
+    Column("fallback", ForeignKey("names.id")),
+    Column("fallback_limit", Integer),
+    Column("answered", SmallInteger),
+    Column("seconds", BigInteger, nullable=False),
+    Column("first_token", BigInteger),
+    Column("cost", BigInteger),
+    Column("baseline", ForeignKey("models.id"), nullable=False),
+    Column("baseline_cost", BigInteger),
+    Column("prices_as_of", ForeignKey("names.id")),
+    # counted by the report; they follow from the attempts and are kept here to spare it the join
+    Column("tried_locally", Boolean, nullable=False),
+    Column("failed_locally", Boolean, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("story", Text, nullable=False),
+)
+Index("requests_by_id", requests.c.id)
+Index("requests_by_time", requests.c.received)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("request", ForeignKey("requests.n"), primary_key=True, autoincrement=False),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("model", ForeignKey("models.id"), nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("queued", BigInteger, nullable=False),
+    Column("first_token", BigInteger),
+    Column("input", Integer),
+    Column("cache_read", Integer),
+    Column("cache_write_5m", Integer),
+    Column("cache_write_1h", Integer),
+    Column("output", Integer),
+    Column("reasoning", Integer),
+    Column("exact", Boolean),
+    Column("cost", BigInteger),
+    Column("failure", ForeignKey("names.id")),
+    Column("rejected", Boolean, nullable=False),
+    Column("score", SmallInteger),
+    Column("logprob", Integer),
+    Column("finish", ForeignKey("names.id")),
+    Column("late", Boolean, nullable=False),
+    Column("story", Text),
+    sqlite_with_rowid=False,
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("request", ForeignKey("requests.n"), primary_key=True, autoincrement=False),
+    Column("prompt", Text),
+    Column("answer", Text),
+    Column("rest", Text),
+)
+
+
+def insert_sql(table: Table) -> str:
+    """The table's INSERT with question marks, for the driver's own `executemany`."""
+    return str(table.insert().compile(dialect=sqlite.dialect(paramstyle="qmark")))
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open a ledger, or make one where there is none; usable from any one thread at a time.
+
+    Raises:
+        LedgerError: the file cannot be opened or made, is damaged, is no ledger, or is from a newer Headgate. It has
+            not been changed in any of these cases.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger {path} cannot be opened: {error.strerror}",
+            "look at its permissions, or name another file under [ledger] in headgate.toml",
+        ) from error
+    with closing(open_for_reading(path)):
+        pass  # it is ours, readable, and not newer than we are
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(db, path)
+    except sqlite3.Error as error:
+        db.close()
+        raise unreadable(path, error) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open an existing ledger read-only, usable from any one thread at a time.
+
+    Raises:
+        LedgerError: there is none, it is damaged, it is another program's, or it is from a newer Headgate.
+    """
+    if not path.exists():
+        raise LedgerError(
+            f"there is no ledger at {path} yet",
+            "headgate up opens the gate; its first request starts the ledger",
+        )
+    db: sqlite3.Connection | None = None
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        db = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        owner = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        used = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.Error as error:
+        if db is not None:
+            db.close()
+        raise unreadable(path, error) from error
+    try:
+        _refuse_strangers(path, owner, version, used)
+    except LedgerError:
+        db.close()
+        raise
+    return db
+
+
+def unreadable(path: Path, error: sqlite3.Error) -> LedgerError:
+    """The error for people behind a driver's error."""
+    if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return LedgerError(
+            f"the ledger {path} is damaged or is no ledger: {error}",
+            f"move it aside (mv {path} {path}.damaged) and Headgate starts a new one; sqlite3's .recover may save its rows",
+        )
+    return LedgerError(
+        f"the ledger {path} cannot be used: {error}",
+        "look at its permissions and the free space of its disk; it must lie on a local disk",
+    )
+
+
+def _refuse_strangers(path: Path, owner: int, version: int, used: int) -> None:
+    if used and owner != APPLICATION_ID:
+        raise LedgerError(
+            f"{path} is a database of another program",
+            "name another file under [ledger] in headgate.toml",
+        )
+    if version > VERSION:
+        raise LedgerError(
+            f"the ledger {path} was written by a newer Headgate (its version is {version}, we know {VERSION})",
+            "upgrade Headgate, or name another file under [ledger] in headgate.toml",
+        )
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise LedgerError(
+            f"the ledger {path} cannot be written safely: its file system has no shared memory",
+            "put it on a local disk: name another file under [ledger] in headgate.toml",
+        )
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA cache_size = -16384")
+    if db.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # another gate may have been faster
+            _create(db)
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _create(db: sqlite3.Connection) -> None:
+    dialect = sqlite.dialect()
+    for table in metadata.sorted_tables:
+        db.execute(str(CreateTable(table).compile(dialect=dialect)))
+        for index in table.indexes:
+            db.execute(str(CreateIndex(index).compile(dialect=dialect)))
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,0 +1,233 @@
+"""Batches of outcomes into one ledger file, each batch whole or not at all.
+
+Owned by the writer's thread. It opens the file again when it has been moved away or its connection broke, and it never
+lets one outcome that cannot be stored take its batch with it. It does not know queues, waiting or retries (`writer`).
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from headgate.core.errors import LedgerError
+from headgate.core.types import Model, Outcome
+from headgate.ledger.dimensions import Dimensions
+from headgate.ledger.encode import MICRO, encode
+from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
+from headgate.ledger.schema import attempts, bodies, insert_sql, open_for_writing, requests
+
+BREATH: Final = 16
+"""Requests encoded before the event loop gets its turn."""
+
+_OF_THE_ROW: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.NotSupportedError,
+)
+"""The driver's errors that are the row's fault; all its others are the file's or the disk's."""
+
+
+class Store:
+    """One ledger file, open for writing.
+
+    Args:
+        path: the file.
+        version: of Headgate, noted with the run.
+        clock: Unix time.
+    """
+
+    def __init__(self, path: Path, version: str, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._version = version
+        self._clock = clock
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._run = 0
+        self._described: tuple[Model, ...] = ()
+        self._into_requests = insert_sql(requests)
+        self._into_attempts = insert_sql(attempts)
+        self._into_bodies = insert_sql(bodies)
+
+    def open(self, flush_every: float) -> Found:
+        """Open the file, look for crashed runs and begin a run.
+
+        Raises:
+            LedgerError: the ledger cannot be used.
+        """
+        db = self._connect()
+        try:
+            found = find_crashes(db, self._path, flush_every)
+            self._run = begin_run(db, self._version, self._clock())
+        except sqlite3.Error as error:
+            self._disconnect()
+            raise LedgerError(
+                f"the ledger {self._path} cannot be written: {complaint(error)}",
+                "free some space, close the other program, or name another file under [ledger] in headgate.toml",
+            ) from error
+        except LedgerError:
+            self._disconnect()
+            raise
+        return found
+
+    def describe(self, models: Iterable[Model]) -> None:
+        """From now on, rows carry these descriptions and prices."""
+        known = {model.name: model for model in self._described} | {model.name: model for model in models}
+        self._described = tuple(known.values())
+        if self._db is not None:
+            self._numbers.describe(self._described)
+
+    def write(self, batch: Sequence[Outcome], lost: int) -> int:
+        """Commit a batch; how many of it could not be stored, whatever one does.
+
+        Args:
+            batch: the outcomes.
+            lost: requests lost so far, noted with the run.
+
+        Raises:
+            sqlite3.Error: the file cannot be written now; nothing of the batch was stored.
+            LedgerError: the file has become unusable; nothing of the batch was stored.
+        """
+        db = self._reconnect()
+        try:
+            try:
+                return self._commit(db, batch, lost)
+            except sqlite3.Error as error:
+                if not isinstance(error, _OF_THE_ROW):
+                    raise
+            except Exception:  # noqa: BLE001, S110 - whatever a strange value raised, the others are stored below
+                pass
+            return self._commit_one_by_one(db, batch, lost)
+        except sqlite3.Error as error:
+            if error_code(error) not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
+                self._disconnect()
+            raise
+
+    def close(self, lost: int) -> None:
+        """Note a clean end and close. If the file cannot be written, the next start will find no clean end."""
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                end_run(self._db, self._run, lost, self._clock())
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._disconnect()
+
+    def _commit(self, db: sqlite3.Connection, batch: Sequence[Outcome], lost: int) -> int:
+        request_rows: list[tuple[Any, ...]] = []
+        attempt_rows: list[tuple[Any, ...]] = []
+        body_rows: list[tuple[Any, ...]] = []
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for n, outcome in enumerate(batch, self._next(db)):
+                rows = encode(outcome, n, self._numbers)
+                request_rows.append(rows.request)
+                attempt_rows += rows.attempts
+                if rows.body is not None:
+                    body_rows.append(rows.body)
+                if n % BREATH == 0:
+                    time.sleep(0)
+            db.executemany(self._into_requests, request_rows)
+            db.executemany(self._into_attempts, attempt_rows)
+            db.executemany(self._into_bodies, body_rows)
+            self._note(db, len(batch), lost)
+            db.execute("COMMIT")
+        except BaseException:
+            self._roll_back(db)
+            raise
+        self._numbers.keep()
+        return 0
+
+    def _commit_one_by_one(self, db: sqlite3.Connection, batch: Sequence[Outcome], lost: int) -> int:
+        spoiled = 0
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for outcome in batch:
+                db.execute("SAVEPOINT one")
+                try:
+                    rows = encode(outcome, self._next(db), self._numbers)
+                    db.execute(self._into_requests, rows.request)
+                    db.executemany(self._into_attempts, rows.attempts)
+                    if rows.body is not None:
+                        db.execute(self._into_bodies, rows.body)
+                except Exception as error:
+                    if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_THE_ROW):
+                        raise
+                    db.execute("ROLLBACK TO one")
+                    self._numbers.forget()
+                    spoiled += 1
+                db.execute("RELEASE one")
+            self._note(db, len(batch) - spoiled, lost + spoiled)
+            db.execute("COMMIT")
+        except BaseException:
+            self._roll_back(db)
+            raise
+        self._numbers.keep()
+        return spoiled
+
+    def _next(self, db: sqlite3.Connection) -> int:
+        return int(db.execute("SELECT coalesce(max(n), 0) + 1 FROM requests").fetchone()[0])
+
+    def _note(self, db: sqlite3.Connection, written: int, lost: int) -> None:
+        db.execute(
+            "UPDATE runs SET written = written + ?, lost = ?, last = ? WHERE id = ?",
+            (written, lost, round(self._clock() * MICRO), self._run),
+        )
+
+    def _roll_back(self, db: sqlite3.Connection) -> None:
+        self._numbers.forget()
+        if db.in_transaction:
+            with suppress(sqlite3.Error):  # the error that brought us here is the one to tell
+                db.execute("ROLLBACK")
+
+    def _reconnect(self) -> sqlite3.Connection:
+        """The connection; a new one when the old one broke or the file was moved away beneath it."""
+        if self._db is not None and self._file == _identity(self._path):
+            return self._db
+        before = self._file
+        self._disconnect()
+        db = self._connect()
+        if self._file != before:
+            self._run = begin_run(db, self._version, self._clock())
+        return db
+
+    def _connect(self) -> sqlite3.Connection:
+        db = open_for_writing(self._path)
+        self._db = db
+        self._file = _identity(self._path)
+        self._numbers = Dimensions(db)
+        self._numbers.describe(self._described)
+        return db
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+
+def complaint(error: Exception) -> str:
+    """What is wrong with the file or its disk, for people."""
+    if isinstance(error, sqlite3.Error):
+        code = error_code(error)
+        if code == sqlite3.SQLITE_FULL:
+            return "the disk is full"
+        if code == sqlite3.SQLITE_BUSY:
+            return "another process is writing to it"
+        if code == sqlite3.SQLITE_READONLY:
+            return "the file or its folder is read-only"
+    return str(error)
+
+
+def error_code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 when the driver itself complained."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino

@@ -1,0 +1,104 @@
+"""What the ledger counts for a report: plain figures over some time, nothing judged yet.
+
+Money is dollars, durations are seconds, and None is unknown. Requests are counted once, by what became of them in the
+end; attempts are counted apart.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from headgate.reports.savings import Money
+
+
+class Latency(Struct, frozen=True):
+    """How long some requests took, in seconds; None when there were none."""
+
+    requests: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+
+
+class ServedFacts(Struct, frozen=True, kw_only=True):
+    """The requests that one model answered in the end."""
+
+    shown: str
+    """The model with engine and label, "claude-sonnet-5-5 (API) [stand-in]"."""
+    local: bool | None
+    requests: int
+    latency: Latency
+    first_token: Latency
+    cost: float
+    """Of all attempts of these requests, as far as it is known."""
+    cost_unknown: int
+    """Requests whose cost is unknown."""
+
+
+class TaskFacts(Struct, frozen=True, kw_only=True):
+    """The requests of one task."""
+
+    task: str | None
+    """None is "no evidence"."""
+    requests: int
+    tried_locally: int
+    """Requests for which a local model was called."""
+    failed_locally: int
+    """Of these, the ones for which a local model's answer failed or was rejected."""
+
+
+class AttemptFacts(Struct, frozen=True, kw_only=True):
+    """The calls to one model."""
+
+    shown: str
+    local: bool | None
+    attempts: int
+    rejected: int
+    """Answers that a check rejected."""
+    failures: Mapping[str, int]
+    """Calls without a usable answer, by reason."""
+    input: int
+    """Prompt tokens, cached ones too."""
+    output: int
+    cost: float
+    cost_unknown: int
+
+
+class FallbackFacts(Struct, frozen=True):
+    """The requests that a paid model answered for one reason."""
+
+    reason: str
+    limit: int | None
+    """N of "token count > N"."""
+    requests: int
+
+
+class WeeklyFacts(Struct, frozen=True, kw_only=True):
+    """All that a report says, counted."""
+
+    since: float
+    until: float
+    """Unix times; `until` is the first moment after."""
+    requests: int = 0
+    served: tuple[ServedFacts, ...] = ()
+    latency: Latency = Latency()
+    """Of the requests that were answered."""
+    first_token: Latency = Latency()
+    tasks: tuple[TaskFacts, ...] = ()
+    attempts: tuple[AttemptFacts, ...] = ()
+    fallbacks: tuple[FallbackFacts, ...] = ()
+    unnecessary: int | None = None
+    """Fallbacks that a local model could have spared; None while that has not been measured."""
+    statuses: Mapping[str, int] = {}
+    cost: float = 0.0
+    """Of all requests, as far as it is known."""
+    cost_unknown: int = 0
+    money: Money = Money()
+    baselines: Mapping[str, int] = {}
+    """Requests by baseline model."""
+    estimated: int = 0
+    """Requests with tokens that we had to estimate."""
+    lost: int = 0
+    """Requests that the ledger could not write, in the runs of that time."""
+    prices_as_of: tuple[str, ...] = ()
+    """Days of the prices used, in order."""

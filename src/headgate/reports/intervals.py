@@ -1,0 +1,21 @@
+"""How sure a rate is.
+
+A rate of 3 in 20 may be luck; its interval says how much. This module does not know what is counted.
+"""
+
+from math import sqrt
+from typing import Final
+
+CONFIDENT: Final = 1.959964
+"""Standard deviations of a 95 % interval."""
+
+
+def wilson(hits: int, total: int, z: float = CONFIDENT) -> tuple[float, float] | None:
+    """Wilson's score interval of a rate, both ends in 0-1; None of nothing."""
+    if not total:
+        return None
+    rate = hits / total
+    scale = 1 + z * z / total
+    middle = rate + z * z / (2 * total)
+    reach = z * sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
+    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)

@@ -1,0 +1,139 @@
+"""The weekly report as plain text, to be read with `cat`.
+
+The upper half is the layout that the report was ordered in; what we have to add stands below it, set apart. Columns are
+as wide as their contents need. This module does not judge; it prints what `weekly` found.
+"""
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Final
+
+from headgate.reports.shown import (
+    columns,
+    dollars,
+    dollars_at_least,
+    fallback_reason,
+    milliseconds,
+    percent,
+)
+from headgate.reports.weekly import TaskLine, WeeklyReport
+
+TITLE: Final = "WEEKLY ROUTING SUMMARY"
+NARROWEST: Final = 55
+"""Characters of the shortest rule."""
+WIDEST: Final = 96
+"""Characters of the longest line of prose."""
+
+
+def text(report: WeeklyReport) -> str:
+    """The report, lines ending in a newline."""
+    lines = [*_summary(report), "", *_fallbacks(report)]
+    if report.facts.requests:
+        lines += ["", *_more(report)]
+    lines += ["", "NOTES", *_notes(report)]
+    return "\n".join(lines) + "\n"
+
+
+def _summary(report: WeeklyReport) -> Iterator[str]:
+    facts = report.facts
+    yield TITLE
+    yield "=" * len(TITLE)
+    yield f"Total requests:  {facts.requests:,}"
+    yield f"Period:          {report.week.period}"
+    yield ""
+    if not facts.requests:
+        yield 'No requests this week. headgate ask "..." makes one.'
+        return
+    rows = [["Model", "Requests", "Avg Latency", "Est. Cost"]]
+    for served in facts.served:
+        cost = dollars_at_least(served.cost, served.cost_unknown, served.requests - served.cost_unknown)
+        rows.append([served.shown, f"{served.requests:,}", milliseconds(served.latency.mean), cost])
+    cost = dollars_at_least(facts.cost, facts.cost_unknown, facts.requests - facts.cost_unknown)
+    rows.append(["TOTAL", f"{facts.requests:,}", "", cost])
+    header, *body, total = columns(rows, "<>>>")
+    width = max(NARROWEST, len(header), *(len(line) for line in (*body, total)))
+    yield header
+    yield "-" * width
+    yield from body
+    yield "-" * width
+    yield total
+    yield ""
+    saved = report.savings
+    for label, amount in (
+        (f"Baseline (all {report.baseline}):", saved.baseline),
+        ("Savings this week:", saved.saved),
+    ):
+        figure = dollars(amount) if saved.requests else "unknown"
+        yield f"{label}{figure:>{width - len(label)}}"
+
+
+def _fallbacks(report: WeeklyReport) -> Iterator[str]:
+    facts, total = report.facts, report.fallbacks
+    yield "FALLBACK ANALYSIS"
+    yield f"  {'Triggered:':<18}{total:,} ({percent(total / facts.requests if facts.requests else 0.0)})"
+    if facts.unnecessary is None:
+        yield f"  {'Unnecessary:':<18}not measured yet"
+    else:
+        share = percent(facts.unnecessary / total if total else 0.0)
+        yield f"  {'Unnecessary:':<18}{facts.unnecessary:,} ({share} of fallbacks)"
+    if facts.fallbacks:
+        yield "  Top fallback reasons:"
+        for fallback in facts.fallbacks:
+            yield f"    - {fallback_reason(fallback.reason, fallback.limit)}: {fallback.requests:,}"
+
+
+def _more(report: WeeklyReport) -> Iterator[str]:
+    facts = report.facts
+    yield "-" * NARROWEST
+    yield ""
+    yield f"Share of the baseline saved:  {percent(report.savings.share)}"
+    yield ""
+    yield "LATENCY (answered requests)"
+    rows = [["", "Mean", "p50", "p95"]]
+    for label, latency in (("whole answer", facts.latency), ("first token", facts.first_token)):
+        if latency.requests:
+            rows.append(
+                [label, *(milliseconds(seconds) for seconds in (latency.mean, latency.p50, latency.p95))]
+            )
+    for served in facts.served:
+        if served.latency.requests:
+            latency = served.latency
+            rows.append(
+                [
+                    served.shown,
+                    *(milliseconds(seconds) for seconds in (latency.mean, latency.p50, latency.p95)),
+                ]
+            )
+    yield from (f"  {line}" for line in columns(rows, "<>>>"))
+    yield ""
+    yield "TASKS (requests, and how often a local answer failed or was rejected)"
+    rows = [["Task", "Requests", "Tried locally", "Failed", "Rate", "95% interval", ""]]
+    rows += [_task(line, report.warn_over) for line in report.tasks]
+    yield from (f"  {line}" for line in columns(rows, "<>>>>><"))
+    yield ""
+    yield "ATTEMPTS (calls to models, not requests)"
+    rows = [["Model", "Attempts", "Rejected", "Failed", "Tokens in", "Tokens out", "Est. Cost"]]
+    for tried in facts.attempts:
+        cost = dollars_at_least(tried.cost, tried.cost_unknown, tried.attempts - tried.cost_unknown)
+        figures = (tried.attempts, tried.rejected, sum(tried.failures.values()), tried.input, tried.output)
+        rows.append([tried.shown, *(f"{figure:,}" for figure in figures), cost])
+    yield from (f"  {line}" for line in columns(rows, "<>>>>>>"))
+
+
+def _notes(report: WeeklyReport) -> Iterator[str]:
+    for note in report.notes:
+        yield from wrap(note, WIDEST, initial_indent="  - ", subsequent_indent="    ", break_long_words=False)
+
+
+def _task(line: TaskLine, warn_over: float) -> list[str]:
+    facts = line.facts
+    interval = "" if line.interval is None else f"{percent(line.interval[0])} - {percent(line.interval[1])}"
+    return [
+        facts.task or "(unrecognised)",
+        f"{facts.requests:,}",
+        f"{facts.tried_locally:,}",
+        f"{facts.failed_locally:,}",
+        "" if line.rate is None else percent(line.rate),
+        interval,
+        f"over {warn_over:.0%}" if line.failing else "",
+    ]
