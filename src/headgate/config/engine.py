@@ -17,7 +17,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     name: str
     kind: EngineKind
     url: str | None = None
-    """Its address, with any path that comes before the protocol's own. None: the kind's usual address."""
+    """Its address, with any path that comes before the protocol's own. None: the embedded engine, a child of ours."""
     key: str | None = None
     """The secret itself."""
     parallel: int = 4
@@ -26,7 +26,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """Sent with every request."""
     connect: float = 5.0
     first_token: float = 60.0
-    """Covers loading the model and reading the prompt; for an answer that is not streamed, all of its writing."""
+    """Covers loading the model and reading the prompt, in streams; another answer comes at once, when it is whole."""
     between_tokens: float = 30.0
     api_version: str | None = None
     """Of Anthropic's protocol."""

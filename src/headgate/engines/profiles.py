@@ -30,7 +30,7 @@ OPENAI_RULES = (
     ModelRule(prefixes=("gpt-5-chat",)),
     ModelRule(prefixes=("gpt-5", "gpt-6", "gpt-7", "gpt-8", "gpt-9"), rejects_thinking=SAMPLING | PENALTIES),
     ModelRule(prefixes=("o1", "o3", "o4", "o5"), rejects=SAMPLING | PENALTIES | {"verbosity"}),
-    ModelRule(prefixes=("gpt-3", "gpt-4", "chatgpt"), max_tokens="max_tokens", rejects=REASONING),
+    ModelRule(prefixes=("gpt-3", "gpt-4", "chatgpt"), rejects=REASONING),
 )
 OPENAI_FIELDS = frozenset(
     {

@@ -125,8 +125,8 @@ class OllamaNative(Struct, frozen=True):
 
     def decode_reply(self, body: bytes, request: Request, model: Model) -> Reply | Failure:
         """The answer in a body of status 200."""
-        stream = OllamaStream(request, model)
-        stream.take_line(body, error_reason="http_error")
+        stream = OllamaStream(request, model, error_reason="http_error")
+        stream.feed(body)
         return stream.finish()
 
     def stream_decoder(self, request: Request, model: Model) -> "OllamaStream":
@@ -207,9 +207,10 @@ def _object(arguments: str) -> Any:
 
 
 class OllamaStream:
-    """An answer being read, in one object or in many."""
+    """An answer being read, in one object or in many. `error_reason` is what an error inside a success means."""
 
-    def __init__(self, request: Request, model: Model) -> None:
+    def __init__(self, request: Request, model: Model, error_reason: FailureReason = "broken_stream") -> None:
+        self._error_reason = error_reason
         self._request = request
         self._model = model
         self._lines = LineDecoder()
@@ -231,13 +232,13 @@ class OllamaStream:
         deltas: list[Delta] = []
         for line in lines:
             if not self.over:
-                deltas.extend(self.take_line(line))
+                deltas.extend(self._take_line(line))
         return deltas
 
     def finish(self) -> Reply | Failure:
         """The body has ended: the answer, if its end is proven."""
         for line in () if self.over else self._lines.finish():
-            self.take_line(line)
+            self._take_line(line)
         if self._failure is not None:
             return self._failure
         last = self._last
@@ -267,8 +268,7 @@ class OllamaStream:
             reason=reason, detail=detail, status=200, usage=self._spent(), text="".join(self._text)
         )
 
-    def take_line(self, line: bytes, error_reason: FailureReason = "broken_stream") -> list[Delta]:
-        """Take one object; `error_reason` is what an error inside a success means."""
+    def _take_line(self, line: bytes) -> list[Delta]:
         try:
             wire = decode_object(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -278,7 +278,7 @@ class OllamaStream:
             return []
         if wire.error:
             trouble = read_trouble(line)
-            self._fail(classify(trouble, error_reason), describe(trouble))
+            self._fail(classify(trouble, self._error_reason), describe(trouble))
             return []
         if not same_model(self._model.id, wire.model):
             self._fail("wrong_model", f"{self._model.id} was asked for, but {wire.model} answered")

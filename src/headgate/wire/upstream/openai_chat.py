@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from headgate.core.types import Failure, Format, Message, Model, Part, Reply, Request, Text, Tool
 from headgate.wire.upstream import Headers
 from headgate.wire.upstream.identity import Identity
-from headgate.wire.upstream.openai_replies import OpenAIStream, decode_reply
+from headgate.wire.upstream.openai_replies import NO_V1, OpenAIStream, decode_reply
 from headgate.wire.upstream.schemas import is_closed
 from headgate.wire.upstream.trouble import failure_from
 
@@ -27,7 +27,6 @@ class ModelRule(Struct, frozen=True, kw_only=True):
     """What the models whose ids begin with one of `prefixes` take otherwise than the rest."""
 
     prefixes: tuple[str, ...]
-    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_completion_tokens"
     rejects: frozenset[str] = frozenset()
     """Fields that are refused always."""
     rejects_thinking: frozenset[str] = frozenset()
@@ -98,7 +97,10 @@ class OpenAIChat(Struct, frozen=True):
 
     def decode_error(self, status: int, headers: Headers, body: bytes) -> Failure:
         """The failure behind an error status."""
-        return failure_from(status, headers, body)
+        failure = failure_from(status, headers, body)
+        if status == 404 and "model" not in failure.detail:
+            return msgspec.structs.replace(failure, detail=f"{failure.detail}. {NO_V1}")
+        return failure
 
     def _body(self, request: Request, model: Model, *, stream: bool, notes: list[str]) -> dict[str, Any]:
         profile = self.profile
@@ -128,7 +130,7 @@ class OpenAIChat(Struct, frozen=True):
             self._ask_for_format(body, request.format, notes)
         if request.logprobs or model.confidence is not None:
             self._ask_for_logprobs(body, request, notes)
-        _rename_limit(body, rule.max_tokens if rule else profile.max_tokens)
+        _rename_limit(body, profile.max_tokens)
         if rule or profile.accepts is not None or request.extra:
             _drop_rejected(body, model, profile, rule, notes)
         return body

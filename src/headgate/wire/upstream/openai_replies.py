@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
 
 NULL = Raw(b"null")
+NO_V1 = "Does the engine's url lack its /v1?"
+"""What an unknown path most often means."""
 
 
 class WireFunction(Struct):
@@ -146,7 +148,7 @@ def hidden_error(error: Any, otherwise: FailureReason) -> Failure:
     """The failure of an error under status 200."""
     trouble = read_trouble(msgspec.json.encode({"error": error}))
     if trouble.message.startswith("Unexpected endpoint"):
-        trouble = Trouble(f"{trouble.message} Does the engine's url lack its /v1?")
+        trouble = Trouble(f"{trouble.message}. {NO_V1}")
     return Failure(reason=classify(trouble, otherwise), detail=describe(trouble), status=200)
 
 

@@ -1,0 +1,201 @@
+"""One call to an engine: a dialect's bytes over a transport, under the engine's clocks.
+
+All adapters ask through an `Exchange`, so that what may go wrong on the way becomes a `Failure` in one place. It does
+not know any protocol, never retries, and never shows a key: an engine that repeats ours in its error is censored.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from time import perf_counter
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from headgate.config.engine import EngineSettings
+from headgate.core.types import Delta, Failure, Model, Reply, Request
+from headgate.core.words import FailureReason
+from headgate.engines.transport import (
+    Clocks,
+    FailureKind,
+    Headers,
+    Response,
+    ResponseHead,
+    ResponseStream,
+    Transport,
+    TransportFailure,
+)
+from headgate.wire.upstream import Dialect
+
+Result = TypeVar("Result", Reply, Failure, Reply | Failure)
+
+REASONS: dict[FailureKind, FailureReason] = {
+    "refused": "refused",
+    "timeout": "timeout",
+    "broken": "broken_stream",
+}
+LOOK = Clocks(connect=1.0, first_byte=1.8, between_bytes=1.0, total=1.9)
+"""For a glance at an engine's health, which may take two seconds."""
+LIST = Clocks(connect=2.0, first_byte=10.0, between_bytes=5.0, total=15.0)
+TAIL = 0.05
+"""Seconds that an engine gets to end its body after its end mark, so that the connection can be kept."""
+
+
+class Exchange:
+    """How an adapter asks its engine.
+
+    Args:
+        transport: the way there; closing the exchange closes it.
+        dialect: what is spoken.
+        settings: the clocks, and the key that must not be shown.
+    """
+
+    def __init__(self, transport: Transport, dialect: Dialect, settings: EngineSettings) -> None:
+        self._transport = transport
+        self._dialect = dialect
+        self._settings = settings
+
+    async def chat(
+        self, request: Request, model: Model, within: float, headers: Headers = ()
+    ) -> Reply | Failure:
+        """Ask once and wait for the whole answer, `within` seconds at most."""
+        dialect = self._dialect
+        body = dialect.encode_request(request, model, stream=False)
+        if isinstance(body, Failure):
+            return body
+        started = perf_counter()
+        response = await self._transport.request(
+            "POST", dialect.path, headers=headers, body=body, clocks=self._clocks(within, within)
+        )
+        if isinstance(response, TransportFailure):
+            return replace(_failed(response), seconds=perf_counter() - started)
+        if 200 <= response.status < 300:
+            result = dialect.decode_reply(response.body, request, model)
+        else:
+            result = dialect.decode_error(response.status, response.headers, response.body)
+        timing = response.timing
+        return self._censored(replace(result, first_token=timing.first_byte, seconds=timing.total))
+
+    async def stream(
+        self, request: Request, model: Model, within: float, headers: Headers = ()
+    ) -> AsyncGenerator[Delta | Reply | Failure]:
+        """Ask once and give the answer as it comes; the last item is the whole answer, or why there is none."""
+        dialect = self._dialect
+        body = dialect.encode_request(request, model, stream=True)
+        if isinstance(body, Failure):
+            yield body
+            return
+        started = perf_counter()
+        first: float | None = None
+        clocks = self._clocks(self._settings.first_token, within)
+        async with self._transport.stream(
+            "POST", dialect.path, headers=headers, body=body, clocks=clocks
+        ) as response:
+            head = response.head
+            if isinstance(head, TransportFailure):
+                result: Reply | Failure = _failed(head)
+            elif not 200 <= head.status < 300 or _is_document(head):
+                result = await self._whole(response, head, request, model)
+                first = perf_counter() - started
+                for delta in _pieces(result):
+                    yield delta
+            else:
+                decoder = dialect.stream_decoder(request, model)
+                async for chunk in response:
+                    for delta in decoder.feed(chunk):
+                        if first is None:
+                            first = perf_counter() - started
+                        yield delta
+                    if decoder.over:
+                        break
+                end = response.end
+                if isinstance(end, TransportFailure) and not decoder.over:
+                    result = decoder.interrupted(REASONS[end.kind], end.detail)
+                else:
+                    result = decoder.finish()
+                if isinstance(result, Reply):
+                    await _read_to_end(response)
+            yield self._censored(replace(result, first_token=first, seconds=perf_counter() - started))
+
+    async def get(self, target: str, headers: Headers = (), clocks: Clocks = LOOK) -> Response | Failure:
+        """Look something up; any status but a success is a failure."""
+        return await self._ask("GET", target, headers, b"", clocks)
+
+    async def post(self, target: str, value: Any, clocks: Clocks = LOOK) -> Response | Failure:
+        """Look something up with a question in JSON."""
+        return await self._ask("POST", target, (), msgspec.json.encode(value), clocks)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def _ask(
+        self, method: str, target: str, headers: Headers, body: bytes, clocks: Clocks
+    ) -> Response | Failure:
+        response = await self._transport.request(method, target, headers=headers, body=body, clocks=clocks)
+        if isinstance(response, TransportFailure):
+            return _failed(response)
+        if 200 <= response.status < 300:
+            return response
+        return self._censored(self._dialect.decode_error(response.status, response.headers, response.body))
+
+    async def _whole(
+        self, response: ResponseStream, head: ResponseHead, request: Request, model: Model
+    ) -> Reply | Failure:
+        """The whole body at once: of an error, or of an engine that does not stream."""
+        body = b"".join([chunk async for chunk in response])
+        if not 200 <= head.status < 300:
+            return self._dialect.decode_error(head.status, head.headers, body)
+        if isinstance(response.end, TransportFailure):
+            return _failed(response.end)
+        return self._dialect.decode_reply(body, request, model)
+
+    def _clocks(self, first_byte: float, within: float) -> Clocks:
+        settings = self._settings
+        return Clocks(
+            connect=min(settings.connect, within),
+            first_byte=min(first_byte, within),
+            between_bytes=min(settings.between_tokens, within),
+            total=within,
+        )
+
+    def _censored(self, result: Result) -> Result:
+        """The result without our key, should the engine have repeated it."""
+        key = self._settings.key
+        if key and isinstance(result, Failure) and key in result.detail:
+            return replace(result, detail=result.detail.replace(key, "…"))
+        return result
+
+
+def _failed(failure: TransportFailure) -> Failure:
+    return Failure(reason=REASONS[failure.kind], detail=failure.detail)
+
+
+def _is_document(head: ResponseHead) -> bool:
+    """One JSON document in place of a stream: how some engines report an error under status 200."""
+    return (head.headers.get("content-type") or "").startswith("application/json")
+
+
+def _pieces(result: Reply | Failure) -> Sequence[Delta]:
+    """The deltas of an answer that came in one piece."""
+    if isinstance(result, Failure):
+        return ()
+    calls = [
+        Delta(tool_index=index, tool_id=call.id, tool_name=call.name, tool_arguments=call.arguments)
+        for index, call in enumerate(result.tool_calls)
+    ]
+    text = (
+        [Delta(result.text, result.reasoning, logprobs=result.logprobs)]
+        if result.text or result.reasoning
+        else []
+    )
+    return [*text, *calls]
+
+
+async def _read_to_end(response: ResponseStream) -> None:
+    try:
+        async with asyncio.timeout(TAIL):
+            async for _ in response:
+                pass
+    except TimeoutError:
+        pass  # leaving the stream closes the connection
