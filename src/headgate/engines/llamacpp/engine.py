@@ -179,6 +179,11 @@ class Llamacpp:
         """The last lines of llama.cpp's log."""
         return self._supervisor.log if self._supervisor else ()
 
+    async def wait_until(self, is_so: Callable[[Status], bool]) -> Status:
+        """Wait for a status of the child, which must have been started; callers put a time limit around it."""
+        assert self._supervisor is not None
+        return await self._supervisor.wait_until(is_so)
+
     async def health(self) -> Health:
         """Look whether it answers, and which models it could not load."""
         if self._outside:
@@ -236,9 +241,10 @@ def _describe(status: Status) -> str:
     ]
     match status.state:
         case "starting" | "new":
-            return "the embedded engine is still loading"
+            before = f"{status.last_exit} and is loading again" if status.last_exit else "is still loading"
+            return f"the embedded engine {before}"
         case "waiting":
-            return f"the embedded engine {status.last_exit}; it starts again"
+            return f"the embedded engine {status.last_exit} and starts again"
         case "failed":
             return f"the embedded engine cannot run: {status.last_exit}"
         case "stopped":
