@@ -1,11 +1,11 @@
-"""Whole responses over real sockets, on both event loops: what is read, what is refused, and what is tried again."""
+"""Whole responses over real sockets, on both event loops: what is read, what is refused, and when waiting ends."""
 
 import asyncio
 import socket
 import tracemalloc
 
 import pytest
-from transport_doubles import OK, PATIENT, Silence, answering, reaching, read_request, serving, until
+from transport_doubles import OK, PATIENT, Silence, answering, reaching, read_request, serving
 
 from headgate.engines.transport import Clocks, HttpTransport, Response, ResponseHeaders, TransportFailure
 
@@ -15,16 +15,6 @@ SOON = 5.0  # seconds that nothing here comes near, unless it hangs
 async def ask(answer, method="GET", body=b"", clocks=PATIENT, **options):
     async with serving(answer) as server, reaching(server, **options) as transport:
         return await transport.request(method, "/", body=body, clocks=clocks)
-
-
-async def test_a_connection_serves_one_request_after_another():
-    async with serving(answering(OK)) as server, reaching(server) as transport:
-        for _ in range(3):
-            response = await transport.request("POST", "/v1/chat", body=b"{}", clocks=PATIENT)
-            assert isinstance(response, Response)
-            assert (response.status, response.body, response.complete) == (200, b"ok", True)
-            assert 0 < response.timing.connect <= response.timing.first_byte <= response.timing.total
-        assert server.connections == 1
 
 
 async def test_the_request_on_the_wire_is_exactly_this():
@@ -105,25 +95,6 @@ async def test_a_body_that_only_the_hang_up_ends_is_marked_as_unproven(head):
     response = await ask(answering(head + b"perhaps all", close=True))
     assert isinstance(response, Response)
     assert (response.body, response.complete) == (b"perhaps all", False)
-
-
-@pytest.mark.parametrize(
-    "wire",
-    [
-        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
-        b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
-        OK + b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged",
-        OK + b"junk",
-    ],
-    ids=["asked to close", "HTTP/1.0", "a second answer", "junk behind the end"],
-)
-async def test_a_connection_is_not_used_again_after(wire):
-    async with serving(answering(wire)) as server, reaching(server) as transport:
-        for _ in range(2):
-            response = await transport.request("GET", "/", clocks=PATIENT)
-            assert isinstance(response, Response)
-            assert response.body == b"ok"
-        assert server.connections == 2
 
 
 @pytest.mark.parametrize(
@@ -239,50 +210,6 @@ async def test_a_timer_set_for_a_patient_request_does_not_delay_an_impatient_one
         assert (failure.clock, server.connections) == ("first_byte", 1)
 
 
-@pytest.mark.parametrize(
-    ("last_words", "connections", "result"),
-    [(b"", 2, Response), (b"H", 1, TransportFailure)],
-    ids=["no byte had arrived", "a byte had arrived"],
-)
-async def test_a_stale_connection_is_replaced_only_if(last_words, connections, result):
-    first = True
-
-    async def answer(reader, writer):
-        nonlocal first
-        await read_request(reader)
-        writer.write(OK)
-        await read_request(reader)
-        writer.write(last_words if first else OK)
-        if first:
-            first = False
-            writer.close()
-            await writer.wait_closed()
-
-    async with serving(answer) as server, reaching(server) as transport:
-        assert isinstance(await transport.request("POST", "/", clocks=PATIENT), Response)
-        assert isinstance(await transport.request("POST", "/", clocks=PATIENT), result)
-        assert server.connections == connections
-
-
-async def test_a_stale_connection_is_replaced_exactly_once():
-    asked = 0
-
-    async def answer(reader, writer):
-        nonlocal asked
-        while True:
-            await read_request(reader)
-            asked += 1
-            if asked > 1:
-                break
-            writer.write(OK)
-
-    async with serving(answer) as server, reaching(server) as transport:
-        assert isinstance(await transport.request("GET", "/", clocks=PATIENT), Response)
-        failure = await transport.request("GET", "/", clocks=PATIENT)
-        assert isinstance(failure, TransportFailure)
-        assert (failure.kind, failure.retryable, asked) == ("broken", True, 3)
-
-
 async def test_cancelling_a_request_hangs_up_on_the_server_at_once():
     silence = Silence(b"HTTP/1.1 200 OK\r\n\r\nthe beginning")
     async with serving(silence) as server, reaching(server) as transport:
@@ -334,69 +261,6 @@ async def test_an_early_refusal_is_read_while_the_body_is_still_going_out(linger
     response = await asyncio.wait_for(ask(answer, method="POST", body=bytes(20 * 1024 * 1024)), SOON)
     assert isinstance(response, Response)
     assert (response.status, response.body) == (413, b"big")
-
-
-async def test_five_hundred_requests_share_eight_connections():
-    async with serving(answering(OK)) as server, reaching(server, max_connections=8) as transport:
-        asked = [transport.request("GET", "/", clocks=PATIENT) for _ in range(500)]
-        assert all(isinstance(response, Response) for response in await asyncio.gather(*asked))
-        assert server.open_most <= server.connections <= 8
-
-
-async def test_waiting_for_a_free_connection_has_its_own_clock():
-    silence = Silence()
-    async with serving(silence) as server, reaching(server, max_connections=1) as transport:
-        holder = asyncio.create_task(transport.request("GET", "/", clocks=PATIENT))
-        await silence.asked.wait()
-        hurried = Clocks(connect=0.05, first_byte=5, between_bytes=5, total=5)
-        failure = await asyncio.wait_for(transport.request("GET", "/", clocks=hurried), SOON)
-        assert isinstance(failure, TransportFailure)
-        assert (failure.kind, failure.clock, failure.retryable) == ("timeout", "pool", True)
-        holder.cancel()
-
-
-async def test_a_connection_given_to_a_cancelled_waiter_goes_to_the_next_one():
-    silence = Silence()
-    async with serving(silence) as server, reaching(server, max_connections=1) as transport:
-        holder = asyncio.create_task(transport.request("GET", "/", clocks=PATIENT))
-        await silence.asked.wait()
-        silence.first = OK
-        waiters = [asyncio.create_task(transport.request("GET", "/", clocks=PATIENT)) for _ in range(3)]
-        await until(lambda: len(transport._waiting) == 3)
-        holder.cancel()
-        waiters[0].cancel()
-        transport._hand_on(None)
-        waiters[1].cancel()
-        assert isinstance(await asyncio.wait_for(waiters[2], SOON), Response)
-
-
-async def test_an_idle_connection_is_closed_after_its_time():
-    gone = asyncio.Event()
-
-    async def answer(reader, writer):
-        await read_request(reader)
-        writer.write(OK)
-        await reader.read()
-        gone.set()
-
-    async with serving(answer) as server, reaching(server, idle_limit=0.05) as transport:
-        assert isinstance(await transport.request("GET", "/", clocks=PATIENT), Response)
-        await asyncio.wait_for(gone.wait(), SOON)
-
-
-async def test_closing_ends_what_is_under_way_and_refuses_what_comes_later():
-    silence = Silence()
-    async with serving(silence) as server:
-        transport = HttpTransport(server.url, max_connections=1)
-        under_way = asyncio.create_task(transport.request("GET", "/", clocks=PATIENT))
-        await silence.asked.wait()
-        waiting = asyncio.create_task(transport.request("GET", "/", clocks=PATIENT))
-        await until(lambda: transport._waiting)
-        await asyncio.wait_for(transport.close(), SOON)
-        later = await transport.request("GET", "/", clocks=PATIENT)
-        kinds = [getattr(failure, "kind", None) for failure in (await under_way, await waiting, later)]
-        assert kinds == ["broken", "refused", "refused"]
-        assert not transport._open
 
 
 async def test_an_ipv6_address_is_reached():

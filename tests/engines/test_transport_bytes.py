@@ -141,3 +141,13 @@ def test_an_address_that_cannot_be_used_is_an_error_and_gives_no_secret_away(url
     with pytest.raises(ValueError) as error:
         HttpTransport(url)
     assert "secret" not in str(error.value)
+
+
+async def test_a_connection_lost_before_its_exchange_is_not_waited_for():
+    connection = Connection("a double", 1 << 20, lambda _: None)
+    connection.connection_made(Wire(connection, []))
+    connection.connection_lost(None)
+    call = connection.exchange(b"GET / HTTP/1.1\r\n\r\n", b"", CLOCKS, 0.0, bodiless=False, streaming=False)
+    failure = await asyncio.wait_for(call, 1)
+    assert failure is not None
+    assert failure.retryable

@@ -185,6 +185,25 @@ async def test_a_slow_consumer_stops_the_server_and_loses_nothing():
         assert isinstance(stream.end, StreamEnd)
 
 
+async def test_the_head_of_an_early_refusal_is_given_while_its_body_is_still_to_come():
+    seen = asyncio.Event()
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\n")
+        await seen.wait()
+        writer.write(b"big")
+        await asyncio.Event().wait()
+
+    async with serving(answer) as server, reaching(server) as transport, asyncio.timeout(SOON):
+        async with transport.stream("POST", "/", body=bytes(20 * 1024 * 1024), clocks=PATIENT) as stream:
+            assert isinstance(stream.head, ResponseHead)
+            assert stream.head.status == 413
+            seen.set()
+            assert b"".join([piece async for piece in stream]) == b"big"
+        assert isinstance(stream.end, StreamEnd)
+
+
 async def test_an_endless_stream_is_cut_at_the_body_limit():
     async def answer(reader, writer):
         await read_request(reader)

@@ -138,6 +138,8 @@ class Connection(asyncio.Protocol):
         `started` is when the request was made (`perf_counter`); `bodiless` says that the response to this method has
         no body whatever its head promises. Cancellation closes the connection, which cancels the call upstream.
         """
+        if not self.open:
+            return self._unanswered()
         self._reset()
         self._busy = True
         self._bodiless = bodiless
@@ -147,17 +149,13 @@ class Connection(asyncio.Protocol):
         self._deadline = started + clocks.total
         self._sent_at = now = perf_counter()
         self._watch(min(now + clocks.first_byte, self._deadline))
-        try:
-            if len(body) <= SLICE:
-                self._transport.write(head + body)
-                self._sent = True
-            else:
-                await self._upload(head, body)
-            while not (self.ended or self.failure or (streaming and self.status)):
-                await self._woken()
-        except BaseException:
-            self.abort()
-            raise
+        if len(body) <= SLICE:
+            self._transport.write(head + body)
+            self._sent = True
+        else:
+            await self._upload(head, body)
+        while not (self.ended or self.failure or (streaming and self.status)):
+            await self._woken()
         return None if streaming and self.status else self.failure
 
     async def next_chunk(self) -> bytes:
@@ -165,11 +163,7 @@ class Connection(asyncio.Protocol):
         while not self._chunks:
             if self.ended or self.failure:
                 return b""
-            try:
-                await self._woken()
-            except BaseException:
-                self.abort()
-                raise
+            await self._woken()
         return self.take_body()
 
     def take_body(self) -> bytes:
@@ -186,7 +180,6 @@ class Connection(asyncio.Protocol):
             self._read_paused = False
             if self.open:
                 self._transport.resume_reading()
-            if not self.ended:
                 self._heard_at = now = perf_counter()
                 self._watch(min(now + self._clocks.between_bytes, self._deadline))
         return chunk
@@ -201,9 +194,6 @@ class Connection(asyncio.Protocol):
         """Let go of the exchange. True if the connection may carry another; if not, it has been closed."""
         if not (self.open and self.ended and self._keep and self._sent):
             self.abort()
-        elif self._read_paused:
-            self._read_paused = False
-            self._transport.resume_reading()
         self._busy = False
         self.reused = True
         self._chunks = []
@@ -215,12 +205,10 @@ class Connection(asyncio.Protocol):
             self.open = False
             self._transport.abort()
 
-    def fail(
-        self, kind: FailureKind, detail: str, clock: ClockName | None = None, *, retryable: bool = False
-    ) -> None:
+    def fail(self, kind: FailureKind, detail: str, clock: ClockName | None = None) -> None:
         """End the exchange with a failure and close the connection. Without effect on one that has ended."""
         if self._busy and not self.ended and self.failure is None:
-            self.failure = TransportFailure(kind, detail, clock, self.received, retryable)
+            self.failure = TransportFailure(kind, detail, clock, self.received)
             self._wake()
         self.abort()
 
@@ -243,6 +231,9 @@ class Connection(asyncio.Protocol):
         self._waiter = waiter = self._loop.create_future()
         try:
             await waiter
+        except BaseException:
+            self.abort()
+            raise
         finally:
             self._waiter = None
 
@@ -272,16 +263,13 @@ class Connection(asyncio.Protocol):
             clock, limit, due = "total", self._clocks.total, self._deadline
         if due - perf_counter() > TICK:
             self._watch(due)
-        elif clock == "first_byte":
-            self.fail("timeout", f"{self._peer} sent nothing of an answer within {limit:g} s", clock)
-        elif clock == "between_bytes":
-            self.fail(
-                "timeout",
-                f"{self._peer} fell silent for {limit:g} s after {self.body_bytes} body bytes",
-                clock,
-            )
         else:
-            self.fail("timeout", f"{self._peer} did not finish its answer within {limit:g} s", clock)
+            what = {
+                "first_byte": f"sent nothing of an answer within {limit:g} s",
+                "between_bytes": f"fell silent for {limit:g} s after {self.body_bytes} body bytes",
+                "total": f"did not finish its answer within {limit:g} s",
+            }
+            self.fail("timeout", f"{self._peer} {what[clock]}", clock)
 
     # ------------------------------------------------------------------ the socket's side
 
@@ -297,16 +285,22 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         if self._busy and not self.ended and self.failure is None:
-            where = f"after {self.body_bytes} body bytes" if self.status else "within the head of its answer"
             if self.status and exc is None and not self._promised_an_end():
                 self.ended, self.complete = True, False
                 self._first_at = self._first_at or self._heard_at
-                self._wake()
             elif self.received:
+                where = (
+                    f"after {self.body_bytes} body bytes" if self.status else "within the head of its answer"
+                )
                 self.fail("broken", f"{self._peer} closed the connection {where}")
             else:
-                self.fail("broken", f"{self._peer} closed the connection without an answer", retryable=True)
+                self.failure = self._unanswered()
+            self._wake()
         self._on_lost(self)
+
+    def _unanswered(self) -> TransportFailure:
+        detail = f"{self._peer} closed the connection without an answer"
+        return TransportFailure("broken", detail, retryable=True)
 
     def eof_received(self) -> None:
         """Close our side too: half-open connections have no use here."""
@@ -395,12 +389,10 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, chunk: bytes) -> None:
         """Keep a piece of the body."""
-        if self.ended:
-            self._keep = False
-            return
-        self._chunks.append(chunk)
-        self.body_bytes += len(chunk)
-        self._buffered += len(chunk)
+        if not self.ended:
+            self._chunks.append(chunk)
+            self.body_bytes += len(chunk)
+            self._buffered += len(chunk)
 
     def on_message_complete(self) -> None:
         """Take note of the end, unless it is that of an interim response."""

@@ -7,6 +7,7 @@ only retry there is.
 
 It does not know: redirects (a 3xx is a response like any other), compression (it asks for `identity` and passes on
 what comes), cookies, proxies (the environment is not read), HTTP/2, `Expect: 100-continue`, and what statuses mean.
+The addresses of a host name are tried one after the other.
 Certificates and host names are always verified; a private authority is trusted by naming its file.
 """
 
@@ -208,23 +209,21 @@ class HttpTransport:
         """Have an exchange, twice at most: a kept connection may turn out to have been closed meanwhile."""
         started = perf_counter()
         connection = self._take_idle()
+        retried = False
         while True:
             if connection is None:
                 found = await self._connect(clocks, started + clocks.total)
                 if isinstance(found, TransportFailure):
                     return found
                 connection = found
-                may_be_stale = False
-            else:
-                may_be_stale = True
-            failure = await connection.exchange(
-                head, body, clocks, started, bodiless=bodiless, streaming=streaming
-            )
+            call = connection.exchange(head, body, clocks, started, bodiless=bodiless, streaming=streaming)
+            failure = await call
             if failure is None:
                 return connection
-            if not may_be_stale or failure.kind != "broken" or failure.bytes_received or self._closed:
+            stale = connection.reused and failure.kind == "broken" and not failure.bytes_received
+            if not stale or retried or self._closed:
                 return failure
-            connection = None
+            connection, retried = None, True
 
     # ------------------------------------------------------------------ the pool
 
@@ -246,16 +245,14 @@ class HttpTransport:
         while not self._closed:
             if len(self._open) < self._max:
                 return await self._dial(clocks, deadline)
-            if (
-                self._idle
-            ):  # all of them older than the one that has just proved stale: make room for a fresh one
-                self._idle.pop(0).abort()
-            try:
-                async with asyncio.timeout(by - perf_counter()):
-                    connection = await self._turn(first=waited)
-            except TimeoutError:
-                detail = f"none of the {self._max} connections to {label} came free in time"
-                return TransportFailure("timeout", detail, clock, retryable=True)
+            connection = self._take_idle()
+            if connection is None:
+                try:
+                    async with asyncio.timeout(by - perf_counter()):
+                        connection = await self._turn(first=waited)
+                except TimeoutError:
+                    detail = f"none of the {self._max} connections to {label} came free in time"
+                    return TransportFailure("timeout", detail, clock, retryable=True)
             if connection is not None and connection.open:
                 return connection
             waited = True
@@ -264,25 +261,21 @@ class HttpTransport:
     async def _turn(self, *, first: bool) -> Connection | None:
         """Wait for a connection, or for None: a free place for one. `first`: this caller had its turn and lost it."""
         turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
-        if first:
-            self._waiting.appendleft(turn)
-        else:
-            self._waiting.append(turn)
+        queue = self._waiting.appendleft if first else self._waiting.append
+        queue(turn)
         try:
             return await turn
         except BaseException:
-            if (
-                turn.done() and not turn.cancelled()
-            ):  # given and cancelled in the same breath: the next one's luck
+            if turn.done() and not turn.cancelled():  # given and cancelled at once: the next one's luck
                 self._keep(turn.result())
             raise
 
     async def _dial(self, clocks: Clocks, deadline: float) -> Connection | TransportFailure:
         origin = self._origin
         clock: ClockName = "connect"
-        limit = clocks.connect
-        if deadline - perf_counter() < limit:
-            clock, limit = "total", max(deadline - perf_counter(), 0.0)
+        limit, left = clocks.connect, max(deadline - perf_counter(), 0.0)
+        if left < limit:
+            clock, limit = "total", left
         connection = Connection(origin.label, self._body_limit, self._forget)
         self._open.add(connection)
         loop = asyncio.get_running_loop()
