@@ -81,8 +81,17 @@ class Corpus:
         return text[0].upper() + text[1:]
 
     def noise(self, rng: random.Random, low: int = 3, high: int = 9) -> str:
-        """Words in no order, so that copying cannot be learned by heart."""
-        return " ".join(rng.choices(self.words, k=rng.randint(low, high)))
+        """Words in no order, some of them invented, so that copying cannot be learned by heart."""
+        words = rng.choices(self.words, k=rng.randint(low, high))
+        return " ".join(_invented(rng) if rng.random() < 0.25 else word for word in words)
+
+
+def _invented(rng: random.Random) -> str:
+    """A word or number that no one has seen."""
+    if rng.random() < 0.25:
+        return str(rng.randint(1, 99_999))
+    word = "".join(rng.choice("bcdfghklmnprstvwz") + rng.choice("aeiou") for _ in range(rng.randint(1, 4)))
+    return word.capitalize() if rng.random() < 0.5 else word
 
 
 def made_up_order(rng: random.Random) -> str:

@@ -16,7 +16,7 @@ from collections import Counter
 import gguf
 import numpy as np
 
-from corpus import LABELS, Corpus
+from corpus import HERE, LABELS, Corpus
 from examples import make
 from train import SHIPPED
 
@@ -26,6 +26,9 @@ CONTEXT = 512
 TOPIC_SHARE = 0.75  # length of the topic part; the lexical part has length 1
 SEED = 5
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+# Names of people and places would crowd out words; they are spelled from fragments.
+NAMES = ("slot name", "slot surname", "slot city", "slot company", "slot street")
+OFFICE = (HERE / "office_words.txt").read_text("utf-8").split()
 SUFFIXES = (
     "s",
     "es",
@@ -153,18 +156,23 @@ def sentences(corpus: Corpus) -> list[str]:
         line
         for sections in corpus.files.values()
         for name, lines in sections.items()
-        if name != "slot name"
+        if name not in NAMES
         for line in lines
     ]
     rng = random.Random(SEED)
     filled = [corpus.fill(line, rng) for line in lines for _ in range(3)]
+    # Filling brings the names back; the vocabulary counts only what is said about them.
+    names = {
+        word for name in NAMES for line in corpus.slots[name.removeprefix("slot ")] for word in line.split()
+    }
+    filled = [" ".join(w for w in line.split() if w not in names) for line in filled]
     return [line.lower() for line in filled]
 
 
 def vocabulary(counts: Counter[str]) -> list[str]:
     """Stems first: an inflected form is left to its stem and a suffix piece, so that "refunds" matches "refund"."""
-    words = sorted(w for w in counts if counts[w] >= 2 and w.isalpha())
-    known = set(words) | set(COMMON)
+    words = {w for w in counts if counts[w] >= 3 and w.isalpha()}
+    known = words | set(COMMON) | set(OFFICE)
     stems = [
         w
         for w in sorted(known)
@@ -184,16 +192,13 @@ def split(text: str, known: set[str]) -> list[str]:
     """WordPiece, greedy longest match, as llama.cpp does it: "▁" marks the start of a word."""
     found = []
     for word in re.findall(r"[a-zà-ÿ0-9]+|[^\sa-zà-ÿ0-9]", text.lower()):
-        rest, start = "▁" + word, True
-        while rest and rest != "▁":
-            for end in range(len(rest), 0, -1):
-                if rest[:end] in known and rest[:end] != "▁":
-                    found.append(rest[:end])
-                    rest, start = rest[end:], False
-                    break
-            else:
-                rest = ""
-        del start
+        rest = "▁" + word
+        while rest:
+            longest = next((end for end in range(len(rest), 0, -1) if rest[:end] in known), 0)
+            if longest == 0:
+                break
+            found.append(rest[:longest])
+            rest = rest[longest:]
     return found
 
 
@@ -248,7 +253,8 @@ def vectors(pieces: list[str], counts: Counter[str], corpus: Corpus) -> np.ndarr
         elif word in COMMON:
             weight[n] = 0.06
         elif not piece.startswith("▁") or len(word) <= 3:
-            weight[n] = 0.12 if word in SUFFIXES else 0.3
+            # Fragments spell words outside the vocabulary, which are rare and therefore telling.
+            weight[n] = 0.1 if word in SUFFIXES else 0.15 * len(word)
         else:
             weight[n] = min(1.0, 0.15 * math.log(total / (counts[word] + 1)))
     body = mixed * weight[:, None]

@@ -46,6 +46,17 @@ TRIAGE_SCHEMA = {
     "required": ["category", "urgency"],
     "additionalProperties": False,
 }
+# What the models say outside their world; shown, not counted.
+ASIDE = (
+    "Write a Python function that merges two sorted lists.",
+    "What is the capital of Portugal?",
+    "Translate to French: Where is my parcel?",
+    "Write a 300 word blog post about summer hiring.",
+    "What is 37*46?",
+    "What is 7 + 5?",
+    "Compare our three pricing options and recommend one, with reasons.",
+    "Hello",
+)
 # (anchor, a text near it, a text far from it)
 NEAR_AND_FAR = (
     (
@@ -153,9 +164,11 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
 def handwritten(name: str) -> list[Example]:
     """The hand-written items of one task, as chats."""
-    file = {"classify": "emails", "order": "orders", "summarise": "summaries"}.get(name, name).replace(
+    task = name.removesuffix(" fresh")
+    file = {"classify": "emails", "order": "orders", "summarise": "summaries"}.get(task, task).replace(
         "-", "_"
     )
+    file += "_fresh" if name != task else ""
     rows = list(
         csv.reader(
             (HERE / "handwritten" / f"{file}.tsv").open(encoding="utf-8"),
@@ -208,15 +221,18 @@ def cell(results: list[Judged]) -> dict:
     }
 
 
-def threshold(results: list[Judged]) -> float:
-    """The lowest mean log-probability at which answers above it are right often enough (WANTED_PRECISION)."""
+def threshold(results: list[Judged]) -> float | None:
+    """The lowest mean log-probability at which answers above it are right often enough (WANTED_PRECISION).
+
+    None where no threshold helps: the model cannot be trusted with this, however sure it is.
+    """
     ordered = sorted(results, key=lambda r: -r[1].logprob)
-    best, right = ordered[0][1].logprob, 0
+    best, right = None, 0
     for n, (_, answer, good) in enumerate(ordered, 1):
         right += good
         if n >= 20 and right / n >= WANTED_PRECISION:
             best = answer.logprob
-    return math.floor(best * 1000) / 1000
+    return None if best is None else math.floor(best * 1000) / 1000
 
 
 def above_and_below(results: list[Judged], limit: float) -> dict:
@@ -248,19 +264,28 @@ def measure(name: str) -> tuple[dict, list[Judged]]:
         if task in JUDGED:
             by_hand += sets["hand-written"]
         tasks[task] = {kind: cell(results) for kind, results in sets.items()}
-    choosing = [r for task in JUDGED for r in run(engine, generated(task, "calibration", seed=103))]
-    limit = threshold(choosing)
+    choosing = {task: run(engine, generated(task, "calibration", seed=103)) for task in JUDGED}
+    together = [judged for results in choosing.values() for judged in results]
+    limit = threshold(together)
+    assert limit is not None, f"{name}: no answer is reliable; train it better"
+    aside = [
+        {"asked": text, "said": answer.text, "logprob": round(answer.logprob, 2)}
+        for text in ASIDE
+        for answer in [engine.answer([{"role": "user", "content": text}])]
+    ]
     schema = [engine.answer(e.chat(), TRIAGE_SCHEMA) for e in handwritten("triage")]
     times = sorted(answer.milliseconds for _, answer, _ in by_hand)
     found = {
         "bytes": (SHIPPED / f"headgate-{name}.gguf").stat().st_size,
         "tasks": tasks,
         "threshold": limit,
-        "threshold_on_calibration": above_and_below(choosing, limit),
+        "threshold_by_task": {task: threshold(results) for task, results in choosing.items()},
+        "threshold_on_calibration": above_and_below(together, limit),
         "threshold_on_hand_written": above_and_below(by_hand, limit),
         "triage_with_schema": cell(
             [(e, a, is_right(e, a.text)) for e, a in zip(handwritten("triage"), schema, strict=True)]
         ),
+        "outside": aside,
         "median_ms": round(times[len(times) // 2], 1),
     }
     return found, by_hand
@@ -320,6 +345,10 @@ def tables(found: dict) -> str:
     for name in MODELS:
         model = found["models"][name]
         kept = model["threshold_on_hand_written"]
+        by_task = ", ".join(
+            f"{task} {'none' if limit is None else f'{limit:.3f}'}"
+            for task, limit in model["threshold_by_task"].items()
+        )
         lines += [
             f"### headgate-{name} ({model['bytes'] / 1e6:.2f} MB, {model['median_ms']} ms per answer)",
             "",
@@ -337,10 +366,14 @@ def tables(found: dict) -> str:
             f"Triage under a JSON schema, hand-written: {shown(model['triage_with_schema'])}.",
             (
                 f"Suggested threshold: mean token logprob **{model['threshold']:.3f}**. On hand-written items it keeps "
-                f"{kept['kept']:.0%}; kept answers are right {kept['right_if_kept']:.0%} of the time, the others {kept['right_if_not']:.0%}."
+                f"{kept['kept']:.0%}; kept answers are right {kept['right_if_kept']:.0%} of the time, the others {kept['right_if_not']:.0%}. "
+                f"By task: {by_task}."
             ),
             "",
         ]
+        lines += ["| asked | said | logprob |", "|---|---|---|"]
+        lines += [f"| {row['asked']} | {row['said']} | {row['logprob']:.2f} |" for row in model["outside"]]
+        lines.append("")
     both, embed = found["cascade"], found["models"]["embed"]
     lines += [
         "### The two together",

@@ -264,7 +264,7 @@ def order(corpus: Corpus, rng: random.Random, split: str) -> Example:
 
 def _key(corpus: Corpus, rng: random.Random, split: str) -> str:
     kind = rng.random()
-    if split == "train" and kind < 0.25:
+    if split == "train" and kind < 0.4:
         opening = (
             "We decided to",
             "We agreed to",
@@ -275,7 +275,7 @@ def _key(corpus: Corpus, rng: random.Random, split: str) -> str:
             "We will",
         )
         return f"{rng.choice(opening)} {corpus.noise(rng)}."
-    if split == "train" and kind < 0.4:
+    if split == "train" and kind < 0.5:
         return core_sentence(rng.choice(LABELS), corpus, rng, split)
     return corpus.sentence("notes", "keys", rng, split)
 
@@ -283,6 +283,8 @@ def _key(corpus: Corpus, rng: random.Random, split: str) -> str:
 def summarise(corpus: Corpus, rng: random.Random, split: str) -> Example:
     key = _key(corpus, rng, split)
     fillers = [corpus.sentence("notes", "fillers", rng, split) for _ in range(rng.randint(1, 5))]
+    if split == "train" and rng.random() < 0.25:
+        fillers[0] = corpus.noise(rng).capitalize() + "."
     fillers.insert(rng.randrange(len(fillers) + 1), key)
     text = " ".join(fillers)
     if rng.random() < 0.25:
@@ -296,7 +298,7 @@ def summarise(corpus: Corpus, rng: random.Random, split: str) -> Example:
 
 
 def repeat(corpus: Corpus, rng: random.Random, split: str) -> Example:
-    text = corpus.noise(rng, 2, 8) if rng.random() < 0.6 else corpus.sentence("notes", "keys", rng, split)
+    text = corpus.noise(rng, 2, 24) if rng.random() < 0.7 else corpus.sentence("notes", "keys", rng, split)
     return ask("repeat", instruction("repeat", corpus, rng), text, text, rng)
 
 
@@ -355,14 +357,14 @@ TASKS = {
 }
 # Shares of the training examples, in per cent.
 MIX = {
-    "classify": 28,
-    "sentiment": 13,
-    "triage": 12,
+    "classify": 25,
+    "sentiment": 14,
+    "triage": 13,
     "order": 13,
     "summarise": 17,
-    "repeat": 4,
-    "arithmetic": 3,
-    "out-of-domain": 10,
+    "repeat": 8,
+    "arithmetic": 2,
+    "out-of-domain": 8,
 }
 
 

@@ -45,8 +45,8 @@ class Shape:
 
 
 SHAPES = {
-    "nano": Shape("nano", 64, 2, 4, 2, 160, steps=4000, batch=32, rate=5e-3, dropout=0.0),
-    "micro": Shape("micro", 128, 4, 4, 2, 384, steps=3200, batch=32, rate=3e-3, dropout=0.05),
+    "nano": Shape("nano", 64, 2, 4, 2, 160, steps=4200, batch=32, rate=5e-3, dropout=0.0),
+    "micro": Shape("micro", 128, 4, 4, 2, 384, steps=3000, batch=32, rate=3e-3, dropout=0.05),
 }
 
 
