@@ -13,48 +13,46 @@ SURE = 0.6
 """The least confidence at which a language is named."""
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_WORDS: dict[str, frozenset[str]] = {
-    "en": _set(
-        "the of and to is are was were that this these those with for from have has had not you your i we they it its "
-        "it's his her their our be been will would can could should which what who when where how why as at by an or "
-        "but if then there than about into any please my me do does did don't i'm all some more also in on no up give "
-        "find write make using each only such between after before"
-    ),
-    "de": _set(
-        "der die das den dem des und ist sind war waren nicht ein eine einen einem einer eines mit für von vom zu zum "
-        "zur auf aus bei nach über unter ich du er sie es wir ihr ihre ihren ihrer sein seine mein meine dass daß als "
-        "auch aber oder wie was wer wann wo warum wenn dann noch nur schon sehr kann können wird werden wurde wurden "
-        "haben hat hatte im am um durch gegen ohne bitte diese dieser dieses man sich mehr alle keine kein"
-    ),
-    "fr": _set(
-        "le la les l' un une des du de et est sont était étaient ne pas que qui quoi dans pour par sur avec sans sous "
-        "ce cet cette ces il elle ils elles nous vous je tu mon ma mes son sa ses leur leurs votre vos notre nos au "
-        "aux plus mais ou où donc car comme être avoir ont été fait faire peut aussi très tout tous toute bien même "
-        "entre après avant quand comment pourquoi y c'est d'un d'une qu'il n'est s'il si en a"
-    ),
-    "es": _set(
-        "el la los las un una unos unas de del y es son era eran no que quien qué cómo en para por sobre con sin lo le "
-        "les se su sus mi mis tu tus nuestro nuestra al más pero o donde cuando porque como ser estar está están ha "
-        "han fue fueron hay muy también este esta estos estas ese esa eso todo todos toda todas entre hasta desde ya "
-        "usted ustedes yo él ella ellos nosotros si sí puede a cada"
-    ),
-    "it": _set(
-        "il lo gli della delle dei degli nel nella che è sono non per con una di da anche come più questo questa "
-        "essere ho ha hanno si ma su alla alle al ed io cosa quando perché molto"
-    ),
-    "pt": _set(
-        "o os as um uma uns do da dos das no na nos nas não que é são foi com para por mais como mas ao à ou se seu "
-        "sua também está você isso este esta muito já em pelo pela eu ele ela"
-    ),
-    "nl": _set(
-        "het een van en zijn niet dat die voor met op aan er maar om ook als bij naar wordt worden werd door ze hij "
-        "wij je jij u deze dit nog wel kan kunnen heeft hebben geen uit over te ik"
-    ),
+_SMALL_WORDS: dict[str, str] = {
+    "en": "the of and to is are was were that this these those with for from have has had not you your i we they it its "
+    "it's his her their our be been will would can could should which what who when where how why as at by an or a "
+    "but if then there than about into any please my me do does did don't i'm all some more also in on no up give so "
+    "find write make using each only such between after before he she them him us because while during out over am "
+    "one two other may must many most like just get both through being per come",
+    "de": "der die das den dem des und ist sind war waren nicht ein eine einen einem einer eines mit für von vom zu zum "
+    "zur auf aus bei nach über unter ich du er sie es wir ihr ihre ihren ihrer sein seine mein meine dass daß als so "
+    "auch aber oder wie was wer wann wo warum wenn dann noch nur schon sehr kann können wird werden wurde wurden in an "
+    "haben hat hatte im am um durch gegen ohne bitte diese dieser dieses diesem diesen man sich mehr alle keine kein "
+    "worum geht will welche welcher welches beim hier mir dir uns ihm ihn seit bis damit weil ob gibt sowie jedoch "
+    "zwischen jetzt immer soll sollte muss müssen danach davon dazu vor also",
+    "fr": "le la les l' un une des du de et est sont était étaient ne pas que qui quoi dans pour par sur avec sans sous "
+    "ce cet cette ces il elle ils elles nous vous je tu mon ma mes son sa ses leur leurs votre vos notre nos au on me "
+    "aux plus mais ou où donc car comme être avoir ont été fait faire peut aussi très tout tous toute bien même se "
+    "entre après avant quand comment pourquoi y c'est d'un d'une qu'il n'est s'il si en a depuis ensuite moins chaque "
+    "cela ça sera seront deux lors dont ainsi selon vers non",
+    "es": "el la los las un una unos unas de del y es son era eran no que quien qué cómo en para por sobre con sin lo le "
+    "les se su sus mi mis tu tus nuestro nuestra al más pero o donde cuando porque como ser estar está están ha me "
+    "han fue fueron hay muy también este esta estos estas ese esa eso todo todos toda todas entre hasta desde ya cada "
+    "usted ustedes yo él ella ellos nosotros si sí puede a después menos dos cuál cuáles será según sino tiene tienen",
+    "it": "il lo gli della delle dei degli nel nella che è sono non per con una un di da anche come più questo questa la "
+    "essere ho ha hanno si ma su alla alle al ed io tu cosa quando perché molto le i in se mi a o",
+    "pt": "o os as a um uma uns do da dos das no na nos nas não que é são foi com para por mais como mas ao à ou se seu de "
+    "sua também está você isso este esta muito já em pelo pela eu ele ela me entre quando e",
+    "nl": "het een van en zijn niet dat die voor met op aan er maar om ook als bij naar wordt worden werd door ze hij we "
+    "wij je jij u deze dit nog wel kan kunnen heeft hebben geen uit over te ik in de is was of me",
 }
+
+
+def _telling_words() -> dict[str, frozenset[str]]:
+    """Each language's small words, without those that another of them has as well: they tell nothing."""
+    split = {code: frozenset(words.split()) for code, words in _SMALL_WORDS.items()}
+    return {
+        code: words.difference(*(others for other, others in split.items() if other != code))
+        for code, words in split.items()
+    }
+
+
+_WORDS = _telling_words()
 _LETTERS: dict[str, str] = {"de": "äüß", "fr": "çèêœàù", "es": "ñ¿¡ó", "it": "ò", "pt": "ãõ"}
 _KNOWN = frozenset(("en", "de", "fr", "es"))
 _EDGES = str.maketrans(dict.fromkeys('.,;:!?()"“”«»*', " ") | {"’": "'"})

@@ -38,10 +38,16 @@ _SPELLED: dict[str, float] = {
         10: "ten tenth zehn dix diez",
         11: "eleven elf onze once",
         12: "twelve zwölf douze doce dozen dutzend douzaine docena",
+        13: "thirteen dreizehn treize trece",
+        14: "fourteen vierzehn quatorze catorce",
         15: "fifteen fünfzehn quinze quince",
+        16: "sixteen sechzehn seize dieciséis",
+        18: "eighteen achtzehn dieciocho",
         20: "twenty zwanzig vingt veinte",
         30: "thirty dreißig trente treinta",
+        40: "forty vierzig quarante cuarenta",
         50: "fifty half fünfzig hälfte cinquante moitié cincuenta mitad",
+        60: "sixty sechzig soixante sesenta",
         100: "hundred hundert cent cien",
         1000: "thousand tausend mille mil",
     }.items()
@@ -82,7 +88,8 @@ def _readings(digits: str) -> Iterator[tuple[float, float]]:
     plain = re.sub(r"[\u00a0\u202f '’]", "", digits)
     marks = [c for c in plain if c in ".,"]
     if not marks:
-        yield float(plain), 0.0
+        value = float(plain)
+        yield value, 0.5 if value >= 10 else 0.0  # 48 may stand for 48.3, but 4 does not stand for 4.3
         return
     if _GROUPED.fullmatch(plain):
         yield float(plain.replace(".", "").replace(",", "")), 0.0

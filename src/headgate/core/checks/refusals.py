@@ -39,6 +39,7 @@ _REFUSAL = re.compile(
     r"|\bi must (?:respectfully )?decline\b"
     r"|\bich kann (?:dir|ihnen|dabei|das|diese[nrsm]?|darauf|leider|hierbei)\b.{0,70}\b(?:nicht|keine?n?)\b"
     r"|\bkann ich (?:dir |ihnen )?(?:leider |dabei |hierbei |das |diese[nrsm]? )*(?:nicht|keine?n?)\b"
+    r"|\bkann ich (?:dir|ihnen|euch) .{0,60}\bnicht (?:weiterhelfen|helfen|behilflich|dienen)"
     r"|\bdarf ich (?:dir |ihnen )?(?:leider |dabei |das )*(?:nicht|keine?n?)\b"
     r"|\bals (?:ki|sprachmodell|künstliche intelligenz)\S*.{0,60}\b(?:nicht|keine?n?)\b"
     r"|\bje ne (?:peux|puis|suis) (?:malheureusement )?pas (?:vous |t'|te |m'|en mesure|répondre|aider|fournir|accéder|faire|créer|écrire|traiter|générer|donner|effectuer|autorisé)"

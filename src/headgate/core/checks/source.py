@@ -63,9 +63,6 @@ def grounded_numbers(answer: Answer) -> Verdict:
 def _is_known(number: Number, known: list[float]) -> bool:
     for value, tolerance in number.values:
         slack = max(tolerance, 1e-9 * value)
-        # A whole number of two digits or more may stand for a decimal one: 48 for 48.3.
-        if number.bare and value >= 10:
-            slack = 0.5
         at = bisect_left(known, value - slack)
         if at < len(known) and known[at] <= value + slack:
             return True

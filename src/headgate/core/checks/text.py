@@ -79,6 +79,7 @@ def _judge_last_line(line: str) -> Verdict:
             "not-cut-off", 0.2, f"it breaks off in the middle of a sentence: “… {' '.join(words[-3:])}”"
         )
     listed = line[0] in _LIST_STARTS or words[0][-1] in ".)" or " # " in line or " // " in line
-    if len(line) < 60 or listed or not last.isalpha():
+    headline = sum(word[0].isupper() for word in words) * 2 >= len(words)
+    if len(line) < 60 or listed or headline or not last.isalpha():
         return _WHOLE
     return Verdict("not-cut-off", 0.5, f"its last sentence has no end: “… {' '.join(words[-3:])}”")
