@@ -196,26 +196,20 @@ async def test_a_foreign_host_header_is_forbidden_without_a_word(ollama):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status", "text"),
+    ("asked", "answered"),
     [
-        ("GET", "/", None, 200, "Ollama is running"),
-        ("GET", "/nope", None, 404, "404 page not found"),
-        ("GET", "/api/chat", None, 405, "405 method not allowed"),
-        ("POST", "/api/chat", None, 400, '{"error":"missing request body"}'),
-        ("POST", "/api/chat", {"messages": HELLO}, 400, '{"error":"model is required"}'),
-        ("POST", "/api/generate", {"prompt": "x"}, 404, '{"error":"model \'\' not found"}'),
-        (
-            "POST",
-            "/api/chat",
-            {"model": "nope", "messages": HELLO},
-            404,
-            '{"error":"model \'nope\' not found"}',
-        ),
+        (("GET", "/", None), (200, "Ollama is running")),
+        (("GET", "/nope", None), (404, "404 page not found")),
+        (("GET", "/api/chat", None), (405, "405 method not allowed")),
+        (("POST", "/api/chat", None), (400, '{"error":"missing request body"}')),
+        (("POST", "/api/chat", {"messages": HELLO}), (400, '{"error":"model is required"}')),
+        (("POST", "/api/generate", {"prompt": "x"}), (404, '{"error":"model \'\' not found"}')),
+        (("POST", "/api/chat", chat(model="nope")), (404, '{"error":"model \'nope\' not found"}')),
     ],
 )
-async def test_the_edges_answer_like_the_real_server(ollama, method, path, body, status, text):
-    got = await ask(ollama.url, method, path, body)
-    assert (got.status, got.body.decode()) == (status, text)
+async def test_the_edges_answer_like_the_real_server(ollama, asked, answered):
+    got = await ask(ollama.url, *asked)
+    assert (got.status, got.body.decode()) == answered
 
 
 async def test_content_in_parts_is_a_type_error_as_in_go(ollama):

@@ -94,6 +94,10 @@ class Double:
         """Calls whose client hung up before the answer was complete."""
         return self._listener.abandoned
 
+    async def idle(self) -> None:
+        """Wait until no call is in flight: every client has its answer, or has left."""
+        await self._listener.idle.wait()
+
     async def start(self) -> Self:
         """Open the port; raises OSError when it is taken."""
         self._loop = asyncio.get_running_loop()

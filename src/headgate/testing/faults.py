@@ -254,8 +254,9 @@ def script(reply: Reply, fault: Fault | None, label: str) -> Script:
 
 
 def _plain(reply: Plain, fault: Fault | None, label: str) -> Script:
-    body, length = reply.body, len(reply.body)
-    half = body[: length // 2]
+    body = reply.body
+    length: int | None = len(body)
+    half = body[: len(body) // 2]
     wait = reply.delay
     steps: list[Step] = [body]
     match fault.kind if fault else None:
@@ -270,7 +271,7 @@ def _plain(reply: Plain, fault: Fault | None, label: str) -> Script:
         case FaultKind.MALFORMED_JSON:
             steps, length = [half], len(half)
         case FaultKind.DRIBBLE:
-            steps = _dribbled(body, fault.after if fault else 1)
+            steps, length = _dribbled(body, fault.after if fault else 1), None
     if wait:
         steps.insert(0, Pause(wait))
     return Script(reply.status, _headers(reply.content_type, reply.headers, label), tuple(steps), length)

@@ -64,6 +64,8 @@ class Listener:
         self.in_flight = 0
         self.peak_in_flight = 0
         self.abandoned = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
         self.connections: set[_Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -206,6 +208,7 @@ class _Connection(asyncio.Protocol):
                 self._transport.write(head + script.steps[0])  # the common case costs no task
             else:
                 listener.in_flight += 1
+                listener.idle.clear()
                 listener.peak_in_flight = max(listener.peak_in_flight, listener.in_flight)
                 self._playing = listener.keep(self._play(script, head, keep_alive=keep_alive))
                 self._playing.add_done_callback(self._played)
@@ -215,6 +218,8 @@ class _Connection(asyncio.Protocol):
 
     def _played(self, _: asyncio.Task[None]) -> None:
         self._listener.in_flight -= 1
+        if not self._listener.in_flight:
+            self._listener.idle.set()
         self._playing = None
         self._play_next()
 
