@@ -195,7 +195,7 @@ def paid_today(config: Config) -> float:
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     try:
         with LedgerReader(config.ledger.path) as reader:
-            return reader.paid_since(midnight.timestamp()).dollars
+            return reader.paid_since(midnight.timestamp()).known
     except LedgerError:
         return 0.0
 

@@ -98,7 +98,9 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
     models = {name: model_from(name, model, engines, price_finder) for name, model in table.models.items()}
     checks = resolve_checks(table, source)
     if not table.routes:
-        raise Misfit(("routes",), "there is no route", "write at least one [[routes]] with a name and try = [...]")
+        raise Misfit(
+            ("routes",), "there is no route", "write at least one [[routes]] with a name and try = [...]"
+        )
     routes = tuple(route_from(index, route, table, models) for index, route in enumerate(table.routes))
     last = len(routes) - 1
     if any(condition is not None for condition in conditions(table.routes[last])):
@@ -151,9 +153,15 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
     """An engine's settings, with its defaults and its secret."""
     url = table.url or URLS.get(table.kind)
     if url is None and table.kind == "openai_compatible":
-        raise Misfit(("engines", name), f'the engine "{name}" has no url', 'write url = "http://127.0.0.1:8000/v1"')
+        raise Misfit(
+            ("engines", name), f'the engine "{name}" has no url', 'write url = "http://127.0.0.1:8000/v1"'
+        )
     if url is not None and urlsplit(url).scheme not in ("http", "https"):
-        raise Misfit(("engines", name, "url"), f'"{url}" is not an http address', f'write url = "{URLS.get(table.kind, "http://…")}"')
+        raise Misfit(
+            ("engines", name, "url"),
+            f'"{url}" is not an http address',
+            f'write url = "{URLS.get(table.kind, "http://…")}"',
+        )
     return EngineSettings(
         name=name,
         kind=table.kind,
@@ -166,24 +174,33 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
         between_tokens=seconds(("engines", name, "between_tokens"), table.between_tokens),
         api_version=table.api_version,
         ca_file=table.ca_file,
-        local=table.local if table.local is not None else is_private(url),
+        local=table.local if table.local is not None else table.kind not in PROVIDERS and is_private(url),
         threads=table.threads,
     )
 
 
-def model_from(name: str, table: ModelTable, engines: Mapping[str, EngineSettings], price_finder: PriceFinder) -> Model:
+def model_from(
+    name: str, table: ModelTable, engines: Mapping[str, EngineSettings], price_finder: PriceFinder
+) -> Model:
     """A model, with its engine found and its price looked up."""
     engine = engines.get(table.engine)
     if engine is None:
         raise Misfit(
             ("models", name, "engine"),
             f'the model "{name}" is on the engine "{table.engine}", which is not in this file',
-            meant(table.engine, engines) or f'write [engines.{table.engine}] with its kind, or use one of: {", ".join(engines)}',
+            meant(table.engine, engines)
+            or f"write [engines.{table.engine}] with its kind, or use one of: {', '.join(engines)}",
         )
     if name.startswith("auto") or ":" in name:
-        raise Misfit(("models", name), f'"{name}" cannot name a model', '"auto" and names with a colon have a meaning of their own')
+        raise Misfit(
+            ("models", name),
+            f'"{name}" cannot name a model',
+            '"auto" and names with a colon have a meaning of their own',
+        )
     local = engine.local and not table.id.endswith((":cloud", "-cloud"))
-    extra: dict[str, Any] = {"capabilities": frozenset(table.capabilities)} if table.capabilities is not None else {}
+    extra: dict[str, Any] = (
+        {"capabilities": frozenset(table.capabilities)} if table.capabilities is not None else {}
+    )
     return Model(
         name=name,
         engine=table.engine,
@@ -192,7 +209,9 @@ def model_from(name: str, table: ModelTable, engines: Mapping[str, EngineSetting
         kind=table.kind,
         local=local,
         context=positive(("models", name, "context"), table.context) if table.context is not None else None,
-        max_output=positive(("models", name, "max_output"), table.max_output) if table.max_output is not None else None,
+        max_output=positive(("models", name, "max_output"), table.max_output)
+        if table.max_output is not None
+        else None,
         price=price_of(name, table, engine, price_finder, local=local),
         confidence=table.confidence,
         display=table.display or shown_name(table.id),
@@ -260,7 +279,11 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
     """A route with its models, mode and checks resolved."""
     place = ("routes", index)
     if not table.chain:
-        raise Misfit((*place, "try"), f'the route "{table.name}" tries no model', f'write try = ["{next(iter(models), "model")}"]')
+        raise Misfit(
+            (*place, "try"),
+            f'the route "{table.name}" tries no model',
+            f'write try = ["{next(iter(models), "model")}"]',
+        )
     for name in table.chain:
         if name not in models:
             raise Misfit(
@@ -269,19 +292,32 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
                 meant(name, models) or f"the models are: {', '.join(models)}",
             )
         if models[name].kind != "chat":
-            raise Misfit((*place, "try"), f'the route "{table.name}" tries "{name}", which makes embeddings', "leave it out")
+            raise Misfit(
+                (*place, "try"),
+                f'the route "{table.name}" tries "{name}", which makes embeddings',
+                "leave it out",
+            )
     if len(set(table.chain)) < len(table.chain):
-        raise Misfit((*place, "try"), f'the route "{table.name}" names a model twice', "a model is tried once per request")
+        raise Misfit(
+            (*place, "try"),
+            f'the route "{table.name}" names a model twice',
+            "a model is tried once per request",
+        )
     for field in ("tokens_over", "tokens_under"):
         not_negative((*place, field), getattr(table, field))
     if table.local_only and not all(models[name].local for name in table.chain):
         paid = next(name for name in table.chain if not models[name].local)
-        raise Misfit((*place, "try"), f'the route "{table.name}" is local_only, but tries "{paid}"', "it would always be skipped")
+        raise Misfit(
+            (*place, "try"),
+            f'the route "{table.name}" is local_only, but tries "{paid}"',
+            "it would always be skipped",
+        )
     quality = page.quality
     checks = (
         {task: tuple(table.checks) for task in (*TASKS, "")}
         if table.checks is not None
-        else {task: (*quality.always, *quality.tasks.get(task, ())) for task in TASKS} | {"": tuple(quality.always)}
+        else {task: (*quality.always, *quality.tasks.get(task, ())) for task in TASKS}
+        | {"": tuple(quality.always)}
     )
     return Route(
         name=table.name,
@@ -305,9 +341,17 @@ def conditions(table: RouteTable) -> tuple[object, ...]:
 
 def resolve_checks(page: FileTable, source: Path | None) -> Mapping[str, Check]:
     """Every check that the page names, as a function: ours by name, the user's by "./file.py:function"."""
-    places: list[tuple[tuple[str | int, ...], str]] = [(("quality", "always"), name) for name in page.quality.always]
-    places += [(("quality", "tasks", task), name) for task, names in page.quality.tasks.items() for name in names]
-    places += [(("routes", index, "checks"), name) for index, route in enumerate(page.routes) for name in route.checks or ()]
+    places: list[tuple[tuple[str | int, ...], str]] = [
+        (("quality", "always"), name) for name in page.quality.always
+    ]
+    places += [
+        (("quality", "tasks", task), name) for task, names in page.quality.tasks.items() for name in names
+    ]
+    places += [
+        (("routes", index, "checks"), name)
+        for index, route in enumerate(page.routes)
+        for name in route.checks or ()
+    ]
     found: dict[str, Check] = {}
     for place, name in places:
         if name in found:
@@ -317,7 +361,11 @@ def resolve_checks(page: FileTable, source: Path | None) -> Mapping[str, Check]:
         elif ":" in name:
             found[name] = adapt(name, load_function(name, place, source))
         else:
-            raise Misfit(place, f'there is no check "{name}"', meant(name, CHECKS) or f"the checks are: {', '.join(CHECKS)}")
+            raise Misfit(
+                place,
+                f'there is no check "{name}"',
+                meant(name, CHECKS) or f"the checks are: {', '.join(CHECKS)}",
+            )
     return found
 
 
@@ -338,7 +386,11 @@ def load_function(name: str, place: Sequence[str | int], source: Path | None) ->
     except Misfit:
         raise
     except Exception as error:
-        raise Misfit(place, f'the check "{name}" cannot be loaded: {error}', "python must be able to run the file by itself") from error
+        raise Misfit(
+            place,
+            f'the check "{name}" cannot be loaded: {error}',
+            "python must be able to run the file by itself",
+        ) from error
     function = getattr(module, attribute, None)
     if not callable(function):
         raise Misfit(place, f'"{where}" has no function "{attribute}"', meant(attribute, vars(module)))
@@ -353,7 +405,9 @@ def address(listen: str) -> tuple[str, int]:
     """Read "127.0.0.1:4141" → host and port."""
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise Misfit(("server", "listen"), f'"{listen}" is not a host and a port', 'write listen = "127.0.0.1:4141"')
+        raise Misfit(
+            ("server", "listen"), f'"{listen}" is not a host and a port', 'write listen = "127.0.0.1:4141"'
+        )
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

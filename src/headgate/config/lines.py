@@ -30,7 +30,11 @@ def find_line(text: str, path: Sequence[str | int]) -> int | None:
             if key is None:
                 continue
             here = table + split_key(key[1])
-        if index is not None and seen.get(".".join(table), 0) not in (index, -1) and here[: len(table)] == wanted[: len(table)]:
+        if (
+            index is not None
+            and seen.get(".".join(table), 0) not in (index, -1)
+            and here[: len(table)] == wanted[: len(table)]
+        ):
             continue
         depth = common(here, wanted)
         if depth == len(here) and (best is None or depth > best[0]):

@@ -91,7 +91,9 @@ def parse_config(text: str, source: Path | None, price_finder: PriceFinder = fin
         where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line = f", line {where[1]}" if where else ""
         what = str(error).split(" (at ")[0]
-        raise ConfigError(f"{name}{line}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas") from error
+        raise ConfigError(
+            f"{name}{line}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas"
+        ) from error
     try:
         page = msgspec.convert(document, FileTable)
         return compile_config(page, source, price_finder)
@@ -113,15 +115,25 @@ def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], 
     known = list(msgspec.json.schema(table)["$defs"][table.__name__]["properties"])
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
     if unknown is not None:
-        place = f"[{'.'.join(str(step) for step in path if not isinstance(step, int))}]" if path else "this file"
-        return (*path, unknown[1]), f'{place} has no "{unknown[1]}"', meant(unknown[1], known) or f"it may have: {', '.join(known)}"
+        place = (
+            f"[{'.'.join(str(step) for step in path if not isinstance(step, int))}]" if path else "this file"
+        )
+        return (
+            (*path, unknown[1]),
+            f'{place} has no "{unknown[1]}"',
+            meant(unknown[1], known) or f"it may have: {', '.join(known)}",
+        )
     missing = re.fullmatch(r"Object missing required field `(.+)`", what)
     if missing is not None:
         return path, f'"{missing[1]}" is missing', f"write {missing[1]} = …"
     value = value_at(document, path)
     if what.startswith("Invalid enum value"):
         words = words_for(path)
-        return path, f'"{value}" is not one of the words for {last_name(path)}', meant(str(value), words) or f"one of: {', '.join(words)}"
+        return (
+            path,
+            f'"{value}" is not one of the words for {last_name(path)}',
+            meant(str(value), words) or f"one of: {', '.join(words)}",
+        )
     return path, f"{last_name(path)}: {what[:1].lower()}{what[1:]}", ""
 
 
@@ -149,7 +161,10 @@ def culprit(document: dict[str, Any], path: Sequence[str | int]) -> str:
             except msgspec.ValidationError:
                 return str(name)
     if isinstance(tables, dict) and tables:
-        return next((str(name) for name in tables if path[-1] == "tasks" and name not in TASKS), str(next(iter(tables))))
+        return next(
+            (str(name) for name in tables if path[-1] == "tasks" and name not in TASKS),
+            str(next(iter(tables))),
+        )
     return "…"
 
 

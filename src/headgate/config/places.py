@@ -62,7 +62,10 @@ def read_secret(reference: str) -> str | None:
     """
     kind, colon, where = reference.partition(":")
     if not colon or kind not in ("env", "file") or not where:
-        raise ConfigError("a key is a reference, never the key itself", 'write key = "env:ANTHROPIC_API_KEY" or key = "file:~/.keys/claude"')
+        raise ConfigError(
+            "a key is a reference, never the key itself",
+            'write key = "env:ANTHROPIC_API_KEY" or key = "file:~/.keys/claude"',
+        )
     if kind == "env":
         return os.environ.get(where) or None
     try:

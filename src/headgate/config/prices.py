@@ -19,7 +19,9 @@ PriceFinder = Callable[[str, str | None, str | None], Price | None]
 """(model id, provider, base URL) → price."""
 
 
-def find_price(model: str, provider: str | None, url: str | None = None, on: datetime | None = None) -> Price | None:
+def find_price(
+    model: str, provider: str | None, url: str | None = None, on: datetime | None = None
+) -> Price | None:
     """The list price of a model on a day, or None where there is none.
 
     Args:
@@ -32,7 +34,9 @@ def find_price(model: str, provider: str | None, url: str | None = None, on: dat
 
     moment = on or datetime.now(UTC)
     try:
-        _, info = data_snapshot.get_snapshot().find_provider_model(model, None, provider, None if provider else url)
+        _, info = data_snapshot.get_snapshot().find_provider_model(
+            model, None, provider, None if provider else url
+        )
     except LookupError:
         return None
     listed = info.get_prices(moment)

@@ -91,7 +91,14 @@ class QualityTable(Struct, forbid_unknown_fields=True, frozen=True):
 
     pass_at: float = 0.60
     task_confidence: float = 0.50
-    always: list[str] = ["not-empty", "not-cut-off", "no-refusal", "not-repeating", "asked-format", "confidence"]
+    always: tuple[str, ...] = (
+        "not-empty",
+        "not-cut-off",
+        "no-refusal",
+        "not-repeating",
+        "asked-format",
+        "confidence",
+    )
     tasks: dict[Task, list[str]] = {}
 
 

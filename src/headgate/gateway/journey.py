@@ -366,6 +366,12 @@ class Journey:
         return {"prompt": prompt, "answer": reply.text if reply is not None else ""}
 
     @property
+    def reason(self) -> str | None:
+        """The fallback's reason, as far as it is known by now."""
+        found = fallback_reason(self.decision, self.attempts, self.model)
+        return found[0] if found is not None else None
+
+    @property
     def status(self) -> Status:
         """How good the delivered answer is."""
         last = self.attempts[-1] if self.attempts else None

@@ -12,6 +12,7 @@ event and never in the end mark. Final failures say `x-should-retry: false`.
 import asyncio
 import logging
 import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
@@ -351,5 +352,5 @@ def give_up(journey: Journey, result: GiveUp) -> Fault:
 
 
 def new_id(now: float) -> str:
-    """A request id that sorts by time and cannot be guessed: eleven hex digits of milliseconds, eight of chance."""
-    return f"{int(now * 1000):011x}{os.urandom(4).hex()}"
+    """A request id that sorts by time: eleven hex digits of milliseconds, eight of chance. It is a name, not a secret."""
+    return f"{int(now * 1000):011x}{random.getrandbits(32):08x}"

@@ -80,27 +80,27 @@ class EventStream:
             first = self.write({"role": "assistant", "content": ""})
         await self.body(first + self.write(door.delta_out(delta), None, delta.logprobs))
 
-    async def begin(self) -> None:
-        """Send the headers, once."""
+    async def begin(self, outcome: Outcome | None = None) -> None:
+        """Send the headers, once: all that is known of the request by now."""
         if self.begun:
             return
         self.begun = True
+        lines: Lines = [EVENTS, (b"cache-control", b"no-cache")]
+        lines += told(outcome) if outcome is not None else self.known()
+        await self.send({"type": "http.response.start", "status": 200, "headers": lines})
+
+    def known(self) -> Lines:
+        """What can be said before the end: neither cost nor savings."""
         journey = self.journey
         lines: Lines = [
-            EVENTS,
-            (b"cache-control", b"no-cache"),
             (b"x-headgate-request-id", journey.request.id.encode()),
             (b"x-headgate-route", ascii_bytes(journey.decision.route)),
+            (b"x-headgate-reason", ascii_bytes(journey.reason or journey.decision.why)),
         ]
         if journey.model is not None:
             lines.append((b"x-headgate-model", ascii_bytes(journey.model.name)))
-            lines.append(
-                (
-                    b"x-headgate-attempts",
-                    str(max(1, len(journey.attempts) + (journey.first_byte is not None))).encode(),
-                )
-            )
-        await self.send({"type": "http.response.start", "status": 200, "headers": lines})
+            lines.append((b"x-headgate-attempts", b"%d" % (len(journey.attempts) + 1)))
+        return lines
 
     async def body(self, data: bytes, *, more: bool = True) -> None:
         """Send bytes."""
@@ -110,6 +110,7 @@ class EventStream:
         """Send what was held, the finish reason, the usage if asked for, and the end mark."""
         assert self.reply is not None
         if self.deltas == 0:
+            await self.begin(outcome)
             for delta in door.deltas_of(self.reply) or (Delta(),):
                 await self.delta(delta)
         assert self.write is not None
