@@ -24,16 +24,19 @@ _SMALL_WORDS: dict[str, str] = {
     "auch aber oder wie was wer wann wo warum wenn dann noch nur schon sehr kann können wird werden wurde wurden in an "
     "haben hat hatte im am um durch gegen ohne bitte diese dieser dieses diesem diesen man sich mehr alle keine kein "
     "worum geht will welche welcher welches beim hier mir dir uns ihm ihn seit bis damit weil ob gibt sowie jedoch "
-    "zwischen jetzt immer soll sollte muss müssen danach davon dazu vor also",
+    "zwischen jetzt immer soll sollte muss müssen danach davon dazu vor also "
+    "schreibe erkläre fasse übersetze folgenden",
     "fr": "le la les l' un une des du de et est sont était étaient ne pas que qui quoi dans pour par sur avec sans sous "
     "ce cet cette ces il elle ils elles nous vous je tu mon ma mes son sa ses leur leurs votre vos notre nos au on me "
     "aux plus mais ou où donc car comme être avoir ont été fait faire peut aussi très tout tous toute bien même se "
     "entre après avant quand comment pourquoi y c'est d'un d'une qu'il n'est s'il si en a depuis ensuite moins chaque "
-    "cela ça sera seront deux lors dont ainsi selon vers non",
+    "cela ça sera seront deux lors dont ainsi selon vers non écris "
+    "explique résume traduis suivant quelle quel",
     "es": "el la los las un una unos unas de del y es son era eran no que quien qué cómo en para por sobre con sin lo le "
     "les se su sus mi mis tu tus nuestro nuestra al más pero o donde cuando porque como ser estar está están ha me "
     "han fue fueron hay muy también este esta estos estas ese esa eso todo todos toda todas entre hasta desde ya cada "
-    "usted ustedes yo él ella ellos nosotros si sí puede a después menos dos cuál cuáles será según sino tiene tienen",
+    "usted ustedes yo él ella ellos nosotros si sí puede a después menos dos cuál cuáles será según sino tiene tienen ¿ ¡ "
+    "escribe explica resume traduce siguiente función quiero",
     "it": "il lo gli della delle dei degli nel nella che è sono non per con una un di da anche come più questo questa la "
     "essere ho ha hanno si ma su alla alle al ed io tu cosa quando perché molto le i in se mi a o",
     "pt": "o os as a um uma uns do da dos das no na nos nas não que é são foi com para por mais como mas ao à ou se seu de "
@@ -53,9 +56,10 @@ def _telling_words() -> dict[str, frozenset[str]]:
 
 
 _WORDS = _telling_words()
-_LETTERS: dict[str, str] = {"de": "äüß", "fr": "çèêœàù", "es": "ñ¿¡ó", "it": "ò", "pt": "ãõ"}
+_LETTERS: dict[str, str] = {"de": "äüß", "fr": "çèêœàù", "es": "ñó", "it": "ò", "pt": "ãõ"}
 _KNOWN = frozenset(("en", "de", "fr", "es"))
-_EDGES = str.maketrans(dict.fromkeys('.,;:!?()"“”«»*', " ") | {"’": "'"})
+_MARKS: dict[str, str] = dict.fromkeys('.,;:!?()"“”«»*', " ") | {"’": "'", "¿": " ¿ ", "¡": " ¡ "}
+_EDGES = str.maketrans(_MARKS)
 
 
 def detect(text: str) -> tuple[str, float]:
