@@ -20,9 +20,10 @@ def command(config_file: str | None, *, explain: bool, as_json: bool, **given: A
     The request is routed, checked and written down like any other; no gate has to be open.
     """
     from headgate.app import open_gate
+    from headgate.cli.report import zone_of
     from headgate.core.errors import EngineError
     from headgate.core.types import GiveUp
-    from headgate.reports.story import story_dict, story_text
+    from headgate.reports.story import plain_story, story
 
     config = load(config_file)
     request = request_for(read_prompt(given), given, config.policy)
@@ -36,11 +37,11 @@ def command(config_file: str | None, *, explain: bool, as_json: bool, **given: A
     result, outcome = asyncio.run(run())
     if as_json:
         answer = None if isinstance(result, GiveUp) else result.text
-        put_json({"answer": answer, **story_dict(outcome, config.policy.models)})
+        put_json({"answer": answer, **plain_story(outcome, config.policy.models)})
     elif not isinstance(result, GiveUp):
         put(result.text)
     if explain and not as_json:
         say("")
-        say(story_text(outcome, config.policy.models))
+        say(story(outcome, config.policy.models, zone_of(config.timezone)))
     if isinstance(result, GiveUp):
         raise EngineError(result.reason, "headgate doctor says what is missing")

@@ -5,7 +5,6 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from headgate.cli.common import load, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Coroutine
 
     from headgate.app import OpenGate
     from headgate.config.compile import Config
@@ -119,9 +119,9 @@ def open_in_background(config_file: str | None, listen: str | None, *, as_json: 
     order += ["--config", str(Path(config_file).resolve())] if config_file else []
     order += ["--listen", listen] if listen else []
     with log.open("wb") as out:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603  # our own program, with our own arguments
             order, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True
-        )  # our own program
+        )
     for _ in range(600):
         run = read_run_file()
         if run is not None and run.pid == child.pid:

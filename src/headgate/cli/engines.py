@@ -1,0 +1,111 @@
+"""`headgate engines`: the engines of this gate."""
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.common import load, put, put_json, say, with_config, with_json
+
+if TYPE_CHECKING:
+    from headgate.config.compile import Config
+
+
+@click.group("engines")
+def command() -> None:
+    """The engines of this gate."""
+
+
+@command.command("list")
+@with_config
+@with_json
+def list_engines(config_file: str | None, *, as_json: bool) -> None:
+    """List the engines and whether they answer."""
+    from headgate.cli.survey import survey
+
+    seen = asyncio.run(survey(load(config_file, prices=False)))
+    if as_json:
+        put_json({"engines": list(seen.values())})
+        return
+    for one in seen.values():
+        state = f"up {one.health.version}".rstrip() if one.health.up else f"down: {one.health.detail}"
+        put(f"{one.name}  {one.kind}  {one.url or 'child process'}  {state}")
+
+
+@command.command("test")
+@click.argument("name", required=False)
+@click.option("--paid", is_flag=True, help="Also ask paid engines; that costs a fraction of a cent.")
+@with_config
+@with_json
+def test(config_file: str | None, name: str | None, *, paid: bool, as_json: bool) -> None:
+    """Ask each engine's models one short question, and show answer, time and tokens. Exit 4 if one does not answer."""
+    from headgate.cli.doctor import FIXES
+    from headgate.core.errors import EngineError, UsageError
+
+    config = load(config_file)
+    if name is not None and name not in config.engines:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, config.engines, n=1)
+        raise UsageError(
+            f'there is no engine "{name}"',
+            f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(config.engines)}",
+        )
+    names = [name] if name else [n for n, s in config.engines.items() if s.local or paid]
+    results = asyncio.run(ask_all(config, names))
+    if as_json:
+        put_json({"results": results})
+    else:
+        for row in results:
+            put(draw(row))
+        left = [n for n in config.engines if n not in names]
+        if left and name is None:
+            say(f"note: {', '.join(left)} not asked, because that costs money; --paid asks")
+    silent = [row for row in results if not row["ok"]]
+    if silent:
+        first = silent[0]
+        raise EngineError(
+            f"{len(silent)} of {len(results)} models did not answer",
+            FIXES.get(config.engines[first["engine"]].kind, "headgate doctor"),
+        )
+
+
+async def ask_all(config: "Config", names: list[str]) -> list[dict[str, Any]]:
+    """One question to every chat model of these engines."""
+    from headgate.cli.survey import engines_of
+    from headgate.core.prices import cost
+    from headgate.core.types import Failure, Message, Request
+
+    question = "Classify this support email as billing, technical, feature-request or escalation.\nI was charged twice this month."
+    request = Request(id="test", asked="test", messages=(Message("user", question),), max_tokens=64)
+    rows = []
+    async with engines_of(config, names) as engines:
+        for model in config.policy.models.values():
+            if model.engine not in engines or model.kind != "chat":
+                continue
+            begun = perf_counter()
+            result = await engines[model.engine].chat(request, model, config.policy.limits.answer_within)
+            row: dict[str, Any] = {
+                "engine": model.engine,
+                "model": model.name,
+                "id": model.id,
+                "ok": not isinstance(result, Failure),
+                "seconds": round(perf_counter() - begun, 4),
+            }
+            if isinstance(result, Failure):
+                row |= {"reason": result.reason, "detail": result.detail}
+            else:
+                tokens = {"prompt_tokens": result.usage.prompt, "output_tokens": result.usage.output}
+                row |= {"answer": result.text.strip(), **tokens, "cost_usd": cost(result.usage, model.price)}
+            rows.append(row)
+    return rows
+
+
+def draw(row: dict[str, Any]) -> str:
+    """One line for a person."""
+    head = f"{'ok  ' if row['ok'] else 'FAIL'}  {row['engine']}/{row['model']}  {row['seconds'] * 1000:,.0f} ms  "
+    if not row["ok"]:
+        return head + f"{row['reason']}: {row['detail']}"
+    answer = " ".join(row["answer"].split())
+    return head + f"{row['output_tokens']} tokens  {answer[:80]}"

@@ -1,0 +1,79 @@
+"""Look at every engine of a config once: is it up, and what does it have? Shared by doctor, engines, models and init."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from headgate.config.compile import Config
+    from headgate.config.engine import EngineSettings
+    from headgate.core.types import Model
+    from headgate.engines.base import Engine, Health, ListedModel
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """One engine as it was found."""
+
+    name: str
+    kind: str
+    url: str | None
+    local: bool
+    health: "Health"
+    models: tuple["ListedModel", ...] | None = None
+    """None: it did not say."""
+    has_key: bool = False
+
+
+@asynccontextmanager
+async def engines_of(config: "Config", names: Iterable[str]) -> AsyncGenerator[dict[str, "Engine"]]:
+    """These engines, started where they are ours, closed at the end."""
+    from headgate.app import build_engine, start_embedded
+
+    models = config.policy.models.values()
+    engines = {name: build_engine(config.engines[name], models) for name in names}
+    try:
+        await start_embedded(engines)
+        yield engines
+    finally:
+        await asyncio.gather(*(engine.close() for engine in engines.values()))
+
+
+async def survey(config: "Config") -> dict[str, Seen]:
+    """Every engine of the config, in its order. A paid engine is asked for its models only if it has a key: that is free."""
+    async with engines_of(config, config.engines) as engines:
+        seen = await asyncio.gather(*(look_at(engines[name], config.engines[name]) for name in engines))
+    return {one.name: one for one in seen}
+
+
+async def look_at(engine: "Engine", settings: "EngineSettings") -> Seen:
+    """One engine."""
+    from headgate.core.types import Failure
+    from headgate.engines.base import Health
+    from headgate.fleet.fleet import NEEDS_KEY
+
+    if settings.kind in NEEDS_KEY and settings.key is None:
+        health, listed = Health(up=False, detail="it has no key"), None
+    else:
+        health = await engine.health()
+        answer = await engine.list_models() if health.up else None
+        listed = None if isinstance(answer, Failure) else answer
+    return Seen(
+        name=settings.name,
+        kind=settings.kind,
+        url=settings.url,
+        local=settings.local,
+        health=health,
+        models=listed,
+        has_key=settings.key is not None,
+    )
+
+
+def is_there(model: "Model", listed: tuple["ListedModel", ...]) -> bool:
+    """Whether the engine lists the model; Ollama adds ":latest", LM Studio a publisher."""
+    wanted = model.id.removesuffix(":latest")
+    return any(
+        one.id.removesuffix(":latest") == wanted or one.id.rpartition("/")[2] == wanted for one in listed
+    )
