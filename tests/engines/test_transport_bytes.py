@@ -91,6 +91,16 @@ def test_a_response_in_single_bytes_or_in_two_pieces_at_any_byte_is_whole(sizes)
         assert asyncio.run(read(split(wire, cuts)))[0] is None
 
 
+def test_a_long_body_in_tiny_chunks_is_not_taken_for_endless_headers():
+    pieces = [
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        *[b"1\r\n", b"x\r\n"] * 25_000,
+        b"0\r\n\r\n",
+    ]
+    failure, _, _, body, _ = asyncio.run(read(pieces))
+    assert (failure, body) == (None, b"x" * 25_000)
+
+
 @given(name=st.text(max_size=20), value=st.text(max_size=40))
 def test_a_header_is_one_line_or_an_error(name, value):
     try:

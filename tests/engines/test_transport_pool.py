@@ -1,6 +1,7 @@
 """The pool of connections: which one serves next, which one never again, who waits, and what closing leaves."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from transport_doubles import OK, PATIENT, Silence, answering, reaching, read_request, serving, until
@@ -94,7 +95,7 @@ async def test_a_stale_connection_is_replaced_only_if(last_words, connections, r
         assert server.connections == connections
 
 
-async def test_a_stale_connection_is_replaced_exactly_once():
+async def test_a_stale_connection_is_replaced_exactly_once(monkeypatch):
     asked = 0
 
     async def answer(reader, writer):
@@ -108,6 +109,14 @@ async def test_a_stale_connection_is_replaced_exactly_once():
 
     async with serving(answer) as server, reaching(server) as transport:
         assert isinstance(await transport.request("GET", "/", clocks=PATIENT), Response)
+        connect = transport._connect
+
+        async def get_one_that_was_in_use(*args):
+            connection = await connect(*args)
+            connection.reused = True
+            return connection
+
+        monkeypatch.setattr(transport, "_connect", get_one_that_was_in_use)
         failure = await transport.request("GET", "/", clocks=PATIENT)
         assert isinstance(failure, TransportFailure)
         assert (failure.kind, failure.retryable, asked) == ("broken", True, 3)
@@ -145,19 +154,34 @@ async def test_waiting_for_a_free_connection_has_its_own_clock():
         holder.cancel()
 
 
-async def test_a_connection_given_to_a_cancelled_waiter_goes_to_the_next_one():
-    silence = Silence()
-    async with serving(silence) as server, reaching(server, max_connections=1) as transport:
-        holder = asyncio.create_task(transport.request("GET", "/", clocks=PATIENT))
-        await silence.asked.wait()
-        silence.first = OK
-        waiters = [asyncio.create_task(transport.request("GET", "/", clocks=PATIENT)) for _ in range(3)]
-        await until(lambda: len(transport._waiting) == 3)
-        holder.cancel()
-        waiters[0].cancel()
-        transport._hand_on(None)
-        waiters[1].cancel()
-        assert isinstance(await asyncio.wait_for(waiters[2], SOON), Response)
+async def test_a_connection_given_to_a_cancelled_waiter_goes_to_the_next_one(monkeypatch):
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader, writer):
+        while True:
+            await read_request(reader)
+            asked.set()
+            await go.wait()
+            writer.write(OK)
+
+    async with serving(answer) as server, reaching(server, max_connections=1) as transport:
+        ask = partial(transport.request, "GET", "/", clocks=PATIENT)
+        holder = asyncio.create_task(ask())
+        await asked.wait()
+        first, second = asyncio.create_task(ask()), asyncio.create_task(ask())
+        await until(lambda: len(transport._waiting) == 2)
+        keep = transport._keep
+
+        def keep_and_cancel(connection):
+            keep(connection)
+            first.cancel()
+
+        monkeypatch.setattr(transport, "_keep", keep_and_cancel)
+        holder.add_done_callback(lambda _: monkeypatch.undo())
+        go.set()
+        assert isinstance(await asyncio.wait_for(second, SOON), Response)
+        assert first.cancelled()
+        assert server.connections == 1
 
 
 async def test_an_idle_connection_is_closed_after_its_time():

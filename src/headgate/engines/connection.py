@@ -357,7 +357,7 @@ class Connection(asyncio.Protocol):
             if self._streaming and self._buffered >= HIGH_WATER and not self._read_paused:
                 self._read_paused = True
                 self._transport.pause_reading()
-        if self._streaming or not self._sent:
+        if self._streaming:
             self._wake()
 
     def _promised_an_end(self) -> bool:
