@@ -1,0 +1,43 @@
+"""Name the task of a prompt by rules: which of eleven kinds of work does its sender want back?
+
+A prompt is read (`reading`: what is asked, what is only pasted), its cues are noted (`notice`: words of `cues` in four
+languages, and the form of ask and paste), and every cue speaks for or against tasks with a fixed number (`weights`,
+fitted by `benchmarks/classifier.py`). It knows nothing of meaning: an ask that is only implied, in another language, or
+in words that no table holds gets a low confidence or a wrong name; docs/classifier.md has the figures.
+"""
+
+from math import exp
+
+from headgate.core.tasks.notice import notice
+from headgate.core.tasks.reading import read
+from headgate.core.tasks.weights import WEIGHTS
+from headgate.core.words import TASKS, Task
+
+__all__ = ["classify", "explain"]
+
+_NOBODY = (0.0,) * len(TASKS)
+
+
+def classify(ask: str) -> tuple[Task | None, float]:
+    """Return the likeliest task and the confidence in it, 0–1; (None, 0.0) when nothing speaks for any task.
+
+    The confidence is meant as a share: of a hundred prompts with confidence 0.8, some eighty are named rightly.
+    Any text will do; only its opening and its close are read.
+    """
+    rows = [row for cue in notice(ask, read(ask)) if (row := WEIGHTS.get(cue))]
+    if not rows or not ask or ask.isspace():
+        return None, 0.0
+    sums = [sum(column) for column in zip(*rows, strict=True)]
+    top = max(sums)
+    return TASKS[sums.index(top)], 1 / sum([exp(value - top) for value in sums])
+
+
+def explain(ask: str) -> tuple[tuple[str, Task, float], ...]:
+    """The cues that fired: each with the task it speaks for most and its weight there, strongest first."""
+    fired = []
+    for cue in notice(ask, read(ask)):
+        row = WEIGHTS.get(cue, _NOBODY)
+        best = max(row)
+        if best > 0:
+            fired.append((cue, TASKS[row.index(best)], best))
+    return tuple(sorted(fired, key=lambda item: (-item[2], item[0])))
