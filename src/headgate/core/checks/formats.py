@@ -18,7 +18,8 @@ _NOT_ASKED = Verdict("asked-format", None, "free text was asked")
 _TOOL = Verdict("asked-format", None, "it calls a tool")
 _FITS = Verdict("asked-format", 1.0, "it has the asked form")
 _UNPARSED = object()
-_LONGEST_REPAIR = 200_000
+_LONGEST_REPAIR = 32_000
+"""Characters that are mended: the mender takes a millisecond for each thousand, and all requests wait for it."""
 
 
 def asked_format(answer: Answer) -> Verdict:

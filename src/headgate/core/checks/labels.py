@@ -15,6 +15,8 @@ from headgate.core.types import Answer, Verdict
 
 _PUNCTUATION = re.compile(r"[\s_\-–—/]+")
 _NOT_WORDS = re.compile(r"[^\w ]+")
+_WINDOW = 500
+"""Of a longer answer, so many characters are read at its start and at its end: a label stands in one of the two."""
 _EDGES = " \t\n.,;:!?\"'`*()[]{}<>“”„«»‘’#"
 _NUMBERED = re.compile(r"^\s*(?:\d+[.):]|[-*•])\s*")
 _MANY_MAY_APPLY = (
@@ -37,9 +39,11 @@ def known_label(answer: Answer) -> Verdict:
     if answer.reply.tool_calls:
         return _verdict(None, "it calls a tool")
     text = said(answer.reply.text).strip()
+    if len(text) > 2 * _WINDOW and text[0] not in "{[":
+        text = f"{text[:_WINDOW]}\n{text[-_WINDOW:]}"
     known = {_plain(label): label for label in labels}
-    if _plain(text) in known:
-        return _verdict(1.0, f"it is the label “{known[_plain(text)]}”")
+    if len(text) < 100 and (plain := _plain(text)) in known:
+        return _verdict(1.0, f"it is the label “{known[plain]}”")
     if text[:1] in "{[":
         found = _judge_json(text, known)
         if found is not None:
@@ -92,7 +96,7 @@ def _judge_json(text: str, known: dict[str, str]) -> Verdict | None:
 def _judge_text(answer: Answer, text: str, known: dict[str, str]) -> Verdict:
     lines = [line for line in text.splitlines() if line.strip()]
     first = lines[0] if lines else ""
-    plain = _plain(text[:2000])
+    plain = _plain(text)
     named = _named_in(plain, known)
     if not named:
         return _verdict(0.0, f"it names none of the {len(known)} labels: “{first[:40]}”")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 _NUMBER = re.compile(
-    r"(\d{1,3}(?:[\u00a0\u202f '’]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)*)"
+    r"(\d(?:\d{0,2}(?:[\u00a0\u202f '’]\d{3})+(?:[.,]\d+)?|\d*(?:[.,]\d+)*))"
     r"(?:[ \u00a0\u202f-]?(k|m|mn|mio|bn|b|tsd|thousand|million|millions|millionen|millones|millón|billion|billions|milliarde|"
     r"milliarden|milliards?|mille|mil|tausend)\b)?"
     r"([ \u00a0\u202f]?%)?",

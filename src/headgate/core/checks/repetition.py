@@ -15,7 +15,7 @@ from headgate.core.types import Answer, Verdict
 _WINDOW = 8_000
 """Characters looked at: a loop runs to the end, so the tail is enough."""
 _PROBES = 8
-_PROBE = 16
+_PROBE = 18
 _SHORTEST = 120
 _ENDLESS = 40
 """A longer word is taken apart into its letters: a run of one sign, or a script without spaces."""
@@ -38,12 +38,14 @@ def not_repeating(answer: Answer) -> Verdict:
         text = text[-_WINDOW:]
         size = _WINDOW
     find = text.find
-    again = 0
+    twice = often = 0
     step = (size - _PROBE) // (_PROBES - 1)
     for start in range(0, size - _PROBE + 1, step):
-        if find(text[start : start + _PROBE], start + 1) > 0:
-            again += 1
-    if again < 2:
+        probe = text[start : start + _PROBE]
+        if find(probe, start + 1) > 0:
+            twice += 1
+            often += text.count(probe) > 2
+    if often < 2 and twice < _PROBES // 2:
         return _FINE
     return _look_closely(text)
 
