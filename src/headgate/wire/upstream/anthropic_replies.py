@@ -246,7 +246,7 @@ class AnthropicStream:
     def finish(self) -> Reply | Failure:
         """The body has ended: the answer, if its end is proven."""
         if not self.over:
-            self._take(self._events.finish())
+            self._take(self._events.finish(), torn=True)
         if self._failure is not None:
             return self._failure
         if not (self._stopped and self._answer.stop_reason):
@@ -258,7 +258,8 @@ class AnthropicStream:
         """A failure that carries what had arrived and what it will have cost."""
         return self._answer.failed(reason, detail)
 
-    def _take(self, events: Sequence[Event]) -> list[Delta]:
+    def _take(self, events: Sequence[Event], *, torn: bool = False) -> list[Delta]:
+        """Take events; a `torn` one may be half, which is a cut and no garbage."""
         deltas: list[Delta] = []
         for event in events:
             if self.over:
@@ -266,6 +267,8 @@ class AnthropicStream:
             try:
                 deltas.extend(self._take_event(event))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                if torn:
+                    break
                 start = event.data[:120].decode("utf-8", "replace")
                 self._fail(self.interrupted("malformed", f"not an event of Anthropic's ({error}): {start}"))
         return deltas

@@ -125,7 +125,7 @@ class OllamaNative(Struct, frozen=True):
 
     def decode_reply(self, body: bytes, request: Request, model: Model) -> Reply | Failure:
         """The answer in a body of status 200."""
-        stream = OllamaStream(request, model, error_reason="http_error")
+        stream = OllamaStream(request, model, whole=True)
         stream.feed(body)
         return stream.finish()
 
@@ -207,10 +207,10 @@ def _object(arguments: str) -> Any:
 
 
 class OllamaStream:
-    """An answer being read, in one object or in many. `error_reason` is what an error inside a success means."""
+    """An answer being read, from many objects or, if `whole`, from one."""
 
-    def __init__(self, request: Request, model: Model, error_reason: FailureReason = "broken_stream") -> None:
-        self._error_reason = error_reason
+    def __init__(self, request: Request, model: Model, *, whole: bool = False) -> None:
+        self._whole = whole
         self._request = request
         self._model = model
         self._lines = LineDecoder()
@@ -238,7 +238,7 @@ class OllamaStream:
     def finish(self) -> Reply | Failure:
         """The body has ended: the answer, if its end is proven."""
         for line in () if self.over else self._lines.finish():
-            self._take_line(line)
+            self._take_line(line, torn=not self._whole)
         if self._failure is not None:
             return self._failure
         last = self._last
@@ -268,17 +268,20 @@ class OllamaStream:
             reason=reason, detail=detail, status=200, usage=self._spent(), text="".join(self._text)
         )
 
-    def _take_line(self, line: bytes) -> list[Delta]:
+    def _take_line(self, line: bytes, *, torn: bool = False) -> list[Delta]:
+        """Take an object; a `torn` one may be half, which is a cut and no garbage."""
         try:
             wire = decode_object(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if torn:
+                return []
             self._fail(
                 "malformed", f"not an object of Ollama's ({error}): {line[:120].decode('utf-8', 'replace')}"
             )
             return []
         if wire.error:
             trouble = read_trouble(line)
-            self._fail(classify(trouble, self._error_reason), describe(trouble))
+            self._fail(classify(trouble, "http_error" if self._whole else "broken_stream"), describe(trouble))
             return []
         if not same_model(self._model.id, wire.model):
             self._fail("wrong_model", f"{self._model.id} was asked for, but {wire.model} answered")

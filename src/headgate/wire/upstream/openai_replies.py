@@ -335,7 +335,7 @@ class OpenAIStream:
     def finish(self) -> Reply | Failure:
         """The body has ended: the answer, if its end is proven."""
         if not self.over:
-            self._take(self._events.finish())
+            self._take(self._events.finish(), torn=True)
         if self._failure is not None:
             return self._failure
         if self._answer.empty and self._profile.empty_is_failure:
@@ -350,7 +350,8 @@ class OpenAIStream:
         answer = self._answer
         return Failure(reason=reason, detail=detail, status=200, usage=answer.spent(), text=answer.text)
 
-    def _take(self, events: Sequence[Event]) -> list[Delta]:
+    def _take(self, events: Sequence[Event], *, torn: bool = False) -> list[Delta]:
+        """Take events; a `torn` one may be half, which is a cut and no garbage."""
         deltas: list[Delta] = []
         for event in events:
             if self.over:
@@ -361,6 +362,8 @@ class OpenAIStream:
                 try:
                     self._take_chunk(event, deltas)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    if torn:
+                        break
                     failure = unreadable(event.data, str(error), "broken_stream")
                     self._fail(self.interrupted(failure.reason, failure.detail))
         return deltas

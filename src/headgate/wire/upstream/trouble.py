@@ -17,7 +17,7 @@ from headgate.core.words import FailureReason
 from headgate.wire.upstream import Headers
 
 LONGEST_DETAIL = 400
-DEEPEST = 5
+DEEPEST = 8
 OVERFLOW_CODES = frozenset(
     {"context_length_exceeded", "exceed_context_size_error", "model_context_window_exceeded"}
 )
@@ -133,7 +133,7 @@ def _read(value: Any, depth: int) -> Trouble:
         return Trouble("unreadable error")
     if isinstance(value, str):
         text = value.strip()
-        if text[:1] in ("{", "["):
+        if text[:1] in ("{", "[", '"'):
             try:
                 return _read(msgspec.json.decode(text), depth + 1)
             except msgspec.DecodeError:
