@@ -15,10 +15,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from headgate import __version__
 from headgate.config.compile import Config
@@ -28,15 +27,13 @@ from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
 from headgate.engines.base import Engine
 from headgate.engines.connect import connect
+from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
 from headgate.gateway.journey import Journey, Road
 from headgate.gateway.purse import Purse
 from headgate.gateway.serve import Gate
 from headgate.ledger.writer import LedgerWriter
-
-if TYPE_CHECKING:
-    from headgate.engines.llamacpp import Llamacpp
 
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
@@ -155,29 +152,12 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
 
 def build_engine(settings: EngineSettings, models: Iterable[Model]) -> Engine:
     """The adapter of one engine; the embedded one learns here which models to load."""
-    if settings.kind != "llamacpp":
-        return connect(settings)
-    from headgate.engines.llamacpp import Llamacpp, LlamacppSettings  # noqa: PLC0415  # only if the config names it
-
-    own = [model for model in models if model.engine == settings.name]
-    return Llamacpp(
-        settings.name,
-        LlamacppSettings(
-            models={model.id: model.id for model in own},
-            context={model.id: model.context for model in own if model.context is not None},
-            slots=settings.parallel,
-            threads=settings.threads,
-            url=settings.url,
-            key=settings.key,
-            log_to=data_home() / f"{settings.name}.log",
-        ),
-        lambda url, key: connect(replace(settings, url=url, key=key)),
-    )
+    return connect(settings, [model for model in models if model.engine == settings.name])
 
 
 async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:
     """Start the engines that are our own children; sentences about those that would not."""
-    own: list[Llamacpp] = [engine for engine in engines.values() if engine.kind == "llamacpp"]  # type: ignore[misc]  # by kind
+    own = [engine for engine in engines.values() if isinstance(engine, Llamacpp)]
     errors = await asyncio.gather(*(engine.start() for engine in own))
     return tuple(
         f"{engine.name} did not start: {error.message}" + (f" ({error.hint})" if error.hint else "")

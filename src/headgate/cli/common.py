@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from headgate.config.compile import Config
 
+WIDE = 240
+"""Columns off a terminal, where nothing should be cut."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -63,7 +66,8 @@ def console(*, stderr: bool = False) -> "Console":
     """A rich console: colours and bars on a terminal, plain text elsewhere."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> "Table":
