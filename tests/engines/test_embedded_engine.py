@@ -1,70 +1,26 @@
-"""The llama.cpp engine as the gate sees it: models in a process of ours, or a server of the user's."""
+"""The embedded engine as the gate sees it, with the real llama.cpp and the adapter that the gate asks it through."""
 
-import json
 import os
 import signal
 
 import pytest
 
+from headgate.config.engine import EngineSettings
 from headgate.core.errors import EngineError
-from headgate.core.types import Delta, Failure, Message, Model, Reply, Request, Usage
-from headgate.engines.base import Health, ListedModel
-from headgate.engines.connection import Clocks, TransportFailure
+from headgate.core.types import Delta, Failure, Message, Model, Reply, Request
+from headgate.engines.connect import connect
 from headgate.engines.llamacpp import readiness
+from headgate.engines.llamacpp.catalogue import resolve
 from headgate.engines.llamacpp.engine import Llamacpp, LlamacppSettings
-from headgate.engines.transport import HttpTransport
 
 pytest.importorskip("xllamacpp")
 
 NANO = "headgate-nano"
 REQUEST = Request(id="r", asked="auto", messages=(Message("user", "hello"),), max_tokens=4)
-CLOCKS = Clocks(connect=5, first_byte=20, between_bytes=20, total=30)
 
 
 def model(name=NANO):
     return Model(name="m", engine="embedded", engine_kind="llamacpp", id=name, local=True)
-
-
-class Plain:
-    """The least adapter that speaks to a real server: here it matters whom the engine asks, not how."""
-
-    name = "plain"
-    kind = "openai_compatible"
-
-    def __init__(self, url, key):
-        self.url = url
-        self.headers = [("authorization", f"Bearer {key}")]
-        self.transport = HttpTransport(url)
-        self.closed = False
-
-    async def chat(self, request, model, within):
-        body = json.dumps(
-            {"messages": [{"role": "user", "content": request.messages[0].text}], "max_tokens": 4}
-        )
-        response = await self.transport.request(
-            "POST", "/v1/chat/completions", headers=self.headers, body=body.encode(), clocks=CLOCKS
-        )
-        if isinstance(response, TransportFailure):
-            return Failure(reason="refused", detail=response.detail)
-        said = json.loads(response.body)
-        return Reply(text=said["choices"][0]["message"]["content"], answered_by=said["model"], usage=Usage())
-
-    async def stream(self, request, model, within):
-        reply = await self.chat(request, model, within)
-        if isinstance(reply, Reply):
-            yield Delta(text=reply.text)
-        yield reply
-
-    async def health(self):
-        response = await self.transport.request("GET", "/health", clocks=CLOCKS)
-        return Health(up=not isinstance(response, TransportFailure))
-
-    async def list_models(self):
-        return (ListedModel(id="theirs"),)
-
-    async def close(self):
-        self.closed = True
-        await self.transport.close()
 
 
 @pytest.fixture
@@ -78,14 +34,12 @@ async def engine_of(adapters):
     """Make engines that are closed in the end."""
     made = []
 
-    def connect(url, key):
-        adapters.append(Plain(url, key))
+    def reach(url, key):
+        adapters.append(connect(EngineSettings(name="embedded", kind="llamacpp", url=url, key=key)))
         return adapters[-1]
 
-    def make(*models, **settings):
-        made.append(
-            Llamacpp("embedded", LlamacppSettings(models={m: m for m in models}, **settings), connect)
-        )
+    def make(*models):
+        made.append(Llamacpp("embedded", LlamacppSettings(models={m: m for m in models}), reach))
         return made[-1]
 
     yield make
@@ -117,7 +71,7 @@ async def test_a_stream_ends_with_the_whole_reply(engine_of):
     await engine.start()
     items = [item async for item in engine.stream(REQUEST, model(), within=10)]
     assert isinstance(items[-1], Reply)
-    assert items[-1].text == "".join(item.text for item in items[:-1])
+    assert items[-1].text == "".join(item.text for item in items[:-1] if isinstance(item, Delta))
 
 
 async def test_two_models_of_one_engine_answer_side_by_side(engine_of):
@@ -146,7 +100,9 @@ async def test_while_a_killed_child_restarts_it_is_refused_and_then_it_answers_a
     assert how.name in health.detail
     await engine.wait_until(lambda status: status.state == "up")
     assert isinstance(await ask(engine), Reply)
-    assert [adapter.closed for adapter in adapters] == [True, False]
+    old, new = adapters
+    assert "closed" in (await old.chat(REQUEST, model(), within=10)).detail
+    assert isinstance(await new.chat(REQUEST, model(), within=10), Reply)
 
 
 async def test_a_stream_to_a_killed_child_ends_in_one_failure(engine_of):
@@ -173,8 +129,6 @@ async def test_a_file_that_is_no_model_spoils_nothing_for_the_others(engine_of, 
 
 
 async def test_a_model_cut_short_is_refused_with_llama_cpps_own_reason(engine_of, tmp_path):
-    from headgate.engines.llamacpp.catalogue import resolve
-
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(resolve(NANO).read_bytes()[:-50_000])
     engine = engine_of(str(cut))
@@ -223,14 +177,11 @@ async def test_after_close_there_is_no_process_and_the_engine_refuses(engine_of)
     assert (await ask(engine)).detail == "the embedded engine was stopped"
 
 
-async def test_the_users_own_server_is_asked_with_the_users_key_and_never_started(engine_of, adapters):
-    child = engine_of(NANO)
-    await child.start()
-    await ask(child)
-    ours = adapters[0]
-    engine = engine_of(url=ours.url, key=ours.headers[0][1].removeprefix("Bearer "))
-    assert await engine.start() is None
-    assert engine.status is None
-    assert isinstance(await ask(engine, "any-name"), Reply)
-    assert (await engine.health()).up
-    assert await engine.list_models() == (ListedModel(id="theirs"),)
+async def test_the_configs_table_makes_an_engine_that_answers():
+    settings = EngineSettings(name="embedded", kind="llamacpp", parallel=1)
+    engine = connect(settings, [model()])
+    try:
+        assert await engine.start() is None
+        assert isinstance(await ask(engine), Reply)
+    finally:
+        await engine.close()

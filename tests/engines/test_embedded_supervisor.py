@@ -161,10 +161,11 @@ async def test_files_that_cannot_be_loaded_are_named_with_the_reason_and_the_oth
     assert (await ask(status.models["nano"].url, supervisor.key))[0] == 200
 
 
-async def test_ctrl_c_is_left_to_the_gate(supervise):
+@pytest.mark.parametrize("polite", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+async def test_a_signal_to_the_whole_group_is_left_to_the_gate(supervise, polite):
     supervisor = supervise(order())
     status = await supervisor.start()
-    os.kill(status.pid, signal.SIGINT)
+    os.kill(status.pid, polite)
     assert (await ask(status.models["nano"].url, supervisor.key))[0] == 200
     assert supervisor.status.pid == status.pid
 
@@ -194,6 +195,17 @@ async def test_stop_kills_a_child_that_does_not_listen(supervise):
         while True: time.sleep(60)
     """)
     supervisor = supervise(order(), command=deaf)
+    pid = (await supervisor.start()).pid
+    await supervisor.stop(grace=0.01)
+    assert is_gone(pid)
+
+
+async def test_stop_kills_a_child_that_never_stops_talking(supervise):
+    chatty = scripted("""
+        print(json.dumps({"model": "nano", "url": "http://127.0.0.1:1", "seconds": 0}), flush=True)
+        while True: print("x" * 1000); print("x" * 1000, file=sys.stderr)
+    """)
+    supervisor = supervise(order(), command=chatty)
     pid = (await supervisor.start()).pid
     await supervisor.stop(grace=0.01)
     assert is_gone(pid)

@@ -1,1 +1,1 @@
-"""llama.cpp: embedded in a child process of ours, or a `llama-server` that the user runs. See docs/embedded.md."""
+"""llama.cpp in a child process of ours, so that a machine with nothing installed can run models. See docs/embedded.md."""

@@ -1,7 +1,8 @@
-"""The llama.cpp engine: models in a child process of ours, or a `llama-server` that the user runs.
+"""The embedded engine: models that llama.cpp runs in a child process of ours.
 
-Both speak OpenAI's dialect, so the asking is done by that adapter; this module finds out whom it must ask. It does not
-know requests, and it never retries: while the child is being restarted, every model of it is "refused".
+Its servers speak OpenAI's dialect, so the asking is done by that adapter; this module finds out whom it must ask. It
+does not know requests, and it never retries: while the child is being restarted, all its models are "refused". A
+`llama-server` that the user runs needs none of this: `engines.connect` gives it that adapter straight away.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from headgate.engines.llamacpp import catalogue, readiness
 from headgate.engines.llamacpp.catalogue import File
 from headgate.engines.llamacpp.supervisor import Broken, Loaded, Order, Status, Supervisor
 
-Connect = Callable[[str, str | None], Engine]
+Connect = Callable[[str, str], Engine]
 """Makes the adapter that speaks to a server, from its url and key."""
 
 _CACHE_MIB = 512
@@ -38,20 +39,16 @@ class LlamacppSettings(Struct, frozen=True, kw_only=True):
     """Answers at a time, for each model."""
     threads: int | None = None
     """Threads for each model."""
-    url: str | None = None
-    """A `llama-server` that runs already; nothing is loaded by us then."""
-    key: str | None = None
-    """Its API key. Our own child gets a random one instead."""
     log_to: Path | None = None
     """A file for llama.cpp's log."""
 
 
 class Llamacpp:
-    """llama.cpp behind the `Engine` protocol.
+    """llama.cpp in a child process, behind the `Engine` protocol.
 
     Args:
         name: the name in the config.
-        settings: what to load, or where it runs.
+        settings: what to load.
         connect: makes the adapter that does the asking.
     """
 
@@ -61,7 +58,6 @@ class Llamacpp:
         self.name = name
         self._settings = settings
         self._connect = connect
-        self._outside = connect(settings.url, settings.key) if settings.url else None
         self._supervisor: Supervisor | None = None
         self._adapters: dict[str, Engine] = {}
         self._files: dict[str, File] = {}
@@ -70,12 +66,12 @@ class Llamacpp:
         self._version = ""
 
     async def start(self) -> EngineError | None:
-        """Start the child and load the models. Needed once, before anything else; nothing to do for a url.
+        """Start the child and load the models. Needed once, before anything else.
 
         Returns:
             Why no model serves; None when at least one does. `health` tells of the others.
         """
-        if self._outside or self._supervisor:
+        if self._supervisor:
             return None
         error = await asyncio.to_thread(self._prepare)
         if error:
@@ -140,8 +136,6 @@ class Llamacpp:
 
     async def _adapter_of(self, model: str) -> Engine | Failure:
         """Find who serves a model at this moment: after each restart, its server has another port."""
-        if self._outside:
-            return self._outside
         if error := self._unusable.get(model):
             return Failure(reason="refused", detail=str(error))
         if self._supervisor is None:
@@ -186,8 +180,6 @@ class Llamacpp:
 
     async def health(self) -> Health:
         """Look whether it answers, and which models it could not load."""
-        if self._outside:
-            return await self._outside.health()
         if self._supervisor is None:
             return Health(up=False, version=self._version, detail=_in_full(self._why_not))
         status = self._supervisor.status
@@ -205,8 +197,6 @@ class Llamacpp:
 
     async def list_models(self) -> tuple[ListedModel, ...] | Failure:
         """What it was told to load, with the facts from the files."""
-        if self._outside:
-            return await self._outside.list_models()
         if self._supervisor is None:
             return Failure(reason="refused", detail=str(self._why_not))
         models = self._supervisor.status.models
@@ -226,8 +216,6 @@ class Llamacpp:
     async def close(self) -> None:
         """Close connections and stop the child."""
         await self._forget_all_but(set())
-        if self._outside:
-            await self._outside.close()
         if self._supervisor:
             await self._supervisor.stop()
 

@@ -216,9 +216,8 @@ class Supervisor:
                 await process.wait()
                 limit.cancel()
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            kill(process)
+            await process.communicate()  # asyncio sees the end only when both pipes have been read to theirs
             self._process = None
             self._models = {}
             self._remember_exit(process.returncode or 0)
@@ -282,7 +281,7 @@ class Supervisor:
                 await self.wait_until(lambda status: status.state != "starting")
         except TimeoutError:
             self._log.add(f"headgate: not ready after {self._ready_within:.0f} s, killed")
-            process.kill()
+            kill(process)
 
     def _note_bug(self, task: asyncio.Task[None]) -> None:
         """Turn an error of our own into a state, so that nobody waits for what will never come."""
@@ -298,6 +297,13 @@ class Supervisor:
         """Wake everybody who waits for a status."""
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a process, unless it has ended already."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
 
 
 def describe_exit(code: int) -> str:
