@@ -194,12 +194,36 @@ def test_a_missing_parser_is_no_evidence_and_says_what_to_install(monkeypatch):
         raise ImportError(name)
 
     code._grammar.cache_clear()
+    code._sql_parser.cache_clear()
     monkeypatch.setattr(code.importlib, "import_module", not_there)
     for language, text in (("javascript", "const x = ;"), ("sql", "SELECT * FORM t")):
         verdict = CHECKS["code-parses"](build(f"```{language}\n{text}\n```"))
         assert verdict.score is None
         assert "headgate[code]" in verdict.reason
-    code._grammar.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Select the file that you want from the list, then press Open.",
+        "With one hand as (a) a support, turn the wheel.",
+        "```\nimport Data.List\n\nmain = print (sort [3, 1, 2])\n```",
+        "```\n@prefix : <http://example.com/> .\n:a :b :c .\n```",
+        "```\nimport java.util.List;\n```",
+        "import taxes are due in March, so plan ahead.",
+    ],
+)
+def test_what_only_looks_like_code_is_not_judged(text):
+    assert score_of("code-parses", text) is None
+
+
+def test_sql_that_no_parser_knows_writes_nothing_to_the_terminal(capfd):
+    pytest.importorskip("sqlglot")
+    assert (
+        score_of("code-parses", "```sql\n-- one\n/* two */\nALTER TABLE t ENABLE ROW LEVEL SECURITY;\n```")
+        == 1.0
+    )
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("code", ["(" * 5000, "x = " + "-" * 20000 + "1", "\0", "'" * 3, "a" * 70_000])

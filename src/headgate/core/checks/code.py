@@ -24,6 +24,8 @@ from headgate.core.types import Answer, Verdict
 _LONGEST = 60_000
 """Characters of code that are parsed; more is no evidence, so that one answer cannot hold up the rest."""
 
+_NOT_INSTALLED = "not checked: install headgate[code]"
+
 Parse = Callable[[str], str | None]
 """From code to what is wrong with it; None if it parses. Raises `_NotChecked` if it cannot tell."""
 
@@ -112,11 +114,43 @@ _ALIASES = {
     "mjs": "javascript", "node": "javascript", "ts": "typescript", "postgresql": "sql", "postgres": "sql", "mysql": "sql",
     "sqlite": "sql", "tsql": "sql", "plsql": "sql",
 }  # fmt: skip
-_LOOKS_LIKE = (
-    ("python", re.compile(r"(?:>>> |from [\w.]+ import |import \w+(?:\.\w+)*(?: as \w+)?$|(?:async )?def \w+\(|class \w+[(:]|@[\w.]+(?:\(.*\))?\n(?:@|async |def |class )|if __name__)", re.MULTILINE)),
-    ("javascript", re.compile(r"(?:export |async )*(?:function\*? \w+\(|(?:const|var) (?:\w+|\{[^}]*\}|\[[^\]]*\])\s*=|module\.exports|import .* from ['\"]|document\.|console\.log\()")),
-    ("sql", re.compile(r"(?:SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+TABLE\s|WITH\s+\w+\s+AS\s*\()", re.IGNORECASE)),
-)  # fmt: skip
+_LOOKS_LIKE = tuple(
+    (language, re.compile("(?:" + "|".join(starts) + ")", re.MULTILINE))
+    for language, starts in (
+        (
+            "python",
+            (
+                r">>> ",
+                r"from [\w.]+ import ",
+                r"import [\w.]+ as \w+$",
+                r"import [\w.]+$(?=[\s\S]*(?:^ *(?:def|class|for|if|with) .*:$|\bprint\())",
+                r"(?:async )?def \w+\(",
+                r"class \w+[(:]",
+                r"@[\w.]+(?:\(.*\))?\n(?:@|async |def |class )",
+                r"if __name__",
+            ),
+        ),
+        (
+            "javascript",
+            (
+                r"(?:export |async )*function\*? \w+\(",
+                r"(?:export )?(?:const|var) (?:\w+|\{[^}]*\}|\[[^\]]*\])\s*=",
+                r"import .* from ['\"]",
+                r"module\.exports|document\.|console\.log\(",
+            ),
+        ),
+        # Keywords all in capitals or all in small letters: "Select the file …" is a sentence.
+        (
+            "sql",
+            (
+                r"(?:SELECT|select)\s[\s\S]*\b(?:FROM|from)\s",
+                r"(?:INSERT INTO|insert into|DELETE FROM|delete from|CREATE TABLE|create table)\s",
+                r"(?:UPDATE\s+\S+\s+SET|update\s+\S+\s+set)\s",
+                r"(?:WITH|with)\s+\w+\s+(?:AS|as)\s*\(",
+            ),
+        ),
+    )
+)
 
 
 def guess_language(text: str) -> str:
@@ -216,7 +250,7 @@ def _grammar(module: str, function: str) -> tuple[Any, Any]:
         tree_sitter = importlib.import_module("tree_sitter")
         grammar = getattr(importlib.import_module(module), function)
     except ImportError:
-        raise _NotChecked("not checked: install headgate[code]") from None
+        raise _NotChecked(_NOT_INSTALLED) from None
     return tree_sitter, tree_sitter.Language(grammar())
 
 
@@ -246,29 +280,34 @@ def _first_error(root: Any) -> int:
 
 
 _STATEMENT = re.compile(
-    r"\s*\(?\s*(?:select|with|insert|update|delete|merge|alter\s+table|drop|create\s+(?:or\s+replace\s+)?(?:temp\w*\s+)?(?:unique\s+)?(?:table|view|index))\b",
+    r"\s*\(?\s*(?:select|with|insert|update|delete|merge|alter\s+table|drop"
+    r"|create\s+(?:or\s+replace\s+)?(?:temp\w*\s+)?(?:unique\s+)?(?:table|view|index))\b",
     re.IGNORECASE,
 )
+_LEADING_COMMENTS = re.compile(r"(?:\s*(?:--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/))+")
+_PROCEDURAL = re.compile(r"\$\$|\bdelimiter\b", re.IGNORECASE)
 _DIALECTS = ("", "postgres", "mysql", "sqlite", "tsql", "bigquery", "oracle")
 
 
-def _parse_sql(code: str) -> str | None:
-    bare = re.sub(r"^\s*(?:--[^\n]*\n|/\*.*?\*/)", "", code + "\n", flags=re.DOTALL)
-    while bare != code:
-        code, bare = bare, re.sub(r"^\s*(?:--[^\n]*\n|/\*.*?\*/)", "", bare, flags=re.DOTALL)
-    if (
-        "..." in code
-        or "…" in code
-        or not _STATEMENT.match(code)
-        or re.search(r"\$\$|\bdelimiter\b", code, re.IGNORECASE)
-    ):
-        raise _NotChecked("not checked: SQL that is procedural or has elisions")
+@lru_cache(maxsize=1)
+def _sql_parser() -> Any:
+    """The module sqlglot, told once not to write its own warnings to the terminal. Raises `_NotChecked` without it."""
     try:
         sqlglot = importlib.import_module("sqlglot")
     except ImportError:
-        raise _NotChecked("not checked: install headgate[code]") from None
+        raise _NotChecked(_NOT_INSTALLED) from None
+    sqlglot.parser.logger.disabled = True
+    return sqlglot
+
+
+def _parse_sql(code: str) -> str | None:
+    if comments := _LEADING_COMMENTS.match(code):
+        code = code[comments.end() :]
+    if "..." in code or "…" in code or _PROCEDURAL.search(code) or not _STATEMENT.match(code):
+        raise _NotChecked("not checked: SQL that is procedural or has elisions")
+    sqlglot = _sql_parser()
     problem = ""
-    for dialect in _DIALECTS:
+    for dialect in _DIALECTS:  # nobody says which one is meant, so any that reads it will do
         try:
             sqlglot.parse(code, dialect=dialect)
         except (sqlglot.errors.SqlglotError, RecursionError) as error:

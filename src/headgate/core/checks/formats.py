@@ -6,13 +6,15 @@ values should be, and never touches an answer that ran out of tokens: closing it
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import msgspec
 
 from headgate.core.checks.material import said
 from headgate.core.types import Answer, Format, Reply, Verdict
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 _NOT_ASKED = Verdict("asked-format", None, "free text was asked")
 _TOOL = Verdict("asked-format", None, "it calls a tool")
@@ -88,10 +90,9 @@ def _misfit(asked: Format, value: Any) -> tuple[bool, str] | None:
     """Why the value does not fit, or None if it does. The flag is False if the schema itself is at fault."""
     if asked.kind == "json" or asked.schema is None:
         return None if isinstance(value, dict) else (True, f"a JSON object was asked, not {_kind(value)}")
-    try:
-        validator = _compiled(bytes(asked.schema))
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        return False, f"the asked schema cannot be used: {str(error).splitlines()[0][:120]}"
+    validator = _compiled(bytes(asked.schema))
+    if isinstance(validator, str):
+        return False, f"the asked schema cannot be used: {validator}"
     if validator.is_valid(value):
         return None
     errors = list(validator.iter_errors(value))
@@ -113,5 +114,11 @@ def _refuse_to_fetch(address: str) -> Any:
 
 # The same few schemas come again and again. The memory is a pure function's: same bytes, same validator.
 @lru_cache(maxsize=128)
-def _compiled(schema: bytes) -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(schema.decode(), retriever=_refuse_to_fetch)
+def _compiled(schema: bytes) -> "jsonschema_rs.Validator | str":
+    """The schema's validator, or why there can be none."""
+    import jsonschema_rs  # noqa: PLC0415 - 15 MB that only requests with a schema need
+
+    try:
+        return jsonschema_rs.validator_for(schema.decode(), retriever=_refuse_to_fetch)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        return str(error).partition("\n")[0][:120]
