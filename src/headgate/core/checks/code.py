@@ -21,7 +21,7 @@ import msgspec
 from headgate.core.checks.material import said
 from headgate.core.types import Answer, Verdict
 
-_LONGEST = 60_000
+_LONGEST = 40_000
 """Characters of code that are parsed; more is no evidence, so that one answer cannot hold up the rest."""
 
 _NOT_INSTALLED = "not checked: install headgate[code]"
@@ -286,6 +286,8 @@ _STATEMENT = re.compile(
 )
 _LEADING_COMMENTS = re.compile(r"(?:\s*(?:--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/))+")
 _PROCEDURAL = re.compile(r"\$\$|\bdelimiter\b", re.IGNORECASE)
+_LONGEST_SQL = 8_000
+"""Pure Python takes two milliseconds for a thousand characters, and once more for each dialect that does not read them."""
 _DIALECTS = ("", "postgres", "mysql", "sqlite", "tsql", "bigquery", "oracle")
 
 
@@ -305,6 +307,8 @@ def _parse_sql(code: str) -> str | None:
         code = code[comments.end() :]
     if "..." in code or "…" in code or _PROCEDURAL.search(code) or not _STATEMENT.match(code):
         raise _NotChecked("not checked: SQL that is procedural or has elisions")
+    if len(code) > _LONGEST_SQL:
+        raise _NotChecked(f"not checked: {len(code)} characters of SQL")
     sqlglot = _sql_parser()
     problem = ""
     for dialect in _DIALECTS:  # nobody says which one is meant, so any that reads it will do
