@@ -23,9 +23,9 @@ from typing import Any, BinaryIO
 def main() -> None:
     """Load what was ordered and serve until stdin closes."""
     die_with_parent()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the gate, which drains first and then closes stdin
+    # A terminal and systemd signal the whole group at once. The gate answers what is under way, then closes stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # llama.cpp may print to fd 1; our own lines get a private copy of it, and fd 1 becomes the log.
     lines = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -54,9 +54,8 @@ def load(order: dict[str, Any], lines: BinaryIO) -> list[Any] | None:
         try:
             server = xllamacpp.Server(parameters(xllamacpp, wanted, order["key"]))
         except Exception as error:  # noqa: BLE001 - whatever native code throws: this model is out, the others stay
-            time.sleep(
-                0.05
-            )  # llama.cpp logs from a thread of its own: let the true reason arrive before this line
+            # llama.cpp logs the true reason from a thread of its own: let it arrive before this line.
+            time.sleep(0.05)
             say(lines, model=wanted["model"], error=str(error))
         else:
             servers.append(server)
@@ -78,12 +77,9 @@ def parameters(xllamacpp: Any, wanted: dict[str, Any], key: str) -> Any:
     params.api_keys = [key]
     params.offline = True
     params.verbosity = 2  # warnings and errors
-    for name, value in {
-        "ui": False,
-        "webui": False,
-        "cors_origins": "",
-    }.items():  # no web page has business here
-        if hasattr(params, name):  # the words differ between releases
+    # No web page has business here. The words differ between releases.
+    for name, value in (("ui", False), ("webui", False), ("cors_origins", "")):
+        if hasattr(params, name):
             setattr(params, name, value)
     if wanted["embeds"]:
         params.embedding = True

@@ -190,7 +190,8 @@ class Llamacpp:
         serving = next((name for name, found in status.models.items() if isinstance(found, Loaded)), None)
         adapter = await self._adapter_of(serving) if serving else None
         if adapter is None or isinstance(adapter, Failure):
-            return Health(up=False, version=self._version, detail="; ".join([_describe(status), *broken]))
+            why = [] if status.state == "up" else [_describe(status)]
+            return Health(up=False, version=self._version, detail="; ".join([*why, *broken]))
         seen = await adapter.health()
         detail = "; ".join([seen.detail, *broken] if seen.detail else broken)
         return Health(up=seen.up, version=self._version, detail=detail)
