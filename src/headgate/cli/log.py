@@ -31,6 +31,7 @@ LOOK_EVERY = 0.25
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     config_file: str | None,
     limit: int,
     *,

@@ -1,10 +1,15 @@
 """`headgate models`: the models of this gate."""
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.cli.common import console, load, put_json, table, with_config, with_json
+
+if TYPE_CHECKING:
+    from headgate.core.types import Model
+    from headgate.engines.base import ListedModel
 
 
 @click.group("models")
@@ -17,29 +22,11 @@ def command() -> None:
 @with_json
 def list_models(config_file: str | None, *, as_json: bool) -> None:
     """List the config's models: where they run, whether they are there, their window and their price."""
-    from headgate.cli.survey import is_there, survey
+    from headgate.cli.survey import survey
 
     config = load(config_file)
     seen = asyncio.run(survey(config))
-    rows = []
-    for model in config.policy.models.values():
-        listed = seen[model.engine].models
-        price = model.price
-        rows.append(
-            {
-                "name": model.name,
-                "engine": model.engine,
-                "id": model.id,
-                "kind": model.kind,
-                "local": model.local,
-                "there": is_there(model, listed) if listed is not None else None,
-                "context": model.context,
-                "input_usd_per_mtok": price.input if price else None,
-                "output_usd_per_mtok": price.output if price else None,
-                "price_source": price.source if price else None,
-                "label": model.label,
-            }
-        )
+    rows = [row_of(model, seen[model.engine].models) for model in config.policy.models.values()]
     if as_json:
         put_json({"models": rows})
         return
@@ -47,18 +34,34 @@ def list_models(config_file: str | None, *, as_json: bool) -> None:
         "model", "engine", "id", "there", "window", "$/M in", "$/M out", right=("window", "$/M in", "$/M out")
     )
     for row in rows:
-        there = {True: "yes", False: "no", None: "?"}[row["there"]]  # type: ignore[index]  # bool or None
-        price = (
-            ("free", "")
-            if row["local"] and not row["input_usd_per_mtok"]
-            else (money(row["input_usd_per_mtok"]), money(row["output_usd_per_mtok"]))
-        )
+        name = f"{row['name']} [{row['label']}]" if row["label"] else row["name"]
+        there = "?" if row["there"] is None else "yes" if row["there"] else "no"
         window = f"{row['context']:,}" if row["context"] else "?"
-        name = f"{row['name']} [{row['label']}]" if row["label"] else str(row["name"])
-        made.add_row(name, str(row["engine"]), str(row["id"]), there, window, *price)
+        made.add_row(name, row["engine"], row["id"], there, window, money(row, "input"), money(row, "output"))
     console().print(made)
 
 
-def money(dollars: object) -> str:
-    """A price, or a question mark."""
-    return f"{dollars:g}" if isinstance(dollars, float) else "?"
+def row_of(model: "Model", listed: "tuple[ListedModel, ...] | None") -> dict[str, Any]:
+    """One model; whether it is there is None when its engine does not say."""
+    from headgate.cli.survey import is_there
+
+    price = model.price
+    return {
+        "name": model.name,
+        "engine": model.engine,
+        "id": model.id,
+        "kind": model.kind,
+        "local": model.local,
+        "there": is_there(model, listed) if listed is not None else None,
+        "context": model.context,
+        "input_usd_per_mtok": price.input if price else None,
+        "output_usd_per_mtok": price.output if price else None,
+        "price_source": price.source if price else None,
+        "label": model.label,
+    }
+
+
+def money(row: dict[str, Any], side: str) -> str:
+    """A price for the table: dollars, "free" at home, or a question mark."""
+    dollars = row[f"{side}_usd_per_mtok"]
+    return "?" if dollars is None else "free" if row["local"] and not dollars else f"{dollars:g}"

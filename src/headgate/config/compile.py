@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -372,19 +373,11 @@ def resolve_checks(page: FileTable, source: Path | None) -> Mapping[str, Check]:
 def load_function(name: str, place: Sequence[str | int], source: Path | None) -> Callable[..., Any]:
     """The user's own function, from "./file.py:function" beside the config or from "package.module:function"."""
     where, _, attribute = name.rpartition(":")
+    path = ((source.parent if source else Path.cwd()) / where).resolve()
+    if where.endswith(".py") and not path.is_file():
+        raise Misfit(place, f"there is no file {path}", "the path is relative to the config file")
     try:
-        if where.endswith(".py"):
-            path = ((source.parent if source else Path.cwd()) / where).resolve()
-            spec = importlib.util.spec_from_file_location(f"headgate_user_{path.stem}", path)
-            if spec is None or spec.loader is None or not path.is_file():
-                raise Misfit(place, f"there is no file {path}", "the path is relative to the config file")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[spec.name] = module
-            spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(where)
-    except Misfit:
-        raise
+        module = load_file(path) if where.endswith(".py") else importlib.import_module(where)
     except Exception as error:
         raise Misfit(
             place,
@@ -396,6 +389,17 @@ def load_function(name: str, place: Sequence[str | int], source: Path | None) ->
         raise Misfit(place, f'"{where}" has no function "{attribute}"', meant(attribute, vars(module)))
     loaded: Callable[..., Any] = function
     return loaded
+
+
+def load_file(path: Path) -> ModuleType:
+    """Run a Python file as a module of its own."""
+    spec = importlib.util.spec_from_file_location(f"headgate_user_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 # ── Small values ─────────────────────────────────────────────────────────────────────────────────────────────────────

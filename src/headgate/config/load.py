@@ -89,10 +89,10 @@ def parse_config(text: str, source: Path | None, price_finder: PriceFinder = fin
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line = f", line {where[1]}" if where else ""
+        place = f", line {where[1]}" if where else ""
         what = str(error).split(" (at ")[0]
         raise ConfigError(
-            f"{name}{line}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas"
+            f"{name}{place}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas"
         ) from error
     try:
         page = msgspec.convert(document, FileTable)
@@ -138,7 +138,7 @@ def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], 
 
 
 def read_path(where: str, document: dict[str, Any]) -> tuple[str | int, ...]:
-    """msgspec's "$.routes[0].tasks[...]" as steps; "[...]" stands for a name we look up by trying."""
+    """Msgspec's "$.routes[0].tasks[...]" as steps; "[...]" stands for a name we look up by trying."""
     path: list[str | int] = []
     for step in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", where):
         if step[0]:

@@ -31,7 +31,7 @@ class EngineTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     """Whether it runs on machines of the user's own; by default an engine on a private address does."""
     headers: dict[str, str] = {}
     connect: str = "5s"
-    first_token: str = "60s"
+    first_token: str = "60s"  # noqa: S105  # a duration, not a password
     """Covers loading the model and reading the prompt."""
     between_tokens: str = "30s"
     api_version: str | None = None

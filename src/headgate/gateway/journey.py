@@ -177,7 +177,7 @@ class Journey:
         started = self.now()
         so_far: list[Delta] = []
         result: Reply | Failure | None = None
-        committed = False
+        committed = held = False
         parts = self.road.fleet.engines[model.engine].stream(self.request, model, step.within - queued)
         try:
             async for part in parts:
@@ -188,8 +188,11 @@ class Journey:
                 if committed:
                     yield part
                     continue
-                if self.trusted(model, so_far):
-                    committed = True
+                if held or not self.enough(so_far):
+                    continue
+                committed = self.trusted(model, so_far)
+                held = not committed
+                if committed:
                     self.commit(model)
                     for delta in so_far:
                         yield delta
@@ -213,22 +216,19 @@ class Journey:
         self.conclude(model, started, queued, result, late=True)
         yield result
 
+    def enough(self, so_far: list[Delta]) -> bool:
+        """Whether there is enough of an answer to decide if it may go out."""
+        if self.mode == "peek":
+            return sum([len(delta.text) for delta in so_far]) >= self.road.peek_characters
+        return self.mode == "pass"
+
     def trusted(self, model: Model, so_far: list[Delta]) -> bool:
         """Whether the opening of an answer is good enough to let it out."""
-        mode = self.mode
-        if mode == "pass":
+        if self.mode == "pass":
             return True
-        if mode == "hold":
-            return False
-        text = "".join([delta.text for delta in so_far])
-        if len(text) < self.road.peek_characters:
-            return False
+        reply = Reply(text="".join([delta.text for delta in so_far]), usage=NOTHING_USED)
         names = [name for name in self.decision.checks if name in OPENING_CHECKS]
-        reply = Reply(text=text, usage=NOTHING_USED)
-        verdicts = judge(
-            [(n, self.road.checks[n]) for n in names], Answer(self.request, self.signals, reply, model)
-        )
-        lowest = score(verdicts)
+        lowest = score(judge(self.named(names), Answer(self.request, self.signals, reply, model)))
         return lowest is None or lowest >= self.decision.pass_at
 
     def hung_up(self, text: str) -> Failure:

@@ -18,25 +18,32 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        only = {"registry": self.registry}
         self.requests = Counter(
-            "headgate_requests", "Requests by who answered", ("model", "route", "status"), **only
+            "headgate_requests",
+            "Requests by who answered",
+            ("model", "route", "status"),
+            registry=self.registry,
         )
         self.attempts = Counter(
-            "headgate_attempts", "Attempts by what came of them", ("model", "result"), **only
+            "headgate_attempts", "Attempts by what came of them", ("model", "result"), registry=self.registry
         )
         self.fallbacks = Counter(
-            "headgate_fallbacks", "Requests answered by a paid model", ("reason",), **only
+            "headgate_fallbacks", "Requests answered by a paid model", ("reason",), registry=self.registry
         )
-        self.cost = Counter("headgate_cost_dollars", "Dollars spent", ("model",), **only)
+        self.cost = Counter("headgate_cost_dollars", "Dollars spent", ("model",), registry=self.registry)
         self.baseline = Counter(
-            "headgate_baseline_dollars", "What the baseline model would have cost", **only
+            "headgate_baseline_dollars", "What the baseline model would have cost", registry=self.registry
         )
         self.seconds = Histogram(
-            "headgate_request_seconds", "From receipt to the last byte", buckets=SECONDS, **only
+            "headgate_request_seconds",
+            "From receipt to the last byte",
+            buckets=SECONDS,
+            registry=self.registry,
         )
-        self.open = Gauge("headgate_open_requests", "Requests under way", **only)
-        self.lost = Gauge("headgate_ledger_rows_lost", "Requests that could not be written down", **only)
+        self.open = Gauge("headgate_open_requests", "Requests under way", registry=self.registry)
+        self.lost = Gauge(
+            "headgate_ledger_rows_lost", "Requests that could not be written down", registry=self.registry
+        )
         self.children: dict[tuple[str, ...], Counter] = {}
 
     def note(self, outcome: Outcome) -> None:

@@ -1,7 +1,6 @@
 """Streams and callers who hang up: the caller's side of a request that takes its time."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -10,6 +9,7 @@ from headgate.gateway.asgi import Lines, Receive, Send, ascii_bytes, send_fault,
 from headgate.gateway.journey import Journey
 from headgate.wire import faults
 from headgate.wire.doors import openai_chat as door
+from headgate.wire.doors.openai_chat import ChunkWriter
 from headgate.wire.faults import Fault
 
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -30,7 +30,7 @@ class EventStream:
         self.send = send
         self.keep_alive = keep_alive
         self.created = int(journey.received)
-        self.write: Callable[..., bytes] | None = None
+        self.write: ChunkWriter | None = None
         self.begun = False
         self.gave_up: GiveUp | None = None
         self.broken: Failure | None = None
@@ -77,7 +77,7 @@ class EventStream:
             self.write = door.chunk_writer(
                 request_id=self.journey.request.id, model=model, created=self.created
             )
-            first = self.write({"role": "assistant", "content": ""})
+            first = self.write({"role": "assistant", "content": ""}, None, None)
         await self.body(first + self.write(door.delta_out(delta), None, delta.logprobs))
 
     async def begin(self, outcome: Outcome | None = None) -> None:
@@ -114,7 +114,7 @@ class EventStream:
             for delta in door.deltas_of(self.reply) or (Delta(),):
                 await self.delta(delta)
         assert self.write is not None
-        last = self.write({}, self.reply.finish)
+        last = self.write({}, self.reply.finish, None)
         if self.journey.request.include_usage:
             model = self.journey.model.id if self.journey.model is not None else ""
             last += door.usage_chunk(

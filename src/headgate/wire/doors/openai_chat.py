@@ -390,9 +390,11 @@ KEEP_ALIVE = b": the answer is being checked before it is sent\n\n"
 DONE = b"data: [DONE]\n\n"
 
 
-def chunk_writer(
-    *, request_id: str, model: str, created: int
-) -> Callable[[dict[str, Any], str | None, Raw | None], bytes]:
+ChunkWriter = Callable[[dict[str, Any], str | None, Raw | None], bytes]
+"""(delta, finish reason, log-probabilities) → one event."""
+
+
+def chunk_writer(*, request_id: str, model: str, created: int) -> ChunkWriter:
     """A function that writes one `chat.completion.chunk` event for a delta and a finish reason."""
     head = encode(
         {
@@ -404,7 +406,7 @@ def chunk_writer(
     )
     before = b"data: " + head[:-1] + b',"choices":['
 
-    def write(delta: dict[str, Any], finish: str | None = None, logprobs: Raw | None = None) -> bytes:
+    def write(delta: dict[str, Any], finish: str | None, logprobs: Raw | None) -> bytes:
         choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": finish}
         if logprobs is not None:
             choice["logprobs"] = {"content": logprobs, "refusal": None}

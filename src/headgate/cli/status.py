@@ -1,0 +1,51 @@
+"""`headgate` alone: how is the gate, and what is the next useful command?"""
+
+from typing import Any
+
+from headgate.cli.common import put
+
+
+def show_status() -> None:
+    """Say whether a gate is open, what it did this week, and what to type next."""
+    from headgate.app import read_run_file
+    from headgate.config.places import find_config
+
+    run = read_run_file()
+    source = find_config()
+    put(f"gate     {'open at ' + run.url if run else 'closed'}")
+    put(f"config   {source or 'none yet'}")
+    if source is not None:
+        this_week()
+    put("")
+    for line in next_commands(has_config=source is not None, is_open=run is not None):
+        put(f"next     {line}")
+
+
+def this_week() -> None:
+    """One line about the week so far, if there is a ledger."""
+    from headgate.cli.report import weekly_report
+    from headgate.config.load import load_config
+    from headgate.core.errors import HeadgateError
+    from headgate.reports.shown import dollars
+
+    try:
+        report: Any = weekly_report(load_config(), "this")
+    except HeadgateError as error:
+        put(f"week     {error.message}")
+        return
+    n = report.facts.requests
+    put(
+        f"week     {n:,} requests, {report.fallbacks:,} of them answered by a paid model, {dollars(report.savings.saved)} saved"
+    )
+
+
+def next_commands(*, has_config: bool, is_open: bool) -> tuple[str, ...]:
+    """What a person would want to type now."""
+    if not has_config:
+        return (
+            "headgate demo     see it at work, with nothing installed",
+            "headgate init     look for engines and write headgate.toml",
+        )
+    if not is_open:
+        return ("headgate doctor   check everything", "headgate up -d    open the gate")
+    return ("headgate log      the newest requests", "headgate report   the weekly report")
