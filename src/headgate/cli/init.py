@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def command(config_file: str | None, *, yes: bool, force: bool, as_json: bool) -
         say(line)
     if (
         not (yes or as_json)
-        and click.get_text_stream("stdin").isatty()
+        and sys.stdin.isatty()
         and not click.confirm(f"write {path}?", default=True, err=True)
     ):
         raise click.Abort

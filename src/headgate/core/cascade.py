@@ -11,6 +11,8 @@ It does not know how a model is called or how an answer is judged: it sees only 
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from headgate.core.types import Attempt, Candidate, Decision, Deliver, GiveUp, Model, Step, Try
 from headgate.core.words import FallbackReason, Skip
 
@@ -75,21 +77,11 @@ def best_answer(attempts: Sequence[Attempt]) -> int | None:
 
 def skip(decision: Decision, model: str, reason: Skip, detail: str) -> Decision:
     """The same decision with one more candidate skipped: the gate learned something while it waited."""
-    return replace_candidates(
-        decision,
-        tuple(
-            Candidate(model=c.model, skip=reason, detail=detail, estimate=c.estimate)
-            if c.model == model
-            else c
-            for c in decision.candidates
-        ),
+    candidates = tuple(
+        replace(candidate, skip=reason, detail=detail) if candidate.model == model else candidate
+        for candidate in decision.candidates
     )
-
-
-def replace_candidates(decision: Decision, candidates: tuple[Candidate, ...]) -> Decision:
-    """The decision with other candidates."""
-    values = {name: getattr(decision, name) for name in decision.__struct_fields__}
-    return Decision(**{**values, "candidates": candidates})
+    return replace(decision, candidates=candidates)
 
 
 def why_nothing(decision: Decision, attempts: Sequence[Attempt], left: float) -> str:

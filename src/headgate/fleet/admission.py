@@ -40,7 +40,7 @@ class Admission:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         self.waiting.append(turn)
-        alarm = loop.call_later(min(within, self.patience), settle, turn, False)  # noqa: FBT003  # a future's result
+        alarm = loop.call_later(min(within, self.patience), settle, turn, False)  # a future's result
         try:
             return await turn
         except asyncio.CancelledError:
@@ -76,7 +76,7 @@ class Admission:
         return self.expected_wait > self.patience
 
 
-def settle(turn: asyncio.Future[bool], result: bool) -> None:  # noqa: FBT001  # a callback of the event loop
+def settle(turn: asyncio.Future[bool], result: bool) -> None:  # a callback of the event loop
     """End a wait that nobody ended yet."""
     if not turn.done():
         turn.set_result(result)

@@ -44,4 +44,6 @@ def blames_engine(failure: Failure) -> bool:
     """Whether the failure says something about the engine, and not about this one request."""
     if failure.reason in ("timeout", "refused", "broken_stream"):
         return True
-    return failure.reason == "http_error" and (failure.status is None or failure.status >= 500 or failure.status in (401, 403, 429))
+    return failure.reason == "http_error" and (
+        failure.status is None or failure.status >= 500 or failure.status in (401, 403, 429)
+    )

@@ -34,14 +34,18 @@ class Fleet:
         patience: seconds that a request may wait for a slot.
     """
 
-    def __init__(self, engines: Mapping[str, Engine], settings: Mapping[str, EngineSettings], patience: float) -> None:
+    def __init__(
+        self, engines: Mapping[str, Engine], settings: Mapping[str, EngineSettings], patience: float
+    ) -> None:
         self.engines = engines
         self.settings = settings
         self.admission = {name: Admission(settings[name].parallel, patience) for name in engines}
         self.breakers = {name: Breaker() for name in engines}
         self.health: dict[str, Health] = {}
         self.down: dict[str, str] = {
-            name: f"{name} has no key" for name, s in settings.items() if s.kind in NEEDS_KEY and s.key is None
+            name: f"{name} has no key"
+            for name, s in settings.items()
+            if s.kind in NEEDS_KEY and s.key is None
         }
         self.looking: asyncio.Task[None] | None = None
 
@@ -51,7 +55,9 @@ class Fleet:
         return FleetView(
             down=self.down,
             breaker=frozenset([name for name, breaker in self.breakers.items() if breaker.open_until > now]),
-            busy=frozenset([name for name, admission in self.admission.items() if admission.waiting and admission.full]),
+            busy=frozenset(
+                [name for name, admission in self.admission.items() if admission.waiting and admission.full]
+            ),
             paid_left=paid_left,
         )
 
@@ -73,7 +79,9 @@ class Fleet:
     async def look(self) -> None:
         """Ask every engine at home whether it is up."""
         names = self.looked_at()
-        for name, health in zip(names, await asyncio.gather(*(self.engines[name].health() for name in names)), strict=True):
+        for name, health in zip(
+            names, await asyncio.gather(*(self.engines[name].health() for name in names)), strict=True
+        ):
             before = self.health.get(name)
             self.health[name] = health
             if health.up:
