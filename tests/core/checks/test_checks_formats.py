@@ -107,3 +107,12 @@ def test_taking_off_a_fence_never_changes_the_value(value):
     mended = repair(build(f"```json\n{text}\n```", format="json")).text
     if "```" not in text:
         assert msgspec.json.decode(mended) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["{" * 30_000, '{"a":' * 6_000, "[" * 30_000, '{"' + '"' * 20_000, "[{" * 9_000]
+)
+def test_hostile_brackets_neither_raise_nor_hold_up_the_rest(text):
+    answer = build(text, format="json")
+    assert repair(answer).text in (text, '{"": ""}')
+    assert asked_format(answer).score == 0.0

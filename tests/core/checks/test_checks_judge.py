@@ -1,5 +1,7 @@
 """The registry and what is made of verdicts: `judge`, `score`, `adapt`."""
 
+import time
+
 import pytest
 from build_answer import build
 from hypothesis import given, settings
@@ -87,3 +89,24 @@ def test_no_check_fails_on_any_text(text, ask, kind, labels):
     for verdict in judge(tuple(CHECKS.items()), answer):
         assert "the check itself failed" not in verdict.reason
     assert repair(answer).text is not None
+
+
+HOSTILE = [
+    "f(" * 20_000,
+    " " * 50_000 + "x",
+    "\n" * 40_000 + "x",
+    "1" * 50_000,
+    "`" * 30_000,
+    "A " * 20_000,
+    "1.\n" * 9_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:4]))
+def test_no_check_takes_more_than_linear_time(text):
+    for name, check in CHECKS.items():
+        started = time.process_time()
+        check(build(text, f"Summarize: {text}", labels=("a b", "c")))
+        assert time.process_time() - started < 0.25, (
+            name
+        )  # a quadratic step over 40,000 characters takes seconds

@@ -222,13 +222,13 @@ def _python_problem(code: str) -> str | None:
 def _parse_json(code: str) -> str | None:
     try:
         msgspec.json.decode(code)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         if "..." in code or "//" in code or "/*" in code or "…" in code or code.lstrip().startswith('"'):
             raise _NotChecked("not checked: JSON with comments or elisions, or a part of it") from None
         try:
             for line in code.splitlines():  # JSON lines
                 msgspec.json.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return str(error)
     return None
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _NOT_ASKED = Verdict("asked-format", None, "free text was asked")
 _TOOL = Verdict("asked-format", None, "it calls a tool")
 _FITS = Verdict("asked-format", 1.0, "it has the asked form")
-_UNPARSED = object()
 _LONGEST_REPAIR = 32_000
 """Characters that are mended: the mender takes a millisecond for each thousand, and all requests wait for it."""
+_DEEPEST_REPAIR = 40
+"""Brackets within brackets. A model that opens brackets for ever would keep the mender busy for seconds."""
 
 
 def asked_format(answer: Answer) -> Verdict:
@@ -33,7 +34,7 @@ def asked_format(answer: Answer) -> Verdict:
         return _TOOL
     try:
         value = msgspec.json.decode(answer.reply.text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return Verdict("asked-format", 0.0, f"it is not JSON: {error}")
     problem = _misfit(asked, value)
     if problem is None:
@@ -55,14 +56,29 @@ def repair(answer: Answer) -> Reply:
     inner = _bare_json(said(reply.text))
     if _fits(asked, inner):
         return msgspec.structs.replace(reply, text=inner)
-    if not inner.startswith(("{", "[")) or len(inner) > _LONGEST_REPAIR:
+    if not inner.startswith(("{", "[")) or len(inner) > _LONGEST_REPAIR or _depth(inner) > _DEEPEST_REPAIR:
         return reply
     import json_repair  # noqa: PLC0415 - 45 ms of import that only a broken answer needs
 
-    mended = json_repair.repair_json(inner, skip_json_loads=True, ensure_ascii=False)
+    try:
+        mended = json_repair.repair_json(inner, skip_json_loads=True, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return reply
     if isinstance(mended, str) and _fits(asked, mended):
         return msgspec.structs.replace(reply, text=mended)
     return reply
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets go, those inside strings included."""
+    depth = deepest = 0
+    for sign in text:
+        if sign in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in "}]":
+            depth -= 1
+    return deepest
 
 
 def _bare_json(text: str) -> str:
@@ -81,7 +97,7 @@ def _bare_json(text: str) -> str:
 def _fits(asked: Format, text: str) -> bool:
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return _misfit(asked, value) is None
 

@@ -60,7 +60,7 @@ def offered_labels(answer: Answer) -> tuple[str, ...]:
         return ()
     try:
         return next(_enums(msgspec.json.decode(raw)), ())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ()
 
 
@@ -79,7 +79,7 @@ def _enums(schema: Any) -> Iterator[tuple[str, ...]]:
 def _judge_json(text: str, known: dict[str, str]) -> Verdict | None:
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     strings = [_plain(string) for string in _strings(value)]
     named = {string for string in strings if string in known}

@@ -19,7 +19,7 @@ _PROBE = 18
 _SHORTEST = 120
 _ENDLESS = 40
 """A longer word is taken apart into its letters: a run of one sign, or a script without spaces."""
-_NUMBERING = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+", re.MULTILINE)
+_NUMBERING = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+", re.MULTILINE)
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _FINE = Verdict("not-repeating", 1.0, "nothing repeats")
 
