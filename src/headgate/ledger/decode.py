@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from headgate.core.types import (
     Attempt,
@@ -59,9 +59,7 @@ def decode(
     story = msgspec.json.decode(request.story, type=RequestStory)
     rest = BodyRest() if body is None or body.rest is None else msgspec.json.decode(body.rest, type=BodyRest)
     told = tuple(_attempt(row, rest.texts.get(row.position, ""), names, models) for row in attempts)
-    usage = _usage(story.usage) if story.usage is not UNSET else None
-    if story.usage is UNSET and request.answered is not None:
-        usage = told[request.answered].usage
+    answered = None if request.answered is None else told[request.answered].usage
     return Outcome(
         id=request.id,
         received=request.received / MICRO,
@@ -76,7 +74,7 @@ def decode(
         fallback_limit=request.fallback_limit,
         seconds=request.seconds / MICRO,
         first_token=_part(request.first_token, MICRO),
-        usage=usage,
+        usage=_other_usage(story.usage, answered),
         cost=_part(request.cost, NANO),
         baseline=models[request.baseline],
         baseline_cost=_part(request.baseline_cost, NANO),
@@ -203,14 +201,12 @@ def _attempt(row: Row, text: str, names: Mapping[int, str], models: Mapping[int,
 def _failure(
     row: Row, story: AttemptStory, usage: Usage | None, text: str, names: Mapping[int, str]
 ) -> Failure:
-    if story.usage is not UNSET:
-        usage = None if story.usage is None else _usage(story.usage)
     return Failure(
         reason=names[row.failure],  # type: ignore[arg-type]  # a closed list
         detail=_word(story.detail, names),
         status=story.status,
         retry_after=_part(story.retry_after, MICRO),
-        usage=usage,
+        usage=_other_usage(story.usage, usage),
         first_token=_part(row.first_token if story.first_token is UNSET else story.first_token, MICRO),
         seconds=(row.ended - row.started if story.seconds is UNSET else story.seconds) / MICRO,
         text=text,
@@ -226,6 +222,12 @@ def _verdicts(shared: Shared, names: Mapping[int, str]) -> tuple[Verdict, ...]:
         Verdict(names[check], _part(score, FINE), _word(reason, names))  # type: ignore[arg-type, index]  # as `encode` wrote it
         for check, score, reason in zip(flat, flat, flat, strict=True)
     )
+
+
+def _other_usage(row: UsageRow | UnsetType | None, told: Usage | None) -> Usage | None:
+    if row is UNSET:
+        return told
+    return None if row is None else _usage(row)
 
 
 def _usage(row: UsageRow) -> Usage:

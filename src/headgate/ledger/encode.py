@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from headgate.core.types import Attempt, Candidate, Decision, Failure, Outcome, Usage, Verdict
+from headgate.core.types import Attempt, Candidate, Decision, Outcome, Usage, Verdict
 from headgate.core.words import Mode
 from headgate.ledger.dimensions import Dimensions, nano
 
@@ -55,7 +55,7 @@ class RequestStory(Struct, frozen=True, omit_defaults=True):
     estimates: tuple[int | None, ...] = field(default=(), name="e")
     spend_at_most: int | None = field(default=None, name="s")
     error: Shared = field(default=0, name="x")
-    usage: UsageRow | UnsetType = field(default=UNSET, name="u")
+    usage: UsageRow | UnsetType | None = field(default=UNSET, name="u")
     """Only where it is not the answering attempt's."""
 
 
@@ -162,9 +162,6 @@ def _request_story(outcome: Outcome, answered: int | None, numbers: Dimensions) 
     decision = outcome.decision
     candidates = decision.candidates
     told = None if answered is None else outcome.attempts[answered].usage
-    usage: UsageRow | UnsetType = UNSET
-    if outcome.usage is not None and outcome.usage != told:
-        usage = _usage(outcome.usage)
     tokens = f"{outcome.signals.tokens:,}"
 
     def tell(sentence: str) -> Shared:
@@ -180,7 +177,7 @@ def _request_story(outcome: Outcome, answered: int | None, numbers: Dimensions) 
             estimates=_estimates(candidates),
             spend_at_most=nano(decision.spend_at_most),
             error=numbers.sentence(outcome.error),
-            usage=usage,
+            usage=_other_usage(outcome.usage, told),
         )
     )
 
@@ -198,17 +195,18 @@ def _attempt_story(attempt: Attempt, lasted: int, numbers: Dimensions) -> str | 
             detail=numbers.sentence(failure.detail),
             status=failure.status,
             retry_after=_scaled(failure.retry_after, MICRO),
-            usage=_failed_usage(failure, attempt),
+            usage=_other_usage(failure.usage, attempt.usage),
             first_token=UNSET if first == _scaled(attempt.first_token, MICRO) else first,
             seconds=UNSET if seconds == lasted else seconds,
         )
     )
 
 
-def _failed_usage(failure: Failure, attempt: Attempt) -> UsageRow | UnsetType | None:
-    if failure.usage == attempt.usage:
+def _other_usage(usage: Usage | None, told: Usage | None) -> UsageRow | UnsetType | None:
+    """The usage, unset where it is the one already told."""
+    if usage == told:
         return UNSET
-    return None if failure.usage is None else _usage(failure.usage)
+    return None if usage is None else _usage(usage)
 
 
 def _verdicts(verdicts: Iterable[Verdict], numbers: Dimensions) -> Shared:

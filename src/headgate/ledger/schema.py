@@ -242,9 +242,14 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return db
 
 
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file's content is not what it should be."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
 def unreadable(path: Path, error: sqlite3.Error) -> LedgerError:
     """The error for people behind a driver's error."""
-    if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+    if is_damaged(error):
         return LedgerError(
             f"the ledger {path} is damaged or is no ledger: {error}",
             f"move it aside (mv {path} {path}.damaged) and Headgate starts a new one; sqlite3's .recover may save its rows",

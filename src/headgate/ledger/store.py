@@ -16,7 +16,15 @@ from headgate.core.types import Model, Outcome
 from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.encode import MICRO, encode
 from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
-from headgate.ledger.schema import attempts, bodies, insert_sql, open_for_writing, requests
+from headgate.ledger.schema import (
+    attempts,
+    bodies,
+    insert_sql,
+    is_damaged,
+    open_for_writing,
+    requests,
+    unreadable,
+)
 
 BREATH: Final = 16
 """Requests encoded before the event loop gets its turn."""
@@ -64,6 +72,8 @@ class Store:
             self._run = begin_run(db, self._version, self._clock())
         except sqlite3.Error as error:
             self._disconnect()
+            if is_damaged(error):
+                raise unreadable(self._path, error) from error
             raise LedgerError(
                 f"the ledger {self._path} cannot be written: {complaint(error)}",
                 "free some space, close the other program, or name another file under [ledger] in headgate.toml",

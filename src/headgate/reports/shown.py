@@ -100,16 +100,17 @@ def fallback_reason(reason: str, limit: int | None) -> str:
     return f"{said} > {limit}" if reason == "token count" and limit is not None else said
 
 
-def columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
-    """Rows as lines, their cells padded to equal widths and set apart by " | ".
+def columns(rows: Sequence[Sequence[str]], sides: str, gap: str = " | ") -> list[str]:
+    """Rows as lines, their cells padded to equal widths and set apart by `gap`.
 
     Args:
         rows: cells, the same number in each.
         sides: for each column "<" or ">": its cells stand to the left or to the right.
+        gap: what stands between two cells.
     """
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
-        " | ".join(
+        gap.join(
             f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
         ).rstrip()
         for row in rows

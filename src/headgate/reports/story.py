@@ -1,0 +1,277 @@
+"""The whole story of one request, and its one line in a list.
+
+    story    what was measured, decided, tried and judged, and what it cost: `headgate log show ID`
+    line     the same in one row: `headgate log`
+
+Figures that are unknown are called so. This module does not know where outcomes come from.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from headgate.core.types import Attempt, Candidate, Model, Outcome, Price, Usage
+from headgate.reports.savings import saved_by
+from headgate.reports.shown import (
+    columns,
+    count,
+    fallback_reason,
+    fine_dollars,
+    full_name,
+    labelled,
+    milliseconds,
+)
+
+Models = Mapping[str, Model]
+"""Models by their name in the config, as they were described when the request was written down."""
+
+
+class LogLine(Struct, frozen=True, kw_only=True):
+    """One request in a list. Money is dollars, durations are seconds, None is unknown."""
+
+    id: str
+    received: float
+    """Unix time."""
+    task: str | None
+    route: str
+    model: str | None
+    """The model that answered, with its label; None when none did."""
+    status: str
+    fallback: str
+    """Why a paid model answered, "" when none did."""
+    attempts: int
+    tokens_in: int | None
+    tokens_out: int | None
+    exact: bool
+    """The tokens are the engine's figures, not our estimate."""
+    seconds: float
+    first_token: float | None
+    cost: float | None
+    saved: float | None
+
+
+def line(outcome: Outcome, models: Models) -> LogLine:
+    """The request as one row."""
+    usage = outcome.usage
+    model = outcome.model
+    return LogLine(
+        id=outcome.id,
+        received=outcome.received,
+        task=outcome.signals.task,
+        route=outcome.decision.route,
+        model=None if model is None else labelled(model, models.get(model)),
+        status=outcome.status,
+        fallback=""
+        if outcome.fallback is None
+        else fallback_reason(outcome.fallback, outcome.fallback_limit),
+        attempts=len(outcome.attempts),
+        tokens_in=None if usage is None else usage.prompt,
+        tokens_out=None if usage is None else usage.output,
+        exact=usage is not None and usage.exact,
+        seconds=outcome.seconds,
+        first_token=outcome.first_token,
+        cost=outcome.cost,
+        saved=saved_by(outcome),
+    )
+
+
+def plain_story(outcome: Outcome, models: Models) -> dict[str, Any]:
+    """The story as JSON values: the outcome's own fields, what it saved, and the models that it names."""
+    story: dict[str, Any] = msgspec.to_builtins(outcome)
+    story["saved"] = saved_by(outcome)
+    story["models"] = {
+        name: {
+            "shown": full_name(model, name),
+            "local": model.local,
+            "label": model.label,
+            "price": msgspec.to_builtins(model.price),
+        }
+        for name, model in models.items()
+    }
+    return story
+
+
+def story(outcome: Outcome, models: Models, zone: tzinfo) -> str:
+    """The story as text, lines ending in a newline; times are those of `zone`."""
+    parts = [
+        _ending(outcome, models, zone),
+        _signals(outcome),
+        _decision(outcome, models),
+        _attempts(outcome, models),
+        _cost(outcome, models),
+        _bodies(outcome),
+    ]
+    return "\n\n".join("\n".join(part) for part in map(tuple, parts) if part) + "\n"
+
+
+def _ending(outcome: Outcome, models: Models, zone: tzinfo) -> Iterator[str]:
+    yield f"REQUEST {outcome.id}: {_STATUS.get(outcome.status, outcome.status)}"
+    received = datetime.fromtimestamp(outcome.received, zone)
+    yield _field("received", f"{received:%Y-%m-%d %H:%M:%S %Z}")
+    yield _field("asked for", outcome.asked + (", as a stream" if outcome.stream else ""))
+    answered = "nobody" if outcome.model is None else full_name(models.get(outcome.model), outcome.model)
+    yield _field("answered by", f"{answered}, after {count(len(outcome.attempts), 'attempt')}")
+    if outcome.fallback is not None:
+        yield _field("fallback", fallback_reason(outcome.fallback, outcome.fallback_limit))
+    first = "" if outcome.first_token is None else f", first byte after {milliseconds(outcome.first_token)}"
+    yield _field("took", milliseconds(outcome.seconds) + first)
+    if outcome.error:
+        yield _field("error", outcome.error)
+
+
+def _signals(outcome: Outcome) -> Iterator[str]:
+    signals = outcome.signals
+    yield "SIGNALS"
+    named = {"caller": "named by the caller", "rules": "by rules", "none": "no evidence"}[signals.task_by]
+    task = "none" if signals.task is None else f"{signals.task} ({signals.task_confidence:.2f}, {named})"
+    yield _field("task", task)
+    yield _field("tokens", f"{signals.tokens:,} ({'counted' if signals.tokens_exact else 'estimated'})")
+    yield _field("format", signals.format)
+    more = (
+        (f"language {signals.language}", signals.language),
+        (count(signals.tools, "tool"), signals.tools),
+        (count(signals.images, "image"), signals.images),
+        (count(signals.code_blocks, "code block"), signals.code_blocks),
+        (count(len(signals.labels), "label"), signals.labels),
+        ("local models only", signals.local_only),
+    )
+    found = ", ".join(said for said, is_so in more if is_so)
+    if found:
+        yield _field("also", found)
+
+
+def _decision(outcome: Outcome, models: Models) -> Iterator[str]:
+    decision = outcome.decision
+    yield "DECISION"
+    yield _field("route", f"{decision.route}: {decision.why}")
+    yield _field(
+        "checks",
+        f"{', '.join(decision.checks) or 'none'}; pass at {decision.pass_at:g}; mode {decision.mode}",
+    )
+    spend = "" if decision.spend_at_most is None else f", {fine_dollars(decision.spend_at_most)}"
+    yield _field(
+        "at most", f"{decision.within:g} seconds, {count(decision.attempts_at_most, 'attempt')}{spend}"
+    )
+    yield "  candidates"
+    tried = {attempt.model for attempt in outcome.attempts}
+    rows = [
+        (
+            labelled(c.model, models.get(c.model)),
+            _fate(c, tried),
+            f"about {fine_dollars(c.estimate)}",
+            c.detail,
+        )
+        for c in decision.candidates
+    ]
+    yield from (f"    {row}" for row in _table(rows, "<<><"))
+
+
+def _fate(candidate: Candidate, tried: set[str]) -> str:
+    if candidate.skip is not None:
+        return f"skipped: {candidate.skip}"
+    return "tried" if candidate.model in tried else "not needed"
+
+
+def _attempts(outcome: Outcome, models: Models) -> Iterator[str]:
+    yield "ATTEMPTS"
+    if not outcome.attempts:
+        yield "  none"
+    for number, attempt in enumerate(outcome.attempts, 1):
+        when = f"{milliseconds(attempt.started)} to {milliseconds(attempt.ended)}"
+        yield f"  {number}. {labelled(attempt.model, models.get(attempt.model))}: {_result(attempt, outcome)}"
+        queued = f", {milliseconds(attempt.queued)} of it queued" if attempt.queued >= 0.001 else ""
+        first = (
+            "" if attempt.first_token is None else f", first token after {milliseconds(attempt.first_token)}"
+        )
+        yield f"     {when}{queued}{first}"
+        yield f"     {_tokens(attempt.usage)}, {fine_dollars(attempt.cost)}"
+        if attempt.logprob is not None:
+            yield f"     mean log-probability {attempt.logprob:.3f}"
+        rows = [
+            (
+                verdict.check,
+                "no evidence" if verdict.score is None else f"{verdict.score:.2f}",
+                verdict.reason,
+            )
+            for verdict in attempt.verdicts
+        ]
+        yield from (f"       {row}" for row in _table(rows, "<><"))
+
+
+def _result(attempt: Attempt, outcome: Outcome) -> str:
+    if attempt.failure is not None:
+        status = f" (HTTP {attempt.failure.status})" if attempt.failure.status else ""
+        return f"failed, {attempt.failure.reason}{status}: {attempt.failure.detail}"
+    if attempt.score is None:
+        return "answered, no check had evidence" if attempt.finish else "ended without an answer"
+    late = ", judged after it was sent" if attempt.late else ""
+    verdict = "passed" if attempt.score >= outcome.decision.pass_at else "rejected"
+    return f"{verdict} with {attempt.score:.2f}{late}"
+
+
+def _tokens(usage: Usage | None) -> str:
+    if usage is None:
+        return "tokens unknown"
+    parts = [f"{usage.prompt:,} tokens in"]
+    cached = (
+        ("read from a cache", usage.cache_read),
+        ("written to one", usage.cache_write_5m + usage.cache_write_1h),
+    )
+    inside = ", ".join(f"{number:,} {said}" for said, number in cached if number)
+    if inside:
+        parts[0] += f" ({inside})"
+    parts.append(f"{usage.output:,} out" + (f" ({usage.reasoning:,} to reason)" if usage.reasoning else ""))
+    return ", ".join(parts) + ("" if usage.exact else ", estimated")
+
+
+def _cost(outcome: Outcome, models: Models) -> Iterator[str]:
+    yield "COST"
+    rows = [
+        ("this request", fine_dollars(outcome.cost)),
+        (f"on {outcome.baseline}", fine_dollars(outcome.baseline_cost)),
+        ("saved", fine_dollars(saved_by(outcome))),
+    ]
+    yield from (f"  {row}" for row in _table(rows, "<>"))
+    if outcome.prices_as_of:
+        yield f"  prices as of {outcome.prices_as_of}, per million tokens:"
+    paid = {
+        name: model.price for name, model in models.items() if model.price is not None and not model.local
+    }
+    prices = [(labelled(name, models[name]), *_rates(price)) for name, price in sorted(paid.items())]
+    yield from (f"    {row}" for row in _table(prices, "<>><"))
+
+
+def _rates(price: Price) -> tuple[str, str, str]:
+    source = ", ".join(word for word in (price.source, price.date) if word)
+    return (
+        f"{fine_dollars(price.input)} in",
+        f"{fine_dollars(price.output)} out",
+        f"({source})" if source else "",
+    )
+
+
+def _bodies(outcome: Outcome) -> Iterator[str]:
+    for title, body in (("PROMPT", outcome.prompt), ("ANSWER", outcome.answer)):
+        if body is not UNSET:
+            yield f"{title} ({count(len(body), 'character')})"
+            yield from (f"  {row}" for row in body.splitlines())
+
+
+_STATUS = {
+    "ok": "answered",
+    "imperfect": "answered imperfectly (no answer passed its checks; the best one was delivered)",
+    "failed": "failed",
+    "broken": "broken (the stream ended after its first byte)",
+    "cancelled": "cancelled by the caller",
+}
+
+
+def _field(name: str, value: str) -> str:
+    return f"  {name:<12} {value}"
+
+
+def _table(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    return columns(rows, sides, gap="  ") if rows else []
