@@ -160,8 +160,9 @@ QUIET = {"reasoning_effort": Raw(b'"none"')}
         ("gpt-5-mini", {}, set()),
         ("gpt-6-luna", {}, set()),
         ("gpt-6-luna", QUIET, {"temperature", "top_p", "logprobs", "top_logprobs", "reasoning_effort"}),
-        ("gpt-6-astra", QUIET, set()),
-        ("gpt-6.1-sol", QUIET, set()),
+        ("gpt-6-astra", QUIET, {"reasoning_effort"}),
+        ("gpt-6.1-sol", QUIET, {"reasoning_effort"}),
+        ("gpt-5.1", QUIET, {"temperature", "top_p", "logprobs", "top_logprobs", "reasoning_effort"}),
         ("o4-mini", {}, set()),
         ("gpt-4o-mini", QUIET, {"temperature", "top_p", "logprobs", "top_logprobs"}),
     ],
@@ -174,7 +175,14 @@ def test_what_an_openai_model_rejects_is_never_sent_and_always_named(model, extr
     assert out["max_completion_tokens"] == 9
     assert "max_tokens" not in out
     dropped = {"temperature", "top_p", "logprobs", "top_logprobs", *extra} - kept
-    assert {note.split(":")[0] for note in GPT.adjustments(request, a_model(model))} == dropped
+    raised = {name for name in extra if name in out and out[name] != "none"}
+    assert {note.split(":")[0] for note in GPT.adjustments(request, a_model(model))} == dropped | raised
+
+
+def test_a_model_that_always_thinks_is_told_to_think_least():
+    for model, effort in (("gpt-5-mini", "minimal"), ("gpt-6-astra", "low"), ("o4-mini", "low")):
+        out = sent(GPT, a_request(extra=QUIET), a_model(model))
+        assert out["reasoning_effort"] == effort
 
 
 def test_fields_that_openai_does_not_know_are_dropped_and_named():

@@ -1,6 +1,7 @@
 """One call to an engine: a dialect's bytes over a transport, under the engine's clocks.
 
-All adapters ask through an `Exchange`, so that what may go wrong on the way becomes a `Failure` in one place. It does
+The transport's clocks count bytes; tokens are counted here, because many engines open a stream, or say that they are
+still alive, long before the first token. All adapters ask through an `Exchange`, so that what may go wrong on the way becomes a `Failure` in one place. It does
 not know any protocol, never retries, and never shows a key: an engine that repeats ours in its error is censored.
 """
 
@@ -22,10 +23,11 @@ from headgate.engines.transport import (
     Response,
     ResponseHead,
     ResponseStream,
+    StreamEnd,
     Transport,
     TransportFailure,
 )
-from headgate.wire.upstream import Dialect
+from headgate.wire.upstream import Dialect, StreamDecoder
 
 Result = TypeVar("Result", Reply, Failure, Reply | Failure)
 
@@ -65,7 +67,11 @@ class Exchange:
             return body
         started = perf_counter()
         response = await self._transport.request(
-            "POST", dialect.path, headers=headers, body=body, clocks=self._clocks(within, within)
+            "POST",
+            dialect.path,
+            headers=headers,
+            body=body,
+            clocks=self._clocks(within, within, self._settings.between_tokens),
         )
         if isinstance(response, TransportFailure):
             return replace(_failed(response), seconds=perf_counter() - started)
@@ -87,7 +93,10 @@ class Exchange:
             return
         started = perf_counter()
         first: float | None = None
-        clocks = self._clocks(self._settings.first_token, within)
+        settings = self._settings
+        clocks = self._clocks(
+            settings.first_token, within, silence=settings.first_token + settings.between_tokens
+        )
         async with self._transport.stream(
             "POST", dialect.path, headers=headers, body=body, clocks=clocks
         ) as response:
@@ -101,18 +110,24 @@ class Exchange:
                     yield delta
             else:
                 decoder = dialect.stream_decoder(request, model)
-                async for chunk in response:
-                    for delta in decoder.feed(chunk):
-                        if first is None:
-                            first = perf_counter() - started
-                        yield delta
-                    if decoder.over:
-                        break
-                end = response.end
-                if isinstance(end, TransportFailure) and not decoder.over:
-                    result = decoder.interrupted(REASONS[end.kind], end.detail)
-                else:
-                    result = decoder.finish()
+                chunks = aiter(response)
+                try:
+                    while not decoder.over:
+                        patience = (
+                            settings.between_tokens
+                            if first
+                            else settings.first_token - perf_counter() + started
+                        )
+                        async with asyncio.timeout(patience):
+                            chunk = await anext(chunks, b"")
+                        if not chunk:
+                            break
+                        for delta in decoder.feed(chunk):
+                            first = first or perf_counter() - started
+                            yield delta
+                    result = _result(decoder, response.end)
+                except TimeoutError:
+                    result = decoder.interrupted("timeout", _impatience(settings, first))
                 if isinstance(result, Reply):
                     await _read_to_end(response)
             yield self._censored(replace(result, first_token=first, seconds=perf_counter() - started))
@@ -150,12 +165,11 @@ class Exchange:
             return _failed(response.end)
         return self._dialect.decode_reply(body, request, model)
 
-    def _clocks(self, first_byte: float, within: float) -> Clocks:
-        settings = self._settings
+    def _clocks(self, first_byte: float, within: float, silence: float) -> Clocks:
         return Clocks(
-            connect=min(settings.connect, within),
+            connect=min(self._settings.connect, within),
             first_byte=min(first_byte, within),
-            between_bytes=min(settings.between_tokens, within),
+            between_bytes=min(silence, within),
             total=within,
         )
 
@@ -169,6 +183,19 @@ class Exchange:
 
 def _failed(failure: TransportFailure) -> Failure:
     return Failure(reason=REASONS[failure.kind], detail=failure.detail)
+
+
+def _result(decoder: StreamDecoder, end: StreamEnd | TransportFailure | None) -> Reply | Failure:
+    """What a stream came to; its end mark counts even if the connection broke after it."""
+    if isinstance(end, TransportFailure) and not decoder.over:
+        return decoder.interrupted(REASONS[end.kind], end.detail)
+    return decoder.finish()
+
+
+def _impatience(settings: EngineSettings, first: float | None) -> str:
+    if first is None:
+        return f"no token came within {settings.first_token:g} s"
+    return f"the engine fell silent for {settings.between_tokens:g} s in the middle of its answer"
 
 
 def _is_document(head: ResponseHead) -> bool:

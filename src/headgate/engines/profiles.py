@@ -24,12 +24,13 @@ PENALTIES = frozenset({"presence_penalty", "frequency_penalty", "logit_bias"})
 REASONING = frozenset({"reasoning_effort", "verbosity"})
 
 OPENAI_RULES = (
+    ModelRule(prefixes=("gpt-6-astra", "gpt-6.1-sol"), rejects=SAMPLING | PENALTIES, least_effort="low"),
+    ModelRule(prefixes=("gpt-5-chat",), rejects=REASONING),
+    ModelRule(prefixes=("gpt-5.", "gpt-6", "gpt-7", "gpt-8", "gpt-9"), rejects_thinking=SAMPLING | PENALTIES),
+    ModelRule(prefixes=("gpt-5",), rejects=SAMPLING | PENALTIES, least_effort="minimal"),
     ModelRule(
-        prefixes=("gpt-6-astra", "gpt-6.1-sol"), rejects_thinking=SAMPLING | PENALTIES, thinks_always=True
+        prefixes=("o1", "o3", "o4", "o5"), rejects=SAMPLING | PENALTIES | {"verbosity"}, least_effort="low"
     ),
-    ModelRule(prefixes=("gpt-5-chat",)),
-    ModelRule(prefixes=("gpt-5", "gpt-6", "gpt-7", "gpt-8", "gpt-9"), rejects_thinking=SAMPLING | PENALTIES),
-    ModelRule(prefixes=("o1", "o3", "o4", "o5"), rejects=SAMPLING | PENALTIES | {"verbosity"}),
     ModelRule(prefixes=("gpt-3", "gpt-4", "chatgpt"), rejects=REASONING),
 )
 OPENAI_FIELDS = frozenset(
@@ -80,9 +81,11 @@ OPENAI_COMPATIBLE: Mapping[str, Profile] = {
         OPENAI,
         LMSTUDIO,
         LLAMA_SERVER,
-        Profile(name="deepseek", identity="dated"),
+        Profile(name="deepseek", json_word=True, identity="dated"),
         Profile(name="gemini", logprobs=False, identity="dated"),
-        Profile(name="groq", max_tokens="max_completion_tokens", logprobs=False, identity="dated"),
+        Profile(
+            name="groq", max_tokens="max_completion_tokens", logprobs=False, json_word=True, identity="dated"
+        ),
         Profile(name="mistral", logprobs=False, identity="dated"),
         Profile(name="openrouter"),
         Profile(name="vllm", developer_role=True),

@@ -31,8 +31,8 @@ class ModelRule(Struct, frozen=True, kw_only=True):
     """Fields that are refused always."""
     rejects_thinking: frozenset[str] = frozenset()
     """Fields that are refused unless `reasoning_effort` is "none"."""
-    thinks_always: bool = False
-    """There is no `reasoning_effort` "none"."""
+    least_effort: str | None = None
+    """What `reasoning_effort` "none" is sent as, where the model has no "none"."""
 
 
 class Profile(Struct, frozen=True, kw_only=True):
@@ -206,13 +206,15 @@ def _drop_rejected(
         return
     effort = body.get("reasoning_effort")
     calm = effort == "none" or (isinstance(effort, Raw) and bytes(effort) == b'"none"')
-    if calm and rule.thinks_always:
-        del body["reasoning_effort"]
+    if calm and rule.least_effort:
+        body["reasoning_effort"] = rule.least_effort
         calm = False
-        notes.append(f'reasoning_effort: dropped, {model.id} has no "none"')
+        notes.append(
+            f'reasoning_effort: "none" is sent as "{rule.least_effort}", {model.id} cannot do without'
+        )
     for field in sorted((rule.rejects if calm else rule.rejects | rule.rejects_thinking) & body.keys()):
         del body[field]
-        unless = "" if field in rule.rejects or rule.thinks_always else ' unless reasoning_effort is "none"'
+        unless = "" if field in rule.rejects or rule.least_effort else ' unless reasoning_effort is "none"'
         notes.append(f"{field}: dropped, {model.id} does not take it{unless}")
 
 
