@@ -18,6 +18,7 @@ from time import perf_counter, time
 from typing import Any
 
 import msgspec
+import uvicorn
 
 from headgate import __version__
 from headgate.config.compile import Config
@@ -48,6 +49,7 @@ class OpenGate:
         self.writer = writer
         self.notes = notes
         """What the start found that a person should know: a crash before, an engine that did not start."""
+        self.server: uvicorn.Server | None = None
         self.http = Gate(
             road,
             writer.put,
@@ -89,8 +91,6 @@ class OpenGate:
             listening: a bound socket (`bind`).
             opened: called with the gate's address once it answers.
         """
-        import uvicorn  # noqa: PLC0415  # only a serving gate needs it
-
         server = uvicorn.Server(
             uvicorn.Config(
                 self.http,
@@ -105,14 +105,20 @@ class OpenGate:
                 backlog=2048,
             )
         )
+        self.server = server
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="headgate-http")
-        while not server.started and not serving.done():
+        while not (server.started or serving.done()):  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.005)
         if opened is not None and not serving.done():
             opened(address_of(listening))
         gc.collect()
         gc.freeze()
         await serving
+
+    def stop(self) -> None:
+        """Let `serve` end, once the requests under way have."""
+        if self.server is not None:
+            self.server.should_exit = True
 
 
 @asynccontextmanager
