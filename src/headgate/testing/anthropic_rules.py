@@ -12,61 +12,21 @@ from headgate.testing.calls import ReceivedCall, text_of
 
 VERSIONS = ("2023-06-01", "2026-10-21")
 SAMPLING = ("temperature", "top_p", "top_k")
-NO_SCHEMA_KEYWORDS = (
-    "minimum",
-    "maximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-)  # refused in output schemas
+NO_SCHEMA_KEYWORDS = ("minimum", "maximum", "multipleOf", "minLength", "maxLength")
+"""What an output schema may not say."""
 
-_FIELDS = frozenset(
-    [
-        "model",
-        "max_tokens",
-        "messages",
-        "system",
-        "stop_sequences",
-        "stream",
-        "tools",
-        "tool_choice",
-        "output_config",
-        "thinking",
-        "cache_control",
-        "metadata",
-        "service_tier",
-        "speed",
-        "inference_geo",
-        "temperature",
-        "top_p",
-        "top_k",
-        "container",
-        "context_management",
-        "mcp_servers",
-    ]
-)
+_FIELDS = frozenset({
+    "model", "max_tokens", "messages", "system", "stop_sequences", "stream", "tools", "tool_choice",
+    "output_config", "thinking", "cache_control", "metadata", "service_tier", "speed", "inference_geo",
+    "temperature", "top_p", "top_k", "container", "context_management", "mcp_servers",
+})  # fmt: skip
 _COUNT_FIELDS = _FIELDS - {
-    "max_tokens",
-    "stream",
-    "metadata",
-    "service_tier",
-    "temperature",
-    "top_p",
-    "top_k",
-}
-_BLOCKS = frozenset(
-    [
-        "text",
-        "image",
-        "document",
-        "tool_use",
-        "tool_result",
-        "thinking",
-        "redacted_thinking",
-        "search_result",
-        "container_upload",
-    ]
-)
+    "max_tokens", "stream", "metadata", "service_tier", "temperature", "top_p", "top_k",
+}  # fmt: skip
+_BLOCKS = frozenset({
+    "text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking",
+    "search_result", "container_upload",
+})  # fmt: skip
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self
 
 from headgate.testing.answers import Answer, Answering, ServedModel, default_answer
 from headgate.testing.calls import ReceivedCall
@@ -24,8 +24,6 @@ from headgate.testing.faults import (
 )
 from headgate.testing.replies import Plain, Reply
 from headgate.testing.server import Listener, Script
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)

@@ -41,8 +41,11 @@ STYLE = ChatStyle(
     whole_tool_calls=True,
     trailing=b"\n",
 )
-_POST = frozenset({CHAT, GENERATE, EMBED, OLD_EMBED, "/api/show", "/api/pull", V1_CHAT, V1_EMBED})
-_GET = frozenset({"/", "/api/version", "/api/tags", "/api/ps", V1_MODELS})
+_METHODS = {
+    **dict.fromkeys(("/", "/api/version", "/api/tags", "/api/ps", V1_MODELS), "GET"),
+    **dict.fromkeys((CHAT, GENERATE, EMBED, OLD_EMBED, "/api/show", "/api/pull", V1_CHAT, V1_EMBED), "POST"),
+    "/api/delete": "DELETE",
+}
 _MORE = {"done": False}
 _DIED = "an error was encountered while running the model: unexpected EOF"
 
@@ -122,17 +125,13 @@ class OllamaDouble(Double):
             return Plain(b"", 403, TEXT)
         if fault and fault.kind in self.refusals and fault.kind is not FaultKind.SILENT_TRUNCATION:
             return self._error(call, self._refusal(call, fault))
-        if call.method in {"GET", "HEAD"} and call.path in _GET:
+        method = _METHODS.get(call.path)
+        if method is None:
+            return Plain(b"404 page not found", 404, TEXT)
+        if call.method != method and (method, call.method) != ("GET", "HEAD"):
+            return Plain(b"405 method not allowed", 405, TEXT)
+        if method == "GET":
             return self._look(call)
-        known = call.path in _POST | _GET or call.path == "/api/delete"
-        if call.method != ("DELETE" if call.path == "/api/delete" else "POST") or call.path not in _POST | {
-            "/api/delete"
-        }:
-            return (
-                Plain(b"405 method not allowed", 405, TEXT)
-                if known
-                else Plain(b"404 page not found", 404, TEXT)
-            )
         problem = rules.body_problem(call)
         if problem:
             return self._error(call, problem)
@@ -142,12 +141,7 @@ class OllamaDouble(Double):
             case "/api/pull":
                 return self._pull(call)
             case "/api/delete":
-                gone = self.models.pop(tagged(call.model), None)
-                return (
-                    self._error(call, rules.missing(call.model))
-                    if gone is None
-                    else Plain(b"", content_type=TEXT)
-                )
+                return self._delete(call)
             case "/api/embed" | "/api/embeddings" | "/v1/embeddings":
                 return self._embed(call)
         return self._generate(call, fault)
@@ -173,17 +167,18 @@ class OllamaDouble(Double):
         if call.path != V1_CHAT and not body.get("messages") and not body.get("prompt"):
             return self._only_loaded(call)
         prompt = count_prompt(call)
-        if prompt > window or (fault and fault.kind is FaultKind.SILENT_TRUNCATION):
-            if body.get("truncate") is False and not fault:
-                return self._error(call, rules.overflow(prompt, window))
+        silent = fault is not None and fault.kind is FaultKind.SILENT_TRUNCATION
+        if prompt > window and body.get("truncate") is False and not silent:
+            return self._error(call, rules.overflow(prompt, window))
+        cut = prompt > window or silent
+        if cut:
             call, prompt = shapes.cut_prompt(call, window), window
         answer = self.answer_to(call, fault)
         if body.get("think") is False:
             answer = replace(answer, reasoning=None)
-        stops = options.get("stop")
-        answer = limited(answer, options.get("num_predict"), [stops] if isinstance(stops, str) else stops)
+        answer = limited(answer, options.get("num_predict"), options.get("stop"))
         shown = fault.text if fault and fault.kind is FaultKind.WRONG_MODEL else call.model
-        if answer.input_tokens is not None and prompt != window:
+        if answer.input_tokens is not None and not cut:
             prompt = answer.input_tokens
         if call.path == V1_CHAT:
             exchange = Exchange(f"chatcmpl-{self._count % 999}", shown, call, answer, prompt)
@@ -191,11 +186,8 @@ class OllamaDouble(Double):
                 return stream(STYLE, exchange, failure=shapes.v1_failure(exchange.id))
             return completion(STYLE, exchange)
         metrics = shapes.metrics(answer, prompt, cold=cold)
-        return (
-            self._lines(call, shown, answer, metrics)
-            if self.streams(call)
-            else self._whole(call, shown, answer, metrics)
-        )
+        say = self._lines if self.streams(call) else self._whole
+        return say(call, shown, answer, metrics)
 
     def _whole(self, call: ReceivedCall, shown: str, answer: Answer, metrics: dict[str, int]) -> Plain:
         calls = shapes.tool_calls(answer, self._count)
@@ -274,6 +266,10 @@ class OllamaDouble(Double):
         if model is None:
             return self._error(call, rules.missing(tagged(name)))
         return Plain(go_json(shapes.shown_model(name, model)), content_type=JSON)
+
+    def _delete(self, call: ReceivedCall) -> Plain:
+        gone = self.models.pop(tagged(call.model), None)
+        return self._error(call, rules.missing(call.model)) if gone is None else Plain(b"", content_type=TEXT)
 
     def _pull(self, call: ReceivedCall) -> Reply:
         name = tagged(call.model)

@@ -14,35 +14,16 @@ from headgate.testing import ollama_shapes as shapes
 from headgate.testing.answers import ServedModel
 from headgate.testing.calls import ReceivedCall
 
+_FLOATS = (
+    "temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "presence_penalty", "frequency_penalty",
+)  # fmt: skip
+_INTEGERS = (
+    "num_ctx", "num_predict", "top_k", "seed", "num_keep", "repeat_last_n", "num_batch", "num_gpu", "main_gpu",
+    "num_thread", "draft_num_predict",
+)  # fmt: skip
 _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
-    **dict.fromkeys(
-        [
-            "temperature",
-            "top_p",
-            "min_p",
-            "typical_p",
-            "repeat_penalty",
-            "presence_penalty",
-            "frequency_penalty",
-        ],
-        ((int, float), "of type float32"),
-    ),
-    **dict.fromkeys(
-        [
-            "num_ctx",
-            "num_predict",
-            "top_k",
-            "seed",
-            "num_keep",
-            "repeat_last_n",
-            "num_batch",
-            "num_gpu",
-            "main_gpu",
-            "num_thread",
-            "draft_num_predict",
-        ],
-        ((int, float), "of type integer"),
-    ),
+    **dict.fromkeys(_FLOATS, ((int, float), "of type float32")),
+    **dict.fromkeys(_INTEGERS, ((int, float), "of type integer")),
     "use_mmap": (bool, "of type boolean"),
     "stop": (list, "of type array"),
 }

@@ -13,46 +13,14 @@ from headgate.testing.calls import ReceivedCall, text_of
 
 _REASONING = re.compile(r"(gpt-[5-9]|o\d)")
 _ROLES = frozenset({"developer", "system", "user", "assistant", "tool", "function"})
-_CHAT_FIELDS = frozenset(
-    [
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "max_completion_tokens",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "n",
-        "stop",
-        "seed",
-        "logprobs",
-        "top_logprobs",
-        "logit_bias",
-        "presence_penalty",
-        "frequency_penalty",
-        "response_format",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "functions",
-        "function_call",
-        "reasoning_effort",
-        "verbosity",
-        "service_tier",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "safety_identifier",
-        "user",
-        "metadata",
-        "store",
-        "prediction",
-        "modalities",
-        "audio",
-        "web_search_options",
-    ]
-)
+_CHAT_FIELDS = frozenset({
+    "model", "messages", "stream", "stream_options", "max_completion_tokens", "max_tokens",
+    "temperature", "top_p", "n", "stop", "seed", "logprobs", "top_logprobs", "logit_bias",
+    "presence_penalty", "frequency_penalty", "response_format", "tools", "tool_choice",
+    "parallel_tool_calls", "functions", "function_call", "reasoning_effort", "verbosity", "service_tier",
+    "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "user",
+    "metadata", "store", "prediction", "modalities", "audio", "web_search_options",
+})  # fmt: skip
 _EMBEDDING_FIELDS = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
 
 
