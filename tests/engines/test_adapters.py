@@ -205,6 +205,15 @@ async def test_a_time_limit_is_kept_in_a_single_answer(kind):
     assert result.reason == "timeout"
 
 
+async def test_without_time_nothing_is_asked():
+    async with engine_and_double("openai") as (engine, double):
+        for stream in (False, True):
+            _, result = await ask(engine, a_request(), model_for("openai"), stream=stream, within=0.0)
+            assert isinstance(result, Failure)
+            assert result.reason == "timeout"
+        assert not double.calls
+
+
 async def test_the_clock_for_the_first_token_does_not_cut_a_whole_answer():
     async with engine_and_double("openai", Answer("Yes.", delay=0.3), first_token=0.1) as (engine, _):
         _, whole = await ask(engine, a_request(), model_for("openai"), stream=False)

@@ -39,6 +39,7 @@ REASONS: dict[FailureKind, FailureReason] = {
 LOOK = Clocks(connect=1.0, first_byte=1.8, between_bytes=1.0, total=1.9)
 """For a glance at an engine's health, which may take two seconds."""
 LIST = Clocks(connect=2.0, first_byte=10.0, between_bytes=5.0, total=15.0)
+NO_TIME = Failure(reason="timeout", detail="no time was left to ask")
 TAIL = 0.05
 """Seconds that an engine gets to end its body after its end mark, so that the connection can be kept."""
 
@@ -65,6 +66,8 @@ class Exchange:
         body = dialect.encode_request(request, model, stream=False)
         if isinstance(body, Failure):
             return body
+        if within <= 0:
+            return NO_TIME
         started = perf_counter()
         response = await self._transport.request(
             "POST",
@@ -88,8 +91,8 @@ class Exchange:
         """Ask once and give the answer as it comes; the last item is the whole answer, or why there is none."""
         dialect = self._dialect
         body = dialect.encode_request(request, model, stream=True)
-        if isinstance(body, Failure):
-            yield body
+        if isinstance(body, Failure) or within <= 0:
+            yield body if isinstance(body, Failure) else NO_TIME
             return
         started = perf_counter()
         first: float | None = None
