@@ -24,9 +24,9 @@ from headgate import __version__
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
 from headgate.config.places import data_home
+from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
-from headgate.engines.base import Engine
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer

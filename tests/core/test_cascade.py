@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.cascade import LEAST_TIME, best_answer, fallback_reason, money_left, next_step, skip
+from headgate.core.cascade import KEPT_BACK, LEAST_TIME, best_answer, fallback_reason, money_left, next_step, skip
 from headgate.core.policy import Limits, Policy, Route, decide
 from headgate.core.types import (
     Attempt,
@@ -92,7 +92,7 @@ def test_a_cascade_always_ends_and_never_exceeds_its_limits(decision, script):
     assert len(set(tried)) == len(tried)
     assert len(tried) <= decision.attempts_at_most
     assert set(tried) <= set(decision.chain)
-    assert all(LEAST_TIME <= step.within <= decision.within for step in tries)
+    assert all(LEAST_TIME * (1 - KEPT_BACK) <= step.within <= decision.within for step in tries)
     if decision.spend_at_most is not None:
         for number, step in enumerate(tries):
             left = money_left(decision, attempts[:number])
@@ -194,10 +194,17 @@ def attempt(model: str, **more) -> Attempt:
 
 def test_a_failed_check_moves_on_and_the_better_of_two_bad_answers_is_delivered():
     decision = decision_of("a", "b")
-    assert next_step(decision, []) == Try("a", 60.0)
+    assert next_step(decision, []) == Try("a", 39.0)
     assert next_step(decision, [attempt("a", score=0.2)], 1.0) == Try("b", 59.0)
     assert next_step(decision, [attempt("a", score=0.2), attempt("b", score=0.6)], 2.0) == Deliver(1, perfect=True)
     assert next_step(decision, [attempt("a", score=0.5), attempt("b", score=0.1)], 2.0) == Deliver(0, perfect=False)
+
+
+def test_an_engine_that_hangs_leaves_time_for_the_next():
+    hung = attempt("a", failure=Failure(reason="timeout", detail="x"))
+    first = next_step(decision_of("a", "b", within=10.0), [])
+    assert first == Try("a", 6.5)
+    assert next_step(decision_of("a", "b", within=10.0), [hung], 6.5) == Try("b", 3.5)
 
 
 def test_without_evidence_against_it_an_answer_passes():

@@ -70,7 +70,7 @@ peek_characters = 40
 keep_alive = "50ms"
 
 [limits]
-answer_within = "10s"
+answer_within = "5s"
 queue_for = "{queue_for}"
 {limits}
 

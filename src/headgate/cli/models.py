@@ -8,8 +8,8 @@ import click
 from headgate.cli.common import console, load, put_json, table, with_config, with_json
 
 if TYPE_CHECKING:
+    from headgate.core.engine import ListedModel
     from headgate.core.types import Model
-    from headgate.engines.base import ListedModel
 
 
 @click.group("models")

@@ -10,8 +10,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from headgate.config.compile import Config
     from headgate.config.engine import EngineSettings
+    from headgate.core.engine import Engine, Health, ListedModel
     from headgate.core.types import Model
-    from headgate.engines.base import Engine, Health, ListedModel
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -50,8 +50,8 @@ async def survey(config: "Config") -> dict[str, Seen]:
 
 async def look_at(engine: "Engine", settings: "EngineSettings") -> Seen:
     """One engine."""
+    from headgate.core.engine import Health
     from headgate.core.types import Failure
-    from headgate.engines.base import Health
     from headgate.fleet.fleet import NEEDS_KEY
 
     if settings.kind in NEEDS_KEY and settings.key is None:

@@ -19,6 +19,9 @@ from headgate.core.words import FallbackReason, Skip
 LEAST_TIME = 0.25
 """Seconds below which another attempt is not worth starting."""
 
+KEPT_BACK = 0.35
+"""Share of the remaining time that is kept for the models behind: an engine that hangs must not use up theirs."""
+
 
 def next_step(decision: Decision, attempts: Sequence[Attempt], now: float = 0.0) -> Step:
     """Fold the attempts so far into the next step.
@@ -33,7 +36,8 @@ def next_step(decision: Decision, attempts: Sequence[Attempt], now: float = 0.0)
     left = decision.within - now
     candidate = next_candidate(decision, attempts)
     if candidate is not None and len(attempts) < decision.attempts_at_most and left >= LEAST_TIME:
-        return Try(candidate.model, left)
+        last = len(attempts) + 1 >= decision.attempts_at_most or candidate.model == decision.chain[-1]
+        return Try(candidate.model, left if last else left * (1 - KEPT_BACK))
     best = best_answer(attempts)
     if best is not None:
         return Deliver(best, perfect=False)

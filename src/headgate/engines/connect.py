@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from headgate import __version__
 from headgate.config.engine import EngineSettings
+from headgate.core.engine import Engine
 from headgate.core.errors import EngineError
 from headgate.core.types import Model
 from headgate.engines.anthropic import Anthropic
-from headgate.engines.base import Engine
 from headgate.engines.llamacpp.engine import Llamacpp, LlamacppSettings
 from headgate.engines.lmstudio import LMStudio
 from headgate.engines.ollama import Ollama

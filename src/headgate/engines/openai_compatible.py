@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from headgate.config.engine import EngineSettings
+from headgate.core.engine import Health, ListedModel
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
-from headgate.engines.base import Health, ListedModel
 from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.transport import Transport
 from headgate.wire.upstream.openai_chat import OpenAIChat, Profile

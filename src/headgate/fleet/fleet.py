@@ -12,8 +12,8 @@ from contextlib import suppress
 from time import monotonic
 
 from headgate.config.engine import EngineSettings
+from headgate.core.engine import Engine, Health
 from headgate.core.types import Failure, FleetView
-from headgate.engines.base import Engine, Health
 from headgate.fleet.admission import Admission
 from headgate.fleet.breaker import Breaker
 

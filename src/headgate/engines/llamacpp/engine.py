@@ -13,10 +13,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from headgate.core.engine import Engine, Health, ListedModel
 from headgate.core.errors import EngineError
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
-from headgate.engines.base import Engine, Health, ListedModel
 from headgate.engines.llamacpp import catalogue, readiness
 from headgate.engines.llamacpp.catalogue import File
 from headgate.engines.llamacpp.supervisor import Broken, Loaded, Order, Status, Supervisor

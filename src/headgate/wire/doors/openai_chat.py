@@ -118,7 +118,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         fields = decode_fields(body)
     except msgspec.ValidationError as error:
         return wrong_type(str(error), body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Fault(
             status=400,
             message=f"the body is not valid JSON: {error}",
