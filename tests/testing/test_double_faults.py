@@ -63,6 +63,16 @@ async def test_a_reset_mid_stream_delivers_what_came_before_it(who):
     assert who.finish(got) is None
 
 
+async def test_a_reset_waits_until_a_long_beginning_has_left_the_process():
+    who = PROVIDERS["ollama"]
+    long = "x" * 2**25
+    async with who.double(answer=f"{long} two") as double:
+        double.inject(Fault.cut_mid_stream(after=1))
+        got = await who.chat(double, stream=True)
+    assert len(got.body) > len(long) / 2, "only what lay in the kernels' buffers may be lost"
+    assert not got.whole
+
+
 @everyone
 async def test_a_quiet_close_mid_stream_is_no_error_of_the_socket_but_the_chunks_do_not_end(who):
     async with who.double(answer=ANSWER) as double:

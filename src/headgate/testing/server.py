@@ -28,7 +28,10 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 class Cut(enum.Enum):
-    """How a reply dies before its end: `RESET` like a killed peer, `CLOSE` like a process that just ended."""
+    """How a reply dies before its end: `RESET` like a killed peer, `CLOSE` like a process that just ended.
+
+    As in life, a reset may also destroy what the client's kernel has not yet taken (some megabytes at most).
+    """
 
     RESET = "reset"
     CLOSE = "close"
@@ -128,9 +131,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(
-            high=0
-        )  # so that `_sent` tells when all has gone to the kernel
+        self._transport.set_write_buffer_limits(high=0)  # so that `_sent` means: all is with the kernel
         self._listener.connections.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
