@@ -1,0 +1,228 @@
+"""The user's page: what it means, and what each mistake in it is told."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from headgate.config.load import load_config, parse_config, starter_text
+from headgate.config.places import data_home, read_secret
+from headgate.config.prices import find_price
+from headgate.core.errors import ConfigError
+from headgate.core.policy import decide
+from headgate.core.types import FleetView, Message, Request, Signals
+
+SMALL = """
+[engines.home]
+kind = "ollama"
+
+[engines.cloud]
+kind = "anthropic"
+key = "env:NO_SUCH_KEY"
+
+[models.llama]
+engine = "home"
+id = "llama3.1:8b"
+
+[models.claude]
+engine = "cloud"
+id = "claude-sonnet-5-5"
+
+[[routes]]
+name = "code"
+tasks = ["code"]
+try = ["llama", "claude"]
+
+[[routes]]
+name = "rest"
+try = ["llama"]
+"""
+
+
+def route_of(config, task, tokens):
+    signals = Signals(task=task, task_confidence=1.0, task_by="caller", tokens=tokens, tokens_exact=True)
+    decision = decide(
+        config.policy, FleetView(), Request(id="x", asked="auto", messages=(Message("user", "x"),)), signals
+    )
+    return decision.route, decision.chain
+
+
+def test_the_starter_page_holds_the_four_rules_of_the_user():
+    config = parse_config(starter_text(), None)
+    assert route_of(config, "classification", 500) == ("labels", ("phi", "claude"))
+    assert route_of(config, "sentiment", 9000) == ("labels", ("phi", "claude"))
+    assert route_of(config, "summarization", 1999) == ("short summaries", ("llama", "claude"))
+    assert route_of(config, "summarization", 2000) == ("everything else", ("llama", "claude"))
+    assert route_of(config, "code", 100) == ("code", ("coder", "claude"))
+    assert route_of(config, "reasoning", 4000) == ("everything else", ("llama", "claude"))
+    assert route_of(config, "reasoning", 4001) == ("long", ("claude",))
+    assert route_of(config, None, 10) == ("everything else", ("llama", "claude"))
+    assert config.policy.models["phi"].id == "phi-3-mini-128k-instruct"
+    assert config.engines["lmstudio"].url == "http://127.0.0.1:1234"
+    assert config.engines["ollama"].parallel == 4
+
+
+MISTAKES = [
+    (
+        "unknown key",
+        SMALL.replace('id = "llama3.1:8b"', 'idd = "llama3.1:8b"'),
+        11,
+        ['[models.llama] has no "idd"', 'did you mean "id"?'],
+    ),
+    ("unknown table", SMALL + "[limit]\nattempts = 3\n", 26, ['has no "limit"', 'did you mean "limits"?']),
+    ("unknown task", SMALL.replace('["code"]', '["coding"]'), 19, ['"coding"', 'did you mean "code"?']),
+    ("unknown kind", SMALL.replace('"ollama"', '"olama"'), 3, ['"olama"', 'did you mean "ollama"?']),
+    (
+        "unknown model",
+        SMALL.replace('["llama", "claude"]', '["lama", "claude"]'),
+        20,
+        ['tries "lama"', 'did you mean "llama"?'],
+    ),
+    (
+        "unknown engine",
+        SMALL.replace('engine = "cloud"', 'engine = "clout"'),
+        14,
+        ['"clout"', 'did you mean "cloud"?'],
+    ),
+    (
+        "unknown check",
+        SMALL + '[quality]\nalways = ["not-emty"]\n',
+        27,
+        ['"not-emty"', 'did you mean "not-empty"?'],
+    ),
+    ("missing key", SMALL.replace('id = "llama3.1:8b"\n', ""), 9, ['"id" is missing']),
+    (
+        "a text for a number",
+        SMALL.replace('["llama"]\n', '["llama"]\n[limits]\nattempts = "three"\n'),
+        26,
+        ["attempts", "expected `int`"],
+    ),
+    ("a bad duration", SMALL + '[limits]\nanswer_within = "soon"\n', 27, ['"soon" is not a duration', "30s"]),
+    (
+        "a negative limit",
+        SMALL.replace('name = "code"\n', 'name = "code"\ntokens_over = -5\n'),
+        19,
+        ["cannot be negative"],
+    ),
+    ("a share above one", SMALL + "[quality]\npass_at = 60\n", 27, ["between 0 and 1"]),
+    (
+        "no last route",
+        SMALL.replace('name = "rest"\n', 'name = "rest"\ntasks = ["chat"]\n'),
+        23,
+        ["has a condition", "everything else"],
+    ),
+    (
+        "a key in the open",
+        SMALL.replace("env:NO_SUCH_KEY", "sk-ant-123"),
+        None,
+        ["never the key itself", "env:"],
+    ),
+    ("a bad address", SMALL + '[server]\nlisten = "4141"\n', 27, ["not a host and a port", "127.0.0.1:4141"]),
+    ("not TOML", SMALL.replace("[engines.cloud]", "[engines.cloud"), 5, ["line 5"]),
+    (
+        "twice the same model",
+        SMALL.replace('["llama", "claude"]', '["llama", "llama"]'),
+        20,
+        ["names a model twice"],
+    ),
+    (
+        "paid on a local route",
+        SMALL.replace('name = "code"\n', 'name = "code"\nlocal_only = true\n'),
+        21,
+        ["is local_only", '"claude"'],
+    ),
+    ("a reserved name", SMALL.replace("[models.llama]", "[models.auto]"), 9, ['"auto" cannot name a model']),
+    ("a missing check file", SMALL + '[quality]\nalways = ["./nope.py:polite"]\n', 27, ["there is no file"]),
+    ("no route at all", SMALL[: SMALL.index("[[routes]]")], None, ['"routes" is missing']),
+]
+
+
+@pytest.mark.parametrize(("page", "line", "words"), [m[1:] for m in MISTAKES], ids=[m[0] for m in MISTAKES])
+def test_a_mistake_names_the_file_the_line_and_the_word_that_was_meant(tmp_path, page, line, words):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(page, tmp_path / "headgate.toml")
+    said = f"{caught.value.message} / {caught.value.hint}"
+    assert "headgate.toml" in said
+    for word in words:
+        assert word in said
+    if line is not None:
+        assert f"line {line}:" in said
+    assert "sk-ant" not in said
+
+
+def test_a_file_that_is_not_text_is_said_to_be_so(tmp_path):
+    path = tmp_path / "headgate.toml"
+    path.write_bytes(b"\xff\xfe[server]")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_config(str(path))
+    with pytest.raises(ConfigError, match="there is no file"):
+        load_config(str(tmp_path / "nope.toml"))
+
+
+def test_without_a_file_the_starter_page_serves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    monkeypatch.delenv("HEADGATE_CONFIG", raising=False)
+    assert load_config().source is None
+    (tmp_path / "headgate.toml").write_text(SMALL)
+    assert load_config().source == tmp_path / "headgate.toml"
+
+
+def test_a_users_own_check_is_one_function_named_in_the_page(tmp_path):
+    (tmp_path / "mine.py").write_text("def polite(answer):\n    return 'please' in answer.reply.text\n")
+    page = SMALL.replace('name = "rest"\n', 'name = "rest"\nchecks = ["./mine.py:polite"]\n')
+    config = parse_config(page, tmp_path / "headgate.toml")
+    assert "./mine.py:polite" in config.checks
+    assert route_of(config, "chat", 1)[0] == "rest"
+
+
+def test_paid_engines_are_never_local_and_home_is_free():
+    config = parse_config(
+        SMALL.replace('key = "env:NO_SUCH_KEY"', 'key = "env:NO_SUCH_KEY"\nurl = "http://127.0.0.1:9"'), None
+    )
+    llama, claude = config.policy.models["llama"], config.policy.models["claude"]
+    assert (llama.local, llama.price.input, llama.price.output) == (True, 0.0, 0.0)
+    assert not claude.local
+    assert (claude.price.input, claude.price.output) == (2.0, 10.0)
+    cloud = parse_config(SMALL.replace("llama3.1:8b", "gpt-oss:120b-cloud"), None)
+    assert not cloud.policy.models["llama"].local
+
+
+def test_the_users_own_price_wins_and_an_unknown_price_is_unknown():
+    own = SMALL.replace(
+        'id = "claude-sonnet-5-5"', 'id = "claude-sonnet-5-5"\nprice = { input = 1.5, output = 7 }'
+    )
+    price = parse_config(own, None).policy.models["claude"].price
+    assert (price.input, price.output, price.source) == (1.5, 7.0, "your config")
+    strange = SMALL.replace("claude-sonnet-5-5", "claude-of-tomorrow")
+    assert parse_config(strange, None).policy.models["claude"].price is None
+    alias = SMALL.replace(
+        'id = "claude-sonnet-5-5"', 'id = "our-proxy"\nprice_as = "anthropic/claude-sonnet-5-5"'
+    )
+    assert parse_config(alias, None).policy.models["claude"].price.input == 2.0
+
+
+def test_list_prices_are_dated_and_tiered():
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    assert find_price("gpt-4o", "openai", on=now).input == 2.5
+    haiku = find_price("claude-haiku-5-5", "anthropic", on=now)
+    assert (haiku.input, haiku.above, haiku.input_above) == (0.1, 100_000, 0.5)
+    assert haiku.date == "2026-11-23"
+    assert find_price("no-such-model", "openai") is None
+
+
+def test_secrets_come_by_reference_and_never_show(monkeypatch, tmp_path):
+    monkeypatch.setenv("SOME_KEY", "sk-secret")
+    (tmp_path / "key").write_text("sk-file\n")
+    assert read_secret("env:SOME_KEY") == "sk-secret"
+    assert read_secret(f"file:{tmp_path / 'key'}") == "sk-file"
+    assert read_secret("env:NOT_SET_ANYWHERE") is None
+    config = parse_config(SMALL.replace("NO_SUCH_KEY", "SOME_KEY"), None)
+    assert config.engines["cloud"].key == "sk-secret"
+    assert "sk-secret" not in repr(config)
+
+
+def test_data_has_one_place(monkeypatch, tmp_path):
+    monkeypatch.setenv("HEADGATE_DATA", str(tmp_path))
+    assert data_home() == Path(tmp_path)
+    assert parse_config(SMALL, None).ledger.path == tmp_path / "ledger.db"
