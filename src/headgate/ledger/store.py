@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
@@ -26,8 +26,11 @@ from headgate.ledger.schema import (
     unreadable,
 )
 
-BREATH: Final = 16
-"""Requests encoded before the event loop gets its turn."""
+BITE: Final = 8
+"""Requests encoded and inserted at a stretch."""
+BREATH: Final = 0.00005
+"""Seconds of sleep after each stretch. Only a real sleep hands the interpreter's lock to the event loop at once; after a
+mere release this thread would mostly win it back, and the loop would wait for the switch interval of 5 ms."""
 
 _OF_THE_ROW: Final = (
     sqlite3.IntegrityError,
@@ -125,22 +128,12 @@ class Store:
             self._disconnect()
 
     def _commit(self, db: sqlite3.Connection, batch: Sequence[Outcome], lost: int) -> int:
-        request_rows: list[tuple[Any, ...]] = []
-        attempt_rows: list[tuple[Any, ...]] = []
-        body_rows: list[tuple[Any, ...]] = []
         db.execute("BEGIN IMMEDIATE")
         try:
-            for n, outcome in enumerate(batch, self._next(db)):
-                rows = encode(outcome, n, self._numbers)
-                request_rows.append(rows.request)
-                attempt_rows += rows.attempts
-                if rows.body is not None:
-                    body_rows.append(rows.body)
-                if n % BREATH == 0:
-                    time.sleep(0)
-            db.executemany(self._into_requests, request_rows)
-            db.executemany(self._into_attempts, attempt_rows)
-            db.executemany(self._into_bodies, body_rows)
+            n = self._next(db)
+            for start in range(0, len(batch), BITE):
+                n = self._insert(db, batch[start : start + BITE], n)
+                time.sleep(BREATH)
             self._note(db, len(batch), lost)
             db.execute("COMMIT")
         except BaseException:
@@ -156,11 +149,7 @@ class Store:
             for outcome in batch:
                 db.execute("SAVEPOINT one")
                 try:
-                    rows = encode(outcome, self._next(db), self._numbers)
-                    db.execute(self._into_requests, rows.request)
-                    db.executemany(self._into_attempts, rows.attempts)
-                    if rows.body is not None:
-                        db.execute(self._into_bodies, rows.body)
+                    self._insert(db, (outcome,), self._next(db))
                 except Exception as error:
                     if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_THE_ROW):
                         raise
@@ -175,6 +164,14 @@ class Store:
             raise
         self._numbers.keep()
         return spoiled
+
+    def _insert(self, db: sqlite3.Connection, outcomes: Sequence[Outcome], n: int) -> int:
+        """Insert the rows of outcomes from number `n` on; the next number."""
+        rows = [encode(outcome, number, self._numbers) for number, outcome in enumerate(outcomes, n)]
+        db.executemany(self._into_requests, [row.request for row in rows])
+        db.executemany(self._into_attempts, [attempt for row in rows for attempt in row.attempts])
+        db.executemany(self._into_bodies, [row.body for row in rows if row.body is not None])
+        return n + len(outcomes)
 
     def _next(self, db: sqlite3.Connection) -> int:
         return int(db.execute("SELECT coalesce(max(n), 0) + 1 FROM requests").fetchone()[0])
