@@ -69,7 +69,7 @@ MISTAKES = [
         11,
         ['[models.llama] has no "idd"', 'did you mean "id"?'],
     ),
-    ("unknown table", SMALL + "[limit]\nattempts = 3\n", 26, ['has no "limit"', 'did you mean "limits"?']),
+    ("unknown table", SMALL + "[limit]\nattempts = 3\n", 25, ['has no "limit"', 'did you mean "limits"?']),
     ("unknown task", SMALL.replace('["code"]', '["coding"]'), 19, ['"coding"', 'did you mean "code"?']),
     ("unknown kind", SMALL.replace('"ollama"', '"olama"'), 3, ['"olama"', 'did you mean "ollama"?']),
     (
@@ -97,14 +97,14 @@ MISTAKES = [
         26,
         ["attempts", "expected `int`"],
     ),
-    ("a bad duration", SMALL + '[limits]\nanswer_within = "soon"\n', 27, ['"soon" is not a duration', "30s"]),
+    ("a bad duration", SMALL + '[limits]\nanswer_within = "soon"\n', 26, ['"soon" is not a duration', "30s"]),
     (
         "a negative limit",
         SMALL.replace('name = "code"\n', 'name = "code"\ntokens_over = -5\n'),
         19,
         ["cannot be negative"],
     ),
-    ("a share above one", SMALL + "[quality]\npass_at = 60\n", 27, ["between 0 and 1"]),
+    ("a share above one", SMALL + "[quality]\npass_at = 60\n", 26, ["between 0 and 1"]),
     (
         "no last route",
         SMALL.replace('name = "rest"\n', 'name = "rest"\ntasks = ["chat"]\n'),
@@ -117,7 +117,7 @@ MISTAKES = [
         None,
         ["never the key itself", "env:"],
     ),
-    ("a bad address", SMALL + '[server]\nlisten = "4141"\n', 27, ["not a host and a port", "127.0.0.1:4141"]),
+    ("a bad address", SMALL + '[server]\nlisten = "4141"\n', 26, ["not a host and a port", "127.0.0.1:4141"]),
     ("not TOML", SMALL.replace("[engines.cloud]", "[engines.cloud"), 5, ["line 5"]),
     (
         "twice the same model",
@@ -132,7 +132,7 @@ MISTAKES = [
         ["is local_only", '"claude"'],
     ),
     ("a reserved name", SMALL.replace("[models.llama]", "[models.auto]"), 9, ['"auto" cannot name a model']),
-    ("a missing check file", SMALL + '[quality]\nalways = ["./nope.py:polite"]\n', 27, ["there is no file"]),
+    ("a missing check file", SMALL + '[quality]\nalways = ["./nope.py:polite"]\n', 26, ["there is no file"]),
     ("no route at all", SMALL[: SMALL.index("[[routes]]")], None, ['"routes" is missing']),
 ]
 

@@ -330,7 +330,9 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
         languages=frozenset(table.languages) if table.languages is not None else None,
         local_only=table.local_only,
         mode=table.mode or page.streaming.mode,
-        pass_at=share((*place, "pass_at"), quality.pass_at if table.pass_at is None else table.pass_at),
+        pass_at=share(("quality", "pass_at"), quality.pass_at)
+        if table.pass_at is None
+        else share((*place, "pass_at"), table.pass_at),
         checks=checks,
     )
 
