@@ -87,7 +87,7 @@ MISTAKES = [
     (
         "unknown check",
         SMALL + '[quality]\nalways = ["not-emty"]\n',
-        27,
+        26,
         ['"not-emty"', 'did you mean "not-empty"?'],
     ),
     ("missing key", SMALL.replace('id = "llama3.1:8b"\n', ""), 9, ['"id" is missing']),
