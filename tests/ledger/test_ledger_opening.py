@@ -4,6 +4,8 @@ import sqlite3
 
 import pytest
 from ledger_samples import realistic
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
 from headgate.core.errors import LedgerError
 from headgate.ledger import schema
@@ -89,3 +91,15 @@ def test_an_empty_file_becomes_a_ledger(path, read):
     assert writer.start().sentences == ()
     writer.close()
     assert read() == []
+
+
+def test_the_same_tables_can_be_made_on_postgresql():
+    made = [
+        str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        for table in schema.metadata.sorted_tables
+    ]
+    (attempts,) = [sql for sql in made if "CREATE TABLE attempts" in sql]
+    assert len(made) == 7
+    assert "PRIMARY KEY (request, position)" in attempts
+    assert "WITHOUT ROWID" not in attempts
+    assert "cost BIGINT" in attempts

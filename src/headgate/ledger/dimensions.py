@@ -54,10 +54,6 @@ class Dimensions:
         self._described.update({model.name: model for model in models})
         self._models.clear()
 
-    def described(self) -> tuple[Model, ...]:
-        """All models described so far."""
-        return tuple(self._described.values())
-
     def local(self, name: str) -> bool:
         """Whether the model is known to run on the user's own machines."""
         model = self._described.get(name)

@@ -6,6 +6,7 @@ was killed, or one that is still alive in another process. This module does not 
 
 import os
 import sqlite3
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -109,6 +110,8 @@ def end_run(db: sqlite3.Connection, run: int, lost: int, now: float) -> None:
 
 
 def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return False  # there, signal 0 is Ctrl-C: asking would stop the process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
