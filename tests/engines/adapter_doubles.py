@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from headgate.config.engine import EngineSettings
+from headgate.core.engine import Engine
 from headgate.core.types import Delta, Failure, Message, Model, Reply, Request
 from headgate.core.words import EngineKind
-from headgate.core.engine import Engine
 from headgate.engines.connect import connect
 from headgate.testing.anthropic import AnthropicDouble
 from headgate.testing.double import Double

@@ -6,7 +6,8 @@ from upstream_values import CLOSED, PNG, a_model, a_request, captured, failed, r
 
 from headgate.core.types import Format, Image, Message, Text, Tool, ToolCall
 from headgate.engines.profiles import GENERIC, LLAMA_SERVER, LMSTUDIO, OPENAI, profile_for
-from headgate.wire.upstream.openai_chat import OpenAIChat, Profile
+from headgate.wire.upstream.openai_chat import OpenAIChat
+from headgate.wire.upstream.openai_profile import Profile
 
 Raw = msgspec.Raw
 PLAIN = OpenAIChat(GENERIC)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from upstream_values import (
     sse,
 )
 
+from headgate.core.types import Failure, Reply
 from headgate.wire import ndjson
 from headgate.wire import sse as events
 from headgate.wire.ndjson import LineDecoder, OverlongLineError
@@ -123,3 +125,48 @@ def test_a_line_or_event_without_end_is_given_up(monkeypatch):
         assert decoder.feed(b"x" * 200) == []
         assert decoder.over
         assert decoder.finish().reason == "malformed"
+
+
+FIELDS = st.sampled_from(
+    [
+        "choices",
+        "message",
+        "delta",
+        "content",
+        "error",
+        "model",
+        "usage",
+        "type",
+        "index",
+        "finish_reason",
+        "tool_calls",
+        "function",
+        "arguments",
+        "logprobs",
+        "done",
+        "stop_reason",
+        "content_block",
+        "input",
+        "text",
+        "prompt_tokens",
+        "details",
+        "message_start",
+        "detail",
+        "code",
+    ]
+)
+DEEP = [b"[" * 100_000, b'{"error":' + b"[" * 3000 + b"]" * 3000 + b"}", b'{"x":' + b'{"a":' * 3000]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=st.binary(max_size=60) | JSON.map(msgspec.json.encode) | st.sampled_from(DEEP))
+def test_whatever_an_engine_sends_becomes_a_value(value):
+    for dialect, model, _ in STREAMS.values():
+        assert isinstance(dialect.decode_reply(value, a_request(), model), Reply | Failure)
+        assert isinstance(dialect.decode_error(500, {}, value), Failure)
+        stream = [b"data: ", value, b"\n\n", value, b"\n"]
+        assert isinstance(read_stream(dialect, stream, a_request(), model)[1], Reply | Failure)

@@ -15,6 +15,7 @@ from headgate.core.words import EngineKind
 from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.profiles import ANTHROPIC_RULES
 from headgate.engines.transport import Headers, Transport
+from headgate.wire.upstream import UNREADABLE
 from headgate.wire.upstream.anthropic_messages import LATEST, AnthropicMessages
 
 VERSION_HEADER = "anthropic-version"
@@ -75,7 +76,7 @@ class Anthropic:
             return found
         try:
             listed = msgspec.json.decode(found.body, type=WireModels)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return Failure(reason="malformed", detail=f"the list of models has another shape: {error}")
         return tuple(
             ListedModel(id=model.id, context=model.max_input_tokens, remote=self._remote)

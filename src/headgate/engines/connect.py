@@ -20,7 +20,7 @@ from headgate.engines.ollama import Ollama
 from headgate.engines.openai_compatible import OpenAICompatible
 from headgate.engines.profiles import LLAMA_SERVER, OPENAI, OPENAI_COMPATIBLE, profile_for
 from headgate.engines.transport import HttpTransport
-from headgate.wire.upstream.openai_chat import Profile
+from headgate.wire.upstream.openai_profile import Profile
 
 SPARE_CONNECTIONS = 4
 """Beyond the engine's own limit: for looks at its health while it is busy."""

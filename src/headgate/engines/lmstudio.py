@@ -20,6 +20,7 @@ from headgate.core.words import EngineKind
 from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.profiles import LMSTUDIO
 from headgate.engines.transport import Transport
+from headgate.wire.upstream import UNREADABLE
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_replies import unreadable
 
@@ -154,7 +155,7 @@ class LMStudio:
 def _read(body: bytes, shape: type[Shape]) -> Shape | Failure:
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         return unreadable(body, str(error), "http_error")
 
 

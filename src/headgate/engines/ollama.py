@@ -16,6 +16,7 @@ from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
 from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.transport import Transport
+from headgate.wire.upstream import UNREADABLE
 from headgate.wire.upstream.ollama_native import OllamaNative
 
 
@@ -89,7 +90,7 @@ class Ollama:
             return Health(up=False, detail=found.detail)
         try:
             return Health(up=True, version=msgspec.json.decode(found.body, type=WireVersion).version)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return Health(up=False, detail="something answers there, but it is not Ollama")
 
     async def list_models(self) -> tuple[ListedModel, ...] | Failure:
@@ -111,7 +112,7 @@ class Ollama:
             return found
         try:
             return msgspec.json.decode(found.body, type=WireModels).models or []
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return Failure(reason="malformed", detail=f"{path} has another shape than Ollama's: {error}")
 
     async def _listed(self, model: WireModel, loaded: set[str] | None) -> ListedModel:
@@ -138,7 +139,7 @@ class Ollama:
             return None, None
         try:
             shown = msgspec.json.decode(found.body, type=WireShown)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return None, None
         window = shown.model_info.get(f"{shown.model_info.get('general.architecture')}.context_length")
         return (window if isinstance(window, int) else None), shown.capabilities

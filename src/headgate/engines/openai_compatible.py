@@ -15,7 +15,9 @@ from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
 from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.transport import Transport
-from headgate.wire.upstream.openai_chat import OpenAIChat, Profile
+from headgate.wire.upstream import UNREADABLE
+from headgate.wire.upstream.openai_chat import OpenAIChat
+from headgate.wire.upstream.openai_profile import Profile
 
 
 class WireMeta(Struct):
@@ -88,7 +90,7 @@ class OpenAICompatible:
             return found
         try:
             listed = msgspec.json.decode(found.body, type=WireModels)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return Failure(reason="malformed", detail=f"the list of models has another shape: {error}")
         return tuple(_listed(model, remote=self._remote) for model in listed.data or ())
 

@@ -15,7 +15,8 @@ from headgate.wire.upstream import Dialect
 from headgate.wire.upstream.anthropic_messages import AnthropicMessages
 from headgate.wire.upstream.anthropic_messages import ModelRule as AnthropicRule
 from headgate.wire.upstream.ollama_native import OllamaNative
-from headgate.wire.upstream.openai_chat import ModelRule, OpenAIChat, Profile
+from headgate.wire.upstream.openai_chat import OpenAIChat
+from headgate.wire.upstream.openai_profile import ModelRule, Profile
 
 # ── OpenAI's models ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,10 +7,15 @@ in the seconds.
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from headgate.core.types import Delta, Failure, Model, Reply, Request, Usage
 from headgate.core.words import FailureReason
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a stranger's JSON may raise: it is none, is no UTF-8, or is nested without end."""
 
 
 class Headers(Protocol):
@@ -96,6 +101,15 @@ def mean_logprob(logprobs: Sequence[float | None]) -> float | None:
     """The mean log-probability of an answer's tokens; None without evidence."""
     known = [value for value in logprobs if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def object_from(arguments: str) -> dict[str, Any]:
+    """A tool call's arguments as an object; what is none stands inside one, so that it is not lost."""
+    try:
+        value = msgspec.json.decode(arguments or "{}")
+    except UNREADABLE:
+        value = arguments
+    return value if isinstance(value, dict) else {"arguments": value}
 
 
 def split_data_uri(url: str) -> tuple[str, str] | None:

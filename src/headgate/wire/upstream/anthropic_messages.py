@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from headgate.core.types import Failure, Format, Image, Message, Model, Reply, Request, Tool
-from headgate.wire.upstream import Headers, split_data_uri, unfit_image
+from headgate.wire.upstream import Headers, object_from, split_data_uri, unfit_image
 from headgate.wire.upstream.anthropic_replies import AnthropicStream, decode_reply
 from headgate.wire.upstream.schemas import close
 from headgate.wire.upstream.trouble import failure_from
@@ -299,7 +299,12 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
         return [result]
     for call in message.tool_calls:
         blocks.append(
-            {"type": "tool_use", "id": _tool_id(call.id), "name": call.name, "input": _object(call.arguments)}
+            {
+                "type": "tool_use",
+                "id": _tool_id(call.id),
+                "name": call.name,
+                "input": object_from(call.arguments),
+            }
         )
     return blocks
 
@@ -313,12 +318,3 @@ def _image(image: Image) -> dict[str, str] | None:
 def _tool_id(call_id: str) -> str:
     """An id in the letters that Anthropic takes; other engines' ids may hold more."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", call_id) or "call"
-
-
-def _object(arguments: str) -> Any:
-    """A call's arguments as an object; what is none stands inside one, so that it is not lost."""
-    try:
-        value = msgspec.json.decode(arguments or "{}")
-    except msgspec.DecodeError:
-        value = arguments
-    return value if isinstance(value, dict) else {"arguments": value}

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason, Finish
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
-from headgate.wire.upstream import estimate_usage
+from headgate.wire.upstream import UNREADABLE, estimate_usage
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.trouble import classify, describe, read_trouble
 
@@ -89,7 +89,7 @@ def decode_reply(body: bytes, request: Request, model: Model) -> Reply | Failure
     answer = Answer(request, model)
     try:
         wire = decode_body(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         start = body[:120].decode("utf-8", "replace")
         return Failure(
             reason="malformed", detail=f"not a message of Anthropic's ({error}): {start}", status=200
@@ -133,7 +133,7 @@ class Answer:
         """Take a block, or the start of one."""
         if block.type == "tool_use":
             self._calls[index] = [block.id, block.name]
-            self._whole[index] = bytes(block.input).decode()
+            self._whole[index] = bytes(block.input).decode("utf-8", "replace")
             return [Delta(tool_index=self._place(index), tool_id=block.id, tool_name=block.name)]
         return self._add(block.text, block.thinking)
 
@@ -266,7 +266,7 @@ class AnthropicStream:
                 break
             try:
                 deltas.extend(self._take_event(event))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNREADABLE as error:
                 if torn:
                     break
                 start = event.data[:120].decode("utf-8", "replace")

@@ -18,7 +18,15 @@ from msgspec import Raw, Struct
 from headgate.core.types import Delta, Failure, Message, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason
 from headgate.wire.ndjson import LineDecoder, OverlongLineError
-from headgate.wire.upstream import Headers, estimate_usage, mean_logprob, split_data_uri, unfit_image
+from headgate.wire.upstream import (
+    UNREADABLE,
+    Headers,
+    estimate_usage,
+    mean_logprob,
+    object_from,
+    split_data_uri,
+    unfit_image,
+)
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.trouble import classify, describe, failure_from, read_trouble
 
@@ -183,7 +191,7 @@ def _messages(messages: Sequence[Message]) -> list[dict[str, Any]] | None:
             body["tool_calls"] = [
                 {
                     "id": call.id,
-                    "function": {"index": index, "name": call.name, "arguments": _object(call.arguments)},
+                    "function": {"index": index, "name": call.name, "arguments": object_from(call.arguments)},
                 }
                 for index, call in enumerate(message.tool_calls)
             ]
@@ -192,15 +200,6 @@ def _messages(messages: Sequence[Message]) -> list[dict[str, Any]] | None:
             body["tool_name"] = message.name or tool_names.get(message.tool_call_id, "")
         told.append(body)
     return told
-
-
-def _object(arguments: str) -> Any:
-    """A call's arguments as the object that Ollama wants; what is none stands inside one, so that it is not lost."""
-    try:
-        value = msgspec.json.decode(arguments or "{}")
-    except msgspec.DecodeError:
-        value = arguments
-    return value if isinstance(value, dict) else {"arguments": value}
 
 
 # ── What comes back ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -272,7 +271,7 @@ class OllamaStream:
         """Take an object; a `torn` one may be half, which is a cut and no garbage."""
         try:
             wire = decode_object(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             if torn:
                 return []
             self._fail(
@@ -304,7 +303,7 @@ class OllamaStream:
             deltas.append(Delta(message.content, message.thinking, logprobs=logprobs))
         for call in message.tool_calls or ():
             index = len(self._calls)
-            name, arguments = call.function.name, bytes(call.function.arguments).decode()
+            name, arguments = call.function.name, bytes(call.function.arguments).decode("utf-8", "replace")
             call_id = call.id or f"call_{self._request.id}_{index}"
             self._calls.append(ToolCall(call_id, name, arguments))
             deltas.append(Delta(tool_index=index, tool_id=call_id, tool_name=name, tool_arguments=arguments))

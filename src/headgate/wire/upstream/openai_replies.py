@@ -5,7 +5,7 @@ no error hidden under status 200. It does not know who sent it; `Profile` says w
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,12 +13,10 @@ from msgspec import Raw, Struct
 from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason, Finish
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
-from headgate.wire.upstream import estimate_prompt, estimate_usage, mean_logprob
+from headgate.wire.upstream import UNREADABLE, estimate_prompt, estimate_usage, mean_logprob
 from headgate.wire.upstream.identity import same_model
+from headgate.wire.upstream.openai_profile import Profile
 from headgate.wire.upstream.trouble import Trouble, classify, describe, read_trouble
-
-if TYPE_CHECKING:
-    from headgate.wire.upstream.openai_chat import Profile
 
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
 
@@ -105,11 +103,11 @@ FINISHES: dict[str, Finish] = {
 # ── One whole body ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def decode_reply(body: bytes, request: Request, model: Model, profile: "Profile") -> Reply | Failure:
+def decode_reply(body: bytes, request: Request, model: Model, profile: Profile) -> Reply | Failure:
     """The answer in a body of status 200, which may be an error all the same."""
     try:
         wire = decode_body(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         return unreadable(body, str(error), "http_error")
     if wire.error:
         return hidden_error(wire.error, "http_error")
@@ -123,7 +121,7 @@ def decode_reply(body: bytes, request: Request, model: Model, profile: "Profile"
     try:
         answer.take(message)
         answer.take_logprobs(choice.logprobs)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         return Failure(reason="malformed", detail=f"unexpected shape of the reply: {error}", status=200)
     if not answer.finish:
         return Failure(
@@ -136,7 +134,7 @@ def unreadable(body: bytes, problem: str, error_reason: FailureReason) -> Failur
     """The failure of a body that is not what we expect: an error in another shape, or garbage."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         start = read_trouble(body[:200]).message
         return Failure(reason="malformed", detail=f"not valid JSON ({problem}): {start}", status=200)
     if isinstance(value, dict) and value.get("error"):
@@ -158,7 +156,7 @@ def hidden_error(error: Any, otherwise: FailureReason) -> Failure:
 class Answer:
     """What has arrived of an answer, whole or in pieces."""
 
-    def __init__(self, request: Request, model: Model, profile: "Profile") -> None:
+    def __init__(self, request: Request, model: Model, profile: Profile) -> None:
         self._request = request
         self._model = model
         self._profile = profile
@@ -315,7 +313,7 @@ def usage_from(wire: WireUsage) -> Usage:
 class OpenAIStream:
     """A streamed answer being read."""
 
-    def __init__(self, request: Request, model: Model, profile: "Profile") -> None:
+    def __init__(self, request: Request, model: Model, profile: Profile) -> None:
         self._events = SSEDecoder()
         self._answer = Answer(request, model, profile)
         self._asked = model.id
@@ -361,7 +359,7 @@ class OpenAIStream:
             else:
                 try:
                     self._take_chunk(event, deltas)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except UNREADABLE as error:
                     if torn:
                         break
                     failure = unreadable(event.data, str(error), "broken_stream")

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from headgate.wire.upstream import UNREADABLE
+
 UNBOUNDED = frozenset({"minimum", "maximum", "multipleOf", "minLength", "maxLength"})
 """Words that Anthropic does not take in a schema."""
 NAMED = frozenset({"properties", "$defs", "definitions"})
@@ -18,19 +20,25 @@ VALUES = frozenset({"enum", "const", "default", "examples", "required"})
 
 def is_closed(schema: Raw) -> bool:
     """Whether OpenAI lets the schema be marked strict: no object takes more, or less, than its properties."""
-    return b'"additionalProperties"' in bytes(schema) and _is_closed(msgspec.json.decode(schema))
+    if b'"additionalProperties"' not in bytes(schema):
+        return False
+    try:
+        return _is_closed(msgspec.json.decode(schema))
+    except UNREADABLE:
+        return False
 
 
 def close(schema: Raw) -> tuple[Raw, tuple[str, ...]] | None:
     """The schema as Anthropic takes it, and which words were left out or put in.
 
     Returns:
-        The schema's own bytes if nothing had to change; None if it needs what cannot be said, objects with free names.
+        The schema's own bytes if nothing had to change; None if it needs what cannot be said, objects with free names,
+        or is nested without end.
     """
     changes: set[str] = set()
     try:
         closed = _close(msgspec.json.decode(schema), changes)
-    except _FreeNamesError:
+    except (_FreeNamesError, *UNREADABLE):
         return None
     return (Raw(msgspec.json.encode(closed)) if changes else schema), tuple(sorted(changes))
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from headgate.core.types import Failure
 from headgate.core.words import FailureReason
-from headgate.wire.upstream import Headers
+from headgate.wire.upstream import UNREADABLE, Headers
 
 LONGEST_DETAIL = 400
 DEEPEST = 8
@@ -136,7 +136,7 @@ def _read(value: Any, depth: int) -> Trouble:
         if text[:1] in ("{", "[", '"'):
             try:
                 return _read(msgspec.json.decode(text), depth + 1)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 pass
         if text[:1] == "<":
             text = " ".join(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL).split())

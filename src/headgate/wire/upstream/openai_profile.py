@@ -1,0 +1,51 @@
+"""How servers and models differ in their Chat Completions, as data.
+
+Nothing here acts; the values themselves are in `engines.profiles`.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from headgate.wire.upstream.identity import Identity
+
+
+class ModelRule(Struct, frozen=True, kw_only=True):
+    """What the models whose ids begin with one of `prefixes` take otherwise than the rest."""
+
+    prefixes: tuple[str, ...]
+    rejects: frozenset[str] = frozenset()
+    """Fields that are refused always."""
+    rejects_thinking: frozenset[str] = frozenset()
+    """Fields that are refused unless `reasoning_effort` is "none"."""
+    least_effort: str | None = None
+    """What `reasoning_effort` "none" is sent as, where the model has no "none"."""
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """How one kind of server speaks the dialect."""
+
+    name: str
+    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    stream_usage: bool = True
+    """It takes `stream_options`; if not, usage in streams is estimated."""
+    logprobs: bool = True
+    json_object: Literal["native", "schema", "none"] = "native"
+    """How "any JSON object" is asked for: as such, as the schema {"type": "object"}, or not at all."""
+    json_word: bool = False
+    """It gives JSON objects only to conversations that speak of JSON."""
+    strict_schemas: Literal["when_fit", "always", "never"] = "never"
+    """When a schema is marked strict: OpenAI refuses the mark on schemas that leave anything open."""
+    developer_role: bool = False
+    """False: developer messages are sent as system messages."""
+    identity: Identity = "off"
+    empty_is_failure: bool = False
+    """An answer with nothing in it is how this server hides an overflow."""
+    accepts: frozenset[str] | None = None
+    """The fields it knows, where it refuses all others; None takes anything."""
+    rules: tuple[ModelRule, ...] = ()
+
+    def rule_for(self, model_id: str) -> ModelRule | None:
+        """The first rule that covers the model."""
+        bare = model_id.rpartition("/")[2]
+        return next((rule for rule in self.rules if bare.startswith(rule.prefixes)), None)
