@@ -11,8 +11,8 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from time import perf_counter, time
 from typing import Any
@@ -91,7 +91,7 @@ class OpenGate:
             listening: a bound socket (`bind`).
             opened: called with the gate's address once it answers.
         """
-        server = uvicorn.Server(
+        server = Server(
             uvicorn.Config(
                 self.http,
                 http="httptools",
@@ -116,9 +116,19 @@ class OpenGate:
         await serving
 
     def stop(self) -> None:
-        """Let `serve` end, once the requests under way have."""
+        """Let `serve` end once the requests under way have; asked twice, at once."""
         if self.server is not None:
+            self.server.force_exit = self.server.should_exit
             self.server.should_exit = True
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but signals are ours: its own way raises them again, which would kill us before the ledger is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone."""
+        yield
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ stdout is data, stderr is talk. Exit: 0 ok, 1 failed, 2 usage, 3 config, 4 engin
 
 import sys
 from importlib import import_module
-from typing import Any
 
 import click
 
@@ -83,12 +82,12 @@ def fail(message: str, hint: str = "", code: int = 1) -> None:
     sys.exit(code)
 
 
-def main(args: list[str] | None = None) -> Any:
+def main(args: list[str] | None = None) -> None:
     """Run the command line."""
     try:
-        return command.main(args=args, standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = command.main(args=args, standalone_mode=False)
+        if isinstance(code, int):
+            sys.exit(code)
     except click.Abort:
         fail("stopped", code=130)
     except click.UsageError as error:

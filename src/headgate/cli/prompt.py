@@ -53,9 +53,11 @@ def read_prompt(given: dict[str, Any]) -> str:
         elif given["prompt"] == "-" or not (parts or sys.stdin.isatty()):
             parts.append(sys.stdin.buffer.read().decode("utf-8"))
     except OSError as error:
-        raise UsageError(f"{given['file']} cannot be read: {error.strerror}") from error
+        raise UsageError(
+            f"{given['file']} cannot be read: {error.strerror}", "-f takes the path of a text file"
+        ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"the prompt is not UTF-8 text (byte {error.start})") from error
+        raise UsageError(f"the prompt is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
     text = "\n\n".join(part for part in parts if part)
     if not text.strip():
         raise UsageError(

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +61,9 @@ def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> 
         async with open_gate(config) as gate:
 
             def opened(url: str) -> None:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+                        asyncio.get_running_loop().add_signal_handler(number, gate.stop)
                 write_run_file(url, config)
                 greet(gate, url, as_json=as_json)
 

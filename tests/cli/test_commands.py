@@ -1,0 +1,271 @@
+"""Every command as a person meets it: data on stdout, talk on stderr, exit codes, and errors with hints."""
+
+import json
+import os
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from headgate.cli.main import COMMANDS
+from headgate.testing import Fault
+
+SORT = "Sort this e-mail into one category: billing, technical or escalation.\n\nI was charged twice."
+
+
+def test_help_lists_every_command_and_each_has_help_json_and_config(shell):
+    said = shell("--help")
+    assert said.code == 0
+    for name in COMMANDS:
+        assert f"  {name}" in said.out
+        helped = shell(name, "--help")
+        assert helped.code == 0
+        pages = [helped.out]
+        if "Commands:" in helped.out and name != "log":
+            lines = helped.out[helped.out.index("Commands:") :].splitlines()[1:]
+            pages = [shell(name, line.split()[0], "--help").out for line in lines if line.strip()]
+        for page in pages:
+            assert "--json" in page
+            assert "--config" in page
+
+
+def test_a_newcomer_is_told_what_to_type_next(shell):
+    said = shell()
+    assert said.code == 0
+    assert "headgate demo" in said.out
+    assert "headgate init" in said.out
+    shell("init", "--yes")
+    assert "headgate doctor" in shell().out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("rout",), 2, ["did you mean `headgate route`?"]),
+        (("route", "--tsk", "x"), 2, ["--tsk", "headgate route --help"]),
+        (("route", "--task", "coding", "x"), 2, ['there is no task "coding"', 'did you mean "code"?']),
+        (("route", "--model", "claud", "x"), 2, ['did you mean "claude"?']),
+        (("route", "--model", "auto:nonsense", "x"), 2, ['there is no task "nonsense"']),
+        (("route",), 2, ["there is no prompt"]),
+        (("route", "-f", "nope.txt"), 2, ["nope.txt", "No such file"]),
+        (("route", "--config", "nope.toml", "x"), 3, ["there is no file", "headgate init"]),
+        (("config", "check", "--config", "bad.toml"), 3, ["bad.toml, line 1", "texts need quotes"]),
+        (("report", "--week", "2026-W99"), 2, ["there is no week 2026-W99"]),
+        (("report",), 1, ["there is no ledger", "headgate up"]),
+        (("log", "--status", "fine"), 2, ['there is no status "fine"']),
+        (("log", "show", "last"), 1, ["there is no ledger"]),
+        (("up", "--listen", "nowhere"), 2, ["not a host and a port"]),
+        (("engines", "test", "olama"), 2, ['did you mean "ollama"?']),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_mistake_gets_an_error_a_hint_and_its_exit_code(shell, args, code, words):
+    (shell.home / "bad.toml").write_text("engines = nope\n")
+    said = shell(*args)
+    assert said.code == code
+    assert said.out == ""
+    assert "error: " in said.err
+    assert "\n\nhint: " in said.err
+    assert "Traceback" not in said.err
+    for word in words:
+        assert word in said.err
+
+
+def test_route_says_where_a_prompt_would_go_and_why(shell):
+    said = shell("route", "--json", SORT)
+    told = said.json
+    assert said.code == 0
+    assert told["task"] == "classification"
+    assert told["task_confidence"] > 0.5
+    assert told["tokens"] > 10
+    assert (told["route"], told["chain"], told["skipped"]) == ("labels", ["phi", "claude"], {})
+    assert told["estimated_cost_usd"] == 0
+    assert told["baseline_cost_usd"] > 0
+    assert told["labels"] == ["billing", "technical", "escalation"]
+    long = shell("route", "--json", "-", stdin="Compare these plans and decide. " * 700).json
+    assert (long["route"], long["chain"], long["tokens_exact"]) == ("long", ["claude"], True)
+    local = shell("route", "--json", "--local", SORT).json
+    assert local["chain"] == ["phi"]
+    assert local["skipped"] == {"claude": "privacy"}
+    by_name = shell("route", "--json", "--model", "claude", "hi").json
+    assert (by_name["route"], by_name["chain"]) == ("asked for by name", ["claude"])
+    text = shell("route", SORT)
+    assert "the task is classification" in text.out
+    assert "phi" in text.out
+
+
+def test_ask_answers_from_home_and_can_explain_itself(world):
+    said = world.shell("ask", "--explain", "How are you?")
+    assert (said.code, said.out) == (0, "A fine answer from home.\n")
+    assert "llama" in said.err
+    told = world.shell("ask", "--json", "-", stdin="How are you?").json
+    assert told["answer"] == "A fine answer from home."
+    assert len(world.shell("log", "--json").out.splitlines()) == 2
+
+
+def test_ask_without_any_engine_fails_with_code_4(world):
+    world.ollama.inject(Fault.refuse())
+    world.claude.inject(Fault.refuse())
+    said = world.shell("ask", "How are you?")
+    assert said.code == 4
+    assert "no model gave an answer" in said.err
+    assert "headgate doctor" in said.err
+
+
+def test_doctor_passes_when_all_is_well_and_says_what_repairs_the_rest(world):
+    said = world.shell("doctor", "--json")
+    assert said.code == 0, said.out
+    assert said.json["ok"]
+    world.ollama.inject(Fault.refuse())
+    said = world.shell("doctor")
+    assert said.code == 1
+    assert "FAIL  engine ollama" in said.out
+    assert "fix: " in said.out
+    checks = world.shell("doctor", "--json").json["checks"]
+    assert all({"name", "ok", "found", "required", "fix"} <= set(check) for check in checks)
+    assert all(check["fix"] for check in checks if not check["ok"])
+
+
+def test_models_and_engines_are_listed_and_tested(world):
+    models = {row["name"]: row for row in world.shell("models", "list", "--json").json["models"]}
+    assert models["llama"]["there"]
+    assert models["claude"]["input_usd_per_mtok"] == 2.0
+    assert "llama3.1:8b" in world.shell("models", "list").out
+    tested = world.shell("engines", "test", "--json")
+    assert tested.code == 0
+    assert [row["model"] for row in tested.json["results"]] == ["llama"]
+    assert "--paid" in world.shell("engines", "test").err
+    assert not [call for call in world.claude.calls if call.path == "/v1/messages"]
+    world.ollama.inject(Fault.refuse())
+    assert world.shell("engines", "test").code == 4
+
+
+def test_init_writes_a_page_that_the_gate_accepts_and_never_overwrites_one(shell):
+    said = shell("init", "--yes")
+    assert said.code == 0
+    assert "ollama serve" in said.err
+    assert shell("config", "check").code == 0
+    page = (shell.home / "headgate.toml").read_text()
+    assert page.count("[[routes]]") == 5
+    again = shell("init", "--yes")
+    assert again.code == 2
+    assert "--force" in again.err
+    openai = shell("init", "--yes", "--force", OPENAI_API_KEY="sk-x")
+    assert openai.code == 0
+    assert shell("route", "--json", "--task", "code", "x", OPENAI_API_KEY="sk-x").json["chain"] == ["coder", "gpt"]
+    assert "sk-x" not in (shell.home / "headgate.toml").read_text()
+
+
+def test_config_shows_itself_without_secrets(world):
+    shown = world.shell("config", "show", "--json", TEST_KEY="sk-very-secret")
+    assert shown.json["engines"]["anthropic"]["key"] == "set"
+    assert "sk-very-secret" not in shown.out
+    assert "sk-very-secret" not in world.shell("config", "show", TEST_KEY="sk-very-secret").out
+    assert world.shell("config", "path").out.strip() == str(world.shell.home / "headgate.toml")
+    assert "properties" in world.shell("config", "schema").out
+
+
+def call(url: str, text: str) -> dict[str, str]:
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text}]}).encode()
+    request = urllib.request.Request(url + "/v1/chat/completions", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return dict(response.headers)
+
+
+def test_up_and_down_in_the_background_and_what_the_log_tells(world):
+    shell = world.shell
+    opened = shell("up", "-d", "--json")
+    assert opened.code == 0, opened.err
+    try:
+        url = opened.json["url"]
+        again = shell("up", "-d")
+        assert again.code == 2
+        assert "headgate down" in again.err
+        headers = call(url, "How are you?")
+        assert f"open at {url}" in shell().out
+    finally:
+        closed = shell("down", "--json")
+    assert closed.json["closed"]
+    assert shell("down").code == 0
+    story = shell("log", "show", headers["x-headgate-request-id"])
+    for word in ("answered", "SIGNALS", "CANDIDATES", "llama", "gpt-4o"):
+        assert word.lower() in story.out.lower()
+    told = shell("log", "show", "last", "--json").json
+    assert told["id"] == headers["x-headgate-request-id"]
+    report = shell("report")
+    assert "WEEKLY ROUTING SUMMARY" in report.out
+    assert "Total requests:  1" in report.out
+    assert "llama3.1 (Ollama)" in report.out
+    week = shell("report", "--json").json
+    shell("report", "--out", "reports")
+    assert len(list((shell.home / "reports").glob("routing-report-*-week-*.log"))) == 1
+    assert json.dumps(week)
+
+
+def test_a_port_in_use_is_said_to_be_so(world):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = world.shell("up", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert said.code == 2
+    assert "Address already in use" in said.err
+
+
+def test_a_gate_killed_in_the_middle_of_its_work_loses_next_to_nothing_and_says_so(world):
+    shell = world.shell
+    gate = shell.start("up", "--json")
+    assert gate.stdout is not None
+    url = json.loads(gate.stdout.readline())["url"]
+    for _ in range(30):
+        last = call(url, "How are you?")
+    gate.send_signal(signal.SIGKILL)
+    gate.communicate(timeout=10)
+    rows = [json.loads(line) for line in shell("log", "--json", "-n", "100").out.splitlines()]
+    assert 1 <= len(rows) <= 30
+    second = shell.start("up", "--json")
+    assert second.stdout is not None
+    opened = json.loads(second.stdout.readline())
+    second.send_signal(signal.SIGTERM)
+    _, talk = second.communicate(timeout=20)
+    assert second.returncode == 0, talk
+    assert "closed; 0 requests written, 0 lost" in talk
+    notes = " ".join(opened["notes"])
+    assert "ended without closing" in notes
+    assert "sound" in notes
+    assert last["x-headgate-model"] == "llama"
+
+
+def test_a_ledger_from_a_newer_version_is_left_alone(world):
+    import sqlite3
+
+    path = world.shell.home / "new.db"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 999")
+        db.execute("CREATE TABLE x (y)")
+    before = path.read_bytes()
+    page = (world.shell.home / "headgate.toml").read_text().replace("[ledger]", f'[ledger]\npath = "{path}"')
+    world.shell.write(page)
+    said = world.shell("ask", "hi")
+    assert said.code == 1
+    assert "hint: " in said.err
+    assert path.read_bytes() == before
+    assert world.shell("log").code == 1
+
+
+def test_a_gguf_that_is_not_one_is_said_to_be_so(shell):
+    pytest.importorskip("xllamacpp")
+    bad = shell.home / "not.gguf"
+    bad.write_text("hello")
+    shell.write(f'[engines.own]\nkind = "llamacpp"\n[models.m]\nengine = "own"\nid = "{bad}"\n[[routes]]\nname = "all"\ntry = ["m"]\n')
+    said = shell("ask", "hi")
+    assert said.code == 4
+    assert "not.gguf" in said.err
+    assert "GGUF" in said.err
+
+
+def test_output_off_a_terminal_has_no_colour_and_asks_nothing(world):
+    for args in (("models", "list"), ("log",), ("doctor",), ("report",)):
+        assert "\x1b[" not in world.shell(*args, TERM="xterm-256color").out
+    Path(world.shell.home / "headgate.toml").unlink()
+    assert world.shell("init").code == 0
+    assert os.path.exists(world.shell.home / "headgate.toml")
