@@ -12,7 +12,7 @@ models:
 	cd models && $(abspath $(MODELS_PYTHON)) tokens.py
 	cd models && $(abspath $(MODELS_PYTHON)) train.py nano
 	cd models && $(abspath $(MODELS_PYTHON)) train.py micro
-	cd models && $(abspath $(MODELS_PYTHON)) embed.py
+	cd models && OPENBLAS_NUM_THREADS=1 $(abspath $(MODELS_PYTHON)) embed.py
 
 models-eval:
 	cd models && $(abspath $(MODELS_PYTHON)) evaluate.py

@@ -24,7 +24,6 @@ from examples import make
 
 SHIPPED = HERE.parent / "src" / "headgate" / "engines" / "llamacpp" / "models"
 CONTEXT = 1024
-ROPE_BASE = 10_000.0
 EPSILON = 1e-5
 
 
@@ -42,11 +41,13 @@ class Shape:
     batch: int
     rate: float
     dropout: float
+    rope_base: float
+    copies: bool  # start with a planted copying circuit
 
 
 SHAPES = {
-    "nano": Shape("nano", 64, 2, 4, 2, 160, steps=4200, batch=32, rate=5e-3, dropout=0.0),
-    "micro": Shape("micro", 128, 4, 4, 2, 384, steps=3000, batch=32, rate=3e-3, dropout=0.05),
+    "nano": Shape("nano", 64, 2, 4, 2, 160, 4200, 32, 5e-3, dropout=0.0, rope_base=1e4, copies=False),
+    "micro": Shape("micro", 128, 4, 4, 2, 384, 2200, 32, 3e-3, dropout=0.05, rope_base=1e6, copies=True),
 }
 
 
@@ -103,8 +104,9 @@ class Llama(nn.Module):
         self.blk = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.output_norm = Norm(shape.width)
         head = shape.width // shape.heads
-        frequencies = ROPE_BASE ** (-torch.arange(0, head, 2) / head)
+        frequencies = shape.rope_base ** (-torch.arange(0, head, 2) / head)
         angles = torch.outer(torch.arange(CONTEXT), frequencies)
+        self.frequencies = frequencies
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
         for name, weight in self.named_parameters():
@@ -122,6 +124,41 @@ class Llama(nn.Module):
         for block in self.blk:
             x = block(x, cos, sin)
         return self.output_norm(x) @ self.token_embd.weight.T
+
+
+@torch.no_grad()
+def plant_copying(model: Llama) -> None:
+    """Write an induction circuit into the first two layers, so that training need not discover it.
+
+    Layer 0, head 0 looks one token back and adds what stood there to the stream. Layer 1, head 0 looks for places whose
+    previous token equals the current one, and passes on what stands there. Found by gradient descent alone this takes
+    longer than our whole training; planted, it copies from the first step and is only refined.
+    """
+    shape, head = model.shape, model.shape.width // model.shape.heads
+    for block in model.blk:
+        # Start with a quiet residual stream: whatever drowns the embeddings drowns the copies.
+        block.attn_output.weight *= 0.03
+        block.ffn_down.weight *= 0.03
+    # One embedding dimension is the same for every token: a bias by which queries and keys can be constants.
+    model.token_embd.weight[:, 0] = 3 / math.sqrt(shape.width)
+    back, search = model.blk[0], model.blk[1]
+
+    query, key = torch.zeros(head), torch.zeros(head)
+    for pair, angle in enumerate(model.frequencies[:5].tolist()):
+        # A key turned by one position makes the score peak at a distance of one.
+        query[2 * pair] = 2.2
+        key[2 * pair], key[2 * pair + 1] = 2.2 * math.cos(angle), 2.2 * math.sin(angle)
+    for weight, constant in ((back.attn_q.weight, query), (back.attn_k.weight, key)):
+        weight[:head] = 0
+        weight[:head, 0] = constant
+    back.attn_output.weight[:, :head] *= 3 * math.sqrt(2 * shape.layers)
+
+    shown = back.attn_output.weight[:, :head]
+    search.attn_q.weight[:head] = 2 * back.attn_v.weight[:head]
+    # The fast-turning pairs would scramble the comparison over a distance.
+    search.attn_q.weight[:14] = 0
+    search.attn_k.weight[:head] = 2 * (shown / shown.norm(dim=0, keepdim=True)).T
+    search.attn_output.weight[:, :head] = 2 * search.attn_v.weight[:head].T
 
 
 def answer_weight(task: str, length: int) -> float:
@@ -161,6 +198,8 @@ def train(shape: Shape, seed: int) -> Llama:
     torch.manual_seed(seed)
     tokenizer = tokens.load()
     model = Llama(shape, tokenizer.get_vocab_size())
+    if shape.copies:
+        plant_copying(model)
     size = sum(w.numel() for w in model.parameters())
     print(f"{shape.name}: {size:,} parameters, {shape.steps} steps")
     stepper = torch.optim.AdamW(model.parameters(), lr=shape.rate, betas=(0.9, 0.98), weight_decay=0.02)
@@ -208,7 +247,7 @@ def export(model: Llama, path: Path) -> None:
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.kv_heads)
     writer.add_rope_dimension_count(shape.width // shape.heads)
-    writer.add_rope_freq_base(ROPE_BASE)
+    writer.add_rope_freq_base(shape.rope_base)
     writer.add_layer_norm_rms_eps(EPSILON)
     writer.add_vocab_size(len(by_id))
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
