@@ -142,7 +142,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
     try:
-        writer.describe(models)
+        writer.describe([*models, baseline_model(config)])
         engines = {name: build_engine(settings, models) for name, settings in config.engines.items()}
         fleet = Fleet(engines, config.engines, config.policy.limits.queue_for)
         try:
@@ -164,6 +164,17 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             await fleet.close()
     finally:
         await asyncio.to_thread(writer.close)
+
+
+def baseline_model(config: Config) -> Model:
+    """The model that savings are measured against, for the ledger: nobody calls it unless it is one of the config's."""
+    name = config.policy.baseline
+    own = config.policy.models.get(name)
+    if own is not None:
+        return own
+    return Model(
+        name=name, engine="", engine_kind="openai", id=name, local=False, price=config.baseline_price
+    )
 
 
 def build_engine(settings: EngineSettings, models: Iterable[Model]) -> Engine:

@@ -67,7 +67,11 @@ class Shell:
 def shell(tmp_path: Path) -> Shell:
     home = tmp_path / "home"
     home.mkdir()
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "SYSTEMROOT", "VIRTUAL_ENV")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "LANG", "SYSTEMROOT", "VIRTUAL_ENV")
+    }
     return Shell(home, kept | {"HOME": str(home), "NO_COLOR": "1", "TEST_KEY": "x"})
 
 
@@ -118,7 +122,10 @@ flush = "20ms"
 
 @pytest.fixture
 def world(shell: Shell) -> Iterator[World]:
-    with OllamaDouble(answer="A fine answer from home.").in_thread() as ollama, AnthropicDouble(answer="A fine answer.").in_thread() as claude:
+    with (
+        OllamaDouble(answer="A fine answer from home.").in_thread() as ollama,
+        AnthropicDouble(answer="A fine answer.").in_thread() as claude,
+    ):
         shell.write(PAGE.format(ollama=ollama.url, claude=claude.url))
         yield World(shell, ollama, claude)
 

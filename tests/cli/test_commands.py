@@ -84,7 +84,7 @@ def test_route_says_where_a_prompt_would_go_and_why(shell):
     assert told["estimated_cost_usd"] == 0
     assert told["baseline_cost_usd"] > 0
     assert told["labels"] == ["billing", "technical", "escalation"]
-    long = shell("route", "--json", "-", stdin="Compare these plans and decide. " * 700).json
+    long = shell("route", "--json", "-", stdin="Compare these plans and decide. " * 640).json
     assert (long["route"], long["chain"], long["tokens_exact"]) == ("long", ["claude"], True)
     local = shell("route", "--json", "--local", SORT).json
     assert local["chain"] == ["phi"]
@@ -154,7 +154,10 @@ def test_init_writes_a_page_that_the_gate_accepts_and_never_overwrites_one(shell
     assert "--force" in again.err
     openai = shell("init", "--yes", "--force", OPENAI_API_KEY="sk-x")
     assert openai.code == 0
-    assert shell("route", "--json", "--task", "code", "x", OPENAI_API_KEY="sk-x").json["chain"] == ["coder", "gpt"]
+    assert shell("route", "--json", "--task", "code", "x", OPENAI_API_KEY="sk-x").json["chain"] == [
+        "coder",
+        "gpt",
+    ]
     assert "sk-x" not in (shell.home / "headgate.toml").read_text()
 
 
@@ -256,7 +259,9 @@ def test_a_gguf_that_is_not_one_is_said_to_be_so(shell):
     pytest.importorskip("xllamacpp")
     bad = shell.home / "not.gguf"
     bad.write_text("hello")
-    shell.write(f'[engines.own]\nkind = "llamacpp"\n[models.m]\nengine = "own"\nid = "{bad}"\n[[routes]]\nname = "all"\ntry = ["m"]\n')
+    shell.write(
+        f'[engines.own]\nkind = "llamacpp"\n[models.m]\nengine = "own"\nid = "{bad}"\n[[routes]]\nname = "all"\ntry = ["m"]\n'
+    )
     said = shell("ask", "hi")
     assert said.code == 4
     assert "not.gguf" in said.err

@@ -126,10 +126,17 @@ class Bench:
         assert hasattr(response, "status"), response
         names = ("content-type", "x-should-retry", "retry-after", "allow")
         more = ("request-id", "model", "route", "reason", "attempts", "cost", "saved")
-        found = {name: response.headers.get(name) for name in (*names, *(f"x-headgate-{name}" for name in more))}
+        found = {
+            name: response.headers.get(name) for name in (*names, *(f"x-headgate-{name}" for name in more))
+        }
         return Said(response.status, {k: v for k, v in found.items() if v is not None}, response.body)
 
-    async def ask(self, text: str | list[dict[str, Any]] = "How are you?", headers: dict[str, str] | None = None, **more: Any) -> Said:
+    async def ask(
+        self,
+        text: str | list[dict[str, Any]] = "How are you?",
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> Said:
         messages = [{"role": "user", "content": text}] if isinstance(text, str) else text
         body = json.dumps({"model": "auto", "messages": messages} | more).encode()
         return await self.send("POST", "/v1/chat/completions", body, **(headers or {}))

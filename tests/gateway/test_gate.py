@@ -47,7 +47,9 @@ async def test_an_answer_that_fails_its_check_is_replaced_by_the_next_model(open
 
 async def test_a_label_that_was_not_offered_goes_to_the_next_model(open_bench):
     async with open_bench(local="complaints", paid="billing") as bench:
-        said = await bench.ask("Sort this e-mail into one category: billing, technical or escalation.\n\nI was charged twice.")
+        said = await bench.ask(
+            "Sort this e-mail into one category: billing, technical or escalation.\n\nI was charged twice."
+        )
         assert said.text == "billing"
         assert said.headers["x-headgate-route"] == "labels"
         (outcome,) = await bench.written()
@@ -73,9 +75,13 @@ FAILING = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "reason", "fallback"), FAILING, ids=lambda value: getattr(value, "kind", None))
+@pytest.mark.parametrize(
+    ("fault", "reason", "fallback"), FAILING, ids=lambda value: getattr(value, "kind", None)
+)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_whatever_goes_wrong_at_home_the_caller_gets_a_good_answer(open_bench, fault, reason, fallback, stream):
+async def test_whatever_goes_wrong_at_home_the_caller_gets_a_good_answer(
+    open_bench, fault, reason, fallback, stream
+):
     async with open_bench(mode="hold") as bench:
         bench.ollama.inject(fault, times=5)
         said = await bench.ask(stream=stream)
@@ -91,7 +97,11 @@ async def test_whatever_goes_wrong_at_home_the_caller_gets_a_good_answer(open_be
             assert outcome.fallback == fallback
 
 
-@pytest.mark.parametrize("fault", [Fault.rate_limited(7), Fault.overloaded(), Fault.auth_failed(), Fault.malformed_json()], ids=lambda f: f.kind)
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.rate_limited(7), Fault.overloaded(), Fault.auth_failed(), Fault.malformed_json()],
+    ids=lambda f: f.kind,
+)
 async def test_when_nobody_can_answer_the_error_is_final_and_tells_every_story(open_bench, fault):
     async with open_bench() as bench:
         bench.ollama.inject(Fault.server_error(), times=5)
@@ -138,7 +148,9 @@ async def test_a_model_asked_for_by_name_is_never_overridden(open_bench):
             assert "sorry" in said.text
         paid = await bench.ask(model="claude")
         assert paid.headers["x-headgate-reason"] == "asked for by name"
-        assert not any(outcome.model != "claude" for outcome in await bench.written(3) if outcome.asked == "claude")
+        assert not any(
+            outcome.model != "claude" for outcome in await bench.written(3) if outcome.asked == "claude"
+        )
 
 
 async def test_the_callers_word_for_the_task_wins(open_bench):
@@ -146,16 +158,29 @@ async def test_the_callers_word_for_the_task_wins(open_bench):
         await bench.ask("Hello there!", model="auto:classification")
         await bench.ask("Hello there!", headers={"x-headgate-task": "code"})
         outcomes = await bench.written(2)
-        assert [(o.signals.task, o.signals.task_by) for o in outcomes] == [("classification", "caller"), ("code", "caller")]
+        assert [(o.signals.task, o.signals.task_by) for o in outcomes] == [
+            ("classification", "caller"),
+            ("code", "caller"),
+        ]
 
 
 async def test_a_system_prompt_and_thirty_tools_do_not_make_a_request_complex(open_bench):
     tools = [
-        {"type": "function", "function": {"name": f"tool_{n}", "description": "Writes code, analyses data", "parameters": {"type": "object"}}}
+        {
+            "type": "function",
+            "function": {
+                "name": f"tool_{n}",
+                "description": "Writes code, analyses data",
+                "parameters": {"type": "object"},
+            },
+        }
         for n in range(30)
     ]
     system = "You are an expert software engineer. Write, review and refactor code. Reason step by step. " * 5
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": "Hi! Thanks for yesterday."}]
+    messages = [
+        {"role": "system", "content": system},
+        {"role": "user", "content": "Hi! Thanks for yesterday."},
+    ]
     async with open_bench() as bench:
         await bench.ask(messages, tools=tools)
         (outcome,) = await bench.written()
@@ -167,7 +192,10 @@ async def test_a_system_prompt_and_thirty_tools_do_not_make_a_request_complex(op
 async def test_a_local_only_request_fails_closed(open_bench):
     async with open_bench() as bench:
         bench.ollama.inject(Fault.server_error(), times=5)
-        for said in (await bench.ask(headers={"x-headgate-privacy": "local_only"}), await bench.ask(model="auto:local")):
+        for said in (
+            await bench.ask(headers={"x-headgate-privacy": "local_only"}),
+            await bench.ask(model="auto:local"),
+        ):
             assert said.status == 503
             assert "may not leave" in said.json["error"]["hint"]
         assert not bench.claude.calls
@@ -187,7 +215,10 @@ async def test_a_full_queue_moves_on_instead_of_waiting_for_ever(open_bench):
     slow = Answer("Fine, thank you. It was a quiet morning.", delay=0.4)
     async with open_bench(local=slow, queue_for="50ms", ollama_more="parallel = 1") as bench:
         first, second = await asyncio.gather(bench.ask(), bench.ask())
-        assert sorted([first.headers["x-headgate-model"], second.headers["x-headgate-model"]]) == ["claude", "llama"]
+        assert sorted([first.headers["x-headgate-model"], second.headers["x-headgate-model"]]) == [
+            "claude",
+            "llama",
+        ]
         assert bench.ollama.peak_in_flight == 1
         reasons = {outcome.fallback for outcome in await bench.written(2)}
         assert reasons == {None, "engine busy"}
@@ -204,9 +235,15 @@ async def test_an_engine_that_fails_again_and_again_is_left_alone(open_bench):
 
 
 async def test_json_that_was_asked_for_is_repaired_or_escalated(open_bench):
-    schema = {"type": "object", "properties": {"category": {"enum": ["billing", "technical"]}}, "required": ["category"]}
+    schema = {
+        "type": "object",
+        "properties": {"category": {"enum": ["billing", "technical"]}},
+        "required": ["category"],
+    }
     wanted = {"type": "json_schema", "json_schema": {"name": "triage", "schema": schema}}
-    async with open_bench(local="Sure! ```json\n{'category': 'billing',}\n```", paid='{"category": "technical"}') as bench:
+    async with open_bench(
+        local="Sure! ```json\n{'category': 'billing',}\n```", paid='{"category": "technical"}'
+    ) as bench:
         said = await bench.ask("Triage: I was charged twice.", response_format=wanted)
         assert said.headers["x-headgate-model"] == "llama"
         assert json.loads(said.text) == {"category": "billing"}
@@ -217,8 +254,12 @@ async def test_json_that_was_asked_for_is_repaired_or_escalated(open_bench):
 
 
 async def test_unknown_fields_are_kept_and_forwarded_where_the_engine_takes_them(open_bench):
-    page = lambda text: text.replace('kind = "ollama"', 'kind = "openai_compatible"').replace('[engines.ollama]\n', '[engines.ollama]\n')  # noqa: E731
-    async with open_bench(change=lambda text: page(text).replace("\nfirst_token", '\nfirst_token', 1)) as bench:
+    page = lambda text: text.replace('kind = "ollama"', 'kind = "openai_compatible"').replace(
+        "[engines.ollama]\n", "[engines.ollama]\n"
+    )  # noqa: E731
+    async with open_bench(
+        change=lambda text: page(text).replace("\nfirst_token", "\nfirst_token", 1)
+    ) as bench:
         said = await bench.ask(frobnicate={"a": [1, 2]}, presence_penalty=0.5)
         if said.headers["x-headgate-model"] == "llama":
             body = bench.ollama.calls[-1].body

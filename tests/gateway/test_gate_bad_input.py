@@ -17,12 +17,29 @@ BAD = {
     "empty messages": (json.dumps({"model": "auto", "messages": []}).encode(), "messages is empty"),
     "no model": (json.dumps({"messages": HELLO}).encode(), "model is missing"),
     "a number as model": (json.dumps({"model": 7, "messages": HELLO}).encode(), "expected `str`, got `int`"),
-    "a strange role": (json.dumps({"model": "auto", "messages": [{"role": "robot", "content": "x"}]}).encode(), "robot"),
-    "a strange part": (json.dumps({"model": "auto", "messages": [{"role": "user", "content": [{"type": "smell"}]}]}).encode(), "smell"),
-    "negative tokens": (json.dumps({"model": "auto", "messages": HELLO, "max_tokens": -5}).encode(), "at least 1"),
-    "a hot temperature": (json.dumps({"model": "auto", "messages": HELLO, "temperature": 9}).encode(), "between 0.0 and 2.0"),
+    "a strange role": (
+        json.dumps({"model": "auto", "messages": [{"role": "robot", "content": "x"}]}).encode(),
+        "robot",
+    ),
+    "a strange part": (
+        json.dumps(
+            {"model": "auto", "messages": [{"role": "user", "content": [{"type": "smell"}]}]}
+        ).encode(),
+        "smell",
+    ),
+    "negative tokens": (
+        json.dumps({"model": "auto", "messages": HELLO, "max_tokens": -5}).encode(),
+        "at least 1",
+    ),
+    "a hot temperature": (
+        json.dumps({"model": "auto", "messages": HELLO, "temperature": 9}).encode(),
+        "between 0.0 and 2.0",
+    ),
     "three answers": (json.dumps({"model": "auto", "messages": HELLO, "n": 3}).encode(), "one answer"),
-    "no schema": (json.dumps({"model": "auto", "messages": HELLO, "response_format": {"type": "json_schema"}}).encode(), "json_schema"),
+    "no schema": (
+        json.dumps({"model": "auto", "messages": HELLO, "response_format": {"type": "json_schema"}}).encode(),
+        "json_schema",
+    ),
 }
 
 

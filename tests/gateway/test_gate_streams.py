@@ -13,7 +13,10 @@ PAID = "Very well. I hope that your day is going as it should."
 
 
 def body_of(**more) -> bytes:
-    return json.dumps({"model": "auto", "stream": True, "messages": [{"role": "user", "content": "What was decided?"}]} | more).encode()
+    return json.dumps(
+        {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "What was decided?"}]}
+        | more
+    ).encode()
 
 
 @pytest.mark.parametrize("mode", ["hold", "peek", "pass"])
@@ -57,8 +60,19 @@ async def test_mode_pass_never_holds_and_checks_afterwards(open_bench):
 
 
 @pytest.mark.parametrize("mode", ["peek", "pass"])
-@pytest.mark.parametrize("fault", [Fault.cut_mid_stream(12), Fault.error_event_mid_stream(12), Fault.no_end_proof(), Fault.stall_mid_stream(12)], ids=lambda f: f.kind)
-async def test_a_stream_that_breaks_after_its_first_byte_ends_in_an_error_and_never_cleanly(open_bench, fault, mode):
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.cut_mid_stream(12),
+        Fault.error_event_mid_stream(12),
+        Fault.no_end_proof(),
+        Fault.stall_mid_stream(12),
+    ],
+    ids=lambda f: f.kind,
+)
+async def test_a_stream_that_breaks_after_its_first_byte_ends_in_an_error_and_never_cleanly(
+    open_bench, fault, mode
+):
     async with open_bench(mode=mode, local=LONG) as bench:
         bench.ollama.inject(fault, times=5)
         said = await bench.ask("What was decided?", stream=True)
@@ -116,7 +130,11 @@ async def test_when_the_caller_hangs_up_the_engine_is_told(open_bench, stream):
         port = int(bench.url.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         body = body_of(stream=stream)
-        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+            % len(body)
+            + body
+        )
         await writer.drain()
         async with asyncio.timeout(10):
             if stream:
@@ -133,6 +151,10 @@ async def test_when_the_caller_hangs_up_the_engine_is_told(open_bench, stream):
 
 
 async def test_structured_answers_are_judged_whole_even_in_mode_peek(open_bench):
-    async with open_bench(mode="peek", local='{"category": "billing", "reason": "a long enough reason to pass the peek"', paid='{"category": "billing"}') as bench:
+    async with open_bench(
+        mode="peek",
+        local='{"category": "billing", "reason": "a long enough reason to pass the peek"',
+        paid='{"category": "billing"}',
+    ) as bench:
         said = await bench.ask("Triage this as JSON.", stream=True, response_format={"type": "json_object"})
         assert json.loads(said.streamed)["category"] == "billing"

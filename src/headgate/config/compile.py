@@ -163,21 +163,31 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
             f'"{url}" is not an http address',
             f'write url = "{URLS.get(table.kind, "http://…")}"',
         )
+    local = table.local if table.local is not None else table.kind not in PROVIDERS and is_private(url)
     return EngineSettings(
         name=name,
         kind=table.kind,
         url=url,
         key=read_secret(table.key) if table.key is not None else None,
-        parallel=positive(("engines", name, "parallel"), table.parallel),
+        parallel=parallel_of(name, table, local=local),
         headers=table.headers,
         connect=seconds(("engines", name, "connect"), table.connect),
         first_token=seconds(("engines", name, "first_token"), table.first_token),
         between_tokens=seconds(("engines", name, "between_tokens"), table.between_tokens),
         api_version=table.api_version,
         ca_file=table.ca_file,
-        local=table.local if table.local is not None else table.kind not in PROVIDERS and is_private(url),
+        local=local,
         threads=table.threads,
     )
+
+
+def parallel_of(name: str, table: EngineTable, *, local: bool) -> int:
+    """Requests at once: what the user says, else what such an engine can be trusted with."""
+    if table.parallel is not None:
+        return positive(("engines", name, "parallel"), table.parallel)
+    if table.kind == "llamacpp" and table.url is None:
+        return 1
+    return 4 if local else 64
 
 
 def model_from(

@@ -25,8 +25,8 @@ class EngineTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     url: str | None = None
     key: str | None = None
     """A reference, "env:NAME" or "file:PATH"; never the key itself."""
-    parallel: int = 4
-    """Requests at once; more wait in our queue."""
+    parallel: int | None = None
+    """Requests at once; more wait in our queue. By default 1 embedded, 4 for other local engines, 64 for paid ones."""
     local: bool | None = None
     """Whether it runs on machines of the user's own; by default an engine on a private address does."""
     headers: dict[str, str] = {}
