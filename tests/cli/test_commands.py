@@ -84,7 +84,7 @@ def test_route_says_where_a_prompt_would_go_and_why(shell):
     assert told["estimated_cost_usd"] == 0
     assert told["baseline_cost_usd"] > 0
     assert told["labels"] == ["billing", "technical", "escalation"]
-    long = shell("route", "--json", "-", stdin="Compare these plans and decide. " * 640).json
+    long = shell("route", "--json", "-", stdin="Compare these plans and decide. " * 690).json
     assert (long["route"], long["chain"], long["tokens_exact"]) == ("long", ["claude"], True)
     local = shell("route", "--json", "--local", SORT).json
     assert local["chain"] == ["phi"]
