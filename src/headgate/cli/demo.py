@@ -112,7 +112,7 @@ def progress(config: "Config", requests: int, *, quiet: bool) -> "Generator[Tick
     elif screen.is_terminal:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+        columns = (BarColumn(16), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
         with Progress(*columns, console=screen) as bar:
             task = bar.add_task("", total=requests)
 
@@ -228,8 +228,11 @@ def story(config: "Config", report: "WeeklyReport", found: "Findings") -> "Itera
 
 
 def quoted(example: "Example") -> "Iterator[str]":
-    """A prompt and its answer, a line each."""
-    yield f"  > {shorten(example.ask.messages[-1][1])}"
+    """The instruction, what it is about, and the answer, a line each."""
+    instruction, _, text = example.ask.messages[-1][1].partition("\n\n")
+    yield f"  > {shorten(instruction)}"
+    if text:
+        yield f"  > {shorten(text)}"
     yield f"  < {shorten(example.text)}"
 
 

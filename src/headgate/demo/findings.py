@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from headgate.core.types import Outcome, Verdict
+from headgate.core.words import FallbackReason
 from headgate.demo.caller import Answered
 from headgate.demo.week import Ask
+
+REJECTED: FallbackReason = "quality check failed"
 
 
 class Example(Struct, frozen=True):
@@ -68,9 +71,6 @@ def look_at(answers: Iterable[Answered], outcomes: Mapping[str, Outcome], local:
         at_home=len(home),
         graded=len(graded),
         right=len(right),
-        good=next((one for one in right if len(one.outcome.attempts) == 1), None),
+        good=next((one for one in reversed(right) if len(one.outcome.attempts) == 1), None),
         sent_on=min(sent_on, key=lambda one: one.outcome.attempts[0].score or 0.0, default=None),
     )
-
-
-REJECTED = "quality check failed"

@@ -60,19 +60,19 @@ def make_folder(path: Path, config: Path | None = None) -> DemoFolder:
         config: the config, if it shall lie elsewhere.
 
     Raises:
-        UsageError: the config is one that no demo wrote, or the folder cannot be written.
+        UsageError: a config or ledger is there that no demo wrote, or the folder cannot be written.
     """
     path = path.expanduser().absolute()
     config = config.expanduser().absolute() if config is not None else path / CONFIG_FILE
     try:
         path.mkdir(parents=True, exist_ok=True)
         config.parent.mkdir(parents=True, exist_ok=True)
-        if config.exists() and not config.read_text(encoding="utf-8").startswith(mark()):
+        if (foreign := not_ours(path, config)) is not None:
             raise UsageError(
-                f"{config} is no demo's config, so the demo leaves it alone",
+                f"{foreign} is not from a demo, so the demo leaves it alone",
                 "headgate demo --keep DIR, with a folder of its own",
             )
-        for old in (config, *path.glob(f"{LEDGER_FILE}*")):
+        for old in (config, *(path / f"{LEDGER_FILE}{end}" for end in ("", "-wal", "-shm"))):
             old.unlink(missing_ok=True)
         key = token_urlsafe(24)
         (path / KEY_FILE).write_text(key, encoding="utf-8")
@@ -81,6 +81,14 @@ def make_folder(path: Path, config: Path | None = None) -> DemoFolder:
             f"the demo cannot write {error.filename or path}: {error.strerror}", "headgate demo --keep DIR"
         ) from error
     return DemoFolder(path, config, key)
+
+
+def not_ours(path: Path, config: Path) -> Path | None:
+    """A file that is in the way and was not left there by a demo, or None."""
+    if config.exists() and not config.read_text(encoding="utf-8").startswith(mark()):
+        return config
+    ledger = path / LEDGER_FILE
+    return ledger if ledger.exists() and not (path / KEY_FILE).exists() else None
 
 
 def template() -> str:
