@@ -16,15 +16,20 @@ from math import exp, sqrt
 from pathlib import Path
 from typing import Any
 
+from headgate.core.language import detect
 from headgate.core.tasks import classify
 from headgate.core.tasks.notice import notice
-from headgate.core.tasks.reading import read
 from headgate.core.words import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = ROOT / "tests/data/prompts.jsonl"
 WEIGHTS = ROOT / "src/headgate/core/tasks/weights.py"
-PENALTY = 2.0
+ASKS = ROOT / "benchmarks/classifier_asks.txt"
+PENALTY = 1.5
+SEEN_AT_LEAST = 3
+"""A single word gets a weight of its own when so many prompts hold it …"""
+WORD_VALUE = 0.5
+"""… and counts for half, so that named cues explain what they can."""
 STEPS = 250
 SMALLEST = 0.03
 """Weights nearer to zero than this are written as zero."""
@@ -38,16 +43,83 @@ def prompts(split: str) -> list[Row]:
     return [row for row in rows if row["split"] == split]
 
 
+PASTES: dict[str, tuple[str, ...]] = {
+    "-": ("",),
+    "mail": (
+        "Hi there,\n\nI got your parcel on Monday, and the blue one is missing. Somebody told me to wait, so I waited. "
+        "My number is 4471, and I pay 64.20 for it.\n\nBest regards, Lena",
+        "Dear team, the hall is booked from nine, we come with twelve people and need a ramp. Jon will bring the banners.",
+    ),
+    "rows": (
+        "- the page froze twice\n- thanks for the new chairs\n- parcel 4471, blue, 64.20\n- nobody answers on Fridays",
+        "1. red bag, 12 pieces\n2. Hall booked by Jon\n3. I waited for an hour",
+    ),
+    "code": (
+        "def total(items):\n    return sum(item.price for item in items)\n\nprint(total(basket))",
+        "SELECT name, COUNT(*) FROM orders\nWHERE paid = false GROUP BY name;",
+        "const rows = await load(url);\nrows.forEach(r => console.log(r.id));",
+    ),
+    "table": ("| size | red | blue |\n|---|---|---|\n| S | 12 | 30 |\n| M | 14 | 9 |\n| L | 3 | 41 |",),
+    "quote": ('"The hall was full at nine, and the blue one came a day late."', "“We walked home in the rain and it was fine.”"),
+    "text": (
+        "The evening market began with eight stalls and has now come to forty towns. Traders like it, neighbours complain "
+        "about noise, and the town council wants to look at the figures for April before it decides. " * 2,
+        "Parcels were late all week. The hall in Bremen opens at nine, Lena Okun has the key (0421 555 019).",
+    ),
+}
+"""Stand-ins for what is pasted below an ask: only their form matters to the cues."""
+
+
+LOCAL_PASTES: dict[str, dict[str, tuple[str, ...]]] = {
+    "de": {
+        "mail": ("Guten Tag,\n\nmein Paket kam am Montag an, aber der blaue Schirm ist nicht dabei. Bitte melden Sie sich bei mir.\n\nMit freundlichen Grüßen\nLena Okun",),
+        "rows": ("- die Seite ist zweimal stehen geblieben\n- danke für die neuen Stühle\n- am Freitag geht niemand ans Telefon",),
+        "quote": ('"Die Halle war um neun voll, und das blaue kam einen Tag zu spät bei uns an."',),
+        "text": ("Der Abendmarkt begann mit acht Ständen und ist nun in vierzig Städten zu finden. Die Händler mögen ihn, die Nachbarn klagen über den Lärm. " * 2,),
+    },
+    "fr": {
+        "mail": ("Bonjour,\n\nmon colis est arrivé lundi, mais le parapluie bleu n'est pas dans la boîte. Merci de me dire quand il vient.\n\nCordialement, Lena",),
+        "rows": ("- la page s'est figée deux fois\n- merci pour les chaises\n- personne ne répond le vendredi",),
+        "quote": ("« La salle était pleine à neuf heures, et le bleu est arrivé un jour plus tard. »",),
+        "text": ("Le marché du soir a commencé avec huit stands et il est maintenant dans quarante villes. Les marchands sont contents, les voisins se plaignent du bruit. " * 2,),
+    },
+    "es": {
+        "mail": ("Hola, buenas tardes:\n\nel paquete llegó el lunes, pero no está el paraguas azul. Quisiera saber cuándo llega.\n\nUn saludo, Lena",),
+        "rows": ("- la página se paró dos veces\n- gracias por las sillas\n- los viernes no responde nadie",),
+        "quote": ("«La sala estaba llena a las nueve y el azul llegó un día más tarde a la oficina.»",),
+        "text": ("El mercado de la tarde empezó con ocho puestos y ahora está en cuarenta ciudades. A los vendedores les gusta, los vecinos se quejan del ruido. " * 2,),
+    },
+}
+
+
+def written_asks() -> list[Row]:
+    """The asks written for fitting, each with a stand-in paste in its own language, or in another to be translated."""
+    rows: list[Row] = []
+    for line in ASKS.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            task, kind, ask = line.split("|", 2)
+            number = len(rows)
+            language = detect(ask)[0]
+            if task == "translation" and (kind == "mail" or number % 3):
+                language = ("de", "fr", "es")[number % 3] if language in ("en", "") else "en"
+            pastes = LOCAL_PASTES.get(language, PASTES).get(kind) or PASTES[kind]
+            joint = (" " if number % 2 else "\n") if kind == "quote" else "\n\n" if number % 3 else "\n"
+            rows.append({"task": task, "prompt": f"{ask}{joint}{pastes[number % len(pastes)]}".strip()})
+    return rows
+
+
 # ── Fitting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[str, list[float]]:
     """Weights for each cue, one per task, that make the rows likeliest under the penalty."""
-    noted = [sorted(notice(row["prompt"], read(row["prompt"]))) for row in rows]
+    noted = [sorted(notice(row["prompt"])) for row in rows]
     truth = [TASKS.index(row["task"]) for row in rows]
-    cues = sorted({cue for some in noted for cue in some})
+    seen = Counter(cue for some in noted for cue in some)
+    cues = sorted(cue for cue, times in seen.items() if times >= (SEEN_AT_LEAST if is_word(cue) else 1))
     place = {cue: number for number, cue in enumerate(cues)}
-    examples = [[place[cue] for cue in some] for some in noted]
+    value = [WORD_VALUE if is_word(cue) else 1.0 for cue in cues]
+    examples = [[place[cue] for cue in some if cue in place] for some in noted]
     # Bound of the curvature: half the largest possible squared norm of the rows' shared direction.
     pace = 1 / (0.5 * spectral_norm(examples, len(cues)) + penalty)
     width = range(len(TASKS))
@@ -55,18 +127,18 @@ def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[s
     ahead = [row[:] for row in weights]
     momentum = 1.0
     for _ in range(steps):
-        slope = [[penalty * value for value in row] for row in ahead]
+        slope = [[penalty * weight for weight in row] for row in ahead]
         for example, right in zip(examples, truth, strict=True):
-            sums = [sum(column) for column in zip(*[ahead[cue] for cue in example], strict=True)]
+            sums = [sum([ahead[cue][task] * value[cue] for cue in example]) for task in width]
             top = max(sums)
-            shares = [exp(value - top) for value in sums]
-            total = sum(shares)
-            errors = [share / total for share in shares]
+            shares = [exp(total - top) for total in sums]
+            whole = sum(shares)
+            errors = [share / whole for share in shares]
             errors[right] -= 1.0
             for cue in example:
-                row = slope[cue]
+                row, scale = slope[cue], value[cue]
                 for task in width:
-                    row[task] += errors[task]
+                    row[task] += errors[task] * scale
         following = (1 + sqrt(1 + 4 * momentum * momentum)) / 2
         glide = (momentum - 1) / following
         for cue in range(len(cues)):
@@ -75,7 +147,12 @@ def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[s
                 ahead[cue][task] = moved + glide * (moved - weights[cue][task])
                 weights[cue][task] = moved
         momentum = following
-    return dict(zip(cues, weights, strict=True))
+    return {cue: [weight * value[at] for weight in weights[at]] for at, cue in enumerate(cues)}
+
+
+def is_word(cue: str) -> bool:
+    """Whether a cue is a single word as it stands in the ask, not a named cue."""
+    return cue.startswith("'")
 
 
 def spectral_norm(examples: list[list[int]], size: int) -> float:
@@ -131,7 +208,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.fit:
-        write_weights(fit(prompts("dev")))
+        write_weights(fit(prompts("dev") + written_asks()))
         print(f"wrote {WEIGHTS.relative_to(ROOT)}")
         return
     print(f"macro-F1 on dev: {macro_f1(named(prompts('dev'))):.3f}")

@@ -9,7 +9,6 @@ in words that no table holds gets a low confidence or a wrong name; docs/classif
 from math import exp
 
 from headgate.core.tasks.notice import notice
-from headgate.core.tasks.reading import read
 from headgate.core.tasks.weights import WEIGHTS
 from headgate.core.words import TASKS, Task
 
@@ -24,7 +23,7 @@ def classify(ask: str) -> tuple[Task | None, float]:
     The confidence is meant as a share: of a hundred prompts with confidence 0.8, some eighty are named rightly.
     Any text will do; only its opening and its close are read.
     """
-    rows = [row for cue in notice(ask, read(ask)) if (row := WEIGHTS.get(cue))]
+    rows = [row for cue in notice(ask) if (row := WEIGHTS.get(cue))]
     if not rows or not ask or ask.isspace():
         return None, 0.0
     sums = [sum(column) for column in zip(*rows, strict=True)]
@@ -35,7 +34,7 @@ def classify(ask: str) -> tuple[Task | None, float]:
 def explain(ask: str) -> tuple[tuple[str, Task, float], ...]:
     """The cues that fired: each with the task it speaks for most and its weight there, strongest first."""
     fired = []
-    for cue in notice(ask, read(ask)):
+    for cue in notice(ask):
         row = WEIGHTS.get(cue, _NOBODY)
         best = max(row)
         if best > 0:

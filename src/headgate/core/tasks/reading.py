@@ -50,74 +50,70 @@ _LINE_ITEM = re.compile(r"^\s*(?:[-*•–>]|\(?\w{1,2}[.):])\s", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A prompt taken apart. `ask` is what the sender says himself; `paste` is the opening of what he says it about."""
+    """A prompt taken apart: what the sender says at its opening and at its close, and what he says it about."""
 
-    ask: str
+    opening: str
+    """The first line, without what is quoted in it or stands behind its colon; "" when a pasted mail opens the prompt."""
+    closing: str
+    """The last sentence or paragraph if it is short enough to be an ask; "" otherwise."""
     paste: str
     mentions: int
     """Short quoted words left out of the ask."""
 
 
 def read(prompt: str) -> Reading:
-    """Part the ask from the paste. Either may be "" (a bare stack trace, a plain question)."""
-    text = prompt if len(prompt) <= OPENING + CLOSING else prompt[:OPENING] + "\n\n" + prompt[-CLOSING:]
+    """Part what is asked from what is pasted. All parts may be ""."""
+    text = prompt if len(prompt) <= OPENING + CLOSING else f"{prompt[:OPENING]}\n\n{prompt[-CLOSING:]}"
     pasted: list[str] = []
     mentions = 0
 
     def lift(match: re.Match[str]) -> str:
         nonlocal mentions
         piece = match.group()
-        if len(piece) <= MENTION:
-            mentions += 1
-        else:
+        if len(piece) > MENTION or piece.count(" ") > 2 or "\n" in piece:
             pasted.append(piece)
+            return " "
+        mentions += 1
         return " § "
 
-    text = (
-        _QUOTED.sub(lift, text).strip()
-        if '"' in text or "```" in text or not text.isascii()
-        else text.strip()
-    )
-    paragraphs = [piece for part in _PARAGRAPH.split(text) if (piece := part.strip())]
-    if not paragraphs:
-        return Reading("", " ".join(pasted), mentions)
-    first, _, rest = paragraphs[0].partition("\n")
-    middle, last = paragraphs[1:], ""
-    if not middle and rest:
-        rest, _, tail = rest.rpartition("\n")
-        if len(tail) <= SHORT and tail.startswith(_ARROW):
-            last = tail
-        else:
-            rest = f"{rest}\n{tail}"
-    elif middle and len(middle[-1]) <= SHORT:
-        last = middle[-1]
-    opens_pasted = first.startswith(_MARKUP) or (bool(middle or rest) and _MAIL.match(first) is not None)
-    asks: list[str] = []
-    if opens_pasted and last:
-        pasted += [first, rest, *middle[:-1]]
-        asks = [last]
-    else:
-        head, tail = _cut(first)
-        asks = [head]
-        pasted += [tail, rest]
-        if last.startswith(_ARROW) or (last and last.endswith("?") and "\n" not in last):
-            asks.append(last)
-            pasted += middle[:-1]
-        else:
-            pasted += middle
-    return Reading("\n".join(asks), "\n".join(piece for piece in pasted if piece), mentions)
+    if '"' in text or "```" in text or not text.isascii():
+        text = _QUOTED.sub(lift, text)
+    if mentions > 2:
+        pasted.append(" § " * mentions)  # a list of quoted scraps is something to work on, not words talked about
+    blocks = [lines for block in _PARAGRAPH.split(text) if (lines := _lines(block))]
+    if not blocks:
+        return Reading("", "", "\n".join(pasted), mentions)
+    first, *rest = blocks[0]
+    later = blocks[1:]
+    closing = ""
+    if later and len(later[-1]) <= 2 and len(later[-1][-1]) <= SHORT:
+        closing = " ".join(later.pop())
+    elif len(blocks) == 1 and rest and (rest[-1].startswith(_ARROW) or len(rest) == 1) and len(rest[-1]) <= SHORT:
+        closing = rest.pop()
+    whole = not (pasted or rest or later or closing)
+    if whole:
+        first, paste, closing = _cut(first)
+        pasted.append(paste)
+    elif first.startswith(_MARKUP) or ((rest or later or closing) and _MAIL.match(first) is not None):
+        pasted.append(first)
+        first = ""
+    pasted += [*rest, *("\n".join(lines) for lines in later)]
+    return Reading(first, closing, "\n".join(piece for piece in pasted if piece), mentions)
 
 
-def _cut(line: str) -> tuple[str, str]:
-    """Part "Summarize this: Dear Sirs, …" at its colon; a question at the very end stays with the ask."""
+def _lines(block: str) -> list[str]:
+    return [line for part in block.split("\n") if (line := part.strip())]
+
+
+def _cut(line: str) -> tuple[str, str, str]:
+    """Part "Summarize this: Dear Sirs, …" at its colon; the last sentence behind it may still be an ask."""
     head, colon, tail = line.partition(": ")
-    if not colon or len(tail) < 40 or " " not in head:
-        return line, ""
-    if tail.endswith("?"):
-        cut = max(tail.rfind(". "), tail.rfind("! "), tail.rfind("; "))
-        if cut > 0:
-            return f"{head}. {tail[cut + 2 :]}", tail[:cut]
-    return head, tail
+    if not colon or len(tail) < 30 or " " not in head or (tail.endswith("?") and len(tail) <= SHORT):
+        return line, "", ""
+    cut = max(tail.rfind(". "), tail.rfind("! "), tail.rfind("; "), tail.rfind("? "))
+    if cut < 0 or len(tail) - cut > SHORT:
+        return head, tail, ""
+    return head, tail[:cut], tail[cut + 2 :]
 
 
 def has_rows(paste: str) -> bool:
