@@ -80,6 +80,7 @@ class Journey:
         "first_byte",
         "model",
         "received",
+        "recorded",
         "replies",
         "request",
         "reserved",
@@ -101,6 +102,8 @@ class Journey:
         self.model: Model | None = None
         self.first_byte: float | None = None
         self.reserved = 0.0
+        self.recorded = False
+        """Its outcome has been handed to the ledger."""
 
     def now(self) -> float:
         """Seconds since the request was received."""

@@ -123,10 +123,15 @@ class Gate:
         assert isinstance(request, Request)
         signals = await self.road.tokenizer.measure(request, self.road.policy, len(body))
         journey = Journey(self.road, request, signals, received=received, begun=begun)
-        if request.stream:
-            await self.chat_stream(journey, receive, send)
-        else:
-            await self.chat_whole(journey, receive, send)
+        try:
+            if request.stream:
+                await self.chat_stream(journey, receive, send)
+            else:
+                await self.chat_whole(journey, receive, send)
+        except Exception as error:
+            if not journey.recorded:
+                self.finish(journey, "failed", f"the gate failed: {error!r}")
+            raise
 
     def refuse(self, request: Request) -> Fault | None:
         """Why this request cannot be routed at all."""
@@ -196,6 +201,7 @@ class Gate:
     def finish(self, journey: Journey, status: Status, error: str = "") -> Outcome:
         """Write the journey down."""
         outcome = journey.outcome(status, error)
+        journey.recorded = True
         self.record(outcome)
         self.metrics.note(outcome)
         return outcome
