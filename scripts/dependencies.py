@@ -67,9 +67,9 @@ def closure(*names: str) -> dict[str, metadata.Distribution]:
     return found
 
 
-def size_of(distribution: metadata.Distribution) -> int:
-    """Bytes on disk of the files that its RECORD lists."""
-    places = (Path(str(file.locate())) for file in distribution.files or ())
+def size_of(distribution: metadata.Distribution, ending: str = "") -> int:
+    """Bytes on disk of the files that its RECORD lists, or of those with this ending."""
+    places = (Path(str(file.locate())) for file in distribution.files or () if file.name.endswith(ending))
     return sum(place.stat().st_size for place in places if place.is_file())
 
 
@@ -113,6 +113,7 @@ def measure() -> dict[str, object]:
     return {
         "packages": len(installed),
         "megabytes": sum(map(size_of, installed)) / 1e6,
+        "compiled_megabytes": sum(size_of(dist, ".pyc") for dist in installed) / 1e6,
         "own_megabytes": size_of(everything["headgate"]) / 1e6,
         "python": ".".join(map(str, sys.version_info[:2])),
         "platform": sys.platform,
@@ -140,9 +141,10 @@ def run(order: list[str]) -> bytes:
 
 def draw(found: dict[str, object]) -> str:
     """The figures as markdown."""
-    own, place = f"{found['own_megabytes']:.1f} MB", f"Python {found['python']} on {found['platform']}"
+    own, compiled = f"{found['own_megabytes']:.1f} MB", f"{found['compiled_megabytes']:.0f} MB"
+    total = f"**{found['packages']} packages, {found['megabytes']:.1f} MB**"
     lines = [
-        f"**{found['packages']} packages, {found['megabytes']:.0f} MB**, of which Headgate itself is {own}; {place}.",
+        f"{total}: {own} of it are Headgate, {compiled} .pyc files. Python {found['python']} on {found['platform']}.",
         "",
         "| package | version | licence | MB | brings along, alone | import, ms |",
         "|---|---|---|---|---|---|",
