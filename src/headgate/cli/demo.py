@@ -90,7 +90,9 @@ async def play(
         show(stage, answers, seconds)
     lost = [answered for answered in answers if answered.status != 200]
     if lost:
-        say(f"warning: {len(lost):,} requests were not answered; the first: {lost[0].text[:200]}")
+        say(
+            f"warning: {len(lost):,} of {len(answers):,} requests got no answer; the first: {lost[0].text[:200]}"
+        )
         raise click.exceptions.Exit(1)
 
 
@@ -150,9 +152,10 @@ def split(config: "Config", by_model: Counter[str]) -> str:
 def show(stage: "Stage", answers: "list[Answered]", seconds: float) -> None:
     """The report on stdout; what happened and what to type next on stderr."""
     from headgate.cli.report import face, weekly_report
+    from headgate.reports.shown import count
 
     report = weekly_report(stage.config, "this")
-    say(f"{len(answers):,} requests in {seconds:.1f} s; the gate and the stand-in are closed again\n")
+    say(f"{count(len(answers), 'request')} in {seconds:.1f} s; the gate and the stand-in are closed again\n")
     put(face(report, "text").rstrip())
     for warning in report.warnings:
         say(f"warning: {warning}")
@@ -199,19 +202,21 @@ def findings(config: "Config", answers: "list[Answered]") -> "Findings":
 
 def story(config: "Config", report: "WeeklyReport", found: "Findings") -> "Iterator[str]":
     """What happened, in a few lines, with an example of either kind."""
-    from headgate.reports.shown import fallback_reason, labelled, percent
+    from headgate.reports.shown import count, fallback_reason, labelled, percent
 
     models = config.policy.models
-    reasons = ", ".join(
-        f"{fallback.requests:,} {fallback_reason(fallback.reason, fallback.limit).lower()}"
-        for fallback in report.facts.fallbacks
-    )
-    yield f"{found.at_home:,} of {found.requests:,} requests were answered at home"
-    yield f"{report.fallbacks:,} went to {labelled('claude', models['claude'])}: {reasons}"
+    yield f"{found.at_home:,} of {count(found.requests, 'request')} answered at home"
+    if report.fallbacks:
+        reasons = ", ".join(
+            f"{fallback.requests:,} {fallback_reason(fallback.reason, fallback.limit).lower()}"
+            for fallback in report.facts.fallbacks
+        )
+        yield f"{report.fallbacks:,} answered by {labelled('claude', models['claude'])}: {reasons}"
     if found.graded:
         share = percent(found.right / found.graded)
-        yield f"{found.graded:,} answers from home have one right answer; {found.right:,} are right ({share})"
-        yield "so the rest passed all checks and are wrong: a check can doubt an answer, it cannot know"
+        yield f"right, where one answer is right: {found.right:,} of {found.graded:,} from home ({share})"
+    if found.right < found.graded:
+        yield "the others passed all checks and are wrong: a check can doubt an answer, it cannot know"
     if found.good is not None:
         yield ""
         yield f"answered at home by {found.good.outcome.model}, in {found.good.outcome.seconds * 1000:.0f} ms:"

@@ -78,11 +78,14 @@ async def serving(gate: OpenGate, listening: socket.socket) -> AsyncGenerator[No
     """
     if gate.notes:
         raise EngineError("; ".join(gate.notes), "headgate doctor says what is missing")
-    async with asyncio.TaskGroup() as group:
-        opened = asyncio.Event()
-        group.create_task(gate.serve(listening, lambda _: opened.set()), name="demo-gate")
-        await opened.wait()
-        try:
-            yield
-        finally:
-            gate.stop()
+    opened = asyncio.Event()
+    task = asyncio.create_task(gate.serve(listening, lambda _: opened.set()), name="demo-gate")
+    task.add_done_callback(lambda _: opened.set())
+    await opened.wait()
+    if task.done():
+        task.result()
+    try:
+        yield
+    finally:
+        gate.stop()
+        await task
