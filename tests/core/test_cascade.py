@@ -3,7 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.cascade import KEPT_BACK, LEAST_TIME, best_answer, fallback_reason, money_left, next_step, skip
+from headgate.core.cascade import (
+    KEPT_BACK,
+    LEAST_TIME,
+    best_answer,
+    fallback_reason,
+    money_left,
+    next_step,
+    skip,
+)
 from headgate.core.policy import Limits, Policy, Route, decide
 from headgate.core.types import (
     Attempt,
@@ -105,7 +113,11 @@ def test_a_cascade_always_ends_and_never_exceeds_its_limits(decision, script):
 @given(decisions, st.lists(results, min_size=1, max_size=6))
 def test_the_first_acceptable_answer_is_delivered_and_nothing_is_tried_after_it(decision, script):
     attempts, _, end = walk(decision, script)
-    good = [i for i, a in enumerate(attempts) if a.failure is None and (a.score is None or a.score >= decision.pass_at)]
+    good = [
+        i
+        for i, a in enumerate(attempts)
+        if a.failure is None and (a.score is None or a.score >= decision.pass_at)
+    ]
     if good:
         assert good == [len(attempts) - 1]
         assert end == Deliver(good[0], perfect=True)
@@ -152,7 +164,14 @@ models = st.lists(st.booleans(), min_size=1, max_size=5).map(
 def test_a_local_only_request_never_has_a_cloud_candidate(known, data, how, down):
     chain = tuple(data.draw(st.permutations(list(known))))
     policy = Policy(routes=(Route(name="all", chain=chain, local_only=how == "by route"),), models=known)
-    signals = Signals(task=None, task_confidence=0, task_by="none", tokens=10, tokens_exact=False, local_only=how != "by route")
+    signals = Signals(
+        task=None,
+        task_confidence=0,
+        task_by="none",
+        tokens=10,
+        tokens_exact=False,
+        local_only=how != "by route",
+    )
     request = Request(id="x", asked="auto", messages=(Message("user", "hi"),))
     decision = decide(policy, FleetView(down=dict.fromkeys(down, "gone")), request, signals)
     assert all(known[name].local for name in decision.chain)
@@ -165,11 +184,20 @@ def test_a_local_only_request_never_has_a_cloud_candidate(known, data, how, down
 def test_every_candidate_is_fit_or_has_a_reason_from_the_closed_list(known, data):
     chain = tuple(data.draw(st.permutations(list(known))))
     signals = Signals(
-        task=None, task_confidence=0, task_by="none", tokens=data.draw(st.integers(0, 20_000)), tokens_exact=False, images=data.draw(st.integers(0, 1))
+        task=None,
+        task_confidence=0,
+        task_by="none",
+        tokens=data.draw(st.integers(0, 20_000)),
+        tokens_exact=False,
+        images=data.draw(st.integers(0, 1)),
     )
-    fleet = FleetView(paid_left=data.draw(st.none() | st.floats(0, 1)), busy=frozenset({"e0"}), breaker=frozenset({"e1"}))
+    fleet = FleetView(
+        paid_left=data.draw(st.none() | st.floats(0, 1)), busy=frozenset({"e0"}), breaker=frozenset({"e1"})
+    )
     policy = Policy(routes=(Route(name="all", chain=chain),), models=known)
-    decision = decide(policy, fleet, Request(id="x", asked="auto", messages=(Message("user", "hi"),)), signals)
+    decision = decide(
+        policy, fleet, Request(id="x", asked="auto", messages=(Message("user", "hi"),)), signals
+    )
     assert [c.model for c in decision.candidates] == list(chain)
     assert all(c.skip is None or (c.skip in SKIPS and c.detail) for c in decision.candidates)
 
@@ -196,8 +224,12 @@ def test_a_failed_check_moves_on_and_the_better_of_two_bad_answers_is_delivered(
     decision = decision_of("a", "b")
     assert next_step(decision, []) == Try("a", 39.0)
     assert next_step(decision, [attempt("a", score=0.2)], 1.0) == Try("b", 59.0)
-    assert next_step(decision, [attempt("a", score=0.2), attempt("b", score=0.6)], 2.0) == Deliver(1, perfect=True)
-    assert next_step(decision, [attempt("a", score=0.5), attempt("b", score=0.1)], 2.0) == Deliver(0, perfect=False)
+    assert next_step(decision, [attempt("a", score=0.2), attempt("b", score=0.6)], 2.0) == Deliver(
+        1, perfect=True
+    )
+    assert next_step(decision, [attempt("a", score=0.5), attempt("b", score=0.1)], 2.0) == Deliver(
+        0, perfect=False
+    )
 
 
 def test_an_engine_that_hangs_leaves_time_for_the_next():
@@ -226,7 +258,9 @@ def test_a_request_that_gets_nothing_is_told_what_happened_to_every_model():
 
 
 def test_models_that_time_forbids_are_named_when_nothing_is_left():
-    step = next_step(decision_of("a", "b"), [attempt("a", failure=Failure(reason="timeout", detail="x"))], 59.9)
+    step = next_step(
+        decision_of("a", "b"), [attempt("a", failure=Failure(reason="timeout", detail="x"))], 59.9
+    )
     assert isinstance(step, GiveUp)
     assert "b: not tried, the time" in step.reason
 
@@ -245,16 +279,29 @@ def test_the_fallback_reason_is_the_first_thing_that_kept_the_request_from_home(
     assert fallback_reason(chain, garbled, CLOUD) == ("quality check failed", None)
     assert fallback_reason(chain, gone, CLOUD) == ("engine unavailable", None)
     assert fallback_reason(skip(chain, "a", "window", ""), [attempt("c")], CLOUD) == ("token count", None)
-    assert fallback_reason(skip(chain, "a", "format", ""), [attempt("c")], CLOUD) == ("unsupported output format", None)
+    assert fallback_reason(skip(chain, "a", "format", ""), [attempt("c")], CLOUD) == (
+        "unsupported output format",
+        None,
+    )
     assert fallback_reason(skip(chain, "a", "busy", ""), [attempt("c")], CLOUD) == ("engine busy", None)
-    assert fallback_reason(skip(chain, "a", "down", ""), [attempt("c")], CLOUD) == ("engine unavailable", None)
+    assert fallback_reason(skip(chain, "a", "down", ""), [attempt("c")], CLOUD) == (
+        "engine unavailable",
+        None,
+    )
     assert fallback_reason(decision_of("c", tokens_over=4000), [attempt("c")], CLOUD) == ("token count", 4000)
-    assert fallback_reason(decision_of("c", by_name=True), [attempt("c")], CLOUD) == ("asked for by name", None)
+    assert fallback_reason(decision_of("c", by_name=True), [attempt("c")], CLOUD) == (
+        "asked for by name",
+        None,
+    )
     assert fallback_reason(decision_of("c"), [attempt("c")], CLOUD) == ("sent by its route", None)
 
 
 def test_the_limits_of_a_policy_become_the_limits_of_a_decision():
-    policy = Policy(routes=(Route(name="all", chain=("a",)),), models={"a": HOME}, limits=Limits(answer_within=30, attempts=2))
+    policy = Policy(
+        routes=(Route(name="all", chain=("a",)),),
+        models={"a": HOME},
+        limits=Limits(answer_within=30, attempts=2),
+    )
     signals = Signals(task=None, task_confidence=0, task_by="none", tokens=1, tokens_exact=False)
     request = Request(id="x", asked="auto", messages=(Message("user", "hi"),), within=5.0)
     decision = decide(policy, FleetView(paid_left=1.5), request, signals)
