@@ -62,6 +62,18 @@ def test_a_guess_below_the_limit_is_no_evidence_and_is_kept():
         ('Label it one of: "bug", "feature", "question".', ("bug", "feature", "question")),
         ("Kategorie: Rechnung, Technik oder Beschwerde?", ("Rechnung", "Technik", "Beschwerde")),
         ("Sort into billing / technical / other", ("billing", "technical", "other")),
+        ("Is this message positive, negative or neutral?", ("positive", "negative", "neutral")),
+        ("Is the sentiment of this message positive or negative?", ("positive", "negative")),
+        ("What is the sentiment? Answer positive, negative or neutral.", ("positive", "negative", "neutral")),
+        (
+            "Classify this e-mail: billing, technical, escalation.\nHello",
+            ("billing", "technical", "escalation"),
+        ),
+        (
+            "Which category fits this e-mail? billing, technical or escalation",
+            ("billing", "technical", "escalation"),
+        ),
+        ("Please classify. I like apples, pears, and plums", ()),
         ("We need milk, eggs and bread.", ()),
         ("I came in, saw and won", ()),
     ],

@@ -67,7 +67,7 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
+    return Console(stderr=stderr, highlight=False, markup=False, width=None if stream.isatty() else WIDE)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> "Table":

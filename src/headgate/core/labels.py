@@ -10,15 +10,16 @@ WINDOW = 700
 """Characters at the start and at the end of the ask in which announcements are looked for."""
 
 ANNOUNCEMENT = re.compile(
-    r"\b(?:categor(?:y|ies)|labels?|class(?:es)?|options|one of|choose from|either|as|into|is (?:it|this)|(?:answer|reply) with"
-    r"|kategorien?|etiquetas?|catégories?|categorías?|entweder|als|sentiment|tone)\b",
+    r"\b(?:(?:category|label|class)[^.?!\n]{0,40}\?|categor(?:y|ies)|labels?|class(?:es)?|options|one of|choose from|either|as|into|is (?:it|this|the)|sentiment|tone"
+    r"|(?:answer|reply|respond)(?: with)?|classify|sort|which|kategorien?|etiquetas?|catégories?|categorías?|entweder|als)(?!\w)",
     re.IGNORECASE,
 )
 END = re.compile(r"[.;?!\n)]|$")
 CHOICE = re.compile(r"\s*(?:[,/|]|\b(?:or|and|oder|und|ou|et|o|y)\b)\s*", re.IGNORECASE)
 LABEL = re.compile(r"[^\W\d_][\w-]*(?: [\w-]+){0,2}")
 FILLERS = re.compile(
-    r"^(?:(?:exactly|one|of|the|these|following|categor(?:y|ies)|labels?|either|an?|from|as|into)\b[\s:]*)+",
+    r"^(?:(?:exactly|one|of|the|this|these|following|categor(?:y|ies)|labels?|either|an?|from|as|into|with|is|it|only|just"
+    r"|customer|support|client|message|review|text|e-?mails?|feedback|ticket|comment|note)\b[\s:]*)+",
     re.IGNORECASE,
 )
 QUOTES = " \t\"'`*:(["
