@@ -92,3 +92,12 @@ async def test_unknown_paths_and_methods_say_what_there_is(open_bench):
         assert "/v1/chat/completions" in said.json["error"]["hint"]
         said = await bench.send("GET", "/v1/chat/completions")
         assert (said.status, said.headers["allow"]) == (405, "POST")
+
+
+async def test_a_web_page_of_another_site_cannot_spend_the_users_money(open_bench):
+    async with open_bench() as bench:
+        said = await bench.ask(headers={"origin": "https://evil.example"})
+        assert said.status == 403
+        assert (await bench.ask(headers={"origin": "http://localhost.evil.example:80"})).status == 403
+        assert (await bench.ask(headers={"origin": "http://localhost:3000"})).status == 200
+        assert len([call for call in bench.ollama.calls if call.path == "/api/chat"]) == 1

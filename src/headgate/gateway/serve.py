@@ -39,6 +39,9 @@ ALLOWED = {
     "/metrics": "GET",
 }
 
+OWN_PAGES = (b"http://localhost:", b"http://127.0.0.1:", b"http://[::1]:")
+"""Origins of pages that may use the gate: those that this machine serves. Any other page would spend the user's money."""
+
 log = logging.getLogger("headgate.gateway")
 
 
@@ -274,9 +277,19 @@ class Gate:
 
 
 def apply_headers(request: Request, headers: Lines) -> Request | Fault | None:
-    """What the caller says in headers: the task, privacy and a deadline. None when nothing is said."""
+    """What the caller says in headers: the task, privacy and a deadline. None when nothing is said.
+
+    A browser says which page sends a request (`origin`), and only pages of this machine are let in.
+    """
     changes: dict[str, Any] = {}
     for name, value in headers:
+        if name == b"origin" and not value.startswith(OWN_PAGES):
+            return Fault(
+                status=403,
+                message="a web page of another site may not use the gate",
+                code="foreign_origin",
+                hint="call the gate from a server or from a page on this machine",
+            )
         if not name.startswith(b"x-headgate-"):
             continue
         word = value.decode("latin-1").strip()
