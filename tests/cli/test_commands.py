@@ -1,7 +1,6 @@
 """Every command as a person meets it: data on stdout, talk on stderr, exit codes, and errors with hints."""
 
 import json
-import os
 import signal
 import socket
 import urllib.request
@@ -273,4 +272,4 @@ def test_output_off_a_terminal_has_no_colour_and_asks_nothing(world):
         assert "\x1b[" not in world.shell(*args, TERM="xterm-256color").out
     Path(world.shell.home / "headgate.toml").unlink()
     assert world.shell("init").code == 0
-    assert os.path.exists(world.shell.home / "headgate.toml")
+    assert (world.shell.home / "headgate.toml").exists()

@@ -254,17 +254,18 @@ async def test_json_that_was_asked_for_is_repaired_or_escalated(open_bench):
 
 
 async def test_unknown_fields_are_kept_and_forwarded_where_the_engine_takes_them(open_bench):
-    page = lambda text: text.replace('kind = "ollama"', 'kind = "openai_compatible"').replace(
-        "[engines.ollama]\n", "[engines.ollama]\n"
-    )  # noqa: E731
-    async with open_bench(
-        change=lambda text: page(text).replace("\nfirst_token", "\nfirst_token", 1)
-    ) as bench:
+    def as_openai(page: str) -> str:
+        lines = page.replace('kind = "ollama"', 'kind = "openai_compatible"').splitlines()
+        return "\n".join(
+            f'{line[:-1]}/v1"' if line.startswith("url") and n < 10 else line for n, line in enumerate(lines)
+        )
+
+    async with open_bench(change=as_openai) as bench:
         said = await bench.ask(frobnicate={"a": [1, 2]}, presence_penalty=0.5)
-        if said.headers["x-headgate-model"] == "llama":
-            body = bench.ollama.calls[-1].body
-            assert body["frobnicate"] == {"a": [1, 2]}
-            assert body["presence_penalty"] == 0.5
+        assert said.headers["x-headgate-model"] == "llama"
+        (call,) = [call for call in bench.ollama.calls if call.path == "/v1/chat/completions"]
+        assert call.json["frobnicate"] == {"a": [1, 2]}
+        assert call.json["presence_penalty"] == 0.5
 
 
 async def test_bodies_are_kept_only_when_the_user_says_so(open_bench):
