@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 import venv
 from collections.abc import Iterable
 from importlib import metadata
@@ -49,6 +50,12 @@ def requirements(
             more = [extra.strip() for extra in (match[2] or "").split(",") if extra.strip()]
             found.append((plain_name(match[1]), more))
     return found
+
+
+def direct_names() -> list[str]:
+    """The core dependencies that pyproject.toml names, whatever is installed here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [plain_name(REQUIREMENT.match(line)[1]) for line in project["dependencies"]]  # type: ignore[index]  # each line has a name
 
 
 def closure(*names: str) -> dict[str, metadata.Distribution]:
@@ -93,7 +100,7 @@ def import_time(module: str) -> float:
 def measure() -> dict[str, object]:
     """Everything about the environment that this interpreter belongs to."""
     everything = closure("headgate")
-    direct = [name for name, _ in requirements(everything["headgate"]) if name in everything]
+    direct = [name for name in direct_names() if name in everything]
     rows = []
     for name in direct:
         others = closure(*(one for one in direct if one != name))
