@@ -34,6 +34,7 @@ from headgate.core.types import (
     Signals,
     Try,
     Usage,
+    Verdict,
 )
 from headgate.core.words import Mode, Status
 from headgate.engines.tokenizer import Tokenizer
@@ -282,32 +283,20 @@ class Journey:
         self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
     ) -> None:
         """Judge what came back, and write the attempt down."""
-        road = self.road
         if isinstance(result, Failure):
-            if result.detail != HUNG_UP:
-                road.fleet.note(model.engine, result)
+            reply, verdicts = None, ()
             spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
-            attempt = Attempt(
-                model=model.name,
-                started=started,
-                ended=self.now(),
-                queued=queued,
-                first_token=result.first_token,
-                usage=result.usage,
-                cost=spent,
-                failure=result,
-                late=late,
-            )
-            self.replies.append(None)
         else:
-            road.fleet.note(model.engine, None)
-            answer = Answer(self.request, self.signals, result, model)
-            if self.signals.format != "text" and not late:
-                result = repair(answer)
-                answer = Answer(self.request, self.signals, result, model)
-            verdicts = judge(self.named(self.decision.checks), answer)
+            reply, verdicts = self.judge(model, result, late=late)
             spent = cost(result.usage, model.price)
-            attempt = Attempt(
+        failure = result if isinstance(result, Failure) else None
+        if failure is None or failure.detail != HUNG_UP:
+            self.road.fleet.note(model.engine, failure)
+        if spent:
+            self.road.purse.spend(spent)
+        self.replies.append(reply)
+        self.attempts.append(
+            Attempt(
                 model=model.name,
                 started=started,
                 ended=self.now(),
@@ -315,16 +304,22 @@ class Journey:
                 first_token=result.first_token,
                 usage=result.usage,
                 cost=spent,
+                failure=failure,
                 verdicts=verdicts,
                 score=score(verdicts),
-                logprob=result.logprob,
-                finish=result.finish,
+                logprob=reply.logprob if reply is not None else None,
+                finish=reply.finish if reply is not None else None,
                 late=late,
             )
-            self.replies.append(result)
-        if spent:
-            road.purse.spend(spent)
-        self.attempts.append(attempt)
+        )
+
+    def judge(self, model: Model, reply: Reply, *, late: bool) -> tuple[Reply, tuple[Verdict, ...]]:
+        """The reply, repaired where JSON was asked for and can still be, and what the checks say of it."""
+        answer = Answer(self.request, self.signals, reply, model)
+        if self.signals.format != "text" and not late:
+            reply = repair(answer)
+            answer = Answer(self.request, self.signals, reply, model)
+        return reply, judge(self.named(self.decision.checks), answer)
 
     # ── The end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
