@@ -2,11 +2,12 @@
 
     python benchmarks/classifier.py            print the figures
     python benchmarks/classifier.py --write    … and put them into docs/classifier.md
-    python benchmarks/classifier.py --fit      fit the weights on the dev prompts and write core/tasks/weights.py
+    python benchmarks/classifier.py --cross    cross-validate on the dev prompts (for work on the tables)
+    python benchmarks/classifier.py --fit      fit the weights and write core/tasks/weights.py
 
 The fit is multinomial logistic regression with an L2 penalty over the cues, by accelerated gradient descent from zero:
-no randomness, no third-party package, about half a minute. It sees the dev prompts only. The held prompts are scored,
-never printed. Nothing here says how the classifier does on real traffic: the prompts are synthetic.
+no randomness, no third-party package, a few seconds. It sees the dev prompts and the asks in classifier_asks.txt. The
+held prompts are scored, never printed. Nothing here says how the classifier does on real traffic: the prompts are synthetic.
 """
 
 import argparse
@@ -18,18 +19,21 @@ from typing import Any
 
 from headgate.core.language import detect
 from headgate.core.tasks import classify
-from headgate.core.tasks.notice import notice
+from headgate.core.tasks.evidence import notice
 from headgate.core.words import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = ROOT / "tests/data/prompts.jsonl"
 WEIGHTS = ROOT / "src/headgate/core/tasks/weights.py"
+DOCS = ROOT / "docs/classifier.md"
+BEGIN = "<!-- figures: written by benchmarks/classifier.py --write -->"
+END = "<!-- end of figures -->"
 ASKS = ROOT / "benchmarks/classifier_asks.txt"
 PENALTY = 1.5
 SEEN_AT_LEAST = 3
 """A single word gets a weight of its own when so many prompts hold it …"""
-WORD_VALUE = 0.5
-"""… and counts for half, so that named cues explain what they can."""
+WORD_VALUE = 0.9
+"""… and counts for less, so that named cues explain what they can."""
 STEPS = 250
 SMALLEST = 0.03
 """Weights nearer to zero than this are written as zero."""
@@ -60,7 +64,10 @@ PASTES: dict[str, tuple[str, ...]] = {
         "const rows = await load(url);\nrows.forEach(r => console.log(r.id));",
     ),
     "table": ("| size | red | blue |\n|---|---|---|\n| S | 12 | 30 |\n| M | 14 | 9 |\n| L | 3 | 41 |",),
-    "quote": ('"The hall was full at nine, and the blue one came a day late."', "“We walked home in the rain and it was fine.”"),
+    "quote": (
+        '"The hall was full at nine, and the blue one came a day late."',
+        "“We walked home in the rain and it was fine.”",
+    ),
     "text": (
         "The evening market began with eight stalls and has now come to forty towns. Traders like it, neighbours complain "
         "about noise, and the town council wants to look at the figures for April before it decides. " * 2,
@@ -72,22 +79,41 @@ PASTES: dict[str, tuple[str, ...]] = {
 
 LOCAL_PASTES: dict[str, dict[str, tuple[str, ...]]] = {
     "de": {
-        "mail": ("Guten Tag,\n\nmein Paket kam am Montag an, aber der blaue Schirm ist nicht dabei. Bitte melden Sie sich bei mir.\n\nMit freundlichen Grüßen\nLena Okun",),
-        "rows": ("- die Seite ist zweimal stehen geblieben\n- danke für die neuen Stühle\n- am Freitag geht niemand ans Telefon",),
+        "mail": (
+            "Guten Tag,\n\nmein Paket kam am Montag an, aber der blaue Schirm ist nicht dabei. Bitte melden Sie sich bei mir.\n\nMit freundlichen Grüßen\nLena Okun",
+        ),
+        "rows": (
+            "- die Seite ist zweimal stehen geblieben\n- danke für die neuen Stühle\n- am Freitag geht niemand ans Telefon",
+        ),
         "quote": ('"Die Halle war um neun voll, und das blaue kam einen Tag zu spät bei uns an."',),
-        "text": ("Der Abendmarkt begann mit acht Ständen und ist nun in vierzig Städten zu finden. Die Händler mögen ihn, die Nachbarn klagen über den Lärm. " * 2,),
+        "text": (
+            "Der Abendmarkt begann mit acht Ständen und ist nun in vierzig Städten zu finden. Die Händler mögen ihn, die Nachbarn klagen über den Lärm. "
+            * 2,
+        ),
     },
     "fr": {
-        "mail": ("Bonjour,\n\nmon colis est arrivé lundi, mais le parapluie bleu n'est pas dans la boîte. Merci de me dire quand il vient.\n\nCordialement, Lena",),
-        "rows": ("- la page s'est figée deux fois\n- merci pour les chaises\n- personne ne répond le vendredi",),
+        "mail": (
+            "Bonjour,\n\nmon colis est arrivé lundi, mais le parapluie bleu n'est pas dans la boîte. Merci de me dire quand il vient.\n\nCordialement, Lena",
+        ),
+        "rows": (
+            "- la page s'est figée deux fois\n- merci pour les chaises\n- personne ne répond le vendredi",
+        ),
         "quote": ("« La salle était pleine à neuf heures, et le bleu est arrivé un jour plus tard. »",),
-        "text": ("Le marché du soir a commencé avec huit stands et il est maintenant dans quarante villes. Les marchands sont contents, les voisins se plaignent du bruit. " * 2,),
+        "text": (
+            "Le marché du soir a commencé avec huit stands et il est maintenant dans quarante villes. Les marchands sont contents, les voisins se plaignent du bruit. "
+            * 2,
+        ),
     },
     "es": {
-        "mail": ("Hola, buenas tardes:\n\nel paquete llegó el lunes, pero no está el paraguas azul. Quisiera saber cuándo llega.\n\nUn saludo, Lena",),
+        "mail": (
+            "Hola, buenas tardes:\n\nel paquete llegó el lunes, pero no está el paraguas azul. Quisiera saber cuándo llega.\n\nUn saludo, Lena",
+        ),
         "rows": ("- la página se paró dos veces\n- gracias por las sillas\n- los viernes no responde nadie",),
         "quote": ("«La sala estaba llena a las nueve y el azul llegó un día más tarde a la oficina.»",),
-        "text": ("El mercado de la tarde empezó con ocho puestos y ahora está en cuarenta ciudades. A los vendedores les gusta, los vecinos se quejan del ruido. " * 2,),
+        "text": (
+            "El mercado de la tarde empezó con ocho puestos y ahora está en cuarenta ciudades. A los vendedores les gusta, los vecinos se quejan del ruido. "
+            * 2,
+        ),
     },
 }
 
@@ -201,17 +227,90 @@ def named(rows: list[Row]) -> list[tuple[str, str | None]]:
     return [(row["task"], classify(row["prompt"])[0]) for row in rows]
 
 
+def share_right(pairs: list[tuple[str, str | None]]) -> float:
+    return sum(true == guess for true, guess in pairs) / len(pairs)
+
+
+def cross_validated(rows: list[Row], folds: int = 5) -> float:
+    """Macro-F1 on the dev prompts when each fifth is named by weights fitted without it (the tables stay as they are)."""
+    pairs: list[tuple[str, str | None]] = []
+    for fold in range(folds):
+        weights = fit([row for number, row in enumerate(rows) if number % folds != fold] + written_asks())
+        for row in rows[fold::folds]:
+            lines = [weights[cue] for cue in notice(row["prompt"]) if cue in weights]
+            sums = [sum(column) for column in zip(*lines, strict=True)]
+            pairs.append((row["task"], TASKS[sums.index(max(sums))]))
+    return macro_f1(pairs)
+
+
+def figures() -> str:
+    """The measured part of docs/classifier.md: everything that can be computed again from the weights and the prompts."""
+    dev, held = prompts("dev"), prompts("held")
+    lines = ["| prompts | number | macro-F1 | right |", "|---|---:|---:|---:|"]
+    parts = [("**held**", held), ("dev, fitted on", dev)]
+    parts += [
+        (f"held, {kind}", [row for row in held if row["kind"] == kind]) for kind in ("plain", "awkward")
+    ]
+    parts += [
+        (f"held, {code}", [row for row in held if row["lang"] == code]) for code in ("en", "de", "fr", "es")
+    ]
+    for name, rows in parts:
+        pairs = named(rows)
+        lines.append(f"| {name} | {len(rows)} | {macro_f1(pairs):.3f} | {share_right(pairs):.1%} |")
+    lines += ["", "### The held prompts, task by task", ""]
+    lines += [
+        "| true ↓ named → | " + " | ".join(task[:5] for task in TASKS) + " | none |",
+        "|---|" + "---:|" * (len(TASKS) + 1),
+    ]
+    counts = Counter(named(held))
+    for true in TASKS:
+        cells = [str(counts[true, guess] or "·") for guess in (*TASKS, None)]
+        lines.append(f"| {true} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "### Confidence against truth, held prompts",
+        "",
+        "| confidence | prompts | right |",
+        "|---|---:|---:|",
+    ]
+    judged = [(classify(row["prompt"]), row["task"]) for row in held]
+    for low, high in ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01)):
+        band = [guess == true for (guess, confidence), true in judged if low <= confidence < high]
+        right = f"{sum(band) / len(band):.0%}" if band else "–"
+        lines.append(f"| {low:.1f} to {min(high, 1.0):.1f} | {len(band)} | {right} |")
+    sure = [(guess == true) for (guess, confidence), true in judged if confidence >= 0.5]
+    lines += [
+        "",
+        f"With the policy's default (`task_confidence` 0.5), {len(sure)} of {len(held)} held prompts get a task, and "
+        f"{sum(sure) / len(sure):.1%} of these get the right one; the others go to the route for everything else.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument(
         "--fit", action="store_true", help="fit the weights on the dev prompts and write them"
     )
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/classifier.md")
+    parser.add_argument(
+        "--cross", action="store_true", help="cross-validate on the dev prompts; looks at no held prompt"
+    )
     options = parser.parse_args()
     if options.fit:
         write_weights(fit(prompts("dev") + written_asks()))
         print(f"wrote {WEIGHTS.relative_to(ROOT)}")
-        return
-    print(f"macro-F1 on dev: {macro_f1(named(prompts('dev'))):.3f}")
+    elif options.cross:
+        print(f"macro-F1 on dev, five-fold: {cross_validated(prompts('dev')):.3f}")
+    elif options.write:
+        page = DOCS.read_text(encoding="utf-8")
+        DOCS.write_text(
+            page[: page.index(BEGIN) + len(BEGIN)] + "\n" + figures() + page[page.index(END) :],
+            encoding="utf-8",
+        )
+        print(f"wrote {DOCS.relative_to(ROOT)}")
+    else:
+        print(figures(), end="")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Name the task of a prompt by rules: which of eleven kinds of work does its sender want back?
 
-A prompt is read (`reading`: what is asked, what is only pasted), its cues are noted (`notice`: words of `cues` in four
+A prompt is read (`reading`: what is asked, what is only pasted), its cues are noted (`evidence`: words of `cues` in four
 languages, and the form of ask and paste), and every cue speaks for or against tasks with a fixed number (`weights`,
 fitted by `benchmarks/classifier.py`). It knows nothing of meaning: an ask that is only implied, in another language, or
 in words that no table holds gets a low confidence or a wrong name; docs/classifier.md has the figures.
@@ -8,7 +8,7 @@ in words that no table holds gets a low confidence or a wrong name; docs/classif
 
 from math import exp
 
-from headgate.core.tasks.notice import notice
+from headgate.core.tasks.evidence import notice
 from headgate.core.tasks.weights import WEIGHTS
 from headgate.core.words import TASKS, Task
 
@@ -26,7 +26,7 @@ def classify(ask: str) -> tuple[Task | None, float]:
     rows = [row for cue in notice(ask) if (row := WEIGHTS.get(cue))]
     if not rows or not ask or ask.isspace():
         return None, 0.0
-    sums = [sum(column) for column in zip(*rows, strict=True)]
+    sums = list(map(sum, zip(*rows, strict=True)))
     top = max(sums)
     return TASKS[sums.index(top)], 1 / sum([exp(value - top) for value in sums])
 

@@ -7,13 +7,13 @@ This module knows words only: no grammar, and no language but the four.
 """
 
 VERBS: dict[str, str] = {
-    "translate": "translat*, back translat*, localis*, localiz*, ubersetz*, ubertrag*, lokalisier*, eindeutschen, traduc*, "
+    "translate": "translat*, back translate, localis*, localiz*, ubersetz*, ubertrag*, lokalisier*, eindeutschen, traduc*, "
     "traduz*, traduir*, traduis*, traduit*, traduct*, transpose*, wie sagt man, wie heisst, how do you say, how would i say, "
     "how would you say, how do i say, comment dit on, comment dire, como se dice, como se diria, como digo, como dirias, "
     "was heisst, on dit comment, what is she writing, what does she say, what does he say, what are they saying, "
     "was schreibt er, was schreibt sie, que dit il, que dit elle, que dice, como quedaria, interpret",
     "write": "write, writes, writing, draft*, compose*, pen, craft*, word, phrase, schreib*, verfass*, entwirf, entwerf*, "
-    "formulier*, text*en, dichte, redig*, ecri, ecris, ecrire, ecrivez, ecrivons, escrib*, redact*, come up with, "
+    "formulier*, dichte, redig*, ecri, ecris, ecrire, ecrivez, ecrivons, escrib*, redact*, come up with, "
     "put together, think up, invent, denk dir, uberleg dir, inventa, imagine, invente, trouve moi, propose, proponme, "
     "propon, suggest*, schlag, vorschlag*, brainstorm*, pitch me, ghostwrite",
     "reply": "reply, answer her, answer him, answer them, answer this, answer the customer, respond, antworte*, "
@@ -88,7 +88,7 @@ NOUNS: dict[str, str] = {
     "text product": "post, posts, headline*, slogan*, tagline*, claim, claims, newsletter*, blog*, caption*, ad, ads, "
     "advert*, press release, bio, toast, speech, letter, mail, mails, email*, e mail, message, answer, reply, replies, invitation, "
     "description*, landing page, release notes, flyer, brochure, story, poem, intro, teaser, proposal, canned response, "
-    "faq, alt text*, article, subject line*, subject lines, cover letter, job ad, "
+    "faq, alt text, alt texts, article, subject line, subject lines, subject lines, cover letter, job ad, "
     "testimonial, idea*, playlist, thank you note, obituary, outline, briefing, "
     "brief, welcome, apology, greeting, gruss, gruesse, grusse, geburtstagsgruss, absage, einladungstext, aushang, plakat, poster, limerick, radio spot, spot, jingle, remerciement, cartel, postal, podcast, interview questions, mailing, rundmail, reminder, mahnung, erinnerung, relance, recordatorio, felicitation*, faire part, eulogy, bedienungsanleitung, chapter, kolumne, column for, editorial, vorwort, tweet*, hashtag*, pun, metaphor*, "
     "beitrag, beitrage, uberschrift*, betreff*, antwort*, anschreiben, einladung*, rede, stellenanzeige, pressemitteilung, "
@@ -99,8 +99,8 @@ NOUNS: dict[str, str] = {
     "asunto*, titular*, eslogan*, eslogane*, lema, lemas, carta, correo*, respuesta*, discurso, anuncio*, nota de prensa, "
     "articulo*, invitacion*, guion, mensaje*, publicacion*, descripcion*, felicitacion, palabras, frase, "
     "boletin*, saludo",
-    "copy product": "headline*, slogan*, tagline*, caption*, press release, toast, speech, subject line*, job ad, alt text*, poem, "
-    "hook*, elevator pitch, storyboard, post, posts, landing page, canned response, out of office, product description*, "
+    "copy product": "headline*, slogan*, tagline*, caption*, press release, toast, speech, subject line, subject lines, job ad, alt text, alt texts, poem, "
+    "hook*, elevator pitch, storyboard, post, posts, landing page, canned response, out of office, product description, product descriptions, "
     "claim, claims, werbetext*, stellenanzeige*, pressemitteilung*, gedicht, rede, betreffzeile*, betreff, spruch, instagram, linkedin, "
     "facebook, tiktok, accroche*, discours, annonce, communique, baseline, legende*, asuntos, asunto, titulares, titular, eslogan*, lema, "
     "discurso, nota de prensa, bio, moodboard, creative brief, name ideas, namensidee*, names for, namen fur, noms pour, nombres para, ideas for, ideen fur, idees "
@@ -112,10 +112,10 @@ NOUNS: dict[str, str] = {
     "chaleureu*, poli, polie, drole, decontracte, percutant*, pompeux, amable*, cercano, cursi, divertid*, gracios*, formal, "
     "natural, more human, humaner, menos formal, mas corto y, plus court et, shorter and, audience, target group, zielgruppe, klingt, sounds, sound, "
     "suena, sonne, typos, grammar, spelling, rechtschreibung, tippfehler, orthographe, fautes, ortografia, professional*, elegant*, cliche*, buzzword*",
-    "length": "word, words, sentence*, bullet*, bullet point*, line, lines, paragraphs, satz, satze, satzen, stichpunkt*, stichwort*, "
+    "length": "word, words, sentence*, bullet*, bullet point, bullet points, line, lines, paragraphs, satz, satze, satzen, stichpunkt*, stichwort*, "
     "zeile*, phrases, phrase, ligne*, points, mots, frases, linea*, lineas, palabras, puntos, takeaway*, key points, key takeaways, main points, "
     "headlines, spiegelstrich*, vinetas, tirets, worte, worten, wortern, chars, characters, zeichen, caracteres, seconds, max",
-    "gist": "main points, key takeaway*, takeaway*, key points, key message*, key findings, highlights, most important, wichtigste*, "
+    "gist": "main points, key takeaway, key takeaways, takeaway*, key points, key message, key findings, highlights, most important, wichtigste*, "
     "das wesentliche, kernaussage*, kernpunkt*, kernbotschaft*, hauptpunkt*, hauptaussage*, points cles, points principaux, l essentiel, essentiel, "
     "grandes lignes, idees principales, puntos clave, puntos principales, ideas principales, lo importante, lo esencial, "
     "lo mas importante, conclusiones, executive summary, management summary, what happened, what was decided, what did we decide, "
@@ -159,7 +159,7 @@ NOUNS: dict[str, str] = {
     "percent, stars, sterne, etoiles, estrellas, rate, bewerte, note de, punkte, puntua*, puntos, thermometer, degree, how angry, wie wutend",
     "code word": "sql, python, regex, regexp, regular expression, bash, shell, javascript, js, typescript, ts, rust, golang, java, kotlin, swift, php, "
     "css, html, http, https, c, react, c sharp, async, await, caching, lru cache, dropdown, flex container, div, pythonic, type hints, docstring*, one liner, container, compile, redirect, regexes, virtualenv, vue, svelte, angular, node, django, flask, fastapi, laravel, rails, docker*, kubernetes, k8s, terraform, ansible, git, github, "
-    "gitlab, endpoint*, function, functions, unit test*, pytest, jest, bug, stack trace, traceback, exception, cron*, yaml, "
+    "gitlab, endpoint*, function, functions, unit test, unit tests, pytest, jest, bug, stack trace, traceback, exception, cron*, yaml, "
     "formula, excel, sheets, looker, nginx, apache, htaccess, robots txt, postgres*, mysql, sqlite, redis, npm, pip, vite, webpack, "
     "workflow, pipeline, snippet, command, cli, vba, webhook, cors, oauth, "
     "makefile, dockerfile, codebase, pre commit, pull request diff, repository, ssh, linux, curl, kubectl, systemd, jquery, tailwind, flexbox, wordpress, liquid, jinja, graphql, rest, "
@@ -215,7 +215,7 @@ NOUNS: dict[str, str] = {
     "lunch, mittag, boss, chef, jefe, colleague, kollege, kollegin, what a day, quelle journee, que dia, was fur ein tag, snowing, sunny, scared, excited, vent, secret, song, music, movie, film, pizza, beer, bier, joke, witz, hot today, cold today, sueno, magnifique, overwhelmed, stressed, gestresst, lonely, "
     "nervous, nervos, proud, stolz, hate, i love, love it, hungry, hunger, we won, we lost, finally, endlich, enfin, por fin, just wanted to say, wollte nur, je voulais juste, solo queria, no question, keine frage, slept, "
     "sleep, headache, gardening, luck, nothing works, thoughts, meinst",
-    "the assistant": "you funny, you there, favorito, favorita, machst du, was machst, can you feel, can you keep, any preference, are you, do you, you are, you re, your favourite, your favorite, have you ever, can you feel, bist du, hast du, magst du, dein lieblings*, deine lieblings*, was denkst du, "
+    "the assistant": "you funny, you there, favorito, favorita, machst du, was machst, can you feel, can you keep, any preference, are you, do you, you are, you re, your favourite, your favorite, have you ever, can you feel, bist du, hast du, magst du, lieblings*, was denkst du, "
     "what do you think, who do you think, do you think, es tu, tu es, aimes tu, tu aimes, tu preferes, preferes tu, que penses tu, qu en penses tu, eres, tienes, te gusta, prefieres, que opinas, "
     "que piensas, would you rather, ton avis, deine meinung, favourite, favorite, prefere, hey bot, bot, robot, chatgpt, assistant, real person, human, your name, wie heisst du, comment t appelles, como te llamas, "
     "how s yours, and you, und du, et toi, et vous, y tu, y usted, toi, dir, findest du, glaubst du, kennst du, crees que, tu crois, what s your, how was your",
@@ -267,3 +267,14 @@ POLITE = (
 POINTING = "this these that those diese dieser dieses diesen diesem folgende folgenden folgender ce cet cette ces este esta estos estas ese esa following below"
 DEFINITE = "the der die das den dem le la les el los las l my our mein meine meinen unser unsere mon ma mes notre nos mi mis nuestro nuestra his her their"
 """Determiners: "this mail" is something pasted, "a mail" is something wanted."""
+
+OURSELVES = "i we my our me us ich wir mein meine unser unsere mich je j nous notre mon ma mi nos nuestro nuestra yo estoy tengo"
+YOU = "you your yours du dein deine dich tu ton ta te toi vous eres"
+CONDITION = "if when wenn falls si cuando quand obwohl although unless"
+PLAIN = "plain simple proper correct einfaches einfachem"
+"""Before the name of a language these mean its style, not a translation: "in plain English"."""
+COUNTS = (
+    "one two three four five six ten few couple of ein einen einem zwei drei vier funf sechs zehn une un deux trois quatre cinq dix quelques "
+    "una uno dos tres cuatro cinco diez max maximal maximum unas"
+)
+"""Before a word for pieces of text: how long the answer shall be."""

@@ -44,7 +44,7 @@ _MARKUP = (
     "//",
     "http",
 )
-_ARROW = ("->", "=>", "→", "⇒", ">>")
+ARROWS = ("->", "=>", "→", "⇒", ">>")
 _LINE_ITEM = re.compile(r"^\s*(?:[-*•–>]|\(?\w{1,2}[.):])\s", re.MULTILINE)
 
 
@@ -79,7 +79,9 @@ def read(prompt: str) -> Reading:
     if '"' in text or "```" in text or not text.isascii():
         text = _QUOTED.sub(lift, text)
     if mentions > 2:
-        pasted.append(" § " * mentions)  # a list of quoted scraps is something to work on, not words talked about
+        pasted.append(
+            " § " * mentions
+        )  # a list of quoted scraps is something to work on, not words talked about
     blocks = [lines for block in _PARAGRAPH.split(text) if (lines := _lines(block))]
     if not blocks:
         return Reading("", "", "\n".join(pasted), mentions)
@@ -88,7 +90,12 @@ def read(prompt: str) -> Reading:
     closing = ""
     if later and len(later[-1]) <= 2 and len(later[-1][-1]) <= SHORT:
         closing = " ".join(later.pop())
-    elif len(blocks) == 1 and rest and (rest[-1].startswith(_ARROW) or len(rest) == 1) and len(rest[-1]) <= SHORT:
+    elif (
+        len(blocks) == 1
+        and rest
+        and (rest[-1].startswith(ARROWS) or len(rest) == 1)
+        and len(rest[-1]) <= SHORT
+    ):
         closing = rest.pop()
     whole = not (pasted or rest or later or closing)
     if whole:
@@ -97,6 +104,8 @@ def read(prompt: str) -> Reading:
     elif first.startswith(_MARKUP) or ((rest or later or closing) and _MAIL.match(first) is not None):
         pasted.append(first)
         first = ""
+        if not closing and rest and len(rest[-1]) <= SHORT and not rest[-1].startswith(_MARKUP):
+            closing = rest.pop()
     pasted += [*rest, *("\n".join(lines) for lines in later)]
     return Reading(first, closing, "\n".join(piece for piece in pasted if piece), mentions)
 

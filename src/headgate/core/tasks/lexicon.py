@@ -1,0 +1,146 @@
+"""Find the word cues of an ask: its words and phrases that stand in a table of `cues`, and how they stand there.
+
+A word of asking at the head of a clause ("Please summarize …") is noted a second time, as "… first", because there it
+orders and elsewhere it may only be mentioned. A wanted text ("a mail") is told from a pasted one ("this mail") by the
+words before it. Every word is noted on its own, too, in single quotes, for what `weights` has learned of it.
+"""
+
+import re
+from collections.abc import Iterable
+
+from headgate.core.tasks.cues import (
+    CONDITION,
+    COUNTS,
+    DEFINITE,
+    INTO,
+    LANGUAGES,
+    NOUNS,
+    OURSELVES,
+    PLAIN,
+    POINTING,
+    POLITE,
+    QUESTIONS,
+    VERBS,
+    YOU,
+)
+
+WORDS_AT_MOST = 60
+"""Words of an ask that are looked up."""
+STEM = 4
+"""The least length of a stem in the tables."""
+
+_FOLDS = tuple(
+    zip("äàáâãöóôüùúûéèêëíîïñçœß", "a a a a a o o o u u u u e e e e i i i n c oe ss".split(), strict=True)
+)
+_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|[.?!:;\n§]")
+_BREAKS = frozenset(".?!:;\n§")
+
+Table = dict[str, tuple[tuple[str, str], ...]]
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: "Übersetzt" and "ubersetzt" are one word."""
+    text = text.lower()
+    if not text.isascii():
+        for letter, plain in _FOLDS:
+            if letter in text:
+                text = text.replace(letter, plain)
+    return text
+
+
+def _index(tables: Iterable[dict[str, str]]) -> tuple[Table, Table]:
+    """Two look-up tables: a word, or the first two of a phrase → (the phrase, cue); first letters → (stem, cue).
+
+    A phrase of three words or more is kept as it must stand in a line of words, " so and so "; a shorter one is "".
+    """
+    words: dict[str, dict[tuple[str, str], None]] = {}
+    stems: dict[str, dict[tuple[str, str], None]] = {}
+    for table in tables:
+        for cue, listing in table.items():
+            for entry in listing.split(","):
+                phrase = entry.strip()
+                parts = phrase.split()
+                if len(parts) == 1 and phrase.endswith("*"):
+                    stems.setdefault(phrase[:STEM], {})[phrase[:-1], cue] = None
+                elif len(parts) <= 2:
+                    words.setdefault(phrase, {})["", cue] = None
+                else:
+                    words.setdefault(f"{parts[0]} {parts[1]}", {})[f" {phrase} ", cue] = None
+    return {key: tuple(found) for key, found in words.items()}, {
+        key: tuple(found) for key, found in stems.items()
+    }
+
+
+_WORDS, _STEMS = _index((VERBS, NOUNS))
+_OPENERS, _ = _index((QUESTIONS,))
+_SAID: dict[str, str] = {
+    **dict.fromkeys(OURSELVES.split(), "I or we"),
+    **dict.fromkeys(CONDITION.split(), "a condition"),
+    **dict.fromkeys(YOU.split(), "you"),
+    **dict.fromkeys(LANGUAGES.split(), "a language"),
+}
+_COUNTS = frozenset(COUNTS.split())
+_INTO = frozenset(INTO.split())
+_PLAIN = frozenset(PLAIN.split())
+_POLITE = frozenset(POLITE.split())
+_POINTING = frozenset(POINTING.split())
+_DEFINITE = frozenset(DEFINITE.split())
+
+
+def word_cues(ask: str) -> set[str]:
+    """The cues among the first words of an ask."""
+    tokens = _TOKEN.findall(fold(ask))[:WORDS_AT_MOST]
+    line = f" {' '.join([token for token in tokens if token not in _BREAKS])} "
+    cues: set[str] = set()
+    looked_up: set[str] = set()
+    at_head = True
+    before = further = ""
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=False):
+        if token in _BREAKS:
+            at_head = True
+            continue
+        if at_head:
+            _note_phrases(cues, _OPENERS, token, following, line)
+        elif token in looked_up:
+            before, further = token, before
+            continue
+        looked_up.add(token)
+        if token[0] > "9":
+            cues.add(f"'{token}'")
+        found = _WORDS.get(token)
+        pairs = _WORDS.get(f"{token} {following}")
+        stems = _STEMS.get(token[:STEM])
+        if found or pairs or stems:
+            here = [cue for _, cue in found or ()]
+            here += [cue for phrase, cue in pairs or () if not phrase or phrase in line]
+            here += [cue for stem, cue in stems or () if token.startswith(stem)]
+            cues.update(here)
+            if at_head:
+                cues.update([f"{cue} first" for cue in here if cue in VERBS])
+            if "text product" in here:
+                cues.add(_whose(before, further))
+            if "length" in here and (before in _COUNTS or further in _COUNTS or before[:1].isdecimal()):
+                cues.add("a length asked")
+        if token in _SAID and before not in _PLAIN:
+            cues.add(_SAID[token])
+            if _SAID[token] == "a language" and (before in _INTO or further in _INTO):
+                cues.add("into a language")
+        at_head = at_head and token in _POLITE
+        before, further = token, before
+    return cues
+
+
+def _note_phrases(cues: set[str], table: Table, token: str, following: str, line: str) -> None:
+    for key in (token, f"{token} {following}"):
+        for phrase, cue in table.get(key, ()):
+            if not phrase or phrase in line:
+                cues.add(cue)
+
+
+def _whose(before: str, further: str) -> str:
+    """Tell "this mail" (pasted) from "the mail" (either) and "a mail" (wanted) by the two words before it."""
+    if before in _POINTING or further in _POINTING:
+        return "this text product"
+    if before in _DEFINITE or further in _DEFINITE:
+        return "the text product"
+    return "a text product"
