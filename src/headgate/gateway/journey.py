@@ -283,8 +283,9 @@ class Journey:
         self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
     ) -> None:
         """Judge what came back, and write the attempt down."""
+        reply: Reply | None = None
+        verdicts: tuple[Verdict, ...] = ()
         if isinstance(result, Failure):
-            reply, verdicts = None, ()
             spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
         else:
             reply, verdicts = self.judge(model, result, late=late)
