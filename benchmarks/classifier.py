@@ -50,8 +50,10 @@ def prompts(split: str) -> list[Row]:
 PASTES: dict[str, tuple[str, ...]] = {
     "-": ("",),
     "mail": (
-        "Hi there,\n\nI got your parcel on Monday, and the blue one is missing. Somebody told me to wait, so I waited. "
-        "My number is 4471, and I pay 64.20 for it.\n\nBest regards, Lena",
+        (
+            "Hi there,\n\nI got your parcel on Monday, and the blue one is missing. Somebody told me to wait, so I waited. "
+            "My number is 4471, and I pay 64.20 for it.\n\nBest regards, Lena"
+        ),
         "Dear team, the hall is booked from nine, we come with twelve people and need a ramp. Jon will bring the banners.",
     ),
     "rows": (
@@ -281,8 +283,10 @@ def figures() -> str:
     sure = [(guess == true) for (guess, confidence), true in judged if confidence >= 0.5]
     lines += [
         "",
-        f"With the policy's default (`task_confidence` 0.5), {len(sure)} of {len(held)} held prompts get a task, and "
-        f"{sum(sure) / len(sure):.1%} of these get the right one; the others go to the route for everything else.",
+        (
+            f"With the policy's default (`task_confidence` 0.5), {len(sure)} of {len(held)} held prompts get a task, and "
+            f"{sum(sure) / len(sure):.1%} of these get the right one; the others go to the route for everything else."
+        ),
     ]
     return "\n".join(lines) + "\n"
 

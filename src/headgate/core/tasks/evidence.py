@@ -116,6 +116,14 @@ def _ask_and_paste(prompt: str) -> tuple[str, str, int, set[str]]:
     return ask, paste, reading.mentions, cues
 
 
+def _holds(text: str, marks: tuple[str, ...]) -> bool:
+    """Whether one of the marks stands in the text; a plain loop, since it is the quickest of all ways here."""
+    for mark in marks:  # noqa: SIM110 - any() over a generator takes twice as long
+        if mark in text:
+            return True
+    return False
+
+
 def _first_sentence(line: str) -> tuple[str, str]:
     """Part a line behind its first sentence."""
     end = min((at for mark in (". ", "? ", "! ") if (at := line.find(mark)) >= 0), default=-1)
@@ -131,7 +139,7 @@ def _note_form(cues: set[str], ask: str, pasted: str, *, asks: bool) -> None:
         cues.add("long ask")
     if "!" in ask:
         cues.add("exclamation")
-    if any([mark in ask for mark in _CODE_MARKS]) or ("_" in ask and _SNAKE.search(ask)):
+    if _holds(ask, _CODE_MARKS) or ("_" in ask and _SNAKE.search(ask)):
         cues.add("code in the ask")
     if _offers_choice(ask):
         cues.add(f"choices, {pasted}")
@@ -158,7 +166,7 @@ def _note_form(cues: set[str], ask: str, pasted: str, *, asks: bool) -> None:
 
 def _note_paste(cues: set[str], ask: str, paste: str, *, asks: bool) -> None:
     """Add the cues that the form of the paste gives."""
-    if any([mark in paste for mark in _PASTED_CODE_MARKS]):
+    if _holds(paste, _PASTED_CODE_MARKS):
         cues.add("pasted code")
         cues.update([f"{cue}, pasted code" for cue in ON_CODE & cues])
     elif len(paste) > 40:
@@ -175,7 +183,7 @@ def _note_paste(cues: set[str], ask: str, paste: str, *, asks: bool) -> None:
     if paste.count("|") >= 4:
         cues.add("pasted table")
     start = paste[:80].lower()
-    if any([mark in start for mark in _MAIL_MARKS]):
+    if _holds(start, _MAIL_MARKS):
         cues.add("pasted mail")
     if len(paste) > 250:
         cues.add("long paste")

@@ -29,8 +29,10 @@ WORDS_AT_MOST = 60
 STEM = 4
 """The least length of a stem in the tables."""
 
-_FOLDS = tuple(
-    zip("äàáâãöóôüùúûéèêëíîïñçœß", "a a a a a o o o u u u u e e e e i i i n c oe ss".split(), strict=True)
+_FOLDS = (
+    *zip("äàáâãóôòöúûùüéèêëíîïñç", "aaaaaoooouuuueeeeiiinc", strict=True),
+    ("œ", "oe"),
+    ("ß", "ss"),
 )
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|[.?!:;\n§]")
 _BREAKS = frozenset(".?!:;\n§")
