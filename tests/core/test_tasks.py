@@ -98,7 +98,9 @@ def test_it_names_what_the_sender_wants_back(story: str) -> None:
     assert confidence >= 0.5
 
 
-@pytest.mark.parametrize("nothing", ["", " ", "\n\n\t", "\x00 \x00"[1]])
+@pytest.mark.parametrize(
+    "nothing", ["", " ", "\n\n\t", "\x00", "asdf qwertz", "日本語で書いてください", "12345"]
+)
 def test_nothing_speaks_for_nothing(nothing: str) -> None:
     assert classify(nothing) == (None, 0.0)
 

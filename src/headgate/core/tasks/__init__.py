@@ -14,6 +14,11 @@ from headgate.core.words import TASKS, Task
 
 __all__ = ["classify", "explain"]
 
+SAYS_NOTHING = frozenset((
+    *(f"{form}, {pasted}" for form in ("asks", "tells", "few words", "no word known") for pasted in ("a paste", "no paste")),
+    *("a paste", "no paste", "long paste", "a paste in no known language", "exclamation", "a number"),
+))  # fmt: skip
+"""Cues that any text has, in any language: without another one there is no evidence."""
 _NOBODY = (0.0,) * len(TASKS)
 
 
@@ -23,9 +28,10 @@ def classify(ask: str) -> tuple[Task | None, float]:
     The confidence is meant as a share: of a hundred prompts with confidence 0.8, some eighty are named rightly.
     Any text will do; only its opening and its close are read.
     """
-    rows = [row for cue in notice(ask) if (row := WEIGHTS.get(cue))]
-    if not rows or not ask or ask.isspace():
+    cues = notice(ask) & WEIGHTS.keys()
+    if cues <= SAYS_NOTHING:
         return None, 0.0
+    rows = [WEIGHTS[cue] for cue in cues]
     sums = list(map(sum, zip(*rows, strict=True)))
     top = max(sums)
     return TASKS[sums.index(top)], 1 / sum([exp(value - top) for value in sums])

@@ -66,6 +66,7 @@ _SCALE = re.compile(r"\d ?(?:\.\.+|-|–|to|bis|a|à) ?[+-]?\d+|/ ?(?:5|10)\b")
 _MONEY = re.compile(r"\d ?(?:%|€|\$|£|k\b|eur|usd)|[€$£] ?\d", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"\d ?[*+×/^=] ?\d|\d - \d")
 _LANGUAGE_CODE = re.compile(r"\b(?:EN|DE|FR|ES|IT|NL|PL|PT|SV|TR)\b")
+_EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -149,7 +150,7 @@ def _note_form(cues: set[str], ask: str, pasted: str, *, asks: bool) -> None:
         cues.add("hardly more than a language")
     if "definition" in cues and "code word" in cues:
         cues.add("definition, code word")
-    if not ask.isascii() and max(ask) > "\u2600":
+    if not ask.isascii() and _EMOJI.search(ask):
         cues.add("emoji")
     numbers = len(_NUMBER.findall(ask))
     if not numbers:
