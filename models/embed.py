@@ -180,8 +180,8 @@ def vocabulary(counts: Counter[str]) -> list[str]:
     ]
     letters = "abcdefghijklmnopqrstuvwxyz"
     signs = list("0123456789.,:;!?-#'\"()/&@%+*=_$€<>[]{}")
-    trigrams = Counter(w[i : i + 3] for w in known for i in range(len(w) - 2))
-    bigrams = Counter(w[i : i + 2] for w in known for i in range(len(w) - 1))
+    trigrams = Counter(w[i : i + 3] for w in sorted(known) for i in range(len(w) - 2))
+    bigrams = Counter(w[i : i + 2] for w in sorted(known) for i in range(len(w) - 1))
     parts = [p for p, n in trigrams.most_common(260) if n > 3] + [p for p, n in bigrams.most_common(220)]
     pieces = [*SPECIAL, *["▁" + w for w in stems], *["▁" + s for s in (*letters, *signs)]]
     pieces += ["▁" + p for p in parts] + [*SUFFIXES, *letters, *parts, *"0123456789"]
