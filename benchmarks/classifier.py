@@ -19,7 +19,7 @@ from typing import Any
 
 from headgate.core.language import detect
 from headgate.core.tasks import classify
-from headgate.core.tasks.evidence import notice
+from headgate.core.tasks.evidence import ON_A_TEXT, notice
 from headgate.core.words import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,6 +133,10 @@ def written_asks() -> list[Row]:
             pastes = LOCAL_PASTES.get(language, PASTES).get(kind) or PASTES[kind]
             joint = (" " if number % 2 else "\n") if kind == "quote" else "\n\n" if number % 3 else "\n"
             rows.append({"task": task, "prompt": f"{ask}{joint}{pastes[number % len(pastes)]}".strip()})
+            if kind != "-" and not ON_A_TEXT.isdisjoint(notice(ask)):
+                rows.append(
+                    {"task": task, "prompt": ask}
+                )  # the text stands in an earlier turn, or is a word or two
     return rows
 
 
