@@ -35,8 +35,6 @@ SEEN_AT_LEAST = 3
 WORD_VALUE = 0.9
 """… and counts for less, so that named cues explain what they can."""
 STEPS = 250
-SMALLEST = 0.03
-"""Weights nearer to zero than this are written as zero."""
 
 Row = dict[str, Any]
 
@@ -203,15 +201,15 @@ def spectral_norm(examples: list[list[int]], size: int) -> float:
 
 
 def write_weights(weights: dict[str, list[float]]) -> None:
-    """Write the weights as a Python module, one line a cue."""
-    head = '"""What each cue is worth for each task: written by `benchmarks/classifier.py --fit`, not by hand.\n\n'
+    """Write the weights as a Python module, one line a cue, in whole hundredths: their sums are then exact in any order."""
+    head = '"""What each cue is worth for each task, in hundredths: written by `benchmarks/classifier.py --fit`, not by hand.\n\n'
     head += "Positive speaks for the task, negative against it. Columns are in the order of `words.TASKS`:\n"
     head += f'{", ".join(TASKS)}.\n"""\n\n'
     lines = [
-        f'    "{cue}": ({", ".join(f"{0.0 if abs(value) < SMALLEST else value:.2f}" for value in row)}),'
+        f'    "{cue}": ({", ".join(str(round(100 * value)) for value in row)}),'
         for cue, row in sorted(weights.items())
     ]
-    body = "WEIGHTS: dict[str, tuple[float, ...]] = {\n" + "\n".join(lines).replace("-0.00", "0.00") + "\n}\n"
+    body = "WEIGHTS: dict[str, tuple[int, ...]] = {\n" + "\n".join(lines) + "\n}\n"
     WEIGHTS.write_text(head + body, encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ SAYS_NOTHING = frozenset((
     *("a paste", "no paste", "long paste", "a paste in no known language", "exclamation", "a number"),
 ))  # fmt: skip
 """Cues that any text has, in any language: without another one there is no evidence."""
-_NOBODY = (0.0,) * len(TASKS)
+_NOBODY = (0,) * len(TASKS)
 
 
 def classify(ask: str) -> tuple[Task | None, float]:
@@ -34,7 +34,7 @@ def classify(ask: str) -> tuple[Task | None, float]:
     rows = [WEIGHTS[cue] for cue in cues]
     sums = list(map(sum, zip(*rows, strict=True)))
     top = max(sums)
-    return TASKS[sums.index(top)], 1 / sum([exp(value - top) for value in sums])
+    return TASKS[sums.index(top)], 1 / sum([exp((value - top) / 100) for value in sums])
 
 
 def explain(ask: str) -> tuple[tuple[str, Task, float], ...]:
@@ -44,5 +44,5 @@ def explain(ask: str) -> tuple[tuple[str, Task, float], ...]:
         row = WEIGHTS.get(cue, _NOBODY)
         best = max(row)
         if best > 0:
-            fired.append((cue, TASKS[row.index(best)], best))
+            fired.append((cue, TASKS[row.index(best)], best / 100))
     return tuple(sorted(fired, key=lambda item: (-item[2], item[0])))
