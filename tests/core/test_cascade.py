@@ -1,5 +1,7 @@
 """`next_step` and `decide` hold what DESIGN promises, whatever the policy and whatever happens."""
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -274,26 +276,37 @@ def test_the_fallback_reason_is_the_first_thing_that_kept_the_request_from_home(
     bad = [attempt("a", score=0.1), attempt("c", score=1.0)]
     gone = [attempt("a", failure=Failure(reason="refused", detail="x")), attempt("c")]
     garbled = [attempt("a", failure=Failure(reason="malformed", detail="x")), attempt("c")]
-    assert fallback_reason(chain, bad, HOME) is None
-    assert fallback_reason(chain, bad, CLOUD) == ("quality check failed", None)
-    assert fallback_reason(chain, garbled, CLOUD) == ("quality check failed", None)
-    assert fallback_reason(chain, gone, CLOUD) == ("engine unavailable", None)
-    assert fallback_reason(skip(chain, "a", "window", ""), [attempt("c")], CLOUD) == ("token count", None)
-    assert fallback_reason(skip(chain, "a", "format", ""), [attempt("c")], CLOUD) == (
+    why = partial(fallback_reason, models={"a": HOME, "b": HOME, "c": CLOUD})
+    assert why(chain, bad, HOME) is None
+    assert why(chain, bad, CLOUD) == ("quality check failed", None)
+    assert why(chain, garbled, CLOUD) == ("quality check failed", None)
+    assert why(chain, gone, CLOUD) == ("engine unavailable", None)
+    assert why(skip(chain, "a", "window", ""), [attempt("c")], CLOUD) == ("token count", None)
+    assert why(skip(chain, "a", "format", ""), [attempt("c")], CLOUD) == (
         "unsupported output format",
         None,
     )
-    assert fallback_reason(skip(chain, "a", "busy", ""), [attempt("c")], CLOUD) == ("engine busy", None)
-    assert fallback_reason(skip(chain, "a", "down", ""), [attempt("c")], CLOUD) == (
+    assert why(skip(chain, "a", "busy", ""), [attempt("c")], CLOUD) == ("engine busy", None)
+    assert why(skip(chain, "a", "down", ""), [attempt("c")], CLOUD) == (
         "engine unavailable",
         None,
     )
-    assert fallback_reason(decision_of("c", tokens_over=4000), [attempt("c")], CLOUD) == ("token count", 4000)
-    assert fallback_reason(decision_of("c", by_name=True), [attempt("c")], CLOUD) == (
+    assert why(decision_of("c", tokens_over=4000), [attempt("c")], CLOUD) == ("token count", 4000)
+    assert why(decision_of("c", by_name=True), [attempt("c")], CLOUD) == (
         "asked for by name",
         None,
     )
-    assert fallback_reason(decision_of("c"), [attempt("c")], CLOUD) == ("sent by its route", None)
+    assert why(decision_of("c"), [attempt("c")], CLOUD) == ("sent by its route", None)
+
+
+def test_a_paid_models_trouble_is_never_blamed_on_a_local_engine():
+    other = Model(name="o", engine="e2", engine_kind="openai", id="o", local=False)
+    decision = decision_of("o", "c", tokens_over=4000)
+    failed = attempt("o", failure=Failure(reason="timeout", detail="x"))
+    assert fallback_reason(decision, [failed, attempt("c")], CLOUD, {"o": other, "c": CLOUD}) == (
+        "token count",
+        4000,
+    )
 
 
 def test_the_limits_of_a_policy_become_the_limits_of_a_decision():

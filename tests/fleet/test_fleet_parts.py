@@ -69,6 +69,8 @@ def test_a_breaker_opens_after_failures_in_a_row_and_waits_longer_each_time():
     breaker.note(REFUSED, 0.0)
     assert breaker.is_open(PAUSE - 0.1)
     assert not breaker.is_open(PAUSE)
+    breaker.note(REFUSED, PAUSE / 2)  # a call that was under way when it opened
+    assert not breaker.is_open(PAUSE)
     breaker.note(REFUSED, PAUSE)
     assert breaker.is_open(PAUSE * 3 - 0.1)
     breaker.note(None, PAUSE * 3)
@@ -98,8 +100,9 @@ def test_what_says_nothing_about_the_engine_does_not_open_its_breaker(reason):
 def test_parallel_requests_cannot_overrun_the_day_together():
     purse = Purse(1.0, spent=0.4)
     assert purse.left == pytest.approx(0.6)
-    purse.reserve(0.5)
+    assert purse.reserve(0.5)
     assert purse.left == pytest.approx(0.1)
+    assert not purse.reserve(0.5)
     purse.release(0.5)
     purse.spend(0.2)
     assert purse.left == pytest.approx(0.4)
@@ -114,3 +117,9 @@ def test_a_new_day_brings_new_money():
     assert purse.left == 0.0
     days[0] = date(2026, 11, 24)
     assert purse.left == 1.0
+    unlimited = Purse(None, spent=3.0, today=lambda: days[0])
+    unlimited.spend(1.0)
+    assert unlimited.spent == 4.0
+    days[0] = date(2026, 11, 25)
+    unlimited.spend(0.5)
+    assert unlimited.spent == 0.5

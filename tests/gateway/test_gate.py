@@ -293,3 +293,87 @@ async def test_what_a_program_can_ask_about_the_gate(open_bench):
         metrics = (await bench.send("GET", "/metrics")).body.decode()
         assert 'headgate_requests_total{model="llama",route="everything else",status="ok"} 1.0' in metrics
         assert "headgate_ledger_rows_lost 0.0" in metrics
+
+
+async def test_parallel_requests_cannot_overrun_the_days_money_together(open_bench):
+    refusal = Answer("I'm sorry, but I can't help with that.", delay=0.05)
+    async with open_bench(
+        local=refusal,
+        paid=Answer(PAID, output_tokens=300),
+        limits="paid_per_day = 0.01",
+        ollama_more="parallel = 20",
+    ) as bench:
+        said = await asyncio.gather(*(bench.ask() for _ in range(20)))
+        assert {one.status for one in said} == {200}
+        outcomes = await bench.written(20)
+        assert sum(outcome.cost for outcome in outcomes) <= 0.0101
+        assert 1 <= sum(outcome.model == "claude" for outcome in outcomes) <= 4
+        assert bench.gate.road.purse.reserved == pytest.approx(0)
+
+
+async def test_an_answer_is_no_longer_than_the_money_buys(open_bench):
+    async with open_bench(limits="paid_per_request = 0.004", paid=Answer("word " * 3000)) as bench:
+        await bench.ask(model="claude", max_tokens=60_000)
+        (outcome,) = await bench.written()
+        assert outcome.cost <= 0.0041
+        assert outcome.attempts[0].finish == "length"
+
+
+async def test_a_caller_with_little_patience_does_not_close_an_engine_for_everybody(open_bench):
+    async with open_bench(local=Answer(GOOD, delay=0.6)) as bench:
+        await asyncio.gather(*(bench.ask(headers={"x-headgate-within": "0.3"}) for _ in range(8)))
+        assert (await bench.ask()).headers["x-headgate-model"] == "llama"
+
+
+async def test_impossible_token_counts_count_as_not_reported(open_bench):
+    async with open_bench(local=Answer(GOOD, output_tokens=10**23)) as bench:
+        await bench.ask()
+        (outcome,) = await bench.written()
+        assert not outcome.usage.exact
+        assert outcome.usage.output < 100
+
+
+async def test_an_absurd_model_name_is_answered_at_once_and_not_repeated_whole(open_bench):
+    async with open_bench() as bench:
+        said = await bench.ask(model="x" * 500_000)
+        assert said.status == 404
+        assert len(said.body) < 1000
+
+
+async def test_a_request_that_no_model_can_ever_do_is_the_callers_fault(open_bench):
+    async with open_bench() as bench:
+        image = [
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
+            }
+        ]
+        said = await bench.ask(image)
+        assert (said.status, said.json["error"]["code"]) == (400, "unsupported_request")
+        said = await bench.ask("word " * 12_000, model="llama")
+        assert (said.status, said.json["error"]["code"]) == (400, "context_length_exceeded")
+
+
+async def test_the_kept_answer_is_the_one_that_was_delivered(open_bench):
+    async with open_bench(
+        local="I'm sorry, but I can't help with that.",
+        paid="I cannot do that.",
+        ledger_more="keep_bodies = true",
+    ) as bench:
+        said = await bench.ask()
+        (outcome,) = await bench.written()
+        assert outcome.answer == said.text
+
+
+async def test_closing_the_gate_tells_callers_and_writes_their_requests_down(open_bench, monkeypatch):
+    monkeypatch.setattr("headgate.app.GRACE", 0)
+    async with open_bench(local=Answer(GOOD, delay=4.0)) as bench:
+        asking = asyncio.create_task(bench.ask())
+        while not any(call.path == "/api/chat" for call in bench.ollama.calls):
+            await asyncio.sleep(0.01)
+        bench.gate.stop()
+        said = await asking
+        assert said.status == 503
+        assert "being closed" in said.json["error"]["message"]
+        (outcome,) = await bench.written()
+        assert (outcome.status, outcome.error) == ("failed", "the gate was closed")

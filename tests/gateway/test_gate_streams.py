@@ -147,7 +147,31 @@ async def test_when_the_caller_hangs_up_the_engine_is_told(open_bench, stream):
         assert bench.ollama.abandoned == 1
         (outcome,) = await bench.written()
         assert outcome.status == "cancelled"
+        assert [attempt.failure.detail for attempt in outcome.attempts] == ["the caller hung up"]
         assert not bench.claude.calls
+        assert bench.gate.road.fleet.admission["ollama"].running == 0
+
+
+async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
+    words = Answer("word " * 100_000)
+    async with open_bench(
+        mode="pass",
+        local=words,
+        change=lambda page: page.replace('answer_within = "5s"', 'answer_within = "3s"'),
+    ) as bench:
+        port = int(bench.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        body = body_of()
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+        )
+        await writer.drain()
+        await reader.readuntil(b"200 OK")
+        async with asyncio.timeout(20):
+            (outcome,) = await bench.written()
+        writer.close()
+        assert outcome.status in ("broken", "cancelled")
+        assert bench.gate.road.fleet.admission["ollama"].running == 0
 
 
 async def test_structured_answers_are_judged_whole_even_in_mode_peek(open_bench):

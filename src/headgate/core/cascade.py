@@ -9,7 +9,7 @@ when none passes and nothing is left to try, the best imperfect one is delivered
 It does not know how a model is called or how an answer is judged: it sees only what came of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -107,7 +107,7 @@ def why_nothing(decision: Decision, attempts: Sequence[Attempt], left: float) ->
 
 
 def fallback_reason(
-    decision: Decision, attempts: Sequence[Attempt], answered_by: Model | None
+    decision: Decision, attempts: Sequence[Attempt], answered_by: Model | None, models: Mapping[str, Model]
 ) -> tuple[FallbackReason, int | None] | None:
     """Why a paid model answered in the end, with N for "token count > N"; None if none did.
 
@@ -122,6 +122,8 @@ def fallback_reason(
     for candidate in decision.candidates:
         if candidate.model == answered_by.name:
             break
+        if not models[candidate.model].local:
+            continue
         if candidate.skip is not None:
             return SKIP_TO_FALLBACK[candidate.skip], None
         attempt = outcomes.get(candidate.model)

@@ -55,7 +55,9 @@ class Engine(Protocol):
         """Ask once, without streaming. `within` is seconds for the whole call."""
         ...
 
-    def stream(self, request: Request, model: Model, within: float) -> AsyncGenerator[Delta | Reply | Failure]:
+    def stream(
+        self, request: Request, model: Model, within: float
+    ) -> AsyncGenerator[Delta | Reply | Failure]:
         """Ask once, streaming.
 
         Yields `Delta`s and then, as the last item, exactly one `Reply` (the whole answer put together) or `Failure`.

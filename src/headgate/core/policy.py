@@ -73,7 +73,8 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
     Raises:
         LookupError: no model has the name that the caller asked for (`find_model` says so beforehand).
     """
-    if is_auto(request.asked):
+    by_name = not is_auto(request.asked)
+    if not by_name:
         route, why = match(policy, signals)
         chain = route.chain
     else:
@@ -83,7 +84,6 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         route = policy.routes[-1]
         why = f"the caller asked for {model.name} by name"
         chain = (model.name,)
-    by_name = chain is not route.chain
     local_only = signals.local_only or (route.local_only and not by_name)
     limits = policy.limits
     spend = smaller(limits.paid_per_request, fleet.paid_left)
@@ -135,7 +135,7 @@ def match(policy: Policy, signals: Signals) -> tuple[Route, str]:
     last = policy.routes[-1]
     if signals.task is None:
         return last, "no evidence for any task, so the route for everything else"
-    return last, holds(last, signals) or "no other route matches"
+    return last, "no other route matches"
 
 
 def holds(route: Route, signals: Signals) -> str | None:
@@ -174,7 +174,11 @@ def weigh(
     spend: float | None,
 ) -> Candidate:
     """The model as a candidate: fit, or skipped for the first reason that holds, the gravest first."""
-    skip, detail = unfit(model, request, signals, local_only) or unavailable(model, fleet) or (None, "")
+    skip, detail = (
+        unfit(model, fleet, request, signals, local_only=local_only)
+        or unavailable(model, fleet)
+        or (None, "")
+    )
     if model.local:
         return Candidate(model=model.name, skip=skip, detail=detail, estimate=0.0)
     cost = estimate(model, signals.tokens, request.max_tokens)
@@ -186,14 +190,19 @@ def weigh(
     return Candidate(model=model.name, skip=skip, detail=detail, estimate=cost)
 
 
-def unfit(model: Model, request: Request, signals: Signals, local_only: bool) -> tuple[Skip, str] | None:
+def unfit(
+    model: Model, fleet: FleetView, request: Request, signals: Signals, *, local_only: bool
+) -> tuple[Skip, str] | None:
     """Why this model can never serve this request, whatever the hour."""
     if local_only and not model.local:
         return "privacy", "the request must stay on your machines"
+    if local_only and (model.engine, model.id) in fleet.remote:
+        return "privacy", f"{model.engine} runs it on somebody else's machines"
     if model.kind != "chat":
         return "capability", "it makes embeddings, not answers"
     if model.context is not None:
-        answer = request.max_tokens or min(ANSWER_ALLOWANCE, model.context // 4)
+        allowance = min(ANSWER_ALLOWANCE, model.context // 4)
+        answer = min(request.max_tokens, allowance) if request.max_tokens is not None else allowance
         if signals.tokens + answer > model.context:
             return (
                 "window",

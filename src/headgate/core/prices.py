@@ -43,6 +43,14 @@ def estimate(model: Model, prompt_tokens: int, max_tokens: int | None) -> float 
     return cost(Usage(input=prompt_tokens, output=answer, exact=False), model.price)
 
 
+def tokens_for(money: float, model: Model, prompt_tokens: int) -> int | None:
+    """How many tokens of answer that money buys after the prompt; None where the price is unknown or nothing."""
+    prompt = cost(Usage(input=prompt_tokens), model.price)
+    if prompt is None or model.price is None or model.price.output <= 0:
+        return None
+    return max(0, int((money - prompt) * MILLION / (model.price.output_above or model.price.output)))
+
+
 def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
     """What the same tokens would have cost at the baseline's price, without any cache.
 

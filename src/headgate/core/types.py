@@ -251,6 +251,8 @@ class FleetView(Struct, frozen=True, kw_only=True):
     """Engines that failed so often in a row that they are left alone for a while."""
     busy: frozenset[str] = frozenset()
     """Engines whose queue is full."""
+    remote: frozenset[tuple[str, str]] = frozenset()
+    """(engine, id) of models that an engine at home passes on to somebody else's machines."""
     paid_left: float | None = None
     """Dollars that may still be spent today; None is no limit."""
 

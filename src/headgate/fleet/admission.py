@@ -12,6 +12,10 @@ PACE = 0.2
 """Weight of the newest call in the running mean of service times."""
 
 
+LONGEST_QUEUE = 1000
+"""Requests that wait for one engine, whatever the pace."""
+
+
 class Admission:
     """The slots of one engine.
 
@@ -73,7 +77,7 @@ class Admission:
     @property
     def full(self) -> bool:
         """Whether queueing now would be in vain."""
-        return self.expected_wait > self.patience
+        return len(self.waiting) >= LONGEST_QUEUE or self.expected_wait > self.patience
 
 
 def settle(turn: asyncio.Future[bool], result: bool) -> None:  # a callback of the event loop

@@ -29,8 +29,8 @@ class Breaker:
             self.failures = 0
             self.pause = PAUSE
             return
-        if not blames_engine(failure):
-            return
+        if now < self.open_until or not blames_engine(failure):
+            return  # calls that were under way when it opened are no news
         self.failures += 1
         if failure.retry_after is not None:
             self.open_until = max(self.open_until, now + min(failure.retry_after, LONGEST_PAUSE))

@@ -7,7 +7,7 @@ that refuses a connection is down at once, without waiting for the next look.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -47,6 +47,8 @@ class Fleet:
             for name, s in settings.items()
             if s.kind in NEEDS_KEY and s.key is None
         }
+        self.remote: dict[str, frozenset[tuple[str, str]]] = {}
+        """Models that an engine at home passes on, by engine: Ollama does so with its cloud models, under any name."""
         self.looking: asyncio.Task[None] | None = None
 
     def view(self, paid_left: float | None) -> FleetView:
@@ -58,6 +60,7 @@ class Fleet:
             busy=frozenset(
                 [name for name, admission in self.admission.items() if admission.waiting and admission.full]
             ),
+            remote=frozenset().union(*self.remote.values()),
             paid_left=paid_left,
         )
 
@@ -66,6 +69,11 @@ class Fleet:
         self.breakers[engine].note(failure, monotonic())
         if failure is not None and failure.reason == "refused" and engine in self.looked_at():
             self.down[engine] = f"{engine} does not answer: {failure.detail}"
+
+    def pauses(self, engines: Iterable[str]) -> list[float]:
+        """Seconds until those of these engines come back that are left alone now."""
+        now = monotonic()
+        return [self.breakers[name].open_until - now for name in engines if self.breakers[name].is_open(now)]
 
     def looked_at(self) -> list[str]:
         """The engines that are looked at in the background."""
@@ -78,18 +86,27 @@ class Fleet:
 
     async def look(self) -> None:
         """Ask every engine at home whether it is up."""
-        names = self.looked_at()
-        for name, health in zip(
-            names, await asyncio.gather(*(self.engines[name].health() for name in names)), strict=True
-        ):
-            before = self.health.get(name)
-            self.health[name] = health
-            if health.up:
-                self.down.pop(name, None)
-            else:
-                self.down[name] = health.detail or f"{name} does not answer"
-            if before is not None and before.up != health.up:
-                log.warning("%s is %s", name, "up again" if health.up else f"down: {health.detail}")
+        await asyncio.gather(*(self.look_at(name) for name in self.looked_at()))
+
+    async def look_at(self, name: str) -> None:
+        """Ask one engine whether it is up, and, when it has just come up, which of its models are elsewhere."""
+        before = self.health.get(name)
+        try:
+            health = await self.engines[name].health()
+            if health.up and (before is None or not before.up):
+                listed = await self.engines[name].list_models()
+                models = () if isinstance(listed, Failure) else listed
+                self.remote[name] = frozenset((name, model.id) for model in models if model.remote)
+        except Exception as error:
+            log.exception("looking at %s failed", name)
+            health = Health(up=False, detail=f"looking at it failed: {error!r}")
+        self.health[name] = health
+        if health.up:
+            self.down.pop(name, None)
+        else:
+            self.down[name] = health.detail or f"{name} does not answer"
+        if before is not None and before.up != health.up:
+            log.warning("%s is %s", name, "up again" if health.up else f"down: {health.detail}")
 
     async def keep_looking(self) -> None:
         """Look again and again."""

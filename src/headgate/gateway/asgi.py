@@ -17,8 +17,16 @@ DRAIN_AT_MOST = 256 * 1024 * 1024
 """Bytes of a too large body that are still read, so that its sender sees our answer and not a broken pipe."""
 
 
+class CallerGoneError(Exception):
+    """The caller hung up before the whole body had come."""
+
+
 async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None when it is larger than `limit` bytes."""
+    """The whole body, or None when it is larger than `limit` bytes.
+
+    Raises:
+        CallerGoneError: there will be nobody to answer.
+    """
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
@@ -26,6 +34,8 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
     parts, size = [body], len(body)
     while message.get("more_body") and size <= DRAIN_AT_MOST:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGoneError
         part = message.get("body", b"")
         size += len(part)
         if size <= limit:
@@ -61,7 +71,9 @@ def dollars(amount: float | None) -> bytes:
 
 
 def ascii_bytes(text: str) -> bytes:
-    """Text for a header, where only ASCII travels safely."""
+    """Text for a header, where only printable ASCII travels safely."""
+    if not text.isprintable():
+        text = "".join([letter if letter.isprintable() else " " for letter in text])
     return text.encode("ascii", "replace")
 
 

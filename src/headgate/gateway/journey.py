@@ -9,15 +9,17 @@ off, or left by its caller.
 
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from time import perf_counter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.cascade import fallback_reason, next_step
 from headgate.core.checks import Check, judge, repair, score
 from headgate.core.policy import Policy, decide
-from headgate.core.prices import baseline_cost, cost
+from headgate.core.prices import baseline_cost, cost, tokens_for
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -47,6 +49,9 @@ OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "
 NOTHING_USED = Usage()
 
 HUNG_UP = "the caller hung up"
+
+MOST_TOKENS = 2**31
+"""More in one attempt cannot be."""
 
 
 class Road(Struct, frozen=True, kw_only=True):
@@ -81,7 +86,6 @@ class Journey:
         "first_byte",
         "model",
         "received",
-        "recorded",
         "replies",
         "request",
         "reserved",
@@ -103,8 +107,6 @@ class Journey:
         self.model: Model | None = None
         self.first_byte: float | None = None
         self.reserved = 0.0
-        self.recorded = False
-        """Its outcome has been handed to the ledger."""
 
     def now(self) -> float:
         """Seconds since the request was received."""
@@ -132,15 +134,15 @@ class Journey:
             if queued is None:
                 continue
             started = self.now()
+            result: Reply | Failure | None = None
             try:
-                result = await self.road.fleet.engines[model.engine].chat(
-                    self.request, model, step.within - queued
-                )
+                engine = self.road.fleet.engines[model.engine]
+                result = await engine.chat(self.affordable(model), model, step.within - queued)
             except CancelledError:
-                self.conclude(model, started, queued, self.hung_up(""))
+                self.conclude(model, started, queued, self.hung_up())
                 raise
             finally:
-                self.leave(model, started)
+                self.leave(model, started, result)
             self.conclude(model, started, queued, result)
 
     def deliver(self, step: Deliver) -> Reply:
@@ -167,8 +169,9 @@ class Journey:
             if isinstance(step, Deliver):
                 yield self.deliver(step)
                 return
-            async for item in self.stream_attempt(step):
-                yield item
+            async with aclosing(self.stream_attempt(step)) as items:
+                async for item in items:
+                    yield item
             if self.first_byte is not None:
                 return
 
@@ -179,39 +182,40 @@ class Journey:
         if queued is None:
             return
         started = self.now()
-        so_far: list[Delta] = []
+        opening: list[Delta] = []
+        written = 0
         result: Reply | Failure | None = None
         committed = held = False
-        parts = self.road.fleet.engines[model.engine].stream(self.request, model, step.within - queued)
+        parts = self.road.fleet.engines[model.engine].stream(
+            self.affordable(model), model, step.within - queued
+        )
         try:
             async for part in parts:
                 if not isinstance(part, Delta):
                     result = part
                     break
-                so_far.append(part)
+                written += len(part.text) + len(part.reasoning) + len(part.tool_arguments)
                 if committed:
                     yield part
                     continue
-                if held or not self.enough(so_far):
+                opening.append(part)
+                if held or not self.enough(written):
                     continue
-                committed = self.trusted(model, so_far)
+                committed = self.trusted(model, opening)
                 held = not committed
                 if committed:
                     self.commit(model)
-                    for delta in so_far:
+                    for delta in opening:
                         yield delta
+                    opening.clear()
         except (CancelledError, GeneratorExit):
-            self.conclude(
-                model,
-                started,
-                queued,
-                self.hung_up("".join([delta.text for delta in so_far])),
-                late=committed,
-            )
+            self.conclude(model, started, queued, self.hung_up(written), late=committed)
             raise
         finally:
-            await parts.aclose()
-            self.leave(model, started)
+            try:
+                await parts.aclose()
+            finally:
+                self.leave(model, started, result)
         if result is None:
             result = Failure(reason="broken_stream", detail="the stream ended without its end mark")
         if not committed:
@@ -220,25 +224,30 @@ class Journey:
         self.conclude(model, started, queued, result, late=True)
         yield result
 
-    def enough(self, so_far: list[Delta]) -> bool:
-        """Whether there is enough of an answer to decide if it may go out."""
+    def enough(self, written: int) -> bool:
+        """Whether there are enough characters of an answer to decide if it may go out."""
         if self.mode == "peek":
-            return sum([len(delta.text) for delta in so_far]) >= self.road.peek_characters
+            return written >= self.road.peek_characters
         return self.mode == "pass"
 
-    def trusted(self, model: Model, so_far: list[Delta]) -> bool:
+    def trusted(self, model: Model, opening: list[Delta]) -> bool:
         """Whether the opening of an answer is good enough to let it out."""
         if self.mode == "pass":
             return True
-        reply = Reply(text="".join([delta.text for delta in so_far]), usage=NOTHING_USED)
+        reply = Reply(text="".join([delta.text for delta in opening]), usage=NOTHING_USED)
         names = [name for name in self.decision.checks if name in OPENING_CHECKS]
         lowest = score(judge(self.named(names), Answer(self.request, self.signals, reply, model)))
         return lowest is None or lowest >= self.decision.pass_at
 
-    def hung_up(self, text: str) -> Failure:
-        """What is recorded of a call that ended because the caller went away; what it used is estimated."""
-        usage = Usage(input=self.signals.tokens, output=(len(text) + 3) // 4, exact=False)
-        return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage, text=text)
+    def hung_up(self, written: int | None = None) -> Failure:
+        """What is recorded of a call that ended because the caller went away.
+
+        Of a stream, what had come is counted in characters; of a whole answer, nobody knows how far it had got.
+        """
+        usage = None
+        if written is not None:
+            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, exact=False)
+        return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage)
 
     def named(self, names: Iterable[str]) -> tuple[tuple[str, Check], ...]:
         """The checks of these names."""
@@ -265,16 +274,39 @@ class Journey:
                 self.decision = cascade.skip(self.decision, model.name, "busy", detail)
                 return None
             waited = self.now() - begun
-        if not model.local:
-            self.reserved = (
-                next((c.estimate for c in self.decision.candidates if c.model == model.name), None) or 0.0
-            )
-            self.road.purse.reserve(self.reserved)
+        if not model.local and not self.reserve(model):
+            admission.leave(None)
+            return None
         return waited
 
-    def leave(self, model: Model, started: float) -> None:
-        """Give the slot and the reserved money back."""
-        self.road.fleet.admission[model.engine].leave(self.now() - started)
+    def reserve(self, model: Model) -> bool:
+        """Set the attempt's expected cost aside. False: others were quicker, and the day's money is promised."""
+        expected = self.estimate_of(model) or 0.0
+        if self.road.purse.reserve(expected):
+            self.reserved = expected
+            return True
+        detail = f"about ${expected:.4f} needed, and the day's money is promised to others"
+        self.decision = cascade.skip(self.decision, model.name, "budget", detail)
+        return False
+
+    def estimate_of(self, model: Model) -> float | None:
+        """What an attempt with this model will probably cost; None is unknown."""
+        return next((c.estimate for c in self.decision.candidates if c.model == model.name), None)
+
+    def affordable(self, model: Model) -> Request:
+        """The request, with its answer limited to what the money buys."""
+        money = cascade.money_left(self.decision, self.attempts)
+        if model.local or money is None:
+            return self.request
+        tokens = tokens_for(money, model, self.signals.tokens)
+        if tokens is None or (self.request.max_tokens is not None and self.request.max_tokens <= tokens):
+            return self.request
+        return replace(self.request, max_tokens=max(1, min(tokens, model.max_output or tokens)))
+
+    def leave(self, model: Model, started: float, result: Reply | Failure | None) -> None:
+        """Give the slot and the reserved money back; only a whole answer says something about the pace."""
+        pace = self.now() - started if isinstance(result, Reply) else None
+        self.road.fleet.admission[model.engine].leave(pace)
         if self.reserved:
             self.road.purse.release(self.reserved)
             self.reserved = 0.0
@@ -285,16 +317,17 @@ class Journey:
         """Judge what came back, and write the attempt down."""
         reply: Reply | None = None
         verdicts: tuple[Verdict, ...] = ()
+        result = plausible(result)
         if isinstance(result, Failure):
             spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
         else:
             reply, verdicts = self.judge(model, result, late=late)
             spent = cost(result.usage, model.price)
         failure = result if isinstance(result, Failure) else None
-        if failure is None or failure.detail != HUNG_UP:
+        if not (failure is not None and self.is_callers_doing(failure)):
             self.road.fleet.note(model.engine, failure)
-        if spent:
-            self.road.purse.spend(spent)
+        if not model.local:
+            self.road.purse.spend(spent if spent is not None else self.estimate_of(model) or 0.0)
         self.replies.append(reply)
         self.attempts.append(
             Attempt(
@@ -314,6 +347,10 @@ class Journey:
             )
         )
 
+    def is_callers_doing(self, failure: Failure) -> bool:
+        """Whether the failure says nothing about the engine: the caller left, or gave it less time than we would."""
+        return failure.detail == HUNG_UP or (failure.reason == "timeout" and self.request.within is not None)
+
     def judge(self, model: Model, reply: Reply, *, late: bool) -> tuple[Reply, tuple[Verdict, ...]]:
         """The reply, repaired where JSON was asked for and can still be, and what the checks say of it."""
         answer = Answer(self.request, self.signals, reply, model)
@@ -331,10 +368,9 @@ class Journey:
         final = next(
             (a for a in reversed(self.attempts) if model is not None and a.model == model.name), None
         )
-        reason = fallback_reason(self.decision, self.attempts, model)
+        reason = fallback_reason(self.decision, self.attempts, model, road.policy.models)
         costs = [attempt.cost for attempt in self.attempts]
         usage = final.usage if final is not None else None
-        reply = next((r for r in reversed(self.replies) if r is not None), None)
         seconds = self.now()
         return Outcome(
             id=self.request.id,
@@ -356,18 +392,28 @@ class Journey:
             baseline_cost=baseline_cost(usage, road.baseline_price),
             prices_as_of=road.prices_as_of,
             error=error,
-            **(self.bodies(reply) if road.keep_bodies else {}),
+            **(self.bodies() if road.keep_bodies else {}),
         )
 
-    def bodies(self, reply: Reply | None) -> dict[str, str]:
-        """Prompt and answer, for a ledger that keeps them."""
+    def bodies(self) -> dict[str, str]:
+        """Prompt and answer, for a ledger that keeps them: the answer that went out, as far as it did."""
         prompt = "\n\n".join(f"{message.role}: {message.text}" for message in self.request.messages)
-        return {"prompt": prompt, "answer": reply.text if reply is not None else ""}
+        answer = ""
+        for attempt, reply in zip(self.attempts, self.replies, strict=True):
+            if self.model is not None and attempt.model == self.model.name:
+                answer = (
+                    reply.text
+                    if reply is not None
+                    else attempt.failure.text
+                    if attempt.failure is not None
+                    else ""
+                )
+        return {"prompt": prompt, "answer": answer}
 
     @property
     def reason(self) -> str | None:
         """The fallback's reason, as far as it is known by now."""
-        found = fallback_reason(self.decision, self.attempts, self.model)
+        found = fallback_reason(self.decision, self.attempts, self.model, self.road.policy.models)
         return found[0] if found is not None else None
 
     @property
@@ -381,6 +427,15 @@ class Journey:
         if answered is None:
             return "failed"
         return "ok" if cascade.passes(answered, self.decision.pass_at) else "imperfect"
+
+
+def plausible(result: Reply | Failure) -> Reply | Failure:
+    """The result, without token counts that cannot be: an engine that reports them has reported nothing."""
+    usage = result.usage
+    if usage is None or all(0 <= count <= MOST_TOKENS for count in (usage.prompt, usage.output)):
+        return result
+    text = result.text
+    return replace(result, usage=Usage(input=0, output=(len(text) + 3) // 4, exact=False))
 
 
 def unpaid(failure: Failure, model: Model) -> float | None:

@@ -1,7 +1,7 @@
 """The day's money for paid models: what is spent, what is reserved, and what is left.
 
 Reserved before a call from its estimate and settled after it, so that parallel requests cannot overrun the day's limit
-together. It starts from the ledger's own sum, and at midnight (local time) it starts anew.
+together by more than their estimates are wrong. It starts from the ledger's own sum, and at midnight (local time) anew.
 """
 
 from collections.abc import Callable
@@ -21,24 +21,33 @@ class Purse:
         self, limit: float | None, spent: float = 0.0, today: Callable[[], date] = date.today
     ) -> None:
         self.limit = limit
-        self.spent = spent
         self.reserved = 0.0
-        self.today = today
-        self.day = today()
+        self._spent = spent
+        self._today = today
+        self._day = today()
+
+    @property
+    def spent(self) -> float:
+        """Dollars spent today."""
+        day = self._today()
+        if day != self._day:
+            self._day, self._spent = day, 0.0
+        return self._spent
 
     @property
     def left(self) -> float | None:
         """Dollars that may still be promised; None is no limit."""
         if self.limit is None:
             return None
-        day = self.today()
-        if day != self.day:
-            self.day, self.spent = day, 0.0
         return max(0.0, self.limit - self.spent - self.reserved)
 
-    def reserve(self, dollars: float) -> None:
-        """Set the expected cost of a call aside."""
+    def reserve(self, dollars: float) -> bool:
+        """Set the expected cost of a call aside. False, and nothing is set aside: there is not enough left."""
+        left = self.left
+        if left is not None and dollars > left:
+            return False
         self.reserved += dollars
+        return True
 
     def release(self, dollars: float) -> None:
         """Give what was set aside back; its true cost comes with `spend`."""
@@ -46,4 +55,4 @@ class Purse:
 
     def spend(self, dollars: float) -> None:
         """Settle the true cost of a call."""
-        self.spent += dollars
+        self._spent = self.spent + dollars

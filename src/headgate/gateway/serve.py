@@ -22,25 +22,40 @@ from typing import Any
 import msgspec
 
 from headgate import __version__
-from headgate.core.policy import AUTO, asked_task, find_model, is_auto
-from headgate.core.types import GiveUp, Outcome, Request
+from headgate.core.policy import AUTO
+from headgate.core.types import Failure, GiveUp, Outcome, Request
 from headgate.core.words import TASKS, Status
-from headgate.gateway.asgi import JSON, Lines, Receive, Scope, Send, read_body, send_body, send_fault, told
-from headgate.gateway.journey import Journey, Road
+from headgate.engines.tokenizer import LARGE
+from headgate.gateway import refusals
+from headgate.gateway.asgi import (
+    JSON,
+    CallerGoneError,
+    Lines,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    send_body,
+    send_fault,
+    told,
+)
+from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.streams import EventStream, HangUp
 from headgate.wire.doors import openai_chat as door
 from headgate.wire.faults import Fault
 
 ALLOWED = {
-    "/v1/chat/completions": "POST",
-    "/v1/models": "GET",
-    "/healthz": "GET",
-    "/metrics": "GET",
+    "/v1/chat/completions": ("POST",),
+    "/v1/models": ("GET", "HEAD"),
+    "/healthz": ("GET", "HEAD"),
+    "/metrics": ("GET", "HEAD"),
 }
 
-OWN_PAGES = (b"http://localhost:", b"http://127.0.0.1:", b"http://[::1]:")
-"""Origins of pages that may use the gate: those that this machine serves. Any other page would spend the user's money."""
+SLACK = 1.0
+"""Seconds that a stream gets beyond the request's own limit, which the cascade watches."""
+
+CLOSED = "the gate was closed"
 
 log = logging.getLogger("headgate.gateway")
 
@@ -89,63 +104,47 @@ class Gate:
                 await self.look(scope, send)
         except Exception:
             log.exception("a request failed inside the gate")
-            fault = Fault(
-                status=500,
-                message="the gate failed on this request",
-                kind="api_error",
-                hint="the gate's log says where; please report it",
-            )
             with suppress(Exception):
-                await send_fault(send, fault)
+                await send_fault(send, refusals.inside())
 
     # ── Chat completions ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request through the gate."""
-        received, begun = time.time(), perf_counter()
-        body = await read_body(receive, self.body_limit)
-        if body is None:
-            limit = self.body_limit // (1024 * 1024)
-            await send_fault(
-                send,
-                Fault(
-                    status=413,
-                    message=f"the body is larger than {limit} MB",
-                    code="request_too_large",
-                    hint="raise body_limit_mb under [server], or send less",
-                ),
-            )
+        headers = scope["headers"]
+        stranger = refusals.foreign_page(headers)
+        if stranger is not None:
+            await send_fault(send, stranger)
             return
-        request = door.decode_request(body, new_id(received))
-        if isinstance(request, Request):
-            request = apply_headers(request, scope["headers"]) or request
-        problem = request if isinstance(request, Fault) else self.refuse(request)
-        if problem is not None:
-            await send_fault(send, problem)
-            return
-        assert isinstance(request, Request)
-        signals = await self.road.tokenizer.measure(request, self.road.policy, len(body))
-        journey = Journey(self.road, request, signals, received=received, begun=begun)
         try:
-            if request.stream:
-                await self.chat_stream(journey, receive, send)
-            else:
-                await self.chat_whole(journey, receive, send)
-        except Exception as error:
-            if not journey.recorded:
-                self.finish(journey, "failed", f"the gate failed: {error!r}")
-            raise
+            body = await read_body(receive, self.body_limit)
+        except CallerGoneError:
+            return
+        received, begun = time.time(), perf_counter()
+        request = await self.understand(body, headers, new_id(received))
+        if isinstance(request, Fault):
+            await send_fault(send, request)
+            return
+        signals = await self.road.tokenizer.measure(request, self.road.policy, len(body or b""))
+        journey = Journey(self.road, request, signals, received=received, begun=begun)
+        if request.stream:
+            await self.chat_stream(journey, receive, send)
+        else:
+            await self.chat_whole(journey, receive, send)
 
-    def refuse(self, request: Request) -> Fault | None:
-        """Why this request cannot be routed at all."""
-        if is_auto(request.asked):
-            word = request.asked.partition(":")[2]
-            if request.asked == AUTO or word == "local" or asked_task(request.asked) is not None:
-                return None
-            return unknown("task", word, ("local", *TASKS), "model")
-        if find_model(self.road.policy, request.asked) is None:
-            return unknown("model", request.asked, (AUTO, *self.road.policy.models), "model")
-        return None
+    async def understand(self, body: bytes | None, headers: Lines, request_id: str) -> Request | Fault:
+        """The body and the headers as a request that can be routed, or what is wrong with them."""
+        if body is None:
+            return refusals.too_large(self.body_limit)
+        if len(body) > LARGE:
+            request = await asyncio.to_thread(door.decode_request, body, request_id)
+        else:
+            request = door.decode_request(body, request_id)
+        if isinstance(request, Request):
+            request = refusals.apply_headers(request, headers)
+        if isinstance(request, Request):
+            return refusals.unroutable(self.road.policy, request) or request
+        return request
 
     async def chat_whole(self, journey: Journey, receive: Receive, send: Send) -> None:
         """Answer without streaming."""
@@ -153,50 +152,53 @@ class Gate:
             try:
                 result = await journey.run()
             except asyncio.CancelledError:
-                if not caller.gone:
-                    raise
-                self.finish(journey, "cancelled", "the caller hung up")
-                return
+                if caller.gone:
+                    self.finish(journey, "cancelled", HUNG_UP)
+                    return
+                self.finish(journey, "failed", CLOSED)
+                await send_fault(send, refusals.closed())
+                raise
+            except Exception as error:
+                self.finish(journey, "failed", f"the gate failed: {error!r}")
+                raise
         if isinstance(result, GiveUp):
             outcome = self.finish(journey, "failed", result.reason)
-            await send_fault(send, give_up(journey, result), told(outcome))
+            await send_fault(send, refusals.no_answer(journey, result), told(outcome))
             return
         outcome = self.finish(journey, journey.status)
         model = journey.model.id if journey.model is not None else ""
         body = door.encode_reply(result, request_id=outcome.id, model=model, created=int(outcome.received))
-        lines = told(outcome)
-        lines.append(JSON)
-        lines.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": 200, "headers": lines})
-        await send({"type": "http.response.body", "body": body})
+        await send_body(send, 200, body, JSON, *told(outcome))
 
     async def chat_stream(self, journey: Journey, receive: Receive, send: Send) -> None:
-        """Answer as a stream of events."""
+        """Answer as a stream of events. A caller who does not read has no more time than an engine that does not write."""
         stream = EventStream(journey, send, self.keep_alive)
+        limit = journey.decision.within + SLACK
         with HangUp(receive) as caller:
             try:
-                async with aclosing(journey.stream()) as parts, stream:
+                async with asyncio.timeout(limit), aclosing(journey.stream()) as parts, stream:
                     async for part in parts:
                         await stream.put(part)
+            except TimeoutError:
+                stream.broken = Failure(reason="timeout", detail="the caller did not read it in time")
             except asyncio.CancelledError:
-                if not caller.gone:
-                    raise
-                self.finish(journey, "cancelled", "the caller hung up")
+                if caller.gone:
+                    self.finish(journey, "cancelled", HUNG_UP)
+                    return
+                self.finish(journey, "broken" if stream.begun else "failed", CLOSED)
+                await stream.fail(refusals.closed(), None)
+                raise
+            except Exception as error:
+                log.exception("a stream failed inside the gate")
+                self.finish(journey, "broken" if stream.begun else "failed", f"the gate failed: {error!r}")
+                await stream.fail(refusals.inside(), None)
                 return
         if stream.gave_up is not None:
             outcome = self.finish(journey, "failed", stream.gave_up.reason)
-            await stream.fail(give_up(journey, stream.gave_up), outcome)
+            await stream.fail(refusals.no_answer(journey, stream.gave_up), outcome)
         elif stream.broken is not None:
             self.finish(journey, "broken", stream.broken.detail)
-            fault = Fault(
-                status=502,
-                message=f"the answer broke off: {stream.broken.detail}",
-                kind="api_error",
-                code=stream.broken.reason,
-                hint="the text so far is incomplete; send the request again",
-                retry=True,
-            )
-            await stream.fail(fault, None)
+            await stream.fail(refusals.broken_off(stream.broken), None)
         else:
             outcome = self.finish(journey, journey.status)
             await stream.end(outcome)
@@ -204,7 +206,6 @@ class Gate:
     def finish(self, journey: Journey, status: Status, error: str = "") -> Outcome:
         """Write the journey down."""
         outcome = journey.outcome(status, error)
-        journey.recorded = True
         self.record(outcome)
         self.metrics.note(outcome)
         return outcome
@@ -222,13 +223,10 @@ class Gate:
                 hint=f"there is {', '.join(ALLOWED)}",
             )
             await send_fault(send, fault)
-        elif method not in (ALLOWED[path], "HEAD"):
-            fault = Fault(
-                status=405,
-                message=f"{path} takes {ALLOWED[path]}, not {method}",
-                hint=f"send a {ALLOWED[path]}",
-            )
-            await send_fault(send, fault, [(b"allow", ALLOWED[path].encode())])
+        elif method not in ALLOWED[path]:
+            takes = ALLOWED[path][0]
+            fault = Fault(status=405, message=f"{path} takes {takes}, not {method}", hint=f"send a {takes}")
+            await send_fault(send, fault, [(b"allow", ", ".join(ALLOWED[path]).encode())])
         elif path == "/metrics":
             health = self.health()
             self.metrics.open.set(self.open)
@@ -271,103 +269,6 @@ class Gate:
             "engines": engines,
             **more,
         }
-
-
-# ── What a request says beside its body, and what we say when it fails ───────────────────────────────────────────────
-
-
-def apply_headers(request: Request, headers: Lines) -> Request | Fault | None:
-    """What the caller says in headers: the task, privacy and a deadline. None when nothing is said.
-
-    A browser says which page sends a request (`origin`), and only pages of this machine are let in.
-    """
-    changes: dict[str, Any] = {}
-    for name, value in headers:
-        if name == b"origin" and not value.startswith(OWN_PAGES):
-            return Fault(
-                status=403,
-                message="a web page of another site may not use the gate",
-                code="foreign_origin",
-                hint="call the gate from a server or from a page on this machine",
-            )
-        if not name.startswith(b"x-headgate-"):
-            continue
-        word = value.decode("latin-1").strip()
-        if name == b"x-headgate-task":
-            if word not in TASKS:
-                return unknown("task", word, TASKS, "x-headgate-task")
-            changes["task"] = word
-        elif name == b"x-headgate-privacy":
-            if word != "local_only":
-                return unknown("privacy", word, ("local_only",), "x-headgate-privacy")
-            changes["local_only"] = True
-        elif name == b"x-headgate-within":
-            try:
-                changes["within"] = float(word)
-            except ValueError:
-                changes["within"] = -1.0
-            if not 0 < changes["within"] < 86_400:
-                return Fault(
-                    status=400,
-                    message=f'"{word}" is not a number of seconds',
-                    param="x-headgate-within",
-                    hint="send x-headgate-within: 20",
-                )
-    return msgspec.structs.replace(request, **changes) if changes else None
-
-
-def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:
-    """A word that we do not know, with the one that was probably meant."""
-    from difflib import get_close_matches  # noqa: PLC0415  # only on the way to an error
-
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return Fault(
-        status=404 if what == "model" else 400,
-        message=f'there is no {what} "{word}"',
-        code=f"{what}_not_found",
-        param=param,
-        hint=f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(known)}",
-    )
-
-
-def give_up(journey: Journey, result: GiveUp) -> Fault:
-    """The error for a caller who gets no answer."""
-    failures = [attempt.failure for attempt in journey.attempts if attempt.failure is not None]
-    skips = set(journey.decision.skipped.values())
-    waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
-    if failures and all(
-        failure.status is not None and failure.status in (400, 404, 413, 422) for failure in failures
-    ):
-        return Fault(
-            status=400,
-            message=result.reason,
-            code=failures[-1].reason,
-            hint="the engines refused the request itself",
-        )
-    if "privacy" in skips:
-        hint = "this request may not leave your machines; start a local engine, or drop the privacy wish"
-    elif not failures and skips and skips <= {"window"}:
-        return Fault(
-            status=400,
-            message=result.reason,
-            code="context_length_exceeded",
-            hint="shorten the prompt, or add a model with a larger window",
-        )
-    elif skips & {"down", "breaker"} or any(failure.reason == "refused" for failure in failures):
-        hint = "headgate doctor says what is missing"
-    else:
-        hint = f"headgate log show {journey.request.id} tells the whole story"
-    busy = bool(skips & {"busy"}) or any(failure.status == 429 for failure in failures)
-    late = not busy and bool(failures) and all(failure.reason == "timeout" for failure in failures)
-    return Fault(
-        status=503 if not late else 504,
-        message=result.reason,
-        kind="api_error",
-        code="engine_busy" if busy else "no_answer",
-        hint=hint,
-        retry=busy,
-        retry_after=max(waits) if waits else (2.0 if busy else None),
-    )
 
 
 def new_id(now: float) -> str:

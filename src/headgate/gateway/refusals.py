@@ -1,0 +1,202 @@
+"""Why not: every error that the gate gives to a caller, each with what to do about it.
+
+Also what a request says in its headers, because most of what can be wrong there is a word that we do not know.
+"""
+
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from headgate.core.policy import AUTO, Policy, asked_task, find_model, is_auto
+from headgate.core.types import Failure, GiveUp, Request
+from headgate.core.words import TASKS
+from headgate.gateway.asgi import Lines
+from headgate.gateway.journey import Journey
+from headgate.wire.faults import Fault
+
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+LONGEST_WORD = 100
+"""Characters of an unknown word that are looked at and repeated."""
+
+CALLERS_FAULT = frozenset({400, 413, 422})
+"""Statuses of an engine that mean: the request itself is wrong."""
+
+NEVER_FIT = frozenset({"capability", "format", "window"})
+
+
+def foreign_page(headers: Lines) -> Fault | None:
+    """Refuse web pages of other sites: a browser names the page (`origin`), and any page would spend the user's money.
+
+    Pages that this machine serves are let in, and so are programs with an origin of their own kind (extensions).
+    """
+    for name, value in headers:
+        if name == b"origin":
+            origin = urlsplit(value.decode("latin-1"))
+            if origin.hostname in THIS_MACHINE or origin.scheme not in ("http", "https", ""):
+                return None
+            return Fault(
+                status=403,
+                message="a web page of another site may not use the gate",
+                code="foreign_origin",
+                hint="call the gate from a server or from a page on this machine",
+            )
+    return None
+
+
+def too_large(limit: int) -> Fault:
+    """The body has more than `limit` bytes."""
+    return Fault(
+        status=413,
+        message=f"the body is larger than {limit // (1024 * 1024)} MB",
+        code="request_too_large",
+        hint="raise body_limit_mb under [server], or send less",
+    )
+
+
+def apply_headers(request: Request, headers: Lines) -> Request | Fault:
+    """The request with what the caller says in headers: the task, privacy and a deadline."""
+    changes: dict[str, Any] = {}
+    for name, value in headers:
+        if not name.startswith(b"x-headgate-"):
+            continue
+        word = value.decode("latin-1").strip()
+        if name == b"x-headgate-task":
+            if word not in TASKS:
+                return unknown("task", word, TASKS, "x-headgate-task")
+            changes["task"] = word
+        elif name == b"x-headgate-privacy":
+            if word != "local_only":
+                return unknown("privacy", word, ("local_only",), "x-headgate-privacy")
+            changes["local_only"] = True
+        elif name == b"x-headgate-within":
+            seconds = as_seconds(word)
+            if seconds is None:
+                return Fault(
+                    status=400,
+                    message=f'"{word[:LONGEST_WORD]}" is not a number of seconds',
+                    param="x-headgate-within",
+                    hint="send x-headgate-within: 20",
+                )
+            changes["within"] = seconds
+    return replace(request, **changes) if changes else request
+
+
+def as_seconds(word: str) -> float | None:
+    """A number of seconds up to a day, or None."""
+    try:
+        seconds = float(word)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds <= 86_400 else None
+
+
+def unroutable(policy: Policy, request: Request) -> Fault | None:
+    """Why this request can never be routed: its `model` is a word that we do not know."""
+    if is_auto(request.asked):
+        word = request.asked.partition(":")[2]
+        if request.asked == AUTO or word == "local" or asked_task(request.asked) is not None:
+            return None
+        return unknown("task", word, ("local", *TASKS), "model")
+    model = find_model(policy, request.asked)
+    if model is None:
+        return unknown("model", request.asked, (AUTO, *policy.models), "model")
+    if model.kind != "chat":
+        return Fault(
+            status=400,
+            message=f"{model.name} makes embeddings, not answers",
+            param="model",
+            hint=f'ask "{AUTO}", or a model that answers',
+        )
+    return None
+
+
+def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:
+    """A word that we do not know, with the one that was probably meant."""
+    word = word[:LONGEST_WORD]
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return Fault(
+        status=404 if what == "model" else 400,
+        message=f'there is no {what} "{word}"',
+        code=f"{what}_not_found",
+        param=param,
+        hint=f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(known)}",
+    )
+
+
+def no_answer(journey: Journey, result: GiveUp) -> Fault:
+    """No model of the chain gave an answer. Whether that is the request's fault or ours decides the status."""
+    failures = [attempt.failure for attempt in journey.attempts if attempt.failure is not None]
+    skips = set(journey.decision.skipped.values())
+    overflow = bool(skips & {"window"}) or any(failure.reason == "context_overflow" for failure in failures)
+    unfit = skips <= NEVER_FIT and all(
+        failure.reason == "context_overflow" or failure.status in CALLERS_FAULT for failure in failures
+    )
+    if unfit:
+        return Fault(
+            status=400,
+            message=result.reason,
+            code="context_length_exceeded" if overflow else "unsupported_request",
+            hint="shorten the prompt, or add a model with a larger window"
+            if overflow
+            else "add a model that can do it; headgate route tells which can",
+        )
+    waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
+    models = journey.road.policy.models
+    waits += journey.road.fleet.pauses({models[name].engine for name in journey.decision.skipped})
+    busy = bool(skips & {"busy"}) or bool(waits) or any(failure.status == 429 for failure in failures)
+    late = not busy and bool(failures) and all(failure.reason == "timeout" for failure in failures)
+    if "privacy" in skips:
+        hint = "this request may not leave your machines; start a local engine, or drop the privacy wish"
+    elif skips & {"down"} or any(
+        failure.reason == "refused" or failure.status == 404 for failure in failures
+    ):
+        hint = "headgate doctor says what is missing"
+    else:
+        hint = f"headgate log show {journey.request.id} tells the whole story"
+    return Fault(
+        status=504 if late else 503,
+        message=result.reason,
+        kind="api_error",
+        code="engine_busy" if busy else "no_answer",
+        hint=hint,
+        retry=busy,
+        retry_after=max(waits) if waits else (2.0 if busy else None),
+    )
+
+
+def broken_off(failure: Failure) -> Fault:
+    """A stream that broke after its first byte."""
+    return Fault(
+        status=502,
+        message=f"the answer broke off: {failure.detail}",
+        kind="api_error",
+        code=failure.reason,
+        hint="the text so far is incomplete; send the request again",
+        retry=True,
+    )
+
+
+def closed() -> Fault:
+    """The gate closes while the request is under way."""
+    return Fault(
+        status=503,
+        message="the gate is being closed",
+        kind="api_error",
+        code="closing",
+        hint="send the request again when the gate is open",
+        retry=True,
+        retry_after=5.0,
+    )
+
+
+def inside() -> Fault:
+    """Our own mistake."""
+    return Fault(
+        status=500,
+        message="the gate failed on this request",
+        kind="api_error",
+        hint="the gate's log says where; please report it",
+    )
