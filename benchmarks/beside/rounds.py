@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -139,7 +140,7 @@ def attempts_behind(port: int, gate: Gate) -> int | None:
 
 def medians(rounds: Sequence[Round]) -> Round:
     """The median of each figure, over the rounds that have it; errors are summed."""
-    found: dict[str, float | int | None] = {}
+    found: dict[str, Any] = {}
     for field in Round.__struct_fields__:
         values = [value for each in rounds if (value := getattr(each, field)) is not None]
         found[field] = statistics.median(values) if values else None
