@@ -7,6 +7,8 @@ words before it. Every word is noted on its own, too, in single quotes, for what
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from headgate.core.tasks.cues import (
     CONDITION,
@@ -89,33 +91,64 @@ _POINTING = frozenset(POINTING.split())
 _DEFINITE = frozenset(DEFINITE.split())
 
 
+class _Word(NamedTuple):
+    """What the tables say of one word, whatever stands around it."""
+
+    quoted: str
+    """The word as a cue of its own; "" for numbers."""
+    cues: tuple[tuple[str, str], ...]
+    """(phrase that must stand in the line or "", cue)."""
+    pairs: bool
+    """Some phrase of the tables begins with it."""
+    opens: bool
+    """Some question begins with it."""
+    said: str | None
+
+
+_PAIRS = frozenset(key.partition(" ")[0] for key in _WORDS if " " in key)
+_OPENS = frozenset(key.partition(" ")[0] for key in _OPENERS)
+
+
+@lru_cache(maxsize=8192)
+def _look_up(token: str) -> _Word:
+    """Look a word up in all tables. Cached, because people use the same words: the one state of this module."""
+    stems = tuple([("", cue) for stem, cue in _STEMS.get(token[:STEM], ()) if token.startswith(stem)])
+    return _Word(
+        quoted=f"'{token}'" if token[0] > "9" else "",
+        cues=(*[found for found in _WORDS.get(token, ()) if not found[0]], *stems),
+        pairs=token in _PAIRS,
+        opens=token in _OPENS,
+        said=_SAID.get(token),
+    )
+
+
 def word_cues(ask: str) -> set[str]:
     """The cues among the first words of an ask."""
     tokens = _TOKEN.findall(fold(ask))[:WORDS_AT_MOST]
-    line = f" {' '.join([token for token in tokens if token not in _BREAKS])} "
     cues: set[str] = set()
     looked_up: set[str] = set()
     at_head = True
-    before = further = ""
+    before = further = line = ""
     for token, following in zip(tokens, [*tokens[1:], ""], strict=False):
         if token in _BREAKS:
             at_head = True
             continue
-        if at_head:
-            _note_phrases(cues, _OPENERS, token, following, line)
-        elif token in looked_up:
+        if token in looked_up and not at_head:
             before, further = token, before
             continue
+        word = _look_up(token)
+        if (word.pairs or (at_head and word.opens)) and not line:
+            line = f" {' '.join([token for token in tokens if token not in _BREAKS])} "
+        if at_head and word.opens:
+            _note_phrases(cues, _OPENERS, token, following, line)
         looked_up.add(token)
-        if token[0] > "9":
-            cues.add(f"'{token}'")
-        found = _WORDS.get(token)
-        pairs = _WORDS.get(f"{token} {following}")
-        stems = _STEMS.get(token[:STEM])
-        if found or pairs or stems:
-            here = [cue for _, cue in found or ()]
-            here += [cue for phrase, cue in pairs or () if not phrase or phrase in line]
-            here += [cue for stem, cue in stems or () if token.startswith(stem)]
+        if word.quoted:
+            cues.add(word.quoted)
+        if word.cues or word.pairs:
+            here = [cue for _, cue in word.cues]
+            if word.pairs:
+                pairs = _WORDS.get(f"{token} {following}", ())
+                here += [cue for phrase, cue in pairs if not phrase or phrase in line]
             cues.update(here)
             if at_head:
                 cues.update([f"{cue} first" for cue in here if cue in VERBS])
@@ -123,9 +156,9 @@ def word_cues(ask: str) -> set[str]:
                 cues.add(_whose(before, further))
             if "length" in here and (before in _COUNTS or further in _COUNTS or before[:1].isdecimal()):
                 cues.add("a length asked")
-        if token in _SAID and before not in _PLAIN:
-            cues.add(_SAID[token])
-            if _SAID[token] == "a language" and (before in _INTO or further in _INTO):
+        if word.said is not None and before not in _PLAIN:
+            cues.add(word.said)
+            if word.said == "a language" and (before in _INTO or further in _INTO):
                 cues.add("into a language")
         at_head = at_head and token in _POLITE
         before, further = token, before
