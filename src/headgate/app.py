@@ -8,8 +8,6 @@ is global, so several gates may live in one process.
 """
 
 import asyncio
-import gc
-import os
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import asynccontextmanager, contextmanager
@@ -17,13 +15,11 @@ from datetime import UTC, datetime
 from time import perf_counter, time
 from typing import Any
 
-import msgspec
 import uvicorn
 
 from headgate import __version__
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
-from headgate.config.places import data_home
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
@@ -35,6 +31,8 @@ from headgate.gateway.journey import Journey, Road
 from headgate.gateway.purse import Purse
 from headgate.gateway.serve import Gate
 from headgate.ledger.writer import LedgerWriter
+
+BACKLOG = 2048
 
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
@@ -102,7 +100,7 @@ class OpenGate:
                 server_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=GRACE,
-                backlog=2048,
+                backlog=BACKLOG,
             )
         )
         self.server = server
@@ -111,8 +109,6 @@ class OpenGate:
             await asyncio.sleep(0.005)
         if opened is not None and not serving.done():
             opened(address_of(listening))
-        gc.collect()
-        gc.freeze()
         await serving
 
     def stop(self) -> None:
@@ -195,9 +191,9 @@ async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:
 
 def paid_today(config: Config) -> float:
     """Dollars that the ledger knows were spent since midnight, local time."""
-    if config.paid_per_day is None:
+    if not config.ledger.path.exists():
         return 0.0
-    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only under a daily limit
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
 
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     try:
@@ -218,6 +214,7 @@ def bind(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         hint = (
@@ -232,43 +229,3 @@ def address_of(listening: socket.socket) -> str:
     """The address of a listening socket, as a client writes it."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-# ── The run file: how `headgate down` and the others find an open gate ────────────────────────────────────────────────
-
-
-class RunFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What an open gate says of itself in its user's data folder."""
-
-    pid: int
-    url: str
-    started: float
-    config: str | None = None
-    version: str = __version__
-
-
-def write_run_file(url: str, config: Config) -> None:
-    """Say that a gate is open here."""
-    path = data_home() / "run.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    run = RunFile(
-        pid=os.getpid(), url=url, started=time(), config=str(config.source) if config.source else None
-    )
-    path.write_bytes(msgspec.json.encode(run))
-
-
-def read_run_file() -> RunFile | None:
-    """The open gate, or None when there is none; a file that a dead gate left behind does not count."""
-    try:
-        run = msgspec.json.decode((data_home() / "run.json").read_bytes(), type=RunFile)
-        os.kill(run.pid, 0)
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return run
-
-
-def remove_run_file() -> None:
-    """Say that the gate is closed, if the file is ours."""
-    run = read_run_file()
-    if run is not None and run.pid == os.getpid():
-        (data_home() / "run.json").unlink(missing_ok=True)

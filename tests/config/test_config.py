@@ -133,6 +133,17 @@ MISTAKES = [
     ),
     ("a reserved name", SMALL.replace("[models.llama]", "[models.auto]"), 9, ['"auto" cannot name a model']),
     ("a missing check file", SMALL + '[quality]\nalways = ["./nope.py:polite"]\n', 26, ["there is no file"]),
+    ("a duration of nothing", SMALL + '[streaming]\nkeep_alive = "0s"\n', 26, ["longer than nothing"]),
+    ("money without end", SMALL + "[limits]\npaid_per_day = inf\n", 26, ["without end"]),
+    (
+        "an impossible address",
+        SMALL.replace('kind = "ollama"', 'kind = "ollama"\nurl = "http://[::1/v1"'),
+        4,
+        ["not an http address"],
+    ),
+    ("a strange port", SMALL + '[server]\nlisten = "127.0.0.1:²"\n', 26, ["not a host and a port"]),
+    ("a strange time zone", SMALL + '[report]\ntimezone = "utcc"\n', 26, ['did you mean "utc"?']),
+    ("a name of two lines", SMALL.replace('name = "code"', 'name = "co\\nde"'), 18, ["one line of text"]),
     ("no route at all", SMALL[: SMALL.index("[[routes]]")], None, ['"routes" is missing']),
 ]
 
@@ -157,6 +168,16 @@ def test_a_file_that_is_not_text_is_said_to_be_so(tmp_path):
         load_config(str(path))
     with pytest.raises(ConfigError, match="there is no file"):
         load_config(str(tmp_path / "nope.toml"))
+
+
+def test_files_from_windows_are_read(tmp_path):
+    path = tmp_path / "headgate.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
+    assert load_config(str(path)).source == path
+
+
+def test_a_key_file_that_is_not_text_is_no_key():
+    assert read_secret("file:/bin/sh") is None
 
 
 def test_without_a_file_the_starter_page_serves(tmp_path, monkeypatch):

@@ -25,8 +25,9 @@ def command(config_file: str | None, *, explain: bool, as_json: bool, **given: A
     from headgate.core.types import GiveUp
     from headgate.reports.story import plain_story, story
 
+    prompt = read_prompt(given)
     config = load(config_file)
-    request = request_for(read_prompt(given), given, config.policy)
+    request = request_for(prompt, given, config.policy)
 
     async def run() -> Any:
         async with open_gate(config) as gate:

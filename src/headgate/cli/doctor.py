@@ -122,10 +122,11 @@ def check_ledger(path: Path) -> Finding:
 
 def check_port(config: "Config") -> Finding:
     """The gate's port: ours already, or free."""
-    from headgate.app import bind, read_run_file
+    from headgate.app import bind
+    from headgate.cli.runfile import find_gate
     from headgate.core.errors import UsageError
 
-    run = read_run_file()
+    run = find_gate()
     if run is not None:
         return passed("port", f"the gate is open at {run.url}")
     try:

@@ -8,7 +8,7 @@ import click
 
 from headgate.cli.common import put_json, say, with_config, with_json
 
-PATIENCE = 15.0
+PATIENCE = 20.0
 """Seconds that an open gate gets to end its requests."""
 
 
@@ -17,11 +17,11 @@ PATIENCE = 15.0
 @with_json
 def command(config_file: str | None, *, as_json: bool) -> None:
     """Close the gate: requests under way end first, and the ledger is written out."""
-    from headgate.app import read_run_file
+    from headgate.cli import runfile
     from headgate.core.errors import HeadgateError
 
     del config_file  # every command takes it; the run file alone says which gate is open
-    run = read_run_file()
+    run = runfile.find_gate()
     if run is None:
         say("no gate is open")
         if as_json:
@@ -29,7 +29,7 @@ def command(config_file: str | None, *, as_json: bool) -> None:
         return
     os.kill(run.pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
-    while read_run_file() is not None:
+    while (left := runfile.read()) is not None and left.pid == run.pid and alive(run.pid):
         if time.monotonic() > deadline:
             raise HeadgateError(
                 f"the gate (pid {run.pid}) does not close",
@@ -40,3 +40,12 @@ def command(config_file: str | None, *, as_json: bool) -> None:
         put_json({"closed": True, "pid": run.pid, "url": run.url})
     else:
         say(f"the gate at {run.url} is closed")
+
+
+def alive(pid: int) -> bool:
+    """Whether the process still exists."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

@@ -97,9 +97,6 @@ def main(args: list[str] | None = None) -> None:
         fail(error.format_message().rstrip("."), f"{context} shows how", 2)
     except click.ClickException as error:
         fail(error.format_message(), code=error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except KeyboardInterrupt:
         fail("stopped", code=130)
     except Exception as error:
@@ -107,4 +104,6 @@ def main(args: list[str] | None = None) -> None:
 
         if isinstance(error, HeadgateError):
             fail(error.message, error.hint, error.exit_code)
+        if isinstance(error, OSError) and error.filename is not None:
+            fail(f"{error.filename}: {error.strerror}", "name a place that you may write to")
         raise

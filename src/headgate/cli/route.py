@@ -22,8 +22,9 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
     from headgate.core.types import FleetView
     from headgate.engines.tokenizer import load_counter
 
+    prompt = read_prompt(given)
     config = load(config_file)
-    request = request_for(read_prompt(given), given, config.policy)
+    request = request_for(prompt, given, config.policy)
     signals = measure(request, config.policy)
     if signals.tokens_exact is False and near_a_limit(signals.tokens, config):
         signals = measure(request, config.policy, load_counter())

@@ -7,10 +7,10 @@ from headgate.cli.common import put
 
 def show_status() -> None:
     """Say whether a gate is open, what it did this week, and what to type next."""
-    from headgate.app import read_run_file
+    from headgate.cli.runfile import find_gate
     from headgate.config.places import find_config
 
-    run = read_run_file()
+    run = find_gate()
     source = find_config()
     put(f"gate     {'open at ' + run.url if run else 'closed'}")
     put(f"config   {source or 'none yet'}")

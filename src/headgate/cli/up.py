@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from headgate.app import OpenGate
     from headgate.config.compile import Config
 
+OPENS_WITHIN = 60
+"""Seconds; a large model in the embedded engine takes its time."""
+
 
 @click.command("up")
 @click.option("-d", "--background", is_flag=True, help="Leave the gate open and come back.")
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 @with_json
 def command(config_file: str | None, listen: str | None, *, background: bool, as_json: bool) -> None:
     """Open the gate: an OpenAI-compatible server that routes, checks, falls back and writes everything down."""
-    from headgate.app import bind, read_run_file
+    from headgate.app import bind
+    from headgate.cli.runfile import find_gate
     from headgate.config.compile import Misfit, address
     from headgate.core.errors import UsageError
 
@@ -41,7 +45,7 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
     if host not in ("127.0.0.1", "::1", "localhost"):
         say(f"warning: {host} can be reached from other machines, and the gate has no login yet")
     if background:
-        run = read_run_file()
+        run = find_gate()
         if run is not None:
             raise UsageError(
                 f"a gate is open already at {run.url} (pid {run.pid})", "headgate down closes it"
@@ -55,25 +59,28 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
 
 def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> None:
     """Open the gate here and serve until a signal says stop."""
-    from headgate.app import open_gate, remove_run_file, write_run_file
+    from headgate.app import open_gate
+    from headgate.cli import runfile
 
     async def serve() -> None:
         async with open_gate(config) as gate:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+                    loop.add_signal_handler(number, gate.stop)
 
             def opened(url: str) -> None:
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-                        asyncio.get_running_loop().add_signal_handler(number, gate.stop)
-                write_run_file(url, config)
+                if not runfile.write(url, config.source):
+                    say("note: another gate is open here; headgate down closes that one, Ctrl-C this one")
                 greet(gate, url, as_json=as_json)
 
-            try:
-                await gate.serve(listening, opened)
-            finally:
-                remove_run_file()
+            await gate.serve(listening, opened)
         say(f"closed; {gate.writer.written:,} requests written, {gate.writer.lost:,} lost")
 
-    run_loop(serve())
+    try:
+        run_loop(serve())
+    finally:
+        runfile.remove()
 
 
 def run_loop(work: "Coroutine[object, object, None]") -> None:
@@ -114,7 +121,7 @@ def greet(gate: "OpenGate", url: str, *, as_json: bool) -> None:
 
 def open_in_background(config_file: str | None, listen: str | None, *, as_json: bool) -> None:
     """Start a gate of its own and wait until it answers."""
-    from headgate.app import read_run_file
+    from headgate.cli import runfile
     from headgate.config.places import data_home
     from headgate.core.errors import HeadgateError
 
@@ -127,8 +134,8 @@ def open_in_background(config_file: str | None, listen: str | None, *, as_json: 
         child = subprocess.Popen(  # noqa: S603  # our own program, with our own arguments
             order, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True
         )
-    for _ in range(600):
-        run = read_run_file()
+    for _ in range(OPENS_WITHIN * 20):
+        run = runfile.read()
         if run is not None and run.pid == child.pid:
             if as_json:
                 put_json({"url": run.url, "pid": run.pid, "log": str(log)})
@@ -139,5 +146,7 @@ def open_in_background(config_file: str | None, listen: str | None, *, as_json: 
         if child.poll() is not None:
             break
         time.sleep(0.05)
+    else:
+        child.terminate()
     said = log.read_text(encoding="utf-8", errors="replace").strip()
     raise HeadgateError(f"the gate did not open:\n{said}", f"its log is {log}")

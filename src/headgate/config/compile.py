@@ -7,6 +7,7 @@ keys to secrets. What does not fit together is an error that names the place.
 import importlib
 import importlib.util
 import ipaddress
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from headgate.config.places import data_home, read_secret
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import EngineTable, FileTable, ModelTable, RouteTable
 from headgate.core.checks import CHECKS, Check, adapt
+from headgate.core.errors import ConfigError
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
 from headgate.core.types import Model, Price
@@ -114,7 +116,7 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
         source=source,
         host=host,
         port=port,
-        body_limit=table.server.body_limit_mb * 1024 * 1024,
+        body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * 1024 * 1024,
         engines=engines,
         policy=Policy(
             routes=routes,
@@ -157,7 +159,7 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
         raise Misfit(
             ("engines", name), f'the engine "{name}" has no url', 'write url = "http://127.0.0.1:8000/v1"'
         )
-    if url is not None and urlsplit(url).scheme not in ("http", "https"):
+    if url is not None and not is_address(url):
         raise Misfit(
             ("engines", name, "url"),
             f'"{url}" is not an http address',
@@ -168,7 +170,7 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
         name=name,
         kind=table.kind,
         url=url,
-        key=read_secret(table.key) if table.key is not None else None,
+        key=secret(name, table.key),
         parallel=parallel_of(name, table, local=local),
         headers=table.headers,
         connect=seconds(("engines", name, "connect"), table.connect),
@@ -179,6 +181,27 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
         local=local,
         threads=table.threads,
     )
+
+
+def secret(name: str, reference: str | None) -> str | None:
+    """The key behind a reference; one that is not there yet is None, and its models are skipped."""
+    try:
+        return read_secret(reference) if reference is not None else None
+    except ConfigError as error:
+        raise Misfit(("engines", name, "key"), error.message, error.hint) from error
+
+
+def is_address(url: str) -> bool:
+    """Whether it is an http address with a host and a possible port."""
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        return False
 
 
 def parallel_of(name: str, table: EngineTable, *, local: bool) -> int:
@@ -202,7 +225,7 @@ def model_from(
             meant(table.engine, engines)
             or f"write [engines.{table.engine}] with its kind, or use one of: {', '.join(engines)}",
         )
-    if name.startswith("auto") or ":" in name:
+    if name == "auto" or ":" in name or not name.isprintable():
         raise Misfit(
             ("models", name),
             f'"{name}" cannot name a model',
@@ -289,6 +312,10 @@ def is_private(url: str | None) -> bool:
 def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[str, Model]) -> Route:
     """A route with its models, mode and checks resolved."""
     place = ("routes", index)
+    if not table.name.isprintable() or not table.name:
+        raise Misfit(
+            (*place, "name"), "a route's name is one line of text", "it stands in headers and reports"
+        )
     if not table.chain:
         raise Misfit(
             (*place, "try"),
@@ -420,7 +447,7 @@ def load_file(path: Path) -> ModuleType:
 def address(listen: str) -> tuple[str, int]:
     """Read "127.0.0.1:4141" → host and port."""
     host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
         raise Misfit(
             ("server", "listen"), f'"{listen}" is not a host and a port', 'write listen = "127.0.0.1:4141"'
         )
@@ -432,6 +459,8 @@ def seconds(place: Sequence[str | int], text: str) -> float:
     found = DURATION.fullmatch(text.strip())
     if found is None:
         raise Misfit(place, f'"{text}" is not a duration', 'write "250ms", "30s", "2m", "1h" or "7d"')
+    if float(found[1]) == 0:
+        raise Misfit(place, f"{place[-1]} is {text}, but must be longer than nothing")
     return float(found[1]) * UNITS[found[2]]
 
 
@@ -444,8 +473,8 @@ def positive(place: Sequence[str | int], number: int) -> int:
 
 def not_negative(place: Sequence[str | int], number: float | None) -> float | None:
     """The number, if it is not below 0."""
-    if number is not None and number < 0:
-        raise Misfit(place, f"{place[-1]} is {number}, but cannot be negative")
+    if number is not None and not 0 <= number < math.inf:
+        raise Misfit(place, f"{place[-1]} is {number}, but cannot be negative or without end")
     return number
 
 

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -66,7 +66,7 @@ def read_text(path: Path) -> str:
         ConfigError: it cannot be read as UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
     except OSError as error:
@@ -195,6 +195,8 @@ def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
         "mode": words.Mode,
         "formats": words.FormatKind,
         "capabilities": words.Capability,
+        "timezone": Literal["local", "utc"],
+        "warn": Literal["local_failures_over", "at_least"],
     }
     return get_args(sets.get(last_name(path), words.Task))
 

@@ -70,5 +70,5 @@ def read_secret(reference: str) -> str | None:
         return os.environ.get(where) or None
     try:
         return Path(where).expanduser().read_text(encoding="utf-8").strip() or None
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None

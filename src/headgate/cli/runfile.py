@@ -1,0 +1,87 @@
+"""The run file: how `headgate down` and the others find the gate that is open on this machine.
+
+A file alone proves nothing: its process may be dead, and its number may belong to another program by now. A gate counts
+as open only if it answers at its address and says the same process number.
+"""
+
+import os
+from pathlib import Path
+from time import time
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import msgspec
+
+from headgate import __version__
+from headgate.config.places import data_home
+from headgate.core.errors import HeadgateError
+
+PATIENCE = 2.0
+"""Seconds in which an open gate answers."""
+
+
+class RunFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an open gate says of itself in its user's data folder."""
+
+    pid: int
+    url: str
+    started: float
+    config: str | None = None
+    version: str = __version__
+
+
+def place() -> Path:
+    """Where the run file lies."""
+    return data_home() / "run.json"
+
+
+def read() -> RunFile | None:
+    """What the run file says, true or not; None when there is none."""
+    try:
+        return msgspec.json.decode(place().read_bytes(), type=RunFile)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def find_gate() -> RunFile | None:
+    """The gate that is open, or None."""
+    run = read()
+    if run is None or run.pid <= 1 or not run.url.startswith("http://"):
+        return None
+    try:
+        with urlopen(f"{run.url}/healthz", timeout=PATIENCE) as answer:  # noqa: S310  # http, checked above
+            body = answer.read()
+    except URLError as error:
+        body = error.read() if hasattr(error, "read") else b""
+    except (OSError, ValueError):
+        return None
+    try:
+        return run if msgspec.json.decode(body)["pid"] == run.pid else None
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return None
+
+
+def write(url: str, source: Path | None) -> bool:
+    """Say that this process has opened a gate. False: another one is open, and stays the one that is found."""
+    before = read()
+    if before is not None and before.url != url and find_gate() is not None:
+        return False
+    run = RunFile(pid=os.getpid(), url=url, started=time(), config=str(source) if source else None)
+    path = place()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{run.pid}")
+        fresh.write_bytes(msgspec.json.encode(run))
+        fresh.replace(path)
+    except OSError as error:
+        raise HeadgateError(
+            f"{path} cannot be written: {error.strerror}", "set HEADGATE_DATA to a folder of yours"
+        ) from error
+    return True
+
+
+def remove() -> None:
+    """Say that this process has closed its gate."""
+    run = read()
+    if run is not None and run.pid == os.getpid():
+        place().unlink(missing_ok=True)
