@@ -53,13 +53,13 @@ def test_the_baseline_is_written_as_its_maker_writes_it():
         (0.0, "$0.00"),
         (1219.04, "$1,219.04"),
         (-3.1, "-$3.10"),
-        (0.0049, "<$0.01"),
-        (-0.001, "-<$0.01"),
-        (0.005, "$0.01"),
+        (0.0049, "$0.0049"),
+        (-0.001, "-$0.001"),
+        (0.00004, "<$0.0001"),
         (None, "unknown"),
     ],
 )
-def test_money_is_shown_to_the_cent_and_a_small_amount_never_as_nothing(amount, shown):
+def test_money_is_shown_so_that_it_adds_up_and_a_small_amount_never_as_nothing(amount, shown):
     assert dollars(amount) == shown
 
 

@@ -14,6 +14,10 @@ UNKNOWN: Final = "unknown"
 _ENGINES: Final = {"ollama": "Ollama", "lmstudio": "LM Studio", "llamacpp": "llama.cpp"}
 
 
+SMALL_SUM = 10.0
+"""Dollars below which four decimals are shown."""
+
+
 def short_name(model: Model) -> str:
     """The model's name without its tag: "qwen2.5-coder" for "qwen2.5-coder:7b"."""
     return model.display or model.id.rpartition("/")[2].partition(":")[0]
@@ -49,13 +53,17 @@ def baseline_name(model: Model | None, name: str) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """Money to the cent: "$1,219.04", "-$3.10"; less than a cent is "<$0.01"."""
+    """Money: "$1,219.04"; under ten dollars "$0.1734", so that small figures still add up for whoever checks them."""
     if amount is None:
         return UNKNOWN
     sign = "-" if amount < 0 else ""
-    if 0 < abs(amount) < 0.005:
-        return f"{sign}<$0.01"
-    return f"{sign}${abs(amount):,.2f}"
+    size = abs(amount)
+    if not size:
+        return "$0.00"
+    if size < 0.00005:
+        return f"{sign}<$0.0001"
+    whole, _, cents = f"{size:,.4f}".partition(".")
+    return f"{sign}${size:,.2f}" if size >= SMALL_SUM else f"{sign}${whole}.{cents[:2]}{cents[2:].rstrip('0')}"
 
 
 def dollars_at_least(amount: float, unknown: int, known: int) -> str:
