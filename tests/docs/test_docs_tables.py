@@ -152,6 +152,7 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     sources = [
         SOURCE / "gateway" / "asgi.py",
         SOURCE / "gateway" / "serve.py",
+        SOURCE / "gateway" / "refusals.py",
         SOURCE / "gateway" / "streams.py",
     ]
     code = "".join(path.read_text(encoding="utf-8") for path in sources)
