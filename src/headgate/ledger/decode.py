@@ -23,13 +23,12 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.encode import (
-    CONFIDENCE,
-    FINE,
-    MICRO,
+from headgate.ledger.encode import BodyRest
+from headgate.ledger.schema import CONFIDENCE, FINE, MICRO
+from headgate.ledger.stories import (
     TOKENS_HERE,
     AttemptStory,
-    BodyRest,
+    CommonStory,
     Plan,
     RequestStory,
     Shared,
@@ -56,17 +55,18 @@ def decode(
         names: the words by number.
         models: the models' names by number.
     """
-    story = msgspec.json.decode(request.story, type=RequestStory)
+    common = msgspec.json.decode(request.story, type=CommonStory)
+    own = msgspec.json.decode(request.story, type=RequestStory)
     rest = BodyRest() if body is None or body.rest is None else msgspec.json.decode(body.rest, type=BodyRest)
     told = tuple(_attempt(row, rest.texts.get(row.position, ""), names, models) for row in attempts)
     answered = None if request.answered is None else told[request.answered].usage
     return Outcome(
         id=request.id,
         received=request.received / MICRO,
-        asked=_word(story.asked, names),
+        asked=_word(common.asked, names),
         stream=bool(request.stream),
         signals=_signals(request, rest.labels, names),
-        decision=_decision(request, story, names, models),
+        decision=_decision(request, common, own, names, models),
         attempts=told,
         status=names[request.status],  # type: ignore[arg-type]  # only words of the closed lists were written
         model=None if request.model is None else models[request.model],
@@ -74,12 +74,12 @@ def decode(
         fallback_limit=request.fallback_limit,
         seconds=request.seconds / MICRO,
         first_token=_part(request.first_token, MICRO),
-        usage=_other_usage(story.usage, answered),
+        usage=_other_usage(own.usage, answered),
         cost=_part(request.cost, NANO),
         baseline=models[request.baseline],
         baseline_cost=_part(request.baseline_cost, NANO),
         prices_as_of="" if request.prices_as_of is None else names[request.prices_as_of],
-        error=_word(story.error, names),
+        error=_word(own.error, names),
         prompt=UNSET if body is None or body.prompt is None else body.prompt,
         answer=UNSET if body is None or body.answer is None else body.answer,
     )
@@ -135,17 +135,21 @@ def _signals(request: Row, labels: tuple[str, ...], names: Mapping[int, str]) ->
 
 
 def _decision(
-    request: Row, story: RequestStory, names: Mapping[int, str], models: Mapping[int, str]
+    request: Row,
+    common: CommonStory,
+    own: RequestStory,
+    names: Mapping[int, str],
+    models: Mapping[int, str],
 ) -> Decision:
-    plan = msgspec.json.decode(_word(story.plan, names), type=Plan)
-    flat = msgspec.json.decode(_word(story.candidates, names) or "[]", type=list[int])
+    plan = msgspec.json.decode(_word(common.plan, names), type=Plan)
+    flat = msgspec.json.decode(_word(common.candidates, names) or "[]", type=list[int])
     tokens = f"{request.tokens:,}"
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
-    details: Sequence[Shared] = story.details or (0,) * len(pairs)
-    estimates = story.estimates or (None,) * len(pairs)
+    details: Sequence[Shared] = common.details or (0,) * len(pairs)
+    estimates = own.estimates or (None,) * len(pairs)
     return Decision(
         route=names[request.route],
-        why=_word(story.why, names).replace(TOKENS_HERE, tokens),
+        why=_word(common.why, names).replace(TOKENS_HERE, tokens),
         candidates=tuple(
             Candidate(
                 model=models[model],
@@ -160,7 +164,7 @@ def _decision(
         mode=plan.mode,
         within=plan.within,
         attempts_at_most=plan.attempts_at_most,
-        spend_at_most=_part(story.spend_at_most, NANO),
+        spend_at_most=_part(own.spend_at_most, NANO),
         by_name=plan.by_name,
         tokens_over=plan.tokens_over,
     )

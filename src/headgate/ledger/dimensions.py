@@ -9,7 +9,7 @@ rollback, so that no number is remembered that was never stored.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
 from headgate.core.types import Model, Price
@@ -24,6 +24,8 @@ SHARED_AT_MOST: Final = 20_000
 """Texts that are numbered because they repeat; later ones are written in full."""
 SEEN_AT_MOST: Final = 8_192
 """Texts remembered as seen once."""
+TOLD_AT_MOST: Final = 2_048
+"""Stories remembered by what they tell."""
 
 ModelRow = tuple[
     str, str | None, str | None, str | None, str | None, bool | None, str | None, str | None, int | None
@@ -36,42 +38,53 @@ def nano(dollars: float | None) -> int | None:
     return None if dollars is None else round(dollars * NANO)
 
 
+class Numbers(dict[str, int]):
+    """Numbers by word. `numbers[word]` gives a new word its number; finding a known one costs no call."""
+
+    def __init__(self, give: Callable[[str], int], known: Iterable[tuple[str, int]] = ()) -> None:
+        super().__init__(known)
+        self._give = give
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = self._give(word)
+        return number
+
+
 class Dimensions:
-    """The numbers of words, models and prices in one ledger."""
+    """The numbers of words, models and prices in one ledger.
+
+    Attributes:
+        names: the numbers of words.
+        models: the numbers of models, as they are described now.
+        local: the models that are known to run on the user's own machines.
+        told: stories that are told in numbers alone, by what they tell.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._described: dict[str, Model] = {}
-        self._names: dict[str, int] = {text: id_ for id_, text in db.execute("SELECT id, text FROM names")}
-        self._models: dict[str, int] = {}
+        known = db.execute("SELECT text, id FROM names").fetchall()
+        self.names = Numbers(self._name, known)
+        self.models = Numbers(self._model)
+        self.local: frozenset[str] = frozenset()
+        self.told: dict[Hashable, str] = {}
         self._seen: set[str] = set()
-        self._shared = len(self._names)
+        self._shared = len(known)
         self._new_names: list[str] = []
         self._new_models: list[str] = []
 
     def describe(self, models: Iterable[Model]) -> None:
         """From now on, these are the models' descriptions and prices."""
         self._described.update({model.name: model for model in models})
-        self._models.clear()
+        self.local = frozenset(model.name for model in self._described.values() if model.local)
+        self.models.clear()
+        self.told.clear()
 
-    def local(self, name: str) -> bool:
-        """Whether the model is known to run on the user's own machines."""
-        model = self._described.get(name)
-        return model is not None and model.local
-
-    def name(self, text: str) -> int:
-        """The number of a word."""
-        found = self._names.get(text)
-        if found is not None:
-            return found
-        row = self._db.execute(
-            "SELECT id FROM names WHERE text = ?", (text,)
-        ).fetchone()  # another gate's, perhaps
-        if row is None:
-            row = (self._db.execute("INSERT INTO names (text) VALUES (?)", (text,)).lastrowid,)
-        number = self._names[text] = int(row[0])
-        self._new_names.append(text)
-        return number
+    def remember(self, what: Hashable, story: str) -> None:
+        """Find this story by what it tells, from now on until a number in it changes."""
+        if len(self.told) >= TOLD_AT_MOST:
+            self.told.clear()
+        self.told[what] = story
 
     def sentence(self, text: str) -> int | str:
         """A sentence, cut to `LONGEST` characters, as its number or itself; 0 for none."""
@@ -81,26 +94,18 @@ class Dimensions:
         """The number of a text that repeats, or the text itself; 0 for none."""
         if not text:
             return 0
-        found = self._names.get(text)
+        found = self.names.get(text)
         if found is not None:
             return found
         if len(text) > SHARED_LENGTH or self._shared >= SHARED_AT_MOST:
             return text
         if text in self._seen:
             self._shared += 1
-            return self.name(text)
+            return self.names[text]
         if len(self._seen) >= SEEN_AT_MOST:
             self._seen.clear()
         self._seen.add(text)
         return text
-
-    def model(self, name: str) -> int:
-        """The number of a model as it is described now."""
-        found = self._models.get(name)
-        if found is None:
-            found = self._models[name] = self._find_or_add("models", self._model_row(name))
-            self._new_models.append(name)
-        return found
 
     def keep(self) -> None:
         """What was numbered since the last time has been stored."""
@@ -110,10 +115,25 @@ class Dimensions:
     def forget(self) -> None:
         """What was numbered since the last time has not been stored."""
         for text in self._new_names:
-            self._names.pop(text, None)
+            self.names.pop(text, None)
         for name in self._new_models:
-            self._models.pop(name, None)
+            self.models.pop(name, None)
+        self.told.clear()
         self.keep()
+
+    def _name(self, text: str) -> int:
+        row = self._db.execute(
+            "SELECT id FROM names WHERE text = ?", (text,)
+        ).fetchone()  # another gate's, perhaps
+        if row is None:
+            row = (self._db.execute("INSERT INTO names (text) VALUES (?)", (text,)).lastrowid,)
+        self._new_names.append(text)
+        return int(row[0])
+
+    def _model(self, name: str) -> int:
+        number = self._find_or_add("models", self._model_row(name))
+        self._new_models.append(name)
+        return number
 
     def _model_row(self, name: str) -> ModelRow:
         model = self._described.get(name)

@@ -15,9 +15,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 from headgate.core.types import Model
 from headgate.ledger.decode import Row
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.encode import MICRO
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import attempts, requests, runs
+from headgate.ledger.schema import MICRO, attempts, requests, runs
 from headgate.reports.facts import AttemptFacts, FallbackFacts, Latency, ServedFacts, TaskFacts, WeeklyFacts
 from headgate.reports.savings import Money
 from headgate.reports.shown import baseline_name, full_name

@@ -21,8 +21,8 @@ from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.encode import MICRO
 from headgate.ledger.schema import (
+    MICRO,
     attempts,
     bodies,
     models,

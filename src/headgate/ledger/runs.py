@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.errors import LedgerError
-from headgate.ledger.encode import MICRO
+from headgate.ledger.schema import MICRO
 
 CHECKED_AT_MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest ledger that is checked at a start; above it, the start would be felt."""

@@ -8,15 +8,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
 from headgate.ledger.dimensions import Dimensions
-from headgate.ledger.encode import MICRO, encode
+from headgate.ledger.encode import encode
 from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
 from headgate.ledger.schema import (
+    MICRO,
     attempts,
     bodies,
     insert_sql,
@@ -26,12 +28,16 @@ from headgate.ledger.schema import (
     unreadable,
 )
 
-BITE: Final = 8
+BITE: Final = 20
 """Requests encoded and inserted at a stretch."""
 BREATH: Final = 0.00005
 """Seconds of sleep after each stretch. Only a real sleep hands the interpreter's lock to the event loop at once; after a
 mere release this thread would mostly win it back, and the loop would wait for the switch interval of 5 ms."""
+ABREAST: Final = 20
+"""Rows in one statement. The driver lets go of the interpreter's lock around each statement, and each time that costs
+two futile wake-ups of a busy event loop: more than the row itself."""
 
+_TABLES: Final = (requests, attempts, bodies)
 _OF_THE_ROW: Final = (
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
@@ -59,9 +65,7 @@ class Store:
         self._file: tuple[int, int] | None = None
         self._run = 0
         self._described: tuple[Model, ...] = ()
-        self._into_requests = insert_sql(requests)
-        self._into_attempts = insert_sql(attempts)
-        self._into_bodies = insert_sql(bodies)
+        self._inserts = {table: (insert_sql(table), insert_sql(table, ABREAST)) for table in _TABLES}
 
     def open(self, flush_every: float) -> Found:
         """Open the file, look for crashed runs and begin a run.
@@ -167,10 +171,13 @@ class Store:
 
     def _insert(self, db: sqlite3.Connection, outcomes: Sequence[Outcome], n: int) -> int:
         """Insert the rows of outcomes from number `n` on; the next number."""
-        rows = [encode(outcome, number, self._numbers) for number, outcome in enumerate(outcomes, n)]
-        db.executemany(self._into_requests, [row.request for row in rows])
-        db.executemany(self._into_attempts, [attempt for row in rows for attempt in row.attempts])
-        db.executemany(self._into_bodies, [row.body for row in rows if row.body is not None])
+        for table, rows in zip(_TABLES, encode(outcomes, n, self._numbers), strict=True):
+            one, abreast = self._inserts[table]
+            whole = len(rows) - len(rows) % ABREAST
+            for start in range(0, whole, ABREAST):
+                db.execute(abreast, tuple(chain.from_iterable(rows[start : start + ABREAST])))
+            if whole < len(rows):
+                db.executemany(one, rows[whole:])
         return n + len(outcomes)
 
     def _next(self, db: sqlite3.Connection) -> int:
