@@ -75,6 +75,75 @@ TASKS = {
 }
 
 
+PASSED = (
+    Verdict("not-empty", 1.0, "it says something"),
+    Verdict("not-cut-off", 1.0, "it ends where it should"),
+    Verdict("no-refusal", 1.0, "it does not decline"),
+    Verdict("not-repeating", 1.0, "nothing repeats"),
+    Verdict("asked-format", None, "free text was asked"),
+    Verdict("confidence", None, "the engine gives no log-probabilities"),
+)
+
+
+def plain(number, seed=0):
+    """`number` outcomes as the gate makes most: the first model's answer passes its checks."""
+    chance = random.Random(seed)
+    for i in range(number):
+        tokens, answer = chance.randint(20, 1500), chance.randint(5, 400)
+        usage = Usage(input=tokens, output=answer)
+        seconds = chance.uniform(0.2, 2.0)
+        yield Outcome(
+            id=f"{i:016x}{chance.getrandbits(12):03x}",
+            received=MONDAY + i * 7 * 86400 / number,
+            asked="auto",
+            stream=chance.random() < 0.5,
+            signals=Signals(
+                task=chance.choice(list(TASKS)),
+                task_confidence=chance.random(),
+                task_by="rules",
+                tokens=tokens + 4,
+                tokens_exact=False,
+                language="en",
+            ),
+            decision=Decision(
+                route="everything else",
+                why="no other route matches",
+                candidates=(
+                    Candidate(model="llama", estimate=0.0),
+                    Candidate(model="claude", estimate=round(tokens * 3e-6 + 0.003, 9)),
+                ),
+                checks=tuple(verdict.check for verdict in PASSED),
+                pass_at=0.6,
+                mode="peek",
+                within=60.0,
+                attempts_at_most=4,
+            ),
+            attempts=(
+                Attempt(
+                    model="llama",
+                    started=0.0004,
+                    ended=seconds,
+                    first_token=seconds / 4,
+                    usage=usage,
+                    cost=0.0,
+                    verdicts=PASSED,
+                    score=1.0,
+                    finish="stop",
+                ),
+            ),
+            status="ok",
+            model="llama",
+            fallback=None,
+            seconds=seconds + 0.0001,
+            first_token=seconds + 0.0001,
+            usage=usage,
+            cost=0.0,
+            baseline="gpt-4o",
+            baseline_cost=round((tokens * 2.5 + answer * 10.0) / 1e6, 9),
+            prices_as_of="2025-10-13",
+        )
+
+
 def attempt_of(model, checks, *, started, seconds, usage, cost, low=None, why=""):
     scores = [1.0] * len(checks)
     if low is not None:

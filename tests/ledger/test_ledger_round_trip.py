@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger_samples import MODELS, realistic
+from ledger_samples import MODELS, plain, realistic
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -191,6 +191,28 @@ def test_a_sentence_is_stored_in_full_once_or_twice_and_by_number_from_then_on(s
     assert isinstance(stories[-1]["w"], int)
 
 
+def told(outcomes):
+    """What the stories say, which need no rounding."""
+    return [(o.id, o.asked, o.decision, o.usage, [a.verdicts for a in o.attempts]) for o in outcomes]
+
+
+@pytest.mark.parametrize("number", [1, 23, 24, 25, 48, 500])
+def test_what_repeats_from_request_to_request_is_read_as_it_was_written(store, read, number):
+    written = [o for pair in zip(plain(number), realistic(number), strict=True) for o in pair]
+    store(written)
+    assert told(read()) == told(written)
+
+
+def test_a_chain_in_which_the_same_models_are_skipped_for_other_reasons_is_another_chain(store, read):
+    written = []
+    for i, outcome in enumerate(plain(60)):
+        first, second = outcome.decision.candidates
+        skipped = (first, replace(second, skip="busy" if i % 2 else "budget", detail=f"for {i % 3} reasons"))
+        written.append(replace(outcome, decision=replace(outcome.decision, candidates=skipped)))
+    store(written)
+    assert told(read()) == told(written)
+
+
 def test_an_overlong_sentence_is_cut_and_says_so(store, read):
     (outcome,) = realistic(1, attempts=1)
     store([replace(outcome, error="x" * 5000)])
@@ -202,9 +224,12 @@ def test_an_overlong_sentence_is_cut_and_says_so(store, read):
 def test_a_figure_that_is_no_number_is_stored_as_unknown(store, read):
     (outcome,) = realistic(1, attempts=1)
     odd = replace(outcome.attempts[0], logprob=float("nan"), score=float("inf"))
-    store([replace(outcome, attempts=(odd,))])
+    unsure = replace(outcome.signals, task_confidence=float("nan"))
+    store([replace(outcome, attempts=(odd,), signals=unsure, cost=float("nan"))])
     (got,) = read()
-    assert (got.attempts[0].logprob, got.attempts[0].score) == (None, None)
+    assert (got.attempts[0].logprob, got.attempts[0].score, got.cost) == (None, None, None)
+    assert got.signals.task_confidence == 0
+    assert got.attempts[0].verdicts == outcome.attempts[0].verdicts
 
 
 def test_prompts_and_answers_are_not_stored_unless_they_are_handed_over(store, path):

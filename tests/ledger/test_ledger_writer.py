@@ -5,7 +5,7 @@ import stat
 import sys
 
 import pytest
-from ledger_samples import MODELS, realistic
+from ledger_samples import MODELS, plain, realistic
 from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
@@ -75,6 +75,24 @@ def test_an_outcome_that_cannot_be_stored_does_not_take_its_batch_with_it(path, 
     assert [outcome.id for outcome in read()] == [outcome.id for outcome in good]
     assert writer.lost == 3
     assert runs(path) == [(9, 3, 1)]
+
+
+def test_words_of_a_batch_that_was_rolled_back_are_told_in_their_new_numbers(path, read):
+    writer = LedgerWriter(path)
+    usual = list(plain(40))
+    spoiling = replace(usual[0], id="too big", signals=replace(usual[0].signals, tokens=2**70))
+    others = [
+        replace(outcome, asked="another model", decision=replace(outcome.decision, route=f"route {i}"))
+        for i, outcome in enumerate(plain(10, seed=1))
+    ]
+    for outcome in (*usual, spoiling, *others, *usual):
+        assert writer.put(outcome)
+    writer.start()
+    writer.close()
+    assert writer.lost == 1
+    written = [*usual, *others, *usual]
+    assert [(o.asked, o.decision) for o in read()] == [(o.asked, o.decision) for o in written]
+    assert [o.attempts[0].verdicts for o in read()] == [o.attempts[0].verdicts for o in written]
 
 
 def test_prices_and_labels_are_frozen_into_the_rows_written_under_them(path):

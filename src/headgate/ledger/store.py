@@ -28,12 +28,12 @@ from headgate.ledger.schema import (
     unreadable,
 )
 
-BITE: Final = 20
+BITE: Final = 24
 """Requests encoded and inserted at a stretch."""
 BREATH: Final = 0.00005
 """Seconds of sleep after each stretch. Only a real sleep hands the interpreter's lock to the event loop at once; after a
 mere release this thread would mostly win it back, and the loop would wait for the switch interval of 5 ms."""
-ABREAST: Final = 20
+ABREAST: Final = 24
 """Rows in one statement. The driver lets go of the interpreter's lock around each statement, and each time that costs
 two futile wake-ups of a busy event loop: more than the row itself."""
 

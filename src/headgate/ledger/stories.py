@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from headgate.core.types import Attempt, Decision, Outcome, Usage, Verdict
 from headgate.core.words import Mode
-from headgate.ledger.dimensions import NANO, Dimensions, nano
+from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import FINE, MICRO
 
 TOKENS_HERE: Final = "\x1a"
@@ -107,12 +107,13 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
         common = text_of(story)
         if _is_settled((story.asked, story.why, story.plan, story.candidates, *story.details)):
             numbers.remember(key, common)
+    limit, usage = decision.spend_at_most, outcome.usage
     own = text_of(
         RequestStory(
             tuple(estimates) if estimated else (),
-            nano(decision.spend_at_most),
-            numbers.sentence(outcome.error),
-            other_usage(outcome.usage, told),
+            None if limit is None else round(limit * NANO),
+            numbers.sentence(outcome.error) if outcome.error else 0,
+            UNSET if usage is told else other_usage(usage, told),
         )
     )
     return common if own == "{}" else f"{common[:-1]},{own[1:]}"
@@ -147,7 +148,7 @@ def attempt_story(attempt: Attempt, lasted: int, numbers: Dimensions) -> str | N
 
 def other_usage(usage: Usage | None, told: Usage | None) -> UsageRow | UnsetType | None:
     """The usage, unset where it is the one already told."""
-    if usage is told or usage == told:
+    if usage == told:
         return UNSET
     return None if usage is None else usage_row(usage)
 
