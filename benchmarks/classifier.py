@@ -131,7 +131,7 @@ def written_asks() -> list[Row]:
             pastes = LOCAL_PASTES.get(language, PASTES).get(kind) or PASTES[kind]
             joint = (" " if number % 2 else "\n") if kind == "quote" else "\n\n" if number % 3 else "\n"
             rows.append({"task": task, "prompt": f"{ask}{joint}{pastes[number % len(pastes)]}".strip()})
-            if kind != "-" and not ON_A_TEXT.isdisjoint(notice(ask)):
+            if kind != "-" and not ON_A_TEXT.isdisjoint(notice(ask)[0]):
                 rows.append(
                     {"task": task, "prompt": ask}
                 )  # the text stands in an earlier turn, or is a word or two
@@ -143,7 +143,7 @@ def written_asks() -> list[Row]:
 
 def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[str, list[float]]:
     """Weights for each cue, one per task, that make the rows likeliest under the penalty."""
-    noted = [sorted(notice(row["prompt"])) for row in rows]
+    noted = [sorted(named_cues(row["prompt"])) for row in rows]
     truth = [TASKS.index(row["task"]) for row in rows]
     seen = Counter(cue for some in noted for cue in some)
     cues = sorted(cue for cue, times in seen.items() if times >= (SEEN_AT_LEAST if is_word(cue) else 1))
@@ -180,6 +180,12 @@ def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[s
     return {cue: [weight * value[at] for weight in weights[at]] for at, cue in enumerate(cues)}
 
 
+def named_cues(prompt: str) -> set[str]:
+    """All cues of a prompt, single words among them, in quotes."""
+    cues, words = notice(prompt)
+    return cues | {f"'{word}'" for word in words if word[0].isalpha()}
+
+
 def is_word(cue: str) -> bool:
     """Whether a cue is a single word as it stands in the ask, not a named cue."""
     return cue.startswith("'")
@@ -205,11 +211,19 @@ def write_weights(weights: dict[str, list[float]]) -> None:
     head = '"""What each cue is worth for each task, in hundredths: written by `benchmarks/classifier.py --fit`, not by hand.\n\n'
     head += "Positive speaks for the task, negative against it. Columns are in the order of `words.TASKS`:\n"
     head += f'{", ".join(TASKS)}.\n"""\n\n'
-    lines = [
-        f'    "{cue}": ({", ".join(str(round(100 * value)) for value in row)}),'
-        for cue, row in sorted(weights.items())
-    ]
-    body = "WEIGHTS: dict[str, tuple[int, ...]] = {\n" + "\n".join(lines) + "\n}\n"
+    tables = {
+        "CUES": {cue: row for cue, row in weights.items() if not is_word(cue)},
+        "WORDS": {cue.strip("'"): row for cue, row in weights.items() if is_word(cue)},
+    }
+    body = "\n".join(
+        f"{name}: dict[str, tuple[int, ...]] = {{\n"
+        + "".join(
+            f'    "{cue}": ({", ".join(str(round(100 * value)) for value in row)}),\n'
+            for cue, row in sorted(table.items())
+        )
+        + "}\n"
+        for name, table in tables.items()
+    )
     WEIGHTS.write_text(head + body, encoding="utf-8")
 
 
@@ -241,7 +255,7 @@ def cross_validated(rows: list[Row], folds: int = 5) -> float:
     for fold in range(folds):
         weights = fit([row for number, row in enumerate(rows) if number % folds != fold] + written_asks())
         for row in rows[fold::folds]:
-            lines = [weights[cue] for cue in notice(row["prompt"]) if cue in weights]
+            lines = [weights[cue] for cue in named_cues(row["prompt"]) if cue in weights]
             sums = [sum(column) for column in zip(*lines, strict=True)]
             pairs.append((row["task"], TASKS[sums.index(max(sums))]))
     return macro_f1(pairs)

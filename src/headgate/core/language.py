@@ -6,7 +6,7 @@ languages: Italian, Portuguese and Dutch are known only well enough not to be ta
 cannot tell, code and lists of names among them, is "" (unsure). It says nothing about texts that mix languages.
 """
 
-WINDOW = 1500
+WINDOW = 500
 """Characters read, from the start of the text."""
 
 SURE = 0.6
@@ -46,20 +46,27 @@ _SMALL_WORDS: dict[str, str] = {
 }
 
 
-def _telling_words() -> dict[str, frozenset[str]]:
-    """Each language's small words, without those that another of them has as well: they tell nothing."""
+def _telling_words() -> dict[str, str]:
+    """Small word → its language, without those that two languages have: they tell nothing."""
     split = {code: frozenset(words.split()) for code, words in _SMALL_WORDS.items()}
     return {
-        code: words.difference(*(others for other, others in split.items() if other != code))
+        word: code
         for code, words in split.items()
+        for word in words.difference(*(others for other, others in split.items() if other != code))
     }
 
 
-_WORDS = _telling_words()
-_LETTERS: dict[str, str] = {"de": "äüß", "fr": "çèêœàù", "es": "ñó", "it": "ò", "pt": "ãõ"}
+_TELLS = _telling_words()
+_TELLING = frozenset(_TELLS)
+_LETTERS = {
+    letter: code
+    for code, letters in {"de": "äüß", "fr": "çèêœàù", "es": "ñó", "it": "ò", "pt": "ãõ"}.items()
+    for letter in letters
+}
 _KNOWN = frozenset(("en", "de", "fr", "es"))
-_MARKS: dict[str, str] = dict.fromkeys('.,;:!?()"“”«»*', " ") | {"’": "'", "¿": " ¿ ", "¡": " ¡ "}
-_EDGES = str.maketrans(_MARKS)
+_BLANKED = bytes(ord(" ") if chr(byte) in '.,;:!?()"*' else byte for byte in range(256))
+"""For `bytes.translate`: punctuation becomes a blank. UTF-8 has no such byte inside a letter."""
+_MARKS = (*((mark, " ") for mark in "“”«»"), ("’", "'"), ("¿", " ¿ "), ("¡", " ¡ "))
 
 
 def detect(text: str) -> tuple[str, float]:
@@ -68,20 +75,21 @@ def detect(text: str) -> tuple[str, float]:
     The code is "" when the language is none of en, de, fr, es, or when there is too little to tell it by; the
     confidence is then that of the best guess. Only the first `WINDOW` characters are read.
     """
-    opening = text[:WINDOW].lower().translate(_EDGES)
-    seen = set(opening.split())
-    best, best_hits, second_hits = "", 0, 0
+    opening = text[:WINDOW].lower().encode("utf-8", "ignore").translate(_BLANKED).decode("utf-8")
     plain = opening.isascii()
-    for code, words in _WORDS.items():
-        hits = len(words & seen)
-        if not plain and code in _LETTERS:
-            for letter in _LETTERS[code]:
-                if letter in opening:
-                    hits += 1
-        if hits > best_hits:
-            best, best_hits, second_hits = code, hits, best_hits
-        elif hits > second_hits:
-            second_hits = hits
+    if not plain:
+        for mark, blank in _MARKS:
+            if mark in opening:
+                opening = opening.replace(mark, blank)
+    hits = [_TELLS[word] for word in _TELLING.intersection(opening.split())]
+    if not plain:
+        hits += [code for letter, code in _LETTERS.items() if letter in opening]
+    if not hits:
+        return "", 0.0
+    best = max(set(hits), key=hits.count)  # of two equals either, since both are then unsure
+    best_hits = hits.count(best)
+    others = [code for code in hits if code != best]
+    second_hits = max(map(others.count, others), default=0)
     # The one in the divisor keeps a single lucky word from counting as certainty.
     confidence = best_hits / (best_hits + second_hits + 1)
     if confidence < SURE or best not in _KNOWN:

@@ -5,16 +5,20 @@ like code, or a choice between more than a few words, is taken for what it looks
 """
 
 import re
+from string import ascii_letters, digits, whitespace
 
 from headgate.core.language import detect
 from headgate.core.tasks.cues import QUESTIONS, VERBS
-from headgate.core.tasks.lexicon import word_cues
+from headgate.core.tasks.lexicon import split, word_cues
 from headgate.core.tasks.reading import ARROWS, has_rows, read
 
 LONG_LINE = 200
 """From so many characters on, a single line may be an ask and what it is about without a mark between."""
 LOOKED_AT = 300
 """Characters of the ask, and of the paste, in which marks of form are looked for."""
+
+PASTE_LANGUAGE = 120
+"""Characters of the paste that tell its language."""
 
 ASKING = frozenset(QUESTIONS) | {f"{verb} first" for verb in VERBS}
 """Cues that show that somebody asks for something."""
@@ -44,21 +48,39 @@ BY_PASTE = frozenset(QUESTIONS) | {
 }
 """Cues that mean one thing about a pasted text and another without one: noted with ", a paste" or ", no paste" as well."""
 
+_NO_SIGNS = (ascii_letters + digits + whitespace).encode()
+_NUMBERS_ONLY = bytes(byte if chr(byte) in digits else ord(" ") for byte in range(256))
+
+
+def by_sign(*marks: str) -> dict[int, tuple[str, ...]]:
+    """Marks by the first character in them that is no letter, digit or blank; 0 for those without one.
+
+    Most text has few such characters, so few marks need be sought in it.
+    """
+    found: dict[int, tuple[str, ...]] = {}
+    for mark in marks:
+        sign = next(iter(mark.encode("ascii", "ignore").translate(None, _NO_SIGNS)), 0)
+        found[sign] = (*found.get(sign, ()), mark)
+    return found
+
+
 _PREFIX = re.compile(
     r"(?:query|passage|search_query|search_document|clustering|classification|title)\s*:", re.IGNORECASE
 )
-_CODE_MARKS = (
-    "`", "()", "=>", "==", "!=", "::", "{}", "{{", "</", "--", "$", "O(n", "def ", "SELECT", "=IF", "=SUM", "++", "C#", "</", "};",
-    ".py", ".js", ".ts", ".php", ".css", ".sh", ".yml", ".yaml", ".json", ".html", ".txt", ".xml", ".sql", ".htaccess", ".NET",
+_CODE_MARKS = by_sign(
+    "`", "()", "=>", "==", "!=", "::", "{}", "{{", "</", "--", "$", "O(n", "def ", "SELECT", "=IF", "=SUM", "++", "C#", "};",
 )  # fmt: skip
+_CODE_FILE = re.compile(r"\.(?:py|js|ts|php|css|sh|yml|yaml|json|html|txt|xml|sql|htaccess|NET)")
 _SNAKE = re.compile(r"[a-z]_[a-z]")
-_PASTED_CODE_MARKS = (
+_PASTED_CODE_MARKS = by_sign(
     "def ", "SELECT ", "UPDATE ", "INSERT ", "CREATE ", "import ", "const ", "function", "return ", "();", ") {", "){", "};", ";\n", "=>", "&&",
     "</", "Traceback", "Exception", "Error:", "error:", "#!/", " = ", "<?php", "::", "`", "{\n", "):", "()", "[]", "= [", " * * ", "$(",
 )  # fmt: skip
-_MAIL_MARKS = ("dear ", "hi ", "hi,", "hello", "subject:", "regards", "sincerely", "cheers", "guten tag", "sehr geehrte", "liebe ", "hallo", "gruß", "grüße",
-    "bonjour", "madame", "cordialement", "hola", "saludo", "estimad")  # fmt: skip
-_CHOICE_WORDS = (" or ", " oder ", " ou ", " o ", " u ", " vs ", " vs. ")
+_MAIL_MARKS = by_sign(
+    "dear ", "hi ", "hi,", "hello", "subject:", "regards", "sincerely", "cheers", "guten tag", "sehr geehrte", "liebe ", "hallo",
+    "gruß", "grüße", "bonjour", "madame", "cordialement", "hola", "saludo", "estimad",
+)  # fmt: skip
+_CHOICE_WORDS = frozenset(("or", "oder", "ou", "o", "u", "vs"))
 _SLASHES = re.compile(r"[\w-] ?[/|] ?[\w-]+(?: [\w-]+)? ?[/|] ?[\w-]")
 _LISTED = re.compile(r"[(\[:] ?[\w-]+(?: [\w-]+)?(?:, [\w-]+(?: [\w-]+)?){2,}")
 _CHOICE_END = re.compile(r"[?)\].:,;\n]|$")
@@ -67,16 +89,20 @@ _MONEY = re.compile(r"\d ?(?:%|€|\$|£|k\b|eur|usd)|[€$£] ?\d", re.IGNORECA
 _ARITHMETIC = re.compile(r"\d ?[*+×/^=] ?\d|\d - \d")
 _LANGUAGE_CODE = re.compile(r"\b(?:EN|DE|FR|ES|IT|NL|PL|PT|SV|TR)\b")
 _EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
-_NUMBER = re.compile(r"\d+")
 
 
-def notice(prompt: str) -> set[str]:
-    """The names of the cues that a prompt holds."""
+def notice(prompt: str, language: str | None = None) -> tuple[set[str], list[str]]:
+    """The names of the cues that a prompt holds, and the words of its ask.
+
+    `language` is that of its first `LOOKED_AT` characters, where the caller has detected it already.
+    """
     if _PREFIX.match(prompt):
-        return {"retrieval prefix"}
-    ask, paste, mentions, cues = _ask_and_paste(prompt)
-    known = any(cue[0] != "'" for cue in cues)
+        return {"retrieval prefix"}, []
+    ask, paste, mentions, words, cues = _ask_and_paste(prompt)
+    known = bool(cues)
     ask, paste = ask[:LOOKED_AT], paste[:LOOKED_AT]
+    if not prompt.startswith(ask) or len(ask) < LOOKED_AT:
+        language = None
     asks = "?" in ask or not OPENING_WORDS.isdisjoint(cues)
     pasted = "a paste" if len(paste) >= 12 else "no paste"
     cues.update([f"{cue}, {pasted}" for cue in BY_PASTE & cues])
@@ -86,43 +112,50 @@ def notice(prompt: str) -> set[str]:
         cues.add(f"no word known, {pasted}")
     if mentions:
         cues.add("a word in quotes")
-    _note_form(cues, ask, pasted, asks=asks)
+    _note_form(cues, ask, words, pasted, asks=asks)
     if pasted == "a paste":
-        _note_paste(cues, ask, paste, asks=asks)
-    return cues
+        _note_paste(cues, ask, paste, language, asks=asks)
+    return cues, words
 
 
-def _ask_and_paste(prompt: str) -> tuple[str, str, int, set[str]]:
-    """What is asked, what is pasted, how many words are quoted, and the word cues of what is asked."""
+def _ask_and_paste(prompt: str) -> tuple[str, str, int, list[str], set[str]]:
+    """What is asked, what is pasted, how many words are quoted, and the words and word cues of what is asked."""
     reading = read(prompt)
     ask, paste, closing = reading.opening, reading.paste, reading.closing
-    cues = word_cues(ask)
+    words = split(ask)
+    cues = word_cues(words)
     if closing:
         settled = ask and ("?" in ask or ask.endswith(":") or not ASKING.isdisjoint(cues))
-        last = (
-            word_cues(closing)
-            if not settled or closing.startswith(ARROWS) or closing.endswith("?")
-            else set()
-        )
-        if not ask or not ASKING.isdisjoint(last) or (closing.endswith("?") and len(ask) < LONG_LINE):
+        last = split(closing) if not settled or closing.startswith(ARROWS) or closing.endswith("?") else []
+        last_cues = word_cues(last)
+        if not ask or not ASKING.isdisjoint(last_cues) or (closing.endswith("?") and len(ask) < LONG_LINE):
             ask = f"{ask}\n{closing}"
-            cues |= last
+            words += last
+            cues |= last_cues
         else:
             paste = f"{paste}\n{closing}"
     elif not paste and len(ask) > LONG_LINE:
         first, rest = _first_sentence(ask)
-        ordered = word_cues(first) if rest else set()
-        if not ON_A_TEXT.isdisjoint(ordered):
-            ask, paste, cues = first, rest, ordered
-    return ask, paste, reading.mentions, cues
+        if rest:
+            ordered = split(first)
+            ordered_cues = word_cues(ordered)
+            if not ON_A_TEXT.isdisjoint(ordered_cues):
+                ask, paste, words, cues = first, rest, ordered, ordered_cues
+    return ask, paste, reading.mentions, words, cues
 
 
-def _holds(text: str, marks: tuple[str, ...]) -> bool:
-    """Whether one of the marks stands in the text; a plain loop, since it is the quickest of all ways here."""
-    for mark in marks:  # noqa: SIM110 - any() over a generator takes twice as long
-        if mark in text:
-            return True
+def _holds(text: str, marks: dict[int, tuple[str, ...]]) -> bool:
+    """Whether one of the marks stands in the text."""
+    signs = {0, *text.encode("ascii", "ignore").translate(None, _NO_SIGNS)}
+    for sign in signs & marks.keys():
+        for mark in marks[sign]:
+            if mark in text:
+                return True
     return False
+
+
+def _count_numbers(text: str) -> int:
+    return len(text.encode("ascii", "ignore").translate(_NUMBERS_ONLY).split())
 
 
 def _first_sentence(line: str) -> tuple[str, str]:
@@ -131,28 +164,28 @@ def _first_sentence(line: str) -> tuple[str, str]:
     return (line, "") if end < 0 else (line[: end + 1], line[end + 2 :])
 
 
-def _note_form(cues: set[str], ask: str, pasted: str, *, asks: bool) -> None:
+def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks: bool) -> None:
     """Add the cues that the form of the ask gives."""
-    words = ask.count(" ") + 1
-    if words <= 6:
+    length = ask.count(" ") + 1
+    if length <= 6:
         cues.add(f"few words, {pasted}")
-    elif words > 35:
+    elif length > 35:
         cues.add("long ask")
     if "!" in ask:
         cues.add("exclamation")
-    if _holds(ask, _CODE_MARKS) or ("_" in ask and _SNAKE.search(ask)):
+    if _holds(ask, _CODE_MARKS) or _CODE_FILE.search(ask) or ("_" in ask and _SNAKE.search(ask)):
         cues.add("code in the ask")
-    if _offers_choice(ask):
+    if _offers_choice(ask, words):
         cues.add(f"choices, {pasted}")
     if '{"' in ask or "{ §" in ask or "|" in ask:
         cues.add("keys to fill")
-    if words <= 4 and ("a language" in cues or _LANGUAGE_CODE.search(ask)):
+    if length <= 4 and ("a language" in cues or _LANGUAGE_CODE.search(ask)):
         cues.add("hardly more than a language")
     if "definition" in cues and "code word" in cues:
         cues.add("definition, code word")
     if not ask.isascii() and _EMOJI.search(ask):
         cues.add("emoji")
-    numbers = len(_NUMBER.findall(ask))
+    numbers = _count_numbers(ask)
     if not numbers:
         return
     cues.add("a number" if numbers < 3 else "many numbers, asks" if asks else "many numbers")
@@ -165,21 +198,20 @@ def _note_form(cues: set[str], ask: str, pasted: str, *, asks: bool) -> None:
             cues.add("arithmetic")
 
 
-def _note_paste(cues: set[str], ask: str, paste: str, *, asks: bool) -> None:
+def _note_paste(cues: set[str], ask: str, paste: str, spoken: str | None, *, asks: bool) -> None:
     """Add the cues that the form of the paste gives."""
     if _holds(paste, _PASTED_CODE_MARKS):
         cues.add("pasted code")
         cues.update([f"{cue}, pasted code" for cue in ON_CODE & cues])
     elif len(paste) > 40:
-        language = detect(paste[:200])[0]
-        own = detect(ask)[0] if language else ""
-        if own and own != language:
-            cues.add("a paste in another language")
-        elif not language:
+        language = detect(paste[:PASTE_LANGUAGE])[0]
+        if not language:
             cues.add("a paste in no known language")
-    if len(_NUMBER.findall(paste)) > 5:
+        elif (spoken or detect(ask)[0] or language) != language:
+            cues.add("a paste in another language")
+    if _count_numbers(paste) > 5:
         cues.add("numbers pasted, asks" if asks else "numbers pasted")
-    if has_rows(paste):
+    if "\n" in paste and has_rows(paste):
         cues.add("pasted rows")
     if paste.count("|") >= 4:
         cues.add("pasted table")
@@ -190,15 +222,17 @@ def _note_paste(cues: set[str], ask: str, paste: str, *, asks: bool) -> None:
         cues.add("long paste")
 
 
-def _offers_choice(ask: str) -> bool:
+def _offers_choice(ask: str, words: list[str]) -> bool:
     """Whether the ask offers to choose: "a or b?", "a / b / c", "(a, b, c)"."""
-    for word in _CHOICE_WORDS:
-        at = ask.find(word)
+    for word in _CHOICE_WORDS.intersection(words):
+        at = ask.find(f" {word} ")
         if at > 0:
-            rest = ask[at + len(word) : at + len(word) + 50]
+            rest = ask[at + len(word) + 2 : at + len(word) + 52]
             end = _CHOICE_END.search(rest)
             if end and rest.count(" ", 0, end.start()) <= 3:
                 return True
     if ask.count("/") + ask.count("|") >= 2 and _SLASHES.search(ask):
         return True
-    return ask.count(",") >= 2 and _LISTED.search(ask) is not None
+    return (
+        ask.count(",") >= 2 and ("(" in ask or ":" in ask or "[" in ask) and _LISTED.search(ask) is not None
+    )

@@ -7,7 +7,7 @@ the middle of a long text, or pastes without any mark between.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 OPENING = 600
 """Characters read at the start of a prompt."""
@@ -48,8 +48,7 @@ ARROWS = ("->", "=>", "→", "⇒", ">>")
 _LINE_ITEM = re.compile(r"^\s*(?:[-*•–>]|\(?\w{1,2}[.):])\s", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A prompt taken apart: what the sender says at its opening and at its close, and what he says it about."""
 
     opening: str
@@ -76,7 +75,7 @@ def read(prompt: str) -> Reading:
         mentions += 1
         return " § "
 
-    if '"' in text or "```" in text or not text.isascii():
+    if '"' in text or "`" in text or not text.isascii():
         text = _QUOTED.sub(lift, text)
     if mentions > 2:
         pasted.append(
