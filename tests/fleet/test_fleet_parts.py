@@ -1,7 +1,7 @@
 """Slots, breakers and the purse: small state machines with one owner."""
 
 import asyncio
-from datetime import date
+from datetime import datetime
 
 import pytest
 
@@ -112,14 +112,14 @@ def test_parallel_requests_cannot_overrun_the_day_together():
 
 
 def test_a_new_day_brings_new_money():
-    days = [date(2026, 11, 23)]
-    purse = Purse(1.0, spent=1.0, today=lambda: days[0])
+    now = [datetime(2026, 11, 23, 23, 59).timestamp()]
+    purse = Purse(1.0, spent=1.0, clock=lambda: now[0])
     assert purse.left == 0.0
-    days[0] = date(2026, 11, 24)
+    now[0] += 120
     assert purse.left == 1.0
-    unlimited = Purse(None, spent=3.0, today=lambda: days[0])
+    unlimited = Purse(None, spent=3.0, clock=lambda: now[0])
     unlimited.spend(1.0)
     assert unlimited.spent == 4.0
-    days[0] = date(2026, 11, 25)
+    now[0] += 86_400
     unlimited.spend(0.5)
     assert unlimited.spent == 0.5

@@ -1,6 +1,7 @@
 """`headgate up`: open the gate, in the foreground or in the background."""
 
 import asyncio
+import gc
 import logging
 import signal
 import subprocess
@@ -73,6 +74,7 @@ def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> 
                 if not runfile.write(url, config.source):
                     say("note: another gate is open here; headgate down closes that one, Ctrl-C this one")
                 greet(gate, url, as_json=as_json)
+                gc.freeze()  # what is here now stays; the collector need not look at it again
 
             await gate.serve(listening, opened)
         say(f"closed; {gate.writer.written:,} requests written, {gate.writer.lost:,} lost")

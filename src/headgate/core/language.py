@@ -57,6 +57,7 @@ def _telling_words() -> dict[str, str]:
 
 
 _TELLS = _telling_words()
+_LANGUAGES = tuple(_SMALL_WORDS)
 _TELLING = frozenset(_TELLS)
 _LETTERS = {
     letter: code
@@ -81,15 +82,14 @@ def detect(text: str) -> tuple[str, float]:
         for mark, blank in _MARKS:
             if mark in opening:
                 opening = opening.replace(mark, blank)
-    hits = [_TELLS[word] for word in _TELLING.intersection(opening.split())]
+    hits = list(map(_TELLS.__getitem__, _TELLING.intersection(opening.split())))
     if not plain:
         hits += [code for letter, code in _LETTERS.items() if letter in opening]
     if not hits:
         return "", 0.0
-    best = max(set(hits), key=hits.count)  # of two equals either, since both are then unsure
-    best_hits = hits.count(best)
-    others = [code for code in hits if code != best]
-    second_hits = max(map(others.count, others), default=0)
+    counts = list(map(hits.count, _LANGUAGES))
+    *_, second_hits, best_hits = sorted(counts)
+    best = _LANGUAGES[counts.index(best_hits)]
     # The one in the divisor keeps a single lucky word from counting as certainty.
     confidence = best_hits / (best_hits + second_hits + 1)
     if confidence < SURE or best not in _KNOWN:

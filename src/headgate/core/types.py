@@ -2,7 +2,7 @@
 
     Request → Signals → Decision → (Attempt: Reply | Failure, Verdicts) … → Outcome
 
-All are immutable. Durations are seconds, money is US dollars, token counts are tokens of the model that was asked.
+All are immutable, so they cannot form cycles, and the garbage collector need not look at them (`gc=False`). Durations are seconds, money is US dollars, token counts are tokens of the model that was asked.
 `None` means unknown and is never the same as zero. This module holds no behaviour beyond what a value can say of itself.
 """
 
@@ -30,13 +30,13 @@ from headgate.core.words import (
 # ── 1. What a caller asks ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Text(Struct, frozen=True, tag="text"):
+class Text(Struct, frozen=True, gc=False, tag="text"):
     """A piece of text inside a message."""
 
     text: str
 
 
-class Image(Struct, frozen=True, tag="image"):
+class Image(Struct, frozen=True, gc=False, tag="image"):
     """A picture inside a message: a `data:` URI or an https address, as the caller gave it."""
 
     url: str
@@ -45,7 +45,7 @@ class Image(Struct, frozen=True, tag="image"):
 Part = Text | Image
 
 
-class ToolCall(Struct, frozen=True):
+class ToolCall(Struct, frozen=True, gc=False):
     """A model's wish to call a tool. `arguments` is JSON text, exactly as the model wrote it."""
 
     id: str
@@ -53,7 +53,7 @@ class ToolCall(Struct, frozen=True):
     arguments: str
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """One turn of a conversation."""
 
     role: Role
@@ -77,7 +77,7 @@ class Message(Struct, frozen=True):
         return tuple(part for part in self.content if isinstance(part, Image))
 
 
-class Tool(Struct, frozen=True):
+class Tool(Struct, frozen=True, gc=False):
     """A tool the model may call. `parameters` is a JSON Schema, kept as the caller's bytes."""
 
     name: str
@@ -86,7 +86,7 @@ class Tool(Struct, frozen=True):
     strict: bool | None = None
 
 
-class Format(Struct, frozen=True):
+class Format(Struct, frozen=True, gc=False):
     """The asked form of the answer. `schema` is the JSON Schema's bytes when kind is "schema"."""
 
     kind: FormatKind = "text"
@@ -97,7 +97,7 @@ class Format(Struct, frozen=True):
 TEXT = Format()
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, gc=False, kw_only=True):
     """What a caller asked, in our normal form, whichever dialect it came in."""
 
     id: str
@@ -131,7 +131,7 @@ class Request(Struct, frozen=True, kw_only=True):
 # ── 2. What we measure on it ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Signals(Struct, frozen=True, kw_only=True):
+class Signals(Struct, frozen=True, gc=False, kw_only=True):
     """Cheap facts about a request. The ledger keeps them, so that another policy can be replayed over them."""
 
     task: Task | None
@@ -155,7 +155,7 @@ class Signals(Struct, frozen=True, kw_only=True):
 # ── 3. What we know about models ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Price(Struct, frozen=True, kw_only=True):
+class Price(Struct, frozen=True, gc=False, kw_only=True):
     """What a model costs, in dollars per million tokens, with the day and source it was read from."""
 
     input: float
@@ -171,7 +171,7 @@ class Price(Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
-class Model(Struct, frozen=True, kw_only=True):
+class Model(Struct, frozen=True, gc=False, kw_only=True):
     """A model on an engine."""
 
     name: str
@@ -201,7 +201,7 @@ class Model(Struct, frozen=True, kw_only=True):
 # ── 4. What the policy decides ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class Candidate(Struct, frozen=True, kw_only=True):
+class Candidate(Struct, frozen=True, gc=False, kw_only=True):
     """A model considered for one request, with the reason if it was skipped."""
 
     model: str
@@ -212,7 +212,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """Expected cost in dollars of one attempt; None is unknown."""
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, gc=False, kw_only=True):
     """A route, its candidates in order, and the limits under which they may be tried. Replayable."""
 
     route: str
@@ -242,7 +242,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         return {c.model: c.skip for c in self.candidates if c.skip is not None}
 
 
-class FleetView(Struct, frozen=True, kw_only=True):
+class FleetView(Struct, frozen=True, gc=False, kw_only=True):
     """Engines and money as they are at one moment, in as far as a decision depends on them."""
 
     down: Mapping[str, str] = {}
@@ -260,7 +260,7 @@ class FleetView(Struct, frozen=True, kw_only=True):
 # ── 5. What an engine gives back ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Usage(Struct, frozen=True, kw_only=True):
+class Usage(Struct, frozen=True, gc=False, kw_only=True):
     """Tokens of one attempt, in parts that never overlap, except `reasoning`, which is a part of `output`."""
 
     input: int = 0
@@ -279,7 +279,7 @@ class Usage(Struct, frozen=True, kw_only=True):
         return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
 
 
-class Delta(Struct, frozen=True):
+class Delta(Struct, frozen=True, gc=False):
     """A piece of a streamed reply."""
 
     text: str = ""
@@ -291,7 +291,7 @@ class Delta(Struct, frozen=True):
     logprobs: Raw | None = None
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class Reply(Struct, frozen=True, gc=False, kw_only=True):
     """A whole answer of a model, proven complete by the engine's own end mark."""
 
     text: str
@@ -312,7 +312,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     """Seconds of these that went into loading the model."""
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class Failure(Struct, frozen=True, gc=False, kw_only=True):
     """Why an attempt gave no usable reply. An expected thing, hence a value."""
 
     reason: FailureReason
@@ -331,7 +331,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 # ── 6. How we judge it ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """All that a check may look at."""
 
     request: Request
@@ -340,7 +340,7 @@ class Answer(Struct, frozen=True):
     model: Model
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """One check's opinion: a score in 0–1 and why. A score of None is "no evidence" and weighs nothing."""
 
     check: str
@@ -348,7 +348,7 @@ class Verdict(Struct, frozen=True):
     reason: str = ""
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class Attempt(Struct, frozen=True, gc=False, kw_only=True):
     """One call to one model."""
 
     model: str
@@ -372,7 +372,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
 # ── 7. What the cascade says next ────────────────────────────────────────────────────────────────────────────────────
 
 
-class Try(Struct, frozen=True):
+class Try(Struct, frozen=True, gc=False):
     """Call this model next."""
 
     model: str
@@ -380,7 +380,7 @@ class Try(Struct, frozen=True):
     """Seconds left for it."""
 
 
-class Deliver(Struct, frozen=True):
+class Deliver(Struct, frozen=True, gc=False):
     """Give the caller the answer of this attempt."""
 
     attempt: int
@@ -388,7 +388,7 @@ class Deliver(Struct, frozen=True):
     """False: no answer passed its checks; this is the best of those there are."""
 
 
-class GiveUp(Struct, frozen=True):
+class GiveUp(Struct, frozen=True, gc=False):
     """There is no answer to give."""
 
     reason: str
@@ -399,7 +399,7 @@ Step = Try | Deliver | GiveUp
 # ── 8. What is written down ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     """What the caller got: by whom, at what cost, after which attempts. One row of the ledger, with its attempts."""
 
     id: str

@@ -1,6 +1,7 @@
 """The small change of ASGI: reading a body, sending a response, and the headers that say who answered."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 from headgate.core.types import Outcome
@@ -70,6 +71,7 @@ def dollars(amount: float | None) -> bytes:
     return b"unknown" if amount is None else b"%.6f" % amount
 
 
+@lru_cache(maxsize=1024)
 def ascii_bytes(text: str) -> bytes:
     """Text for a header, where only printable ASCII travels safely."""
     if not text.isprintable():

@@ -8,7 +8,7 @@ off, or left by its caller.
 """
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from time import perf_counter
 
@@ -66,6 +66,15 @@ class Road(Struct, frozen=True, kw_only=True):
     prices_as_of: str
     peek_characters: int
     keep_bodies: bool
+    chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}
+    """The checks of each set of names that was asked for so far."""
+
+    def named(self, names: tuple[str, ...]) -> tuple[tuple[str, Check], ...]:
+        """The checks of these names."""
+        found = self.chosen.get(names)
+        if found is None:
+            found = self.chosen[names] = tuple([(name, self.checks[name]) for name in names])
+        return found
 
 
 class Journey:
@@ -235,8 +244,8 @@ class Journey:
         if self.mode == "pass":
             return True
         reply = Reply(text="".join([delta.text for delta in opening]), usage=NOTHING_USED)
-        names = [name for name in self.decision.checks if name in OPENING_CHECKS]
-        lowest = score(judge(self.named(names), Answer(self.request, self.signals, reply, model)))
+        checks = [(name, self.road.checks[name]) for name in self.decision.checks if name in OPENING_CHECKS]
+        lowest = score(judge(checks, Answer(self.request, self.signals, reply, model)))
         return lowest is None or lowest >= self.decision.pass_at
 
     def hung_up(self, written: int | None = None) -> Failure:
@@ -248,10 +257,6 @@ class Journey:
         if written is not None:
             usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, exact=False)
         return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage)
-
-    def named(self, names: Iterable[str]) -> tuple[tuple[str, Check], ...]:
-        """The checks of these names."""
-        return tuple([(name, self.road.checks[name]) for name in names])
 
     def commit(self, model: Model) -> None:
         """From here on this model's answer goes out, and no other can."""
@@ -357,7 +362,7 @@ class Journey:
         if self.signals.format != "text" and not late:
             reply = repair(answer)
             answer = Answer(self.request, self.signals, reply, model)
-        return reply, judge(self.named(self.decision.checks), answer)
+        return reply, judge(self.road.named(self.decision.checks), answer)
 
     # ── The end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

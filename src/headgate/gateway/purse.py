@@ -5,7 +5,8 @@ together by more than their estimates are wrong. It starts from the ledger's own
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import datetime, timedelta
+from time import time
 
 
 class Purse:
@@ -14,24 +15,22 @@ class Purse:
     Args:
         limit: dollars per day; None is no limit.
         spent: dollars already spent today, by the ledger.
-        today: tells the day.
+        clock: Unix time.
     """
 
-    def __init__(
-        self, limit: float | None, spent: float = 0.0, today: Callable[[], date] = date.today
-    ) -> None:
+    def __init__(self, limit: float | None, spent: float = 0.0, clock: Callable[[], float] = time) -> None:
         self.limit = limit
         self.reserved = 0.0
         self._spent = spent
-        self._today = today
-        self._day = today()
+        self._clock = clock
+        self._midnight = next_midnight(clock())
 
     @property
     def spent(self) -> float:
         """Dollars spent today."""
-        day = self._today()
-        if day != self._day:
-            self._day, self._spent = day, 0.0
+        now = self._clock()
+        if now >= self._midnight:
+            self._midnight, self._spent = next_midnight(now), 0.0
         return self._spent
 
     @property
@@ -56,3 +55,13 @@ class Purse:
     def spend(self, dollars: float) -> None:
         """Settle the true cost of a call."""
         self._spent = self.spent + dollars
+
+
+def next_midnight(now: float) -> float:
+    """Unix time of the next midnight, local time."""
+    today = (
+        datetime.fromtimestamp(now)
+        .astimezone()
+        .replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    )
+    return (today + timedelta(days=1)).timestamp()

@@ -41,7 +41,7 @@ from headgate.gateway.asgi import (
 )
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
-from headgate.gateway.streams import EventStream, HangUp
+from headgate.gateway.streams import EventStream, HangUp, Watch
 from headgate.wire.doors import openai_chat as door
 from headgate.wire.faults import Fault
 
@@ -86,6 +86,7 @@ class Gate:
         self.keep_alive = keep_alive
         self.health = health
         self.metrics = Metrics()
+        self.watch = Watch()
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,7 +149,7 @@ class Gate:
 
     async def chat_whole(self, journey: Journey, receive: Receive, send: Send) -> None:
         """Answer without streaming."""
-        with HangUp(receive) as caller:
+        with HangUp(receive, self.watch) as caller:
             try:
                 result = await journey.run()
             except asyncio.CancelledError:
@@ -174,7 +175,7 @@ class Gate:
         """Answer as a stream of events. A caller who does not read has no more time than an engine that does not write."""
         stream = EventStream(journey, send, self.keep_alive)
         limit = journey.decision.within + SLACK
-        with HangUp(receive) as caller:
+        with HangUp(receive, self.watch) as caller:
             try:
                 async with asyncio.timeout(limit), aclosing(journey.stream()) as parts, stream:
                     async for part in parts:
@@ -228,10 +229,8 @@ class Gate:
             fault = Fault(status=405, message=f"{path} takes {takes}, not {method}", hint=f"send a {takes}")
             await send_fault(send, fault, [(b"allow", ", ".join(ALLOWED[path]).encode())])
         elif path == "/metrics":
-            health = self.health()
-            self.metrics.open.set(self.open)
-            self.metrics.lost.set(health["ledger"]["rows_lost"])
-            await send_body(send, 200, self.metrics.text(), (b"content-type", CONTENT_TYPE))
+            text = self.metrics.text(open_requests=self.open, rows_lost=self.health()["ledger"]["rows_lost"])
+            await send_body(send, 200, text, (b"content-type", CONTENT_TYPE))
         else:
             value = self.models() if path == "/v1/models" else self.state()
             status = 503 if path == "/healthz" and value["status"] != "ok" else 200

@@ -131,28 +131,30 @@ class EventStream:
 
 
 class HangUp:
-    """Cancels the current task when the caller goes away. It starts to listen late, since most answers are quick."""
+    """Cancels the current task when the caller goes away.
 
-    def __init__(self, receive: Receive) -> None:
+    Most answers are quick, so nobody listens at first: the gate's `Watch` begins to for those that are not.
+    """
+
+    __slots__ = ("gone", "listening", "receive", "since", "task", "watch")
+
+    def __init__(self, receive: Receive, watch: "Watch") -> None:
         self.receive = receive
+        self.watch = watch
         self.gone = False
-        self.task = asyncio.current_task()
-        self.timer: asyncio.TimerHandle | None = None
+        self.since = 0.0
+        self.task: asyncio.Task[object] | None = None
         self.listening: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
-        self.timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self.listen)
+        self.task = asyncio.current_task()
+        self.watch.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+        self.watch.open.pop(self, None)
         if self.listening is not None:
             self.listening.cancel()
-
-    def listen(self) -> None:
-        """Begin to wait for the end of the connection."""
-        self.listening = asyncio.get_running_loop().create_task(self.wait(), name="headgate-hang-up")
 
     async def wait(self) -> None:
         """Wait until the connection ends, then cancel."""
@@ -161,3 +163,28 @@ class HangUp:
         self.gone = True
         if self.task is not None:
             self.task.cancel()
+
+
+class Watch:
+    """The callers that wait for an answer, the oldest first, and one timer for all of them."""
+
+    def __init__(self) -> None:
+        self.open: dict[HangUp, None] = {}
+        self.timer: asyncio.TimerHandle | None = None
+
+    def add(self, caller: HangUp) -> None:
+        """Watch one more caller."""
+        loop = asyncio.get_running_loop()
+        caller.since = loop.time()
+        self.open[caller] = None
+        if self.timer is None:
+            self.timer = loop.call_later(WATCH_AFTER, self.look)
+
+    def look(self) -> None:
+        """Begin to listen for those who have waited for a while."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() - WATCH_AFTER / 2
+        for caller in [caller for caller in self.open if caller.since <= due]:
+            del self.open[caller]
+            caller.listening = loop.create_task(caller.wait(), name="headgate-hang-up")
+        self.timer = loop.call_later(WATCH_AFTER, self.look) if self.open else None

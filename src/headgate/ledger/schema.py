@@ -44,8 +44,8 @@ FINE: Final = 10_000
 CONFIDENCE: Final = 1_000
 """The classifier's confidence is kept in thousandths."""
 
-NOTHING: Final = ""
-"""Bound where NULL is meant, in the columns that are seldom filled."""
+NOTHING: Final = -(2**53)
+"""Bound where NULL is meant, in the columns that are seldom filled; no figure that they hold."""
 
 BUSY_SECONDS: Final = 5.0
 """How long one writer waits for another on the same file."""
@@ -193,7 +193,7 @@ def insert_sql(table: Table, rows: int = 1) -> str:
     Where a column is seldom filled, `NOTHING` may stand for NULL: Python's driver binds it ten times as fast as a None.
     """
     columns = ", ".join(column.name for column in table.columns)
-    marks = ", ".join("nullif(?, '')" if column.info == _SELDOM else "?" for column in table.columns)
+    marks = ", ".join(f"nullif(?, {NOTHING})" if column.info == _SELDOM else "?" for column in table.columns)
     values = ", ".join([f"({marks})"] * rows)
     return f"INSERT INTO {table.name} ({columns}) VALUES {values}"  # noqa: S608 - our own names
 
@@ -298,7 +298,9 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             "put it on a local disk: name another file under [ledger] in headgate.toml",
         )
     db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA cache_size = -4096")  # rows and ids come in order of time, so only the last pages are warm
+    db.execute(
+        "PRAGMA cache_size = -4096"
+    )  # rows and ids come in order of time: only the last pages are warm
     if db.execute("PRAGMA user_version").fetchone()[0] == VERSION:
         return
     db.execute("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ A score of None is "no evidence" and weighs nothing; 0.0 means measured and bad.
 passes, is the policy's business; what happens after a failed check is the cascade's. See docs/checks.md for every check.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -45,7 +45,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
 """Every built-in check, by the name that the config uses."""
 
 
-def judge(checks: tuple[tuple[str, Check], ...], answer: Answer) -> tuple[Verdict, ...]:
+def judge(checks: Sequence[tuple[str, Check]], answer: Answer) -> tuple[Verdict, ...]:
     """One verdict per check, in order. A check that raises is a verdict without a score, never a failed request."""
     return tuple([_ask(name, check, answer) for name, check in checks])
 

@@ -105,8 +105,9 @@ def read(prompt: str) -> Reading:
         first = ""
         if not closing and rest and len(rest[-1]) <= SHORT and not rest[-1].startswith(_MARKUP):
             closing = rest.pop()
-    pasted += [*rest, *("\n".join(lines) for lines in later)]
-    return Reading(first, closing, "\n".join(piece for piece in pasted if piece), mentions)
+    pasted += rest
+    pasted += ["\n".join(lines) for lines in later]
+    return Reading(first, closing, "\n".join(filter(None, pasted)), mentions)
 
 
 def _lines(block: str) -> list[str]:

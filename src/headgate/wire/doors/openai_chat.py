@@ -33,17 +33,17 @@ from headgate.wire.faults import Fault
 # ── What arrives ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class WireFunction(Struct):
+class WireFunction(Struct, gc=False):
     name: str = ""
     arguments: str = ""
 
 
-class WireCall(Struct):
+class WireCall(Struct, gc=False):
     function: WireFunction
     id: str = ""
 
 
-class WireMessage(Struct):
+class WireMessage(Struct, gc=False):
     role: Role
     content: str | list[dict[str, Any]] | None = None
     tool_calls: list[WireCall] | None = None
@@ -52,33 +52,33 @@ class WireMessage(Struct):
     refusal: str | None = None
 
 
-class WireToolFunction(Struct):
+class WireToolFunction(Struct, gc=False):
     name: str
     description: str | None = None
     parameters: Raw = Raw(b"{}")
     strict: bool | None = None
 
 
-class WireTool(Struct):
+class WireTool(Struct, gc=False):
     type: Literal["function"]
     function: WireToolFunction
 
 
-class WireSchema(Struct):
+class WireSchema(Struct, gc=False):
     schema: Raw = Raw(b"{}")
     name: str = "answer"
 
 
-class WireFormat(Struct):
+class WireFormat(Struct, gc=False):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: WireSchema | None = None
 
 
-class WireStreamOptions(Struct):
+class WireStreamOptions(Struct, gc=False):
     include_usage: bool = False
 
 
-class WireAsk(Struct):
+class WireAsk(Struct, gc=False):
     """The known top-level fields. Their names are OpenAI's; None and absent mean the same there."""
 
     messages: list[WireMessage]
@@ -292,18 +292,18 @@ def format_from(wire: WireFormat | None) -> Format:
 # ── What goes back ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class OutCallFunction(Struct):
+class OutCallFunction(Struct, gc=False):
     name: str
     arguments: str
 
 
-class OutCall(Struct):
+class OutCall(Struct, gc=False):
     id: str
     function: OutCallFunction
     type: str = "function"
 
 
-class OutMessage(Struct, omit_defaults=True):
+class OutMessage(Struct, omit_defaults=True, gc=False):
     content: str | None
     role: str = msgspec.field(default_factory=lambda: "assistant")
     refusal: str | None = msgspec.field(default_factory=lambda: None)
@@ -311,27 +311,27 @@ class OutMessage(Struct, omit_defaults=True):
     reasoning_content: str | None = None
 
 
-class OutLogprobs(Struct):
+class OutLogprobs(Struct, gc=False):
     content: Raw
     refusal: None = None
 
 
-class OutChoice(Struct):
+class OutChoice(Struct, gc=False):
     message: OutMessage
     finish_reason: str
     logprobs: OutLogprobs | None = None
     index: int = 0
 
 
-class OutPromptDetails(Struct):
+class OutPromptDetails(Struct, gc=False):
     cached_tokens: int
 
 
-class OutCompletionDetails(Struct):
+class OutCompletionDetails(Struct, gc=False):
     reasoning_tokens: int
 
 
-class OutUsage(Struct):
+class OutUsage(Struct, gc=False):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
@@ -339,7 +339,7 @@ class OutUsage(Struct):
     completion_tokens_details: OutCompletionDetails
 
 
-class OutCompletion(Struct):
+class OutCompletion(Struct, gc=False):
     id: str
     created: int
     model: str
