@@ -46,21 +46,25 @@ _SMALL_WORDS: dict[str, str] = {
 }
 
 
-def _telling_words() -> dict[str, str]:
-    """Small word → its language, without those that two languages have: they tell nothing."""
+_LANGUAGES = tuple(_SMALL_WORDS)
+_ONE = {code: 1 << 8 * number for number, code in enumerate(_LANGUAGES)}
+"""One hit for a language: each has a byte of a whole number, so that adding up hits counts them for all seven at once."""
+
+
+def _telling_words() -> dict[str, int]:
+    """Small word → a hit for its language, without those that two languages have: they tell nothing."""
     split = {code: frozenset(words.split()) for code, words in _SMALL_WORDS.items()}
     return {
-        word: code
+        word: _ONE[code]
         for code, words in split.items()
         for word in words.difference(*(others for other, others in split.items() if other != code))
     }
 
 
 _TELLS = _telling_words()
-_LANGUAGES = tuple(_SMALL_WORDS)
 _TELLING = frozenset(_TELLS)
 _LETTERS = {
-    letter: code
+    letter: _ONE[code]
     for code, letters in {"de": "äüß", "fr": "çèêœàù", "es": "ñó", "it": "ò", "pt": "ãõ"}.items()
     for letter in letters
 }
@@ -82,12 +86,10 @@ def detect(text: str) -> tuple[str, float]:
         for mark, blank in _MARKS:
             if mark in opening:
                 opening = opening.replace(mark, blank)
-    hits = list(map(_TELLS.__getitem__, _TELLING.intersection(opening.split())))
+    hits = sum(map(_TELLS.__getitem__, _TELLING.intersection(opening.split())))
     if not plain:
-        hits += [code for letter, code in _LETTERS.items() if letter in opening]
-    if not hits:
-        return "", 0.0
-    counts = list(map(hits.count, _LANGUAGES))
+        hits += sum([hit for letter, hit in _LETTERS.items() if letter in opening])
+    counts = hits.to_bytes(len(_LANGUAGES), "little")
     *_, second_hits, best_hits = sorted(counts)
     best = _LANGUAGES[counts.index(best_hits)]
     # The one in the divisor keeps a single lucky word from counting as certainty.

@@ -49,7 +49,7 @@ def classify(ask: str, language: str | None = None) -> tuple[Task | None, float]
     words = _KNOWN_WORDS.intersection(said)
     if not words and cues <= SAYS_NOTHING:
         return None, 0.0
-    total = sum([_WORDS[word] for word in words], sum([_CUES[cue] for cue in cues], _START))
+    total = sum(map(_WORDS.__getitem__, words), sum(map(_CUES.__getitem__, cues), _START))
     sums = _LANES.unpack(total.to_bytes(_LANES.size, "little"))
     top = max(sums)
     return TASKS[sums.index(top)], 1 / sum([exp((value - top) / 100) for value in sums])
