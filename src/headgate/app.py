@@ -98,6 +98,7 @@ class OpenGate:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=GRACE,
                 backlog=BACKLOG,

@@ -21,7 +21,7 @@ from headgate.demo.folder import make_folder
 from headgate.demo.stand_in import LABEL, stand_in
 from headgate.demo.week import SHARES, shares, week
 from headgate.engines.transport import Clocks, HttpTransport
-from headgate.gateway.serve import apply_headers
+from headgate.gateway.refusals import apply_headers
 from headgate.wire.doors import openai_chat as door
 
 needs_wheel = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is an extra")
@@ -240,7 +240,7 @@ def test_every_answer_of_the_stand_in_passes_the_checks_of_its_route(tmp_path):
 def request_of(ask, number):
     request = door.decode_request(json.dumps(ask.body).encode(), f"r{number}")
     headers = [(b"x-headgate-task", ask.task.encode())] if ask.task else []
-    return apply_headers(request, headers) or request
+    return apply_headers(request, headers)
 
 
 def test_long_work_is_over_the_limit_of_the_long_route_and_short_work_is_not(tmp_path):

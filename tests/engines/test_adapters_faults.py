@@ -143,7 +143,7 @@ async def test_cancelling_a_call_hangs_up_on_the_engine(kind):
     async with engine_and_double(kind, Answer(LONG, delay=30.0)) as (engine, double):
         call = asyncio.create_task(engine.chat(a_request(), model_for(kind), 60.0))
         async with asyncio.timeout(5):
-            while not double.in_flight:  # noqa: ASYNC110  # the double has no event for it
+            while not double.in_flight:  # the double has no event for it
                 await asyncio.sleep(0)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -153,7 +153,7 @@ async def test_cancelling_a_call_hangs_up_on_the_engine(kind):
 
 async def abandoned(double):
     async with asyncio.timeout(5):
-        while not double.abandoned:  # noqa: ASYNC110  # the double has no event for it
+        while not double.abandoned:  # the double has no event for it
             await asyncio.sleep(0)
 
 

@@ -89,7 +89,7 @@ async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 async def until(reached: Callable[[], object]) -> None:
     """Let the loop turn until `reached`; a test that hangs here has failed."""
     async with asyncio.timeout(5):
-        while not reached():  # noqa: ASYNC110  # what is waited for has no event to offer
+        while not reached():  # what is waited for has no event to offer
             await asyncio.sleep(0)
 
 

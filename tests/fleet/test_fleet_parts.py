@@ -112,7 +112,7 @@ def test_parallel_requests_cannot_overrun_the_day_together():
 
 
 def test_a_new_day_brings_new_money():
-    now = [datetime(2026, 11, 23, 23, 59).timestamp()]
+    now = [datetime(2026, 11, 23, 23, 59).astimezone().timestamp()]
     purse = Purse(1.0, spent=1.0, clock=lambda: now[0])
     assert purse.left == 0.0
     now[0] += 120

@@ -1,5 +1,6 @@
 """The writer's thread: what is put is stored, what cannot be stored is counted."""
 
+import os
 import sqlite3
 import stat
 import sys
@@ -60,6 +61,21 @@ def test_a_full_queue_loses_what_comes_next_counts_it_and_keeps_the_figure(path)
     writer.close()
     assert (writer.written, writer.lost) == (10, 2)
     assert runs(path) == [(10, 2, 1)]
+
+
+def test_a_loop_that_never_rests_cannot_starve_the_writer_until_requests_are_lost(path):
+    writer = LedgerWriter(path)
+    writer.start()
+    reading, writing = os.pipe()
+    for outcome in plain(20_000):
+        for _ in range(4):  # calls that let go of the interpreter's lock for a moment, as a gate's do
+            os.write(writing, b"x")
+            os.read(reading, 1)
+        writer.put(outcome)
+    os.close(reading)
+    os.close(writing)
+    writer.close()
+    assert (writer.written, writer.lost) == (20_000, 0)
 
 
 def test_an_outcome_that_cannot_be_stored_does_not_take_its_batch_with_it(path, read):

@@ -2,7 +2,7 @@
 
     event loop ── put() ──► bounded queue ──► writer thread ── one transaction a batch ──► SQLite (WAL)
 
-`put` never waits: it appends to a queue. The thread gathers what comes for `flush_every` seconds and commits it as one
+`put` appends to a queue. The thread gathers what comes for `flush_every` seconds and commits it as one
 transaction, so that a `kill -9` loses at most that much. What cannot be written (a full disk, another writer) stays in
 the queue and is tried again; only when the queue is full are requests lost, and they are counted.
 
@@ -27,6 +27,14 @@ from headgate.ledger.store import Store, complaint
 
 BATCH: Final = 1_000
 """Requests in one transaction at most."""
+CROWDED: Final = 2_000
+"""Requests that wait when the event loop begins to give way."""
+STRIDE: Final = 64
+"""Requests between two moments of giving way."""
+MOMENT: Final = 0.002
+"""Seconds of giving way. An event loop that never rests lets go of the interpreter's lock at each of its system calls and
+has it back before the writer's thread has woken up: with a core for each, the thread would hardly ever run, and be woken
+in vain some twice a request. Only a real sleep of the loop hands the lock over."""
 PATIENCE: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds between tries while the ledger cannot be written; the last one repeats."""
 
@@ -74,6 +82,7 @@ class LedgerWriter:
         self._wake = threading.Event()
         self._asleep = False
         self._hurry = False
+        self._starved = False
         self._closing = False
         self._give_up_at = 0.0
         self._thread: threading.Thread | None = None
@@ -112,7 +121,10 @@ class LedgerWriter:
         return f"the ledger cannot be written: {self._trouble}; {self.waiting:,} requests wait, {self.lost:,} are lost"
 
     def put(self, outcome: Outcome) -> bool:
-        """Hand over an outcome; never waits. False: the queue is full and the outcome is lost."""
+        """Hand over an outcome. False: the queue is full and the outcome is lost.
+
+        Never waits for the disk. Where a loop without rest starves the writer's thread, it gives way for a moment.
+        """
         waiting = len(self._queue) + len(self._in_hand)
         if waiting >= self._size or self._closing:
             self._refused += 1
@@ -123,6 +135,10 @@ class LedgerWriter:
         elif waiting == BATCH:
             self._hurry = True
             self._wake.set()
+        elif waiting >= CROWDED:
+            self._starved = True
+        if self._starved and not waiting % STRIDE and self._trouble is None:
+            time.sleep(MOMENT)
         return True
 
     def describe(self, models: Iterable[Model]) -> None:
@@ -164,6 +180,7 @@ class LedgerWriter:
     def _gather(self) -> None:
         """Sleep until there is something, then let a batch come together."""
         self._asleep = True
+        self._starved = False
         if not self._queue and not self._closing:
             self._wake.wait()
         self._asleep = False

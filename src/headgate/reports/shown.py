@@ -63,7 +63,9 @@ def dollars(amount: float | None) -> str:
     if size < 0.00005:
         return f"{sign}<$0.0001"
     whole, _, cents = f"{size:,.4f}".partition(".")
-    return f"{sign}${size:,.2f}" if size >= SMALL_SUM else f"{sign}${whole}.{cents[:2]}{cents[2:].rstrip('0')}"
+    return (
+        f"{sign}${size:,.2f}" if size >= SMALL_SUM else f"{sign}${whole}.{cents[:2]}{cents[2:].rstrip('0')}"
+    )
 
 
 def dollars_at_least(amount: float, unknown: int, known: int) -> str:
