@@ -58,8 +58,8 @@ def next_candidate(decision: Decision, attempts: Sequence[Attempt]) -> Candidate
 
 def money_left(decision: Decision, attempts: Sequence[Attempt]) -> float | None:
     """Dollars that further attempts may spend. An attempt of unknown cost counts as its estimate."""
-    if decision.spend_at_most is None:
-        return None
+    if decision.spend_at_most is None or not attempts:
+        return decision.spend_at_most
     estimates = {candidate.model: candidate.estimate for candidate in decision.candidates}
     spent = sum(
         attempt.cost if attempt.cost is not None else estimates.get(attempt.model) or 0.0

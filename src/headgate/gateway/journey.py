@@ -300,8 +300,10 @@ class Journey:
 
     def affordable(self, model: Model) -> Request:
         """The request, with its answer limited to what the money buys."""
+        if model.local:
+            return self.request
         money = cascade.money_left(self.decision, self.attempts)
-        if model.local or money is None:
+        if money is None:
             return self.request
         tokens = tokens_for(money, model, self.signals.tokens)
         if tokens is None or (self.request.max_tokens is not None and self.request.max_tokens <= tokens):
