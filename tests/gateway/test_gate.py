@@ -126,6 +126,7 @@ async def test_the_best_imperfect_answer_is_better_than_none(open_bench):
         said = await bench.ask()
         assert said.status == 200
         assert "sorry" in said.text
+        assert said.headers["x-headgate-status"] == "imperfect"
         (outcome,) = await bench.written()
         assert outcome.status == "imperfect"
 
@@ -377,3 +378,19 @@ async def test_closing_the_gate_tells_callers_and_writes_their_requests_down(ope
         assert "being closed" in said.json["error"]["message"]
         (outcome,) = await bench.written()
         assert (outcome.status, outcome.error) == ("failed", "the gate was closed")
+
+
+@pytest.mark.parametrize(
+    "choice", ["auto", "none", "required", {"type": "function", "function": {"name": "look_up"}}, None]
+)
+async def test_tools_and_every_form_of_tool_choice_reach_the_engine(open_bench, choice):
+    tool = {
+        "type": "function",
+        "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}},
+    }
+    async with open_bench() as bench:
+        said = await bench.ask("Look it up, please.", tools=[tool], tool_choice=choice)
+        assert said.status == 200, said.body
+        (call,) = [call for call in bench.ollama.calls if call.path == "/api/chat"]
+        if choice != "none":
+            assert call.json["tools"][0]["function"]["name"] == "look_up"

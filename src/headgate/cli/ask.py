@@ -41,6 +41,8 @@ def command(config_file: str | None, *, explain: bool, as_json: bool, **given: A
         put_json({"answer": answer, **plain_story(outcome, config.policy.models)})
     elif not isinstance(result, GiveUp):
         put(result.text)
+        if outcome.status == "imperfect":
+            say("warning: no answer passed its checks; this is the best there was (--explain tells why)")
     if explain and not as_json:
         say("")
         say(story(outcome, config.policy.models, zone_of(config.timezone)))

@@ -1,6 +1,9 @@
 """`headgate demo`: everything at once, on a machine with nothing installed."""
 
+import os
 import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import aclosing, contextmanager
@@ -250,6 +253,16 @@ def shorten(text: str) -> str:
 def next_commands(config: "Config", found: "Findings") -> "Iterator[str]":
     """What to type next."""
     file = shlex.quote(str(config.source))
-    yield f"headgate log -n 20 --config {file}"
-    yield f"headgate log show {found.sent_on.id if found.sent_on else 'last'} --config {file}"
-    yield "headgate init"
+    headgate = called_as()
+    yield f"{headgate} log -n 20 --config {file}"
+    yield f"{headgate} log show {found.sent_on.id if found.sent_on else 'last'} --config {file}"
+    yield f"{headgate} init"
+
+
+def called_as() -> str:
+    """The program as it must be typed here: by its name if the shell would find this one, else by its path."""
+    here = Path(sys.argv[0])
+    found = shutil.which("headgate")
+    if here.name != "headgate" or (found is not None and Path(found).resolve() == here.resolve()):
+        return "headgate"
+    return shlex.quote(os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here))

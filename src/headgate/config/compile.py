@@ -105,6 +105,13 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
             ("routes",), "there is no route", "write at least one [[routes]] with a name and try = [...]"
         )
     routes = tuple(route_from(index, route, table, models) for index, route in enumerate(table.routes))
+    for index, route in enumerate(routes):
+        if route.name in [earlier.name for earlier in routes[:index]]:
+            raise Misfit(
+                ("routes", index, "name"),
+                f'two routes are called "{route.name}"',
+                "reports tell routes by their names",
+            )
     last = len(routes) - 1
     if any(condition is not None for condition in conditions(table.routes[last])):
         raise Misfit(

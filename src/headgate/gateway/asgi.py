@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from headgate.core.types import Outcome
+from headgate.reports.savings import saved_by
 from headgate.wire import faults
 from headgate.wire.faults import Fault
 
@@ -52,17 +53,13 @@ def told(outcome: Outcome) -> Lines:
         (b"x-headgate-request-id", outcome.id.encode()),
         (b"x-headgate-route", ascii_bytes(outcome.decision.route)),
         (b"x-headgate-reason", ascii_bytes(outcome.fallback or outcome.decision.why)),
+        (b"x-headgate-status", outcome.status.encode()),
         (b"x-headgate-attempts", str(len(outcome.attempts)).encode()),
         (b"x-headgate-cost", dollars(outcome.cost)),
     ]
     if outcome.model is not None:
         lines.append((b"x-headgate-model", ascii_bytes(outcome.model)))
-        saved = (
-            None
-            if outcome.cost is None or outcome.baseline_cost is None
-            else outcome.baseline_cost - outcome.cost
-        )
-        lines.append((b"x-headgate-saved", dollars(saved)))
+        lines.append((b"x-headgate-saved", dollars(saved_by(outcome))))
     return lines
 
 

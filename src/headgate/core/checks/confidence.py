@@ -20,10 +20,10 @@ def confidence(answer: Answer) -> Verdict:
     only if the log-probability is at least the threshold. None if either is unknown.
     """
     logprob, least = answer.reply.logprob, answer.model.confidence
-    if logprob is None:
-        return Verdict("confidence", None, "the engine gives no log-probabilities")
     if least is None:
         return Verdict("confidence", None, f"no confidence is set for {answer.model.name}")
+    if logprob is None:
+        return Verdict("confidence", None, "the engine gives no log-probabilities")
     reason = f"mean log-probability {logprob:.3f}, at least {least:.3f} wanted"
     if math.isnan(logprob):
         return Verdict("confidence", None, "the engine's log-probability is not a number")

@@ -96,7 +96,7 @@ class WireAsk(Struct, gc=False):
     top_logprobs: int | None = None
     response_format: WireFormat | None = None
     tools: list[WireTool] | None = None
-    tool_choice: Raw | None = None
+    tool_choice: Raw = Raw(b"null")  # a union with None would let nothing but null in
 
 
 KNOWN = frozenset(WireAsk.__struct_fields__)
@@ -147,9 +147,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         seed=ask.seed,
         format=format_from(ask.response_format),
         tools=tuple([tool_from(tool) for tool in ask.tools]) if ask.tools else (),
-        tool_choice=ask.tool_choice
-        if ask.tool_choice is not None and bytes(ask.tool_choice) != b"null"
-        else None,
+        tool_choice=ask.tool_choice if bytes(ask.tool_choice) != b"null" else None,
         logprobs=bool(ask.logprobs),
         top_logprobs=ask.top_logprobs,
         extra={name: value for name, value in fields.items() if name not in KNOWN} if len(fields) > 2 else {},
