@@ -1,13 +1,15 @@
-"""A killed gate loses at most its last flush interval, and the next start says what it found."""
+"""A killed gate loses about its last flush interval, and the next start says what it found."""
 
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from ledger_samples import realistic
 
+from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.writer import LedgerWriter
 
@@ -37,7 +39,7 @@ def kill_at(path, requests):
 
 
 @pytest.mark.parametrize("requests", [200, 3_000])
-def test_kill_9_under_load_loses_at_most_the_last_flush_interval_and_corrupts_nothing(path, requests):
+def test_kill_9_under_load_loses_about_the_last_flush_interval_and_corrupts_nothing(path, requests):
     pid, said = kill_at(path, requests)
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
@@ -56,6 +58,21 @@ def test_kill_9_under_load_loses_at_most_the_last_flush_interval_and_corrupts_no
     assert (crash.pid, crash.written, crash.lost) == (pid, len(ids), 0)
 
 
+def test_a_killed_run_is_told_in_the_report_before_and_after_the_next_start(path):
+    def unclosed():
+        with LedgerReader(path) as ledger:
+            return count_facts(ledger, now - 86_400, now + 86_400).unclosed
+
+    now = time.time()
+    kill_at(path, 200)
+    assert unclosed() == 1
+    writer = LedgerWriter(path)
+    writer.start()
+    assert unclosed() == 1, "the run that is open now is not one that was killed"
+    writer.close()
+    assert unclosed() == 1
+
+
 def test_the_next_start_says_what_it_found_and_the_one_after_has_nothing_to_say(path):
     pid, _ = kill_at(path, 2_000)
     writer = LedgerWriter(path)
@@ -68,7 +85,7 @@ def test_the_next_start_says_what_it_found_and_the_one_after_has_nothing_to_say(
         assert ledger.one("last").outcome.id == outcome.id
     assert f"process {pid}" in sentences[0]
     assert f"{safe:,} requests are safe" in sentences[0]
-    assert "at most 250 ms of requests before the end may be missing" in sentences[0]
+    assert "about 250 ms of requests before the end may be missing" in sentences[0]
     assert sentences[1] == "the ledger was checked and is sound"
     again = LedgerWriter(path)
     assert again.start().sentences == ()

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from report_samples import USERS_WEEK, WEEK, served
 
 from headgate.reports.facts import WeeklyFacts
+from headgate.reports.markdown import markdown
 from headgate.reports.savings import Money
 from headgate.reports.text import text
 from headgate.reports.weekly import weekly
@@ -102,6 +103,53 @@ def test_a_stand_in_is_called_one():
 )
 def test_a_week_that_is_not_over_says_so(as_of, said):
     assert ("The week is not over yet." in shown(as_of=as_of)) is said
+
+
+def test_a_week_to_come_says_that_it_has_not_begun():
+    report = shown(EMPTY, as_of=EMPTY.since - 1)
+    assert "The week has not begun." in report
+    assert "not over yet" not in report
+
+
+def test_a_week_without_an_answer_has_no_empty_tables():
+    facts = replace(EMPTY, requests=2, statuses={"failed": 2}, money=Money(requests=2))
+    report = shown(facts)
+    assert re.search(r"^TOTAL +\| +2 \|", report, re.MULTILINE)
+    assert not any(title in report for title in ("LATENCY", "TASKS", "ATTEMPTS"))
+    chat = markdown(weekly(WEEK, facts))
+    assert not any(title in chat for title in ("## Tasks", "## Attempts"))
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (0, None),
+        (1, "1 run ended without closing: about a quarter of a second of requests before its end"),
+        (2, "2 runs ended without closing: about a quarter of a second of requests before each end"),
+    ],
+)
+def test_runs_that_were_killed_are_told_beside_what_was_lost(runs, said):
+    note = weekly(WEEK, replace(USERS_WEEK, unclosed=runs)).notes[-1]
+    assert note.startswith("Requests lost by the ledger: 0.")
+    assert (said in note) if said else ("run" not in note)
+
+
+@pytest.mark.parametrize(
+    ("imperfect", "said"),
+    [
+        (
+            1,
+            "1 of the 10 answers failed a check and was delivered as the best there was; it counts as served.",
+        ),
+        (
+            3,
+            "3 of the 10 answers failed a check and were delivered as the best there was; they count as served.",
+        ),
+    ],
+)
+def test_the_note_on_savings_counts_imperfect_answers(imperfect, said):
+    notes = weekly(WEEK, replace(USERS_WEEK, statuses={"ok": 10 - imperfect, "imperfect": imperfect})).notes
+    assert any(note.startswith("Savings: ") and note.endswith(said) for note in notes)
 
 
 def test_the_report_is_ascii_and_no_line_ends_in_a_space():

@@ -6,6 +6,7 @@ from headgate.core.types import Model
 from headgate.reports.shown import (
     baseline_name,
     dollars,
+    dollars_alike,
     dollars_at_least,
     fallback_reason,
     fine_dollars,
@@ -77,6 +78,19 @@ def test_money_is_shown_so_that_it_adds_up_and_a_small_amount_never_as_nothing(a
 )
 def test_the_money_of_one_request_is_shown_to_the_millionth(amount, shown):
     assert fine_dollars(amount) == shown
+
+
+@pytest.mark.parametrize(
+    ("amounts", "shown"),
+    [
+        ((0.5, 2.0, 1.5), ["$0.50", "$2.00", "$1.50"]),
+        ((0.0, 0.00336, 0.00336), ["$0.000000", "$0.003360", "$0.003360"]),
+        ((0.25, None, None), ["$0.25", "unknown", "unknown"]),
+        ((4e-7, 0.001, 0.001), ["<$0.000001", "$0.001000", "$0.001000"]),
+    ],
+)
+def test_figures_that_are_compared_have_as_many_decimals(amounts, shown):
+    assert dollars_alike(amounts) == shown
 
 
 def test_a_sum_with_unknown_parts_is_a_lower_bound():

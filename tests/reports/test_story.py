@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC
+from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
@@ -156,6 +157,31 @@ def test_a_failure_is_told_with_its_reason_and_status():
     assert "error        no model could answer" in told
     assert "failed, http_error (HTTP 500): the model needs more memory" in told
     assert "tokens unknown, unknown" in told
+
+
+def cost_of(outcome, models=MODELS):
+    """The lines below COST."""
+    return story(outcome, models, UTC).partition("COST\n")[2].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("cost", "baseline"), [(0.0000014, 0.0000026), (0.0, 0.00336), (0.01, 0.5), (0.0012345, 0.25), (2.0, 0.5)]
+)
+def test_what_was_saved_is_the_difference_of_the_figures_above_it(cost, baseline):
+    figures = [row.split()[-1] for row in cost_of(replace(OUTCOME, cost=cost, baseline_cost=baseline))[:3]]
+    assert len({len(figure.partition(".")[2]) for figure in figures}) == 1
+    paid, elsewhere, saved = (Decimal(figure.replace("$", "")) for figure in figures)
+    assert saved == elsewhere - paid
+
+
+def test_a_request_without_an_answer_saved_nothing_and_says_so():
+    lines = cost_of(replace(OUTCOME, model=None, status="failed", cost=0.01, baseline_cost=None))
+    assert lines[:2] == ["  this request  $0.01", "  nothing was answered, so nothing was saved"]
+
+
+def test_no_heading_stands_above_an_empty_list_of_prices():
+    lines = cost_of(OUTCOME, {"coder": CODER})
+    assert [line.split()[0] for line in lines] == ["this", "on", "saved"]
 
 
 def test_a_late_verdict_is_called_late():

@@ -16,6 +16,7 @@ from headgate.core.types import Model
 from headgate.ledger.decode import Row
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
+from headgate.ledger.runs import is_alive
 from headgate.ledger.schema import MICRO, attempts, requests, runs
 from headgate.reports.facts import AttemptFacts, FallbackFacts, Latency, ServedFacts, TaskFacts, WeeklyFacts
 from headgate.reports.savings import Money
@@ -33,7 +34,7 @@ def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts
         whole = _histograms(db, within, requests.c.seconds)
         first = _histograms(db, within, requests.c.first_token)
         calls = _calls(db, within)
-        lost = _lost(db, since, until)
+        lost, unclosed = _lost(db, since, until), _unclosed(db, since, until)
         words, names, described = ledger.words(db), ledger.model_names(db), ledger.described(db)
 
     def shown(number: int) -> str:
@@ -66,6 +67,7 @@ def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts
         ),
         estimated=sum(cell.estimated for cell in cells),
         lost=lost,
+        unclosed=unclosed,
         prices_as_of=tuple(
             sorted({words[cell.prices_as_of] for cell in cells if cell.prices_as_of is not None})
         ),
@@ -126,11 +128,21 @@ def _calls(db: Connection, within: ColumnElement[bool]) -> list[Row]:
 
 
 def _lost(db: Connection, since: float, until: float) -> int:
-    alive = and_(
+    query = select(func.coalesce(func.sum(runs.c.lost), 0))
+    return int(db.execute(query.where(_ran(since, until))).scalar_one())
+
+
+def _unclosed(db: Connection, since: float, until: float) -> int:
+    """Runs that were killed: the ones that a later start found so, and the ones whose process is gone."""
+    query = select(runs.c.pid, runs.c.clean).where(_ran(since, until), runs.c.clean.is_not(True))
+    return sum(run.clean is not None or is_alive(run.pid) is False for run in db.execute(query))
+
+
+def _ran(since: float, until: float) -> ColumnElement[bool]:
+    return and_(
         runs.c.started < round(until * MICRO),
         func.coalesce(runs.c.ended, runs.c.last) >= round(since * MICRO),
     )
-    return int(db.execute(select(func.coalesce(func.sum(runs.c.lost), 0)).where(alive)).scalar_one())
 
 
 def _served(

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from headgate.core.errors import LedgerError
 from headgate.ledger.schema import MICRO
+from headgate.reports.shown import count
 
 CHECKED_AT_MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest ledger that is checked at a start; above it, the start would be felt."""
@@ -70,7 +71,7 @@ def find_crashes(db: sqlite3.Connection, path: Path, flush_every: float) -> Foun
     for number, pid, started, last, written, lost in db.execute(
         "SELECT id, pid, started, last, written, lost FROM runs WHERE clean IS NULL ORDER BY id"
     ).fetchall():
-        if pid != os.getpid() and _is_alive(pid):
+        if pid != os.getpid() and is_alive(pid):
             others.append(pid)
             continue
         db.execute("UPDATE runs SET clean = 0 WHERE id = ?", (number,))
@@ -109,9 +110,10 @@ def end_run(db: sqlite3.Connection, run: int, lost: int, now: float) -> None:
     db.execute("UPDATE runs SET ended = ?, clean = 1, lost = ? WHERE id = ?", (round(now * MICRO), lost, run))
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool | None:
+    """Whether a process lives; None where that cannot be asked."""
     if sys.platform == "win32":
-        return False  # there, signal 0 is Ctrl-C: asking would stop the process
+        return None  # there, signal 0 is Ctrl-C: asking would stop the process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -122,8 +124,8 @@ def _is_alive(pid: int) -> bool:
 
 
 def _tell(crash: Crash, flush_every: float) -> str:
-    unsaid = f"at most {flush_every * 1000:.0f} ms of requests before the end may be missing"
-    safe = f"{crash.written:,} requests are safe, the last written at {_clock(crash.last)}"
+    unsaid = f"about {flush_every * 1000:.0f} ms of requests before the end may be missing"
+    safe = f"{count(crash.written, 'request')} {'is' if crash.written == 1 else 'are'} safe, the last written at {_clock(crash.last)}"
     if not crash.written:
         safe = "it had written no requests"
     lost = f"; {crash.lost:,} more could not be written" if crash.lost else ""

@@ -100,5 +100,7 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """Requests with tokens that we had to estimate."""
     lost: int = 0
     """Requests that the ledger could not write, in the runs of that time."""
+    unclosed: int = 0
+    """Runs of that time that ended without closing the ledger; what waited for the disk then was not written."""
     prices_as_of: tuple[str, ...] = ()
     """Days of the prices used, in order."""

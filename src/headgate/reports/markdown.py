@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from headgate.reports.shown import dollars, dollars_at_least, fallback_reason, milliseconds, percent
+from headgate.reports.shown import count, dollars, dollars_at_least, fallback_reason, milliseconds, percent
 from headgate.reports.weekly import WeeklyReport
 
 
 def markdown(report: WeeklyReport) -> str:
     """The report, lines ending in a newline."""
     parts: list[Iterable[str]] = [_summary(report), _fallbacks(report)]
-    if report.facts.requests:
-        parts += [_tasks(report), _attempts(report)]
+    if report.tasks:
+        parts.append(_tasks(report))
+    if report.facts.attempts:
+        parts.append(_attempts(report))
     parts.append(("## Notes", "", *(f"- {note}" for note in report.notes)))
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -19,7 +21,7 @@ def _summary(report: WeeklyReport) -> Iterator[str]:
     facts, saved = report.facts, report.savings
     yield "# Weekly routing summary"
     yield ""
-    yield f"**{facts.requests:,} requests**, {report.week.period} ({report.week})"
+    yield f"**{count(facts.requests, 'request')}**, {report.week.period} ({report.week})"
     if not facts.requests:
         return
     yield ""

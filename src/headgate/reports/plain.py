@@ -56,6 +56,7 @@ def plain(report: WeeklyReport) -> dict[str, Any]:
         "baselines": dict(facts.baselines),
         "estimated": facts.estimated,
         "lost": facts.lost,
+        "unclosed": facts.unclosed,
         "prices_as_of": list(facts.prices_as_of),
         "warn_over": report.warn_over,
         "at_least": report.at_least,

@@ -87,6 +87,18 @@ def fine_dollars(amount: float | None) -> str:
     return f"{'-' if amount < 0 else ''}${whole}.{cents}"
 
 
+def dollars_alike(amounts: Sequence[float | None]) -> list[str]:
+    """The money of a single request, to be added up by whoever reads it: each with as many decimals, two or six."""
+    known = [amount for amount in amounts if amount is not None]
+    places = 2 if all(round(amount, 6) == round(amount, 2) for amount in known) else 6
+    return [
+        fine_dollars(amount)
+        if amount is None or (amount and not round(amount, 6))
+        else f"{'-' if amount < 0 else ''}${abs(amount):,.{places}f}"
+        for amount in amounts
+    ]
+
+
 def milliseconds(seconds: float | None) -> str:
     """A duration: "320ms", from ten seconds on "12.3s"."""
     if seconds is None:

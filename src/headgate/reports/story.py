@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from headgate.core.types import Attempt, Candidate, Model, Outcome, Price, Usage
 from headgate.reports.savings import saved_by
 from headgate.reports.shown import (
     columns,
     count,
+    dollars_alike,
     fallback_reason,
     fine_dollars,
     full_name,
@@ -152,9 +154,8 @@ def _decision(outcome: Outcome, models: Models) -> Iterator[str]:
         f"{', '.join(decision.checks) or 'none'}; pass at {decision.pass_at:g}; mode {decision.mode}",
     )
     spend = "" if decision.spend_at_most is None else f", {fine_dollars(decision.spend_at_most)}"
-    yield _field(
-        "at most", f"{decision.within:g} seconds, {count(decision.attempts_at_most, 'attempt')}{spend}"
-    )
+    seconds = "1 second" if decision.within == 1 else f"{decision.within:g} seconds"
+    yield _field("at most", f"{seconds}, {count(decision.attempts_at_most, 'attempt')}{spend}")
     yield "  candidates"
     tried = {attempt.model for attempt in outcome.attempts}
     rows = [
@@ -215,7 +216,7 @@ def _result(attempt: Attempt, outcome: Outcome) -> str:
 def _tokens(usage: Usage | None) -> str:
     if usage is None:
         return "tokens unknown"
-    parts = [f"{usage.prompt:,} tokens in"]
+    parts = [f"{count(usage.prompt, 'token')} in"]
     cached = (
         ("read from a cache", usage.cache_read),
         ("written to one", usage.cache_write_5m + usage.cache_write_1h),
@@ -229,19 +230,28 @@ def _tokens(usage: Usage | None) -> str:
 
 def _cost(outcome: Outcome, models: Models) -> Iterator[str]:
     yield "COST"
-    rows = [
-        ("this request", fine_dollars(outcome.cost)),
-        (f"on {outcome.baseline}", fine_dollars(outcome.baseline_cost)),
-        ("saved", fine_dollars(saved_by(outcome))),
-    ]
-    yield from (f"  {row}" for row in _table(rows, "<>"))
-    if outcome.prices_as_of:
-        yield f"  prices as of {outcome.prices_as_of}, per million tokens:"
+    if outcome.model is None and outcome.baseline_cost is None:
+        yield f"  this request  {fine_dollars(outcome.cost)}"
+        yield "  nothing was answered, so nothing was saved"
+    else:
+        cost, baseline = _printed(outcome.cost), _printed(outcome.baseline_cost)
+        saved = _printed(saved_by(replace(outcome, cost=cost, baseline_cost=baseline)))
+        figures = dollars_alike((outcome.cost, outcome.baseline_cost, saved))
+        rows = list(zip(("this request", f"on {outcome.baseline}", "saved"), figures, strict=True))
+        yield from (f"  {row}" for row in _table(rows, "<>"))
     paid = {
         name: model.price for name, model in models.items() if model.price is not None and not model.local
     }
     prices = [(labelled(name, models[name]), *_rates(price)) for name, price in sorted(paid.items())]
-    yield from (f"    {row}" for row in _table(prices, "<>><"))
+    if prices:
+        as_of = f" as of {outcome.prices_as_of}" if outcome.prices_as_of else ""
+        yield f"  prices{as_of}, per million tokens:"
+        yield from (f"    {row}" for row in _table(prices, "<>><"))
+
+
+def _printed(amount: float | None) -> float | None:
+    """The amount as it stands on the page, so that what is worked out from it there comes out right."""
+    return None if amount is None else round(amount, 6)
 
 
 def _rates(price: Price) -> tuple[str, str, str]:

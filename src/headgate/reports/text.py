@@ -54,8 +54,9 @@ def _summary(report: WeeklyReport) -> Iterator[str]:
     width = max(NARROWEST, len(header), *(len(line) for line in (*body, total)))
     yield header
     yield "-" * width
-    yield from body
-    yield "-" * width
+    if body:
+        yield from body
+        yield "-" * width
     yield total
     yield ""
     saved = report.savings
@@ -83,12 +84,26 @@ def _fallbacks(report: WeeklyReport) -> Iterator[str]:
 
 
 def _more(report: WeeklyReport) -> Iterator[str]:
-    facts = report.facts
     yield "-" * NARROWEST
     yield ""
     yield f"Share of the baseline saved:  {percent(report.savings.share)}"
-    yield ""
-    yield "LATENCY (answered requests)"
+    yield from _section("LATENCY (answered requests)", _latencies(report), "<>>>")
+    yield from _section(
+        "TASKS (requests, and how often a local answer failed or was rejected)", _tasks(report), "<>>>>><"
+    )
+    yield from _section("ATTEMPTS (calls to models, not requests)", _attempts(report), "<>>>>>>")
+
+
+def _section(title: str, rows: list[list[str]], sides: str) -> Iterator[str]:
+    """A titled table; nothing when there is no row below the header."""
+    if len(rows) > 1:
+        yield ""
+        yield title
+        yield from (f"  {line}" for line in columns(rows, sides))
+
+
+def _latencies(report: WeeklyReport) -> list[list[str]]:
+    facts = report.facts
     rows = [["", "Mean", "p50", "p95"]]
     for label, latency in (("whole answer", facts.latency), ("first token", facts.first_token)):
         if latency.requests:
@@ -104,20 +119,21 @@ def _more(report: WeeklyReport) -> Iterator[str]:
                     *(milliseconds(seconds) for seconds in (latency.mean, latency.p50, latency.p95)),
                 ]
             )
-    yield from (f"  {line}" for line in columns(rows, "<>>>"))
-    yield ""
-    yield "TASKS (requests, and how often a local answer failed or was rejected)"
-    rows = [["Task", "Requests", "Tried locally", "Failed", "Rate", "95% interval", ""]]
-    rows += [_task(line, report.warn_over) for line in report.tasks]
-    yield from (f"  {line}" for line in columns(rows, "<>>>>><"))
-    yield ""
-    yield "ATTEMPTS (calls to models, not requests)"
+    return rows
+
+
+def _tasks(report: WeeklyReport) -> list[list[str]]:
+    header = ["Task", "Requests", "Tried locally", "Failed", "Rate", "95% interval", ""]
+    return [header, *(_task(line, report.warn_over) for line in report.tasks)]
+
+
+def _attempts(report: WeeklyReport) -> list[list[str]]:
     rows = [["Model", "Attempts", "Rejected", "Failed", "Tokens in", "Tokens out", "Est. Cost"]]
-    for tried in facts.attempts:
+    for tried in report.facts.attempts:
         cost = dollars_at_least(tried.cost, tried.cost_unknown, tried.attempts - tried.cost_unknown)
         figures = (tried.attempts, tried.rejected, sum(tried.failures.values()), tried.input, tried.output)
         rows.append([tried.shown, *(f"{figure:,}" for figure in figures), cost])
-    yield from (f"  {line}" for line in columns(rows, "<>>>>>>"))
+    return rows
 
 
 def _notes(report: WeeklyReport) -> Iterator[str]:

@@ -91,7 +91,7 @@ def weekly(
         warn_over=warn_over,
         at_least=at_least,
         warnings=tuple(_warn(line, warn_over) for line in tasks if line.failing),
-        notes=tuple(_notes(facts, saved, main, complete=complete)),
+        notes=(*_time_notes(facts, as_of), *_notes(facts, saved, main)),
     )
 
 
@@ -106,20 +106,25 @@ def _warn(line: TaskLine, warn_over: float) -> str:
     low, high = line.interval or (0.0, 1.0)
     return (
         f"{line.facts.task or 'unrecognised'}: {percent(line.rate)} of local answers failed "
-        f"({line.facts.failed_locally:,} of {line.facts.tried_locally:,} requests, "
+        f"({line.facts.failed_locally:,} of {count(line.facts.tried_locally, 'request')}, "
         f"95% interval {percent(low)} to {percent(high)}), more than {warn_over:.0%}"
     )
 
 
-def _notes(facts: WeeklyFacts, saved: Savings, baseline: str, *, complete: bool) -> list[str]:
+def _time_notes(facts: WeeklyFacts, as_of: float | None) -> list[str]:
+    if as_of is None or as_of >= facts.until:
+        return []
+    return ["The week has not begun." if as_of < facts.since else "The week is not over yet."]
+
+
+def _notes(facts: WeeklyFacts, saved: Savings, baseline: str) -> list[str]:
     """What one must know to read the figures rightly; a note that does not apply is not made."""
     notes = []
-    if not complete:
-        notes.append("The week is not over yet.")
     unanswered = facts.requests - sum(served.requests for served in facts.served)
     if unanswered:
         notes.append(
-            f"TOTAL includes {count(unanswered, 'request')} without an answer and what they cost; no model's row does."
+            f"TOTAL includes {count(unanswered, 'request')} without an answer and what "
+            f"{'it' if unanswered == 1 else 'they'} cost; no model's row does."
         )
     ends = [
         f"{facts.statuses[status]:,} {said}"
@@ -158,10 +163,32 @@ def _notes(facts: WeeklyFacts, saved: Savings, baseline: str, *, complete: bool)
     if facts.requests:
         notes.append(
             f"Savings: what the answering attempts' tokens would have cost on {baseline} without a cache, minus what all "
-            "attempts cost; local models count as free of charge."
+            f"attempts cost; local models count as free of charge.{_imperfect(facts)}"
         )
-    notes.append(f"Requests lost by the ledger: {facts.lost:,}.")
+    notes.append(f"Requests lost by the ledger: {facts.lost:,}.{_unclosed(facts)}")
     return notes
+
+
+def _imperfect(facts: WeeklyFacts) -> str:
+    imperfect = facts.statuses.get("imperfect", 0)
+    if not imperfect:
+        return ""
+    answers = count(imperfect + facts.statuses.get("ok", 0), "answer")
+    were, they_count = ("was", "it counts") if imperfect == 1 else ("were", "they count")
+    return (
+        f" {imperfect:,} of the {answers} failed a check and {were} delivered as the best there was; "
+        f"{they_count} as served."
+    )
+
+
+def _unclosed(facts: WeeklyFacts) -> str:
+    if not facts.unclosed:
+        return ""
+    end = "its end" if facts.unclosed == 1 else "each end"
+    return (
+        f" {count(facts.unclosed, 'run')} ended without closing: about a quarter of a second of requests "
+        f"before {end} may be missing."
+    )
 
 
 def _label(shown: str) -> str:
