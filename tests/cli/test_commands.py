@@ -1,15 +1,22 @@
 """Every command as a person meets it: data on stdout, talk on stderr, exit codes, and errors with hints."""
 
+import io
 import json
 import signal
 import socket
 import urllib.request
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from headgate.cli.log import Listing
 from headgate.cli.main import COMMANDS
+from headgate.config.load import load_config
+from headgate.engines.llamacpp.catalogue import shipped_folder
+from headgate.reports.story import LogLine
 from headgate.testing import Fault
 
 SORT = "Sort this e-mail into one category: billing, technical or escalation.\n\nI was charged twice."
@@ -325,3 +332,169 @@ def test_places_that_cannot_be_written_are_named_without_a_traceback(world):
         assert said.code == 1
         assert "Traceback" not in said.err
         assert "file" in said.err
+
+
+MODEL = "qwen2.5-coder [stand-in]"
+NOON = datetime(2026, 5, 4, 12, 30, 15).astimezone()
+TODAY = NOON.date()
+
+
+def log_line(number: int, **other: Any) -> LogLine:
+    """A request of that noon, its cells as wide as they come in earnest."""
+    told: dict[str, Any] = {
+        "id": f"019d35d1db9{number:08x}",
+        "received": NOON.timestamp(),
+        "task": "classification",
+        "route": "a route with quite a long name",
+        "model": MODEL,
+        "status": "imperfect",
+        "fallback": "Token count > 4000",
+        "attempts": 3,
+        "tokens_in": 123_456,
+        "tokens_out": 4_096,
+        "exact": False,
+        "seconds": 12.345,
+        "first_token": None,
+        "cost": 0.012345,
+        "saved": None,
+    }
+    return LogLine(**told | other)
+
+
+def screen_of(width: int) -> Console:
+    return Console(width=width, file=io.StringIO(), markup=False, highlight=False)
+
+
+def listed(width: int, lines: list[LogLine], *, terminal: bool = True, today: date = TODAY) -> str:
+    screen = screen_of(width)
+    Listing(screen, lines, today, None, terminal=terminal).show(lines, header=True)
+    assert isinstance(screen.file, io.StringIO)
+    return screen.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 140, 200])
+def test_a_terminal_of_any_width_shows_figures_ids_and_models_in_full(width):
+    said = listed(width, [log_line(1), log_line(2)])
+    for row, last in zip(said.splitlines()[2:], "12", strict=True):
+        words = row.split()
+        assert words[0] == "12:30:15"
+        assert words[1] == f"019d35d1db90000000{last}"
+        assert MODEL in row
+        assert "12,345 " in row
+        assert "$0.012345" in row
+        assert ("123,456+4,096~" in row) == (width >= 110)
+    assert ("route" in said) == (width >= 140)
+    assert ("fallb" in said) == (width >= 110)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_plain_request_fits_the_terminal(width):
+    said = listed(width, [log_line(1, model="claude [stand-in]")])
+    assert all(len(row) <= width for row in said.splitlines())
+    assert "019d35d1db90 " in said
+
+
+def test_rows_of_other_days_have_dates_and_a_file_gets_everything():
+    assert "05-04 12:30:15" in listed(80, [log_line(1)], today=date(2026, 5, 5))
+    said = listed(240, [log_line(1)], terminal=False)
+    for word in ("05-04 12:30:15", "019d35d1db900000001", "a route with quite a long name", "(3 attempts)"):
+        assert word in said
+
+
+@pytest.mark.parametrize("width", [80, 120, 240])
+def test_followed_rows_stand_under_their_header(world, width):
+    config = load_config(str(world.shell.home / "headgate.toml"), lambda *_: None)
+    screen = screen_of(width)
+    listing = Listing(screen, [], TODAY, config, terminal=width < 240)
+    listing.show([], header=True)
+    listing.show([log_line(1, model="llama", seconds=0.001, cost=0.0)])
+    listing.show([log_line(2, model="claude", task="code", status="ok")])
+    assert isinstance(screen.file, io.StringIO)
+    header, _, *rows = screen.file.getvalue().splitlines()
+    assert len(rows) == 2
+    for row, model, status in zip(rows, ("llama", "claude"), ("imp", "ok"), strict=True):
+        assert row.index(model) == header.index("model")
+        assert row.index(status, header.index("status")) == header.index("status")
+    if width < 240:
+        assert all(len(row) <= width for row in (header, *rows))
+
+
+def test_a_name_that_nobody_knows_is_doubted_and_one_without_rows_is_not(world):
+    world.shell("ask", "hi")
+    said = world.shell("log", "--model", "claud")
+    assert said.code == 0
+    assert 'no request was answered by "claud"; did you mean "claude"?' in said.err
+    assert 'took the route "lon"; did you mean "long"?' in world.shell("log", "--route", "lon").err
+    assert "note:" not in world.shell("log", "--model", "claude").err
+
+
+def test_a_port_of_a_foreign_program_is_not_blamed_on_a_gate(world):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        here, behind = world.shell("up", "--listen", address), world.shell("up", "-d", "--listen", address)
+    for said in (here, behind):
+        assert said.code == 2
+        assert said.err.count("error: ") == said.err.count("hint: ") == 1
+        assert "headgate down" not in said.err
+        assert "listen elsewhere" in said.err
+    assert "the gate did not open: cannot listen on" in behind.err
+
+
+def test_a_gate_that_is_open_at_the_port_is_named_and_notes_of_a_crash_are_told_behind(world):
+    shell = world.shell
+    first = shell.start("up", "--json")
+    assert first.stdout is not None
+    first.stdout.readline()
+    first.kill()
+    first.communicate(timeout=20)
+    second = shell("up", "-d")
+    try:
+        assert "note: " in second.err
+        assert "ended without closing" in second.err
+        url = second.err.partition("open at ")[2].split()[0]
+        third = shell("up", "--listen", url.removeprefix("http://"))
+        assert third.code == 2
+        assert f"a gate is open already at {url} (pid " in third.err
+    finally:
+        assert shell("down", "--json").json["closed"]
+
+
+def test_one_of_a_thing_is_not_said_in_the_plural(shell):
+    shell.write(
+        '[engines.own]\nkind = "llamacpp"\nurl = "http://127.0.0.1:9"\n'
+        '[models.m]\nengine = "own"\nid = "m"\n[[routes]]\nname = "all"\ntry = ["m"]\n'
+    )
+    assert "is right: 1 engine, 1 model, 1 route\n" in shell("config", "check").out
+    assert shell("doctor").out.splitlines()[-1].startswith("1 check of ")
+    header, _, row = shell("engines", "list").out.splitlines()
+    assert header.split() == ["engine", "kind", "where", "state"]
+    assert row.index("down") == header.index("state")
+
+
+def test_doctor_says_what_is_wrong_with_the_file_of_an_embedded_model(shell):
+    pytest.importorskip("xllamacpp")
+    shipped = (shipped_folder() / "headgate-nano.gguf").read_bytes()
+    (shell.home / "text.gguf").write_text("hello")
+    (shell.home / "cut.gguf").write_bytes(shipped[: len(shipped) * 2 // 3])
+    models = {"text": shell.home / "text.gguf", "cut": shell.home / "cut.gguf", "nano": "headgate-nano"}
+    page = '[engines.own]\nkind = "llamacpp"\n[[routes]]\nname = "all"\ntry = ["text", "cut", "nano"]\n'
+    page += "".join(f'[models.{name}]\nengine = "own"\nid = "{path}"\n' for name, path in models.items())
+    shell.write(page)
+    checks = {check["name"]: check for check in shell("doctor", "--json").json["checks"]}
+    assert checks["model nano"]["ok"]
+    for name in ("text", "cut"):
+        check = checks[f"model {name}"]
+        assert not check["ok"]
+        assert f"{name}.gguf" in check["found"]
+        assert "download" in check["fix"]
+    tested = shell("engines", "test")
+    assert tested.code == 4
+    assert "pip install" not in tested.err
+
+
+def test_init_names_the_engine_of_each_step_and_the_embedded_one_that_is_ready(shell):
+    pytest.importorskip("xllamacpp")
+    said = shell("init", "--yes")
+    assert "  ollama: start it with `ollama serve`" in said.err
+    assert "  lmstudio: start its server" in said.err
+    assert "embedded engine: ready; name a GGUF file" in said.err

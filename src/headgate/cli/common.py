@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 WIDE = 240
 """Columns off a terminal, where nothing should be cut."""
 
+NO_PAGE = "note: there is no headgate.toml here, so the starter page serves; `headgate init` writes one"
+"""Said once per command, so whoever passes on what a child said can leave it out."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -40,7 +43,7 @@ def load(config_file: str | None, *, prices: bool = True) -> "Config":
 
     config = load_config(config_file) if prices else load_config(config_file, lambda *_: None)
     if config.source is None:
-        say("note: there is no headgate.toml here, so the starter page serves; `headgate init` writes one")
+        say(NO_PAGE)
     return config
 
 

@@ -38,10 +38,10 @@ def check(config_file: str | None, *, as_json: bool) -> None:
         return
     for note in notes:
         say(f"note: {note}")
-    n = counts(config)
-    put(
-        f"{config.source or 'the starter page'} is right: {n['engines']} engines, {n['models']} models, {n['routes']} routes"
-    )
+    from headgate.reports.shown import count
+
+    found = ", ".join(count(number, name.removesuffix("s")) for name, number in counts(config).items())
+    put(f"{config.source or 'the starter page'} is right: {found}")
 
 
 @command.command("show")

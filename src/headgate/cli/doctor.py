@@ -14,9 +14,13 @@ from headgate.cli.common import put, put_json, with_config, with_json
 if TYPE_CHECKING:
     from headgate.cli.survey import Seen
     from headgate.config.compile import Config
+    from headgate.core.types import Model
 
 LEAST_DISK = 200 * 1024 * 1024
 """Bytes that should be free where the ledger grows."""
+
+
+BROKEN_FILE = "download the file again, or name another one"
 
 
 class Finding(Struct, frozen=True):
@@ -41,10 +45,18 @@ def command(config_file: str | None, *, as_json: bool) -> None:
     else:
         for finding in findings:
             put(draw(finding))
-        wrong = sum(not finding.ok for finding in findings)
-        put(f"\nall {len(findings)} checks pass" if well else f"\n{wrong} of {len(findings)} checks fail")
+        put(f"\n{summary(len(findings), sum(not finding.ok for finding in findings))}")
     if not well:
         raise click.exceptions.Exit(1)
+
+
+def summary(checks: int, wrong: int) -> str:
+    """The last line."""
+    from headgate.reports.shown import count
+
+    if not wrong:
+        return f"all {checks} checks pass"
+    return f"{count(wrong, 'check')} of {checks} {'fails' if wrong == 1 else 'fail'}"
 
 
 def draw(finding: Finding) -> str:
@@ -110,12 +122,13 @@ def check_ledger(path: Path) -> Finding:
     """A ledger that can be read, of our version."""
     from headgate.core.errors import LedgerError
     from headgate.ledger.queries import LedgerReader
+    from headgate.reports.shown import count
 
     if not path.exists():
         return passed("ledger", f"none yet; it will be {path}")
     try:
         with LedgerReader(path) as reader:
-            return passed("ledger", f"{reader.last_number():,} requests in {path}")
+            return passed("ledger", f"{count(reader.last_number(), 'request')} in {path}")
     except LedgerError as error:
         return failed("ledger", error.message, "a readable ledger", error.hint)
 
@@ -139,9 +152,21 @@ def check_port(config: "Config") -> Finding:
 FIXES = {
     "ollama": "start it with `ollama serve`; to install it on Linux: curl -fsSL https://ollama.com/install.sh | sh",
     "lmstudio": "start its server with `lms server start --port 1234`; LM Studio comes from https://lmstudio.ai",
-    "llamacpp": 'pip install "headgate[embedded]"',
     "openai_compatible": "start that server, or correct its url in the config",
 }
+"""How to repair an engine of this kind that does not answer; paid ones and the embedded one have no single way."""
+
+
+def repair(kind: str, url: str | None) -> str:
+    """How to repair an engine that does not answer; "" when that depends on its models."""
+    if kind != "llamacpp":
+        return FIXES.get(kind, "")
+    if url is not None:
+        return FIXES["openai_compatible"]
+    from headgate.engines.llamacpp.readiness import check
+
+    error = check()
+    return error.hint if error else ""
 
 
 def check_engine(one: "Seen") -> Finding:
@@ -149,7 +174,7 @@ def check_engine(one: "Seen") -> Finding:
     if one.health.up:
         where = f" at {one.url}" if one.url else " in a child process"
         return passed(f"engine {one.name}", f"up{where} {one.health.version}".rstrip())
-    fix = FIXES.get(one.kind, "")
+    fix = repair(one.kind, one.url) or "correct its models; each has a line of its own below"
     if one.kind in ("openai", "anthropic"):
         name = "ANTHROPIC_API_KEY" if one.kind == "anthropic" else "OPENAI_API_KEY"
         fix = (
@@ -168,7 +193,11 @@ def check_models(config: "Config", seen: dict[str, "Seen"]) -> list[Finding]:
 
     findings = []
     for model in config.policy.models.values():
-        listed = seen[model.engine].models
+        one = seen[model.engine]
+        if one.kind == "llamacpp" and one.url is None:
+            findings.append(check_file(model, one))
+            continue
+        listed = one.models
         if listed is None:
             continue
         ok = is_there(model, listed)
@@ -178,6 +207,24 @@ def check_models(config: "Config", seen: dict[str, "Seen"]) -> list[Finding]:
         found = f"{model.id} is {'there' if ok else 'not'} on {model.engine}"
         findings.append(Finding(f"model {model.name}", ok, found, "a model that its engine has", fix))
     return findings
+
+
+def check_file(model: "Model", one: "Seen") -> Finding:
+    """An embedded model: a GGUF file that can be read, and that the engine's child could load."""
+    from headgate.core.errors import EngineError
+    from headgate.engines.llamacpp.catalogue import examine as examine_file
+
+    name, required = f"model {model.name}", "a GGUF file that llama.cpp can load"
+    file = examine_file(model.id)
+    if isinstance(file, EngineError):
+        return failed(name, file.message, required, file.hint)
+    loaded = next((listed.loaded for listed in one.models or () if listed.id == model.id), None)
+    if loaded is not False and not (loaded is None and model.id in one.health.detail):
+        return passed(name, f"{file.path} is there" + (f" and {one.name} has loaded it" if loaded else ""))
+    why = one.health.detail.partition(f"{model.id}: ")[2].partition("; ")[0]
+    return failed(
+        name, f"{model.id} could not be loaded" + (f": {why}" if why else ""), required, BROKEN_FILE
+    )
 
 
 def check_prices(config: "Config") -> list[Finding]:

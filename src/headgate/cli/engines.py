@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, say, with_config, with_json
+from headgate.cli.common import console, load, put, put_json, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -28,9 +28,12 @@ def list_engines(config_file: str | None, *, as_json: bool) -> None:
     if as_json:
         put_json({"engines": list(seen.values())})
         return
+    made = table("engine", "kind", "where", "state")
     for one in seen.values():
         state = f"up {one.health.version}".rstrip() if one.health.up else f"down: {one.health.detail}"
-        put(f"{one.name}  {one.kind}  {one.url or 'child process'}  {state}")
+        made.add_row(one.name, one.kind, one.url or "child process", state)
+    made.columns[-1].no_wrap = False  # why it is down may be a long story
+    console().print(made)
 
 
 @command.command("test")
@@ -40,8 +43,9 @@ def list_engines(config_file: str | None, *, as_json: bool) -> None:
 @with_json
 def test(config_file: str | None, name: str | None, *, paid: bool, as_json: bool) -> None:
     """Ask each engine's models one short question, and show answer, time and tokens. Exit 4 if one does not answer."""
-    from headgate.cli.doctor import FIXES
+    from headgate.cli.doctor import repair
     from headgate.core.errors import EngineError, UsageError
+    from headgate.reports.shown import count
 
     config = load(config_file)
     if name is not None and name not in config.engines:
@@ -64,10 +68,10 @@ def test(config_file: str | None, name: str | None, *, paid: bool, as_json: bool
             say(f"note: {', '.join(left)} not asked, because that costs money; --paid asks")
     silent = [row for row in results if not row["ok"]]
     if silent:
-        first = silent[0]
+        engine = config.engines[silent[0]["engine"]]
         raise EngineError(
-            f"{len(silent)} of {len(results)} models did not answer",
-            FIXES.get(config.engines[first["engine"]].kind, "headgate doctor"),
+            f"{len(silent)} of {count(len(results), 'model')} did not answer",
+            repair(engine.kind, engine.url) or "headgate doctor",
         )
 
 
@@ -104,8 +108,10 @@ async def ask_all(config: "Config", names: list[str]) -> list[dict[str, Any]]:
 
 def draw(row: dict[str, Any]) -> str:
     """One line for a person."""
+    from headgate.reports.shown import count
+
     head = f"{'ok  ' if row['ok'] else 'FAIL'}  {row['engine']}/{row['model']}  {row['seconds'] * 1000:,.0f} ms  "
     if not row["ok"]:
         return head + f"{row['reason']}: {row['detail']}"
     answer = " ".join(row["answer"].split())
-    return head + f"{row['output_tokens']} tokens  {answer[:80]}"
+    return head + f"{count(row['output_tokens'], 'token')}  {answer[:80]}"

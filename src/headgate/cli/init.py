@@ -50,7 +50,7 @@ def command(config_file: str | None, *, yes: bool, force: bool, as_json: bool) -
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     parse_config(text, path, lambda *_: None)
-    steps = next_steps(config, seen, keys)
+    steps = next_steps(config, seen, keys, embedded_ready=not embedded)
     if as_json:
         put_json(
             {
@@ -120,12 +120,16 @@ def found_lines(seen: "dict[str, Seen]", embedded: str, keys: dict[str, bool]) -
     return lines
 
 
-def next_steps(config: Any, seen: "dict[str, Seen]", keys: dict[str, bool]) -> list[str]:
+def next_steps(
+    config: Any, seen: "dict[str, Seen]", keys: dict[str, bool], *, embedded_ready: bool
+) -> list[str]:
     """The commands that make the page work, in order."""
     from headgate.cli.doctor import FIXES
     from headgate.cli.survey import is_there
 
-    steps = [FIXES[one.kind] for one in seen.values() if not one.health.up]
+    steps = [f"{one.name}: {FIXES[one.kind]}" for one in seen.values() if not one.health.up]
+    if embedded_ready and not any(one.health.up for one in seen.values()):
+        steps.append("embedded engine: ready; name a GGUF file of yours to use it, see docs/embedded.md")
     for model in config.policy.models.values():
         one = seen.get(model.engine)
         if one is not None and one.models is not None and not is_there(model, one.models):

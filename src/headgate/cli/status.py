@@ -26,17 +26,16 @@ def this_week() -> None:
     from headgate.cli.report import weekly_report
     from headgate.config.load import load_config
     from headgate.core.errors import HeadgateError
-    from headgate.reports.shown import dollars
+    from headgate.reports.shown import count, dollars
 
     try:
         report: Any = weekly_report(load_config(), "this")
     except HeadgateError as error:
         put(f"week     {error.message}")
         return
-    n = report.facts.requests
-    put(
-        f"week     {n:,} requests, {report.fallbacks:,} of them answered by a paid model, {dollars(report.savings.saved)} saved"
-    )
+    requests = count(report.facts.requests, "request")
+    saved = dollars(report.savings.saved)
+    put(f"week     {requests}, {report.fallbacks:,} of them answered by a paid model, {saved} saved")
 
 
 def next_commands(*, has_config: bool, is_open: bool) -> tuple[str, ...]:

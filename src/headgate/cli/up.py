@@ -10,17 +10,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
-from headgate.cli.common import load, put_json, say, with_config, with_json
+from headgate.cli.common import NO_PAGE, load, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Coroutine
 
     from headgate.app import OpenGate
+    from headgate.cli.runfile import RunFile
     from headgate.config.compile import Config
+    from headgate.core.errors import HeadgateError, UsageError
 
 OPENS_WITHIN = 60
 """Seconds; a large model in the embedded engine takes its time."""
@@ -48,20 +51,34 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
     if background:
         run = find_gate()
         if run is not None:
-            raise UsageError(
-                f"a gate is open already at {run.url} (pid {run.pid})", "headgate down closes it"
-            )
+            raise open_already(run)
         open_in_background(config_file, listen, as_json=as_json)
         return
-    listening = bind(host, port)
+    try:
+        listening = bind(host, port)
+    except UsageError as error:
+        run = find_gate()
+        if run is not None and urlsplit(run.url).port == port:
+            raise open_already(run) from error
+        raise UsageError(
+            error.message, "end what listens there, or listen elsewhere: headgate up --listen 127.0.0.1:0"
+        ) from error
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run_gate(config, listening, as_json=as_json)
+
+
+def open_already(run: "RunFile") -> "UsageError":
+    """Why a second gate does not open where the first one is."""
+    from headgate.core.errors import UsageError
+
+    return UsageError(f"a gate is open already at {run.url} (pid {run.pid})", "headgate down closes it")
 
 
 def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> None:
     """Open the gate here and serve until a signal says stop."""
     from headgate.app import open_gate
     from headgate.cli import runfile
+    from headgate.reports.shown import count
 
     async def serve() -> None:
         async with open_gate(config) as gate:
@@ -77,7 +94,7 @@ def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> 
                 gc.freeze()  # what is here now stays; the collector need not look at it again
 
             await gate.serve(listening, opened)
-        say(f"closed; {gate.writer.written:,} requests written, {gate.writer.lost:,} lost")
+        say(f"closed; {count(gate.writer.written, 'request')} written, {gate.writer.lost:,} lost")
 
     try:
         run_loop(serve())
@@ -137,18 +154,39 @@ def open_in_background(config_file: str | None, listen: str | None, *, as_json: 
             order, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True
         )
     for _ in range(OPENS_WITHIN * 20):
+        ended = child.poll() is not None
         run = runfile.read()
-        if run is not None and run.pid == child.pid:
-            if as_json:
-                put_json({"url": run.url, "pid": run.pid, "log": str(log)})
-            else:
-                say(f"the gate is open at {run.url} (pid {run.pid}); its log is {log}")
-                say("headgate down closes it")
+        said = log.read_text(encoding="utf-8", errors="replace")
+        if run is not None and run.pid == child.pid and f" is open at {run.url}" in said:
+            tell(run, said, log, as_json=as_json)
             return
-        if child.poll() is not None:
-            break
+        if ended:
+            raise why_not(said, log, child.returncode)
         time.sleep(0.05)
-    else:
-        child.terminate()
-    said = log.read_text(encoding="utf-8", errors="replace").strip()
-    raise HeadgateError(f"the gate did not open:\n{said}", f"its log is {log}")
+    child.terminate()
+    raise HeadgateError(f"the gate did not open within {OPENS_WITHIN} seconds", f"its log is {log}")
+
+
+def tell(run: "RunFile", said: str, log: Path, *, as_json: bool) -> None:
+    """Say that the gate is open in the background, with the notes in its log that were not said here already."""
+    lines = [line for line in said.splitlines() if line != NO_PAGE]
+    notes = [line.removeprefix("note: ") for line in lines if line.startswith("note: ")]
+    if as_json:
+        put_json({"url": run.url, "pid": run.pid, "log": str(log), "notes": notes})
+        return
+    for note in notes:
+        say(f"note: {note}")
+    say(f"the gate is open at {run.url} (pid {run.pid}); its log is {log}")
+    say("headgate down closes it")
+
+
+def why_not(said: str, log: Path, code: int) -> "HeadgateError":
+    """The error of a gate that ended before it opened: its own words, hint and exit code, if it had any."""
+    from headgate.core.errors import HeadgateError
+
+    _, found, last = f"\n{said}".rpartition("\nerror: ")
+    message, _, hint = last.strip().partition("\n\nhint: ")
+    text = f"the gate did not open: {message}" if found else f"the gate did not open:\n{said.strip()}"
+    error = HeadgateError(text, hint or f"its log is {log}")
+    error.exit_code = code if code > 0 else 1
+    return error
