@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 LEAST_DISK = 200 * 1024 * 1024
 """Bytes that should be free where the ledger grows."""
 
-
 BROKEN_FILE = "download the file again, or name another one"
 
 
