@@ -62,10 +62,8 @@ def dollars(amount: float | None) -> str:
         return "$0.00"
     if size < 0.00005:
         return f"{sign}<$0.0001"
-    whole, _, cents = f"{size:,.4f}".partition(".")
-    return (
-        f"{sign}${size:,.2f}" if size >= SMALL_SUM else f"{sign}${whole}.{cents[:2]}{cents[2:].rstrip('0')}"
-    )
+    fine = f"{size:,.4f}"
+    return sign + "$" + (fine if size < SMALL_SUM and not fine.endswith("00") else f"{size:,.2f}")
 
 
 def dollars_at_least(amount: float, unknown: int, known: int) -> str:
