@@ -394,3 +394,11 @@ async def test_tools_and_every_form_of_tool_choice_reach_the_engine(open_bench, 
         (call,) = [call for call in bench.ollama.calls if call.path == "/api/chat"]
         if choice != "none":
             assert call.json["tools"][0]["function"]["name"] == "look_up"
+
+
+async def test_plenty_of_money_leaves_the_length_of_an_answer_to_the_caller_and_the_engine(open_bench):
+    async with open_bench(limits="paid_per_day = 25.0") as bench:
+        await bench.ask(model="claude")
+        await bench.ask(model="claude", max_tokens=700)
+        asked = [call.json["max_tokens"] for call in bench.claude.calls if call.path == "/v1/messages"]
+        assert asked == [4096, 700]

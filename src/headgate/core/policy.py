@@ -55,7 +55,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """All routes, models and limits, compiled. Immutable; a reload makes a new one."""
+    """All routes, models and limits, compiled. Immutable."""
 
     routes: tuple[Route, ...]
     models: Mapping[str, Model]

@@ -50,12 +50,15 @@ NOTHING_USED = Usage()
 
 HUNG_UP = "the caller hung up"
 
+LONG_ANSWER = 16_384
+"""Tokens that an answer without any limit is taken to have at most: with money for so many, none is set."""
+
 MOST_TOKENS = 2**31
 """More in one attempt cannot be."""
 
 
 class Road(Struct, frozen=True, kw_only=True):
-    """What all journeys share: the compiled policy and the ways out. A reload makes a new one."""
+    """What all journeys share: the compiled policy and the ways out."""
 
     policy: Policy
     checks: Mapping[str, Check]
@@ -306,9 +309,10 @@ class Journey:
         if money is None:
             return self.request
         tokens = tokens_for(money, model, self.signals.tokens)
-        if tokens is None or (self.request.max_tokens is not None and self.request.max_tokens <= tokens):
+        wanted = self.request.max_tokens or model.max_output or LONG_ANSWER
+        if tokens is None or wanted <= tokens:
             return self.request
-        return replace(self.request, max_tokens=max(1, min(tokens, model.max_output or tokens)))
+        return replace(self.request, max_tokens=max(1, tokens))
 
     def leave(self, model: Model, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""

@@ -64,7 +64,7 @@ class Gate:
     """The ASGI application.
 
     Args:
-        road: what requests travel on; `reload` replaces it.
+        road: what requests travel on.
         record: takes each outcome, without blocking.
         body_limit: bytes of a request's body.
         keep_alive: seconds between two signs of life while a stream is held.

@@ -1,7 +1,7 @@
 """Did the model believe its own words? `confidence`.
 
 It holds the mean log-probability of the answer's tokens, where an engine reports it, against the least that the user set
-for this model. It does not know what a good threshold is: that differs from model to model, and `headgate tune` proposes it.
+for this model. It does not know what a good threshold is: that differs from model to model, and tuning, which would propose one, is planned.
 """
 
 import math
