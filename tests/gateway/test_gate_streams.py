@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+from time import perf_counter, time
 
 import pytest
 
+from headgate.core.types import Message, Request
+from headgate.gateway.journey import Journey
 from headgate.testing import Answer, Fault
 
 LONG = "The spring campaign moves to the second week of March. Dana takes over the media plan from Joris. Nobody objected."
@@ -150,6 +153,19 @@ async def test_when_the_caller_hangs_up_the_engine_is_told(open_bench, stream):
         assert [attempt.failure.detail for attempt in outcome.attempts] == ["the caller hung up"]
         assert not bench.claude.calls
         assert bench.gate.road.fleet.admission["ollama"].running == 0
+
+
+async def test_a_stream_that_is_left_has_written_its_attempt_down_before_its_outcome_is_made(open_bench):
+    async with open_bench(mode="pass", local=Answer(LONG, chunk_delay=0.2)) as bench:
+        road = bench.gate.road
+        asked = Request(id="r1", asked="auto", messages=(Message("user", "What was decided?"),), stream=True)
+        signals = await road.tokenizer.measure(asked, road.policy, 100)
+        journey = Journey(road, asked, signals, received=time(), begun=perf_counter())
+        parts = journey.stream()
+        await anext(parts)
+        await parts.aclose()
+        assert [attempt.failure.detail for attempt in journey.attempts] == ["the caller hung up"]
+        assert road.fleet.admission["ollama"].running == 0
 
 
 async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
