@@ -112,7 +112,6 @@ def test_help_loads_nothing_that_it_does_not_need():
         "asyncio",
         "msgspec",
         "sqlalchemy",
-        "uvicorn",
         "rich",
         "genai_prices",
         "tiktoken",

@@ -9,13 +9,11 @@ is global, so several gates may live in one process.
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import perf_counter, time
 from typing import Any
-
-import uvicorn
 
 from headgate import __version__
 from headgate.config.compile import Config
@@ -27,12 +25,14 @@ from headgate.engines.connect import connect
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
+from headgate.gateway.headers import JSON
+from headgate.gateway.http import BACKLOG, Server
 from headgate.gateway.journey import Journey, Road
 from headgate.gateway.purse import Purse
+from headgate.gateway.refusals import no_http
 from headgate.gateway.serve import Gate
 from headgate.ledger.writer import LedgerWriter
-
-BACKLOG = 2048
+from headgate.wire import faults
 
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
@@ -47,7 +47,8 @@ class OpenGate:
         self.writer = writer
         self.notes = notes
         """What the start found that a person should know: a crash before, an engine that did not start."""
-        self.server: uvicorn.Server | None = None
+        self.server: Server | None = None
+        self.asked_to_stop = asyncio.Event()
         self.http = Gate(
             road,
             writer.put,
@@ -89,43 +90,26 @@ class OpenGate:
             listening: a bound socket (`bind`).
             opened: called with the gate's address once it answers.
         """
-        server = Server(
-            uvicorn.Config(
-                self.http,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=GRACE,
-                backlog=BACKLOG,
-            )
-        )
-        self.server = server
-        serving = asyncio.create_task(server.serve(sockets=[listening]), name="headgate-http")
-        while not (server.started or serving.done()):  # noqa: ASYNC110  # uvicorn has no event for it
-            await asyncio.sleep(0.005)
-        if opened is not None and not serving.done():
-            opened(address_of(listening))
-        await serving
+        self.server = server = Server(self.http, body_limit=self.config.body_limit, refuse=refuse)
+        await server.open(listening)
+        try:
+            if opened is not None:
+                opened(address_of(listening))
+            await self.asked_to_stop.wait()
+        finally:
+            await server.close(GRACE)
 
     def stop(self) -> None:
         """Let `serve` end once the requests under way have; asked twice, at once."""
-        if self.server is not None:
-            self.server.force_exit = self.server.should_exit
-            self.server.should_exit = True
+        if self.asked_to_stop.is_set() and self.server is not None:
+            self.server.cancel()
+        self.asked_to_stop.set()
 
 
-class Server(uvicorn.Server):
-    """uvicorn, but signals are ours: its own way raises them again, which would kill us before the ledger is closed."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals alone."""
-        yield
+def refuse(status: int, problem: str) -> tuple[bytes, bytes]:
+    """The answer to what is no HTTP request: header lines and body."""
+    fault = no_http(status, problem)
+    return JSON + faults.header_lines(fault), faults.encode(fault)
 
 
 @asynccontextmanager

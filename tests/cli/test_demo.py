@@ -239,7 +239,7 @@ def test_every_answer_of_the_stand_in_passes_the_checks_of_its_route(tmp_path):
 
 def request_of(ask, number):
     request = door.decode_request(json.dumps(ask.body).encode(), f"r{number}")
-    headers = [(b"x-headgate-task", ask.task.encode())] if ask.task else []
+    headers = {b"x-headgate-task": ask.task.encode()} if ask.task else {}
     return apply_headers(request, headers)
 
 

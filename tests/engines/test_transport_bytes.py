@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import pairwise
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ async def read(pieces):
     connection = Connection("a double", 1 << 20, lambda _: None)
     connection.connection_made(Wire(connection, pieces))
     failure = await connection.exchange(
-        b"GET / HTTP/1.1\r\n\r\n", b"", CLOCKS, 0.0, bodiless=False, streaming=False
+        b"GET / HTTP/1.1\r\n\r\n", b"", CLOCKS, perf_counter(), bodiless=False, streaming=False
     )
     return failure, connection.status, connection.headers, connection.take_body(), connection.complete
 
@@ -157,7 +158,9 @@ async def test_a_connection_lost_before_its_exchange_is_not_waited_for():
     connection = Connection("a double", 1 << 20, lambda _: None)
     connection.connection_made(Wire(connection, []))
     connection.connection_lost(None)
-    call = connection.exchange(b"GET / HTTP/1.1\r\n\r\n", b"", CLOCKS, 0.0, bodiless=False, streaming=False)
+    call = connection.exchange(
+        b"GET / HTTP/1.1\r\n\r\n", b"", CLOCKS, perf_counter(), bodiless=False, streaming=False
+    )
     failure = await asyncio.wait_for(call, 1)
     assert failure is not None
     assert failure.retryable

@@ -3,6 +3,7 @@
 Also what a request says in its headers, because most of what can be wrong there is a word that we do not know.
 """
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,9 +13,10 @@ from msgspec.structs import replace
 from headgate.core.policy import AUTO, Policy, asked_task, find_model, is_auto
 from headgate.core.types import Failure, GiveUp, Request
 from headgate.core.words import TASKS
-from headgate.gateway.asgi import Lines
 from headgate.gateway.journey import Journey
 from headgate.wire.faults import Fault
+
+OUR_HEADERS = frozenset({b"x-headgate-task", b"x-headgate-privacy", b"x-headgate-within"})
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
@@ -27,23 +29,28 @@ CALLERS_FAULT = frozenset({400, 413, 422})
 NEVER_FIT = frozenset({"capability", "format", "window"})
 
 
-def foreign_page(headers: Lines) -> Fault | None:
+def foreign_page(headers: Mapping[bytes, bytes]) -> Fault | None:
     """Refuse web pages of other sites: a browser names the page (`origin`), and any page would spend the user's money.
 
     Pages that this machine serves are let in, and so are programs with an origin of their own kind (extensions).
     """
-    for name, value in headers:
-        if name == b"origin":
-            origin = urlsplit(value.decode("latin-1"))
-            if origin.hostname in THIS_MACHINE or origin.scheme not in ("http", "https", ""):
-                return None
-            return Fault(
-                status=403,
-                message="a web page of another site may not use the gate",
-                code="foreign_origin",
-                hint="call the gate from a server or from a page on this machine",
-            )
-    return None
+    named = headers.get(b"origin")
+    if named is None:
+        return None
+    origin = urlsplit(named.decode("latin-1"))
+    if origin.hostname in THIS_MACHINE or origin.scheme not in ("http", "https", ""):
+        return None
+    return Fault(
+        status=403,
+        message="a web page of another site may not use the gate",
+        code="foreign_origin",
+        hint="call the gate from a server or from a page on this machine",
+    )
+
+
+def no_http(status: int, problem: str) -> Fault:
+    """What came is not a request that can be read."""
+    return Fault(status=status, message=problem, code="bad_request", hint="send HTTP/1.1; see docs/api.md")
 
 
 def too_large(limit: int) -> Fault:
@@ -56,13 +63,11 @@ def too_large(limit: int) -> Fault:
     )
 
 
-def apply_headers(request: Request, headers: Lines) -> Request | Fault:
+def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request | Fault:
     """The request with what the caller says in headers: the task, privacy and a deadline."""
     changes: dict[str, Any] = {}
-    for name, value in headers:
-        if not name.startswith(b"x-headgate-"):
-            continue
-        word = value.decode("latin-1").strip()
+    for name in OUR_HEADERS & headers.keys():
+        word = headers[name].decode("latin-1").strip()
         if name == b"x-headgate-task":
             if word not in TASKS:
                 return unknown("task", word, TASKS, "x-headgate-task")
@@ -71,7 +76,7 @@ def apply_headers(request: Request, headers: Lines) -> Request | Fault:
             if word != "local_only":
                 return unknown("privacy", word, ("local_only",), "x-headgate-privacy")
             changes["local_only"] = True
-        elif name == b"x-headgate-within":
+        else:
             seconds = as_seconds(word)
             if seconds is None:
                 return Fault(

@@ -1,4 +1,4 @@
-"""The gate's HTTP face: raw ASGI on the hot path, four routes, errors in the dialect of the caller.
+"""The gate's HTTP face: four routes, errors in the dialect of the caller.
 
     POST /v1/chat/completions    a request, streamed or not
     GET  /v1/models              what a caller may name
@@ -15,7 +15,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
@@ -27,21 +27,11 @@ from headgate.core.types import Failure, GiveUp, Outcome, Request
 from headgate.core.words import TASKS, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import refusals
-from headgate.gateway.asgi import (
-    JSON,
-    CallerGoneError,
-    Lines,
-    Receive,
-    Scope,
-    Send,
-    read_body,
-    send_body,
-    send_fault,
-    told,
-)
+from headgate.gateway.headers import JSON, answer_fault, told
+from headgate.gateway.http import Call
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
-from headgate.gateway.streams import EventStream, HangUp, Watch
+from headgate.gateway.streams import EventStream
 from headgate.wire.doors import openai_chat as door
 from headgate.wire.faults import Fault
 
@@ -61,12 +51,12 @@ log = logging.getLogger("headgate.gateway")
 
 
 class Gate:
-    """The ASGI application.
+    """What is served.
 
     Args:
         road: what requests travel on.
         record: takes each outcome, without blocking.
-        body_limit: bytes of a request's body.
+        body_limit: bytes of a request's body, for the error that names it.
         keep_alive: seconds between two signs of life while a stream is held.
         health: adds what the gate does not know itself (the ledger) to /healthz.
     """
@@ -86,55 +76,46 @@ class Gate:
         self.keep_alive = keep_alive
         self.health = health
         self.metrics = Metrics()
-        self.watch = Watch()
         self.open = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, call: Call) -> None:
         """Answer one HTTP request."""
-        if scope["type"] != "http":
-            return
-        path = scope["path"]
         try:
-            if path == "/v1/chat/completions" and scope["method"] == "POST":
+            if call.path == "/v1/chat/completions" and call.method == "POST":
                 self.open += 1
                 try:
-                    await self.chat(scope, receive, send)
+                    await self.chat(call)
                 finally:
                     self.open -= 1
             else:
-                await self.look(scope, send)
+                self.look(call)
         except Exception:
             log.exception("a request failed inside the gate")
-            with suppress(Exception):
-                await send_fault(send, refusals.inside())
+            if not call.begun:
+                answer_fault(call, refusals.inside())
 
     # ── Chat completions ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def chat(self, call: Call) -> None:
         """One request through the gate."""
-        headers = scope["headers"]
-        stranger = refusals.foreign_page(headers)
-        if stranger is not None:
-            await send_fault(send, stranger)
-            return
-        try:
-            body = await read_body(receive, self.body_limit)
-        except CallerGoneError:
-            return
         received, begun = time.time(), perf_counter()
-        request = await self.understand(body, headers, new_id(received))
+        request = await self.understand(call, new_id(received))
         if isinstance(request, Fault):
-            await send_fault(send, request)
+            answer_fault(call, request)
             return
-        signals = await self.road.tokenizer.measure(request, self.road.policy, len(body or b""))
+        signals = await self.road.tokenizer.measure(request, self.road.policy, len(call.body or b""))
         journey = Journey(self.road, request, signals, received=received, begun=begun)
         if request.stream:
-            await self.chat_stream(journey, receive, send)
+            await self.chat_stream(journey, call)
         else:
-            await self.chat_whole(journey, receive, send)
+            await self.chat_whole(journey, call)
 
-    async def understand(self, body: bytes | None, headers: Lines, request_id: str) -> Request | Fault:
+    async def understand(self, call: Call, request_id: str) -> Request | Fault:
         """The body and the headers as a request that can be routed, or what is wrong with them."""
+        stranger = refusals.foreign_page(call.headers)
+        if stranger is not None:
+            return stranger
+        body = call.body
         if body is None:
             return refusals.too_large(self.body_limit)
         if len(body) > LARGE:
@@ -142,58 +123,56 @@ class Gate:
         else:
             request = door.decode_request(body, request_id)
         if isinstance(request, Request):
-            request = refusals.apply_headers(request, headers)
+            request = refusals.apply_headers(request, call.headers)
         if isinstance(request, Request):
             return refusals.unroutable(self.road.policy, request) or request
         return request
 
-    async def chat_whole(self, journey: Journey, receive: Receive, send: Send) -> None:
+    async def chat_whole(self, journey: Journey, call: Call) -> None:
         """Answer without streaming."""
-        with HangUp(receive, self.watch) as caller:
-            try:
-                result = await journey.run()
-            except asyncio.CancelledError:
-                if caller.gone:
-                    self.finish(journey, "cancelled", HUNG_UP)
-                    return
+        try:
+            result = await journey.run()
+        except asyncio.CancelledError:
+            if call.gone:
+                self.finish(journey, "cancelled", HUNG_UP)
+            else:
                 self.finish(journey, "failed", CLOSED)
-                await send_fault(send, refusals.closed())
-                raise
-            except Exception as error:
-                self.finish(journey, "failed", f"the gate failed: {error!r}")
-                raise
+                answer_fault(call, refusals.closed())
+            raise
+        except Exception as error:
+            self.finish(journey, "failed", f"the gate failed: {error!r}")
+            raise
         if isinstance(result, GiveUp):
             outcome = self.finish(journey, "failed", result.reason)
-            await send_fault(send, refusals.no_answer(journey, result), told(outcome))
+            answer_fault(call, refusals.no_answer(journey, result), told(outcome))
             return
         outcome = self.finish(journey, journey.status)
         model = journey.model.id if journey.model is not None else ""
         body = door.encode_reply(result, request_id=outcome.id, model=model, created=int(outcome.received))
-        await send_body(send, 200, body, JSON, *told(outcome))
+        call.answer(200, JSON + told(outcome), body)
 
-    async def chat_stream(self, journey: Journey, receive: Receive, send: Send) -> None:
+    async def chat_stream(self, journey: Journey, call: Call) -> None:
         """Answer as a stream of events. A caller who does not read has no more time than an engine that does not write."""
-        stream = EventStream(journey, send, self.keep_alive)
+        stream = EventStream(journey, call, self.keep_alive)
         limit = journey.decision.within + SLACK
-        with HangUp(receive, self.watch) as caller:
-            try:
-                async with asyncio.timeout(limit), aclosing(journey.stream()) as parts, stream:
-                    async for part in parts:
-                        await stream.put(part)
-            except TimeoutError:
-                stream.broken = Failure(reason="timeout", detail="the caller did not read it in time")
-            except asyncio.CancelledError:
-                if caller.gone:
-                    self.finish(journey, "cancelled", HUNG_UP)
-                    return
+        try:
+            async with asyncio.timeout(limit), aclosing(journey.stream()) as parts, stream:
+                async for part in parts:
+                    await stream.put(part)
+        except TimeoutError:
+            stream.broken = Failure(reason="timeout", detail="the caller did not read it in time")
+        except asyncio.CancelledError:
+            if call.gone:
+                self.finish(journey, "cancelled", HUNG_UP)
+            else:
                 self.finish(journey, "broken" if stream.begun else "failed", CLOSED)
                 await stream.fail(refusals.closed(), None)
-                raise
-            except Exception as error:
-                log.exception("a stream failed inside the gate")
-                self.finish(journey, "broken" if stream.begun else "failed", f"the gate failed: {error!r}")
-                await stream.fail(refusals.inside(), None)
-                return
+            raise
+        except Exception as error:
+            log.exception("a stream failed inside the gate")
+            self.finish(journey, "broken" if stream.begun else "failed", f"the gate failed: {error!r}")
+            await stream.fail(refusals.inside(), None)
+            return
         if stream.gave_up is not None:
             outcome = self.finish(journey, "failed", stream.gave_up.reason)
             await stream.fail(refusals.no_answer(journey, stream.gave_up), outcome)
@@ -213,9 +192,9 @@ class Gate:
 
     # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def look(self, scope: Scope, send: Send) -> None:
+    def look(self, call: Call) -> None:
         """The routes that only show something."""
-        path, method = scope["path"], scope["method"]
+        path, method = call.path, call.method
         if path not in ALLOWED:
             fault = Fault(
                 status=404,
@@ -223,18 +202,18 @@ class Gate:
                 code="unknown_url",
                 hint=f"there is {', '.join(ALLOWED)}",
             )
-            await send_fault(send, fault)
+            answer_fault(call, fault)
         elif method not in ALLOWED[path]:
             takes = ALLOWED[path][0]
             fault = Fault(status=405, message=f"{path} takes {takes}, not {method}", hint=f"send a {takes}")
-            await send_fault(send, fault, [(b"allow", ", ".join(ALLOWED[path]).encode())])
+            answer_fault(call, fault, f"allow: {', '.join(ALLOWED[path])}\r\n".encode())
         elif path == "/metrics":
             text = self.metrics.text(open_requests=self.open, rows_lost=self.health()["ledger"]["rows_lost"])
-            await send_body(send, 200, text, (b"content-type", CONTENT_TYPE))
+            call.answer(200, b"content-type: %b\r\n" % CONTENT_TYPE, text)
         else:
             value = self.models() if path == "/v1/models" else self.state()
             status = 503 if path == "/healthz" and value["status"] != "ok" else 200
-            await send_body(send, status, msgspec.json.encode(value), JSON)
+            call.answer(status, JSON, msgspec.json.encode(value))
 
     def models(self) -> dict[str, Any]:
         """What a caller may write as `model`."""

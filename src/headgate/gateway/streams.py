@@ -1,33 +1,31 @@
-"""Streams and callers who hang up: the caller's side of a request that takes its time."""
+"""The caller's side of a stream: headers late, signs of life while it is held, and a proper end."""
 
 import asyncio
 from contextlib import suppress
 from typing import Self
 
 from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
-from headgate.gateway.asgi import Lines, Receive, Send, ascii_bytes, send_fault, told
+from headgate.gateway.headers import answer_fault, ascii_bytes, told
+from headgate.gateway.http import Call
 from headgate.gateway.journey import Journey
 from headgate.wire import faults
 from headgate.wire.doors import openai_chat as door
 from headgate.wire.doors.openai_chat import ChunkWriter
 from headgate.wire.faults import Fault
 
-EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
-
-WATCH_AFTER = 0.05
-"""Seconds after which we start to listen for the caller hanging up; most requests are done before."""
+EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 
 
 class EventStream:
-    """The caller's side of a stream: headers late, signs of life while it is held, and a proper end.
+    """A stream of events to one caller.
 
     Nothing is sent before the first delta, or before the first sign of life is due: until then a failure is still an
     ordinary error with its own status.
     """
 
-    def __init__(self, journey: Journey, send: Send, keep_alive: float) -> None:
+    def __init__(self, journey: Journey, call: Call, keep_alive: float) -> None:
         self.journey = journey
-        self.send = send
+        self.call = call
         self.keep_alive = keep_alive
         self.created = int(journey.received)
         self.write: ChunkWriter | None = None
@@ -53,8 +51,8 @@ class EventStream:
         while self.deltas == 0:
             await asyncio.sleep(self.keep_alive)
             if self.deltas == 0:
-                await self.begin()
-                await self.body(door.KEEP_ALIVE)
+                self.begin()
+                await self.call.write(door.KEEP_ALIVE)
 
     async def put(self, part: Delta | Reply | Failure | GiveUp) -> None:
         """Take the next part of the journey."""
@@ -70,7 +68,7 @@ class EventStream:
     async def delta(self, delta: Delta) -> None:
         """Send a piece of the answer."""
         self.deltas += 1
-        await self.begin()
+        self.begin()
         first = b""
         if self.write is None:
             model = self.journey.model.id if self.journey.model is not None else ""
@@ -78,39 +76,32 @@ class EventStream:
                 request_id=self.journey.request.id, model=model, created=self.created
             )
             first = self.write({"role": "assistant", "content": ""}, None, None)
-        await self.body(first + self.write(door.delta_out(delta), None, delta.logprobs))
+        await self.call.write(first + self.write(door.delta_out(delta), None, delta.logprobs))
 
-    async def begin(self, outcome: Outcome | None = None) -> None:
-        """Send the headers, once: all that is known of the request by now."""
-        if self.begun:
-            return
-        self.begun = True
-        lines: Lines = [EVENTS, (b"cache-control", b"no-cache")]
-        lines += told(outcome) if outcome is not None else self.known()
-        await self.send({"type": "http.response.start", "status": 200, "headers": lines})
+    def begin(self, outcome: Outcome | None = None) -> None:
+        """Name the headers, once: all that is known of the request by now. They go out with what is written next."""
+        if not self.begun:
+            self.begun = True
+            self.call.stream(200, EVENTS + (told(outcome) if outcome is not None else self.known()))
 
-    def known(self) -> Lines:
+    def known(self) -> bytes:
         """What can be said before the end: neither cost nor savings."""
         journey = self.journey
-        lines: Lines = [
-            (b"x-headgate-request-id", journey.request.id.encode()),
-            (b"x-headgate-route", ascii_bytes(journey.decision.route)),
-            (b"x-headgate-reason", ascii_bytes(journey.reason or journey.decision.why)),
-        ]
-        if journey.model is not None:
-            lines.append((b"x-headgate-model", ascii_bytes(journey.model.name)))
-            lines.append((b"x-headgate-attempts", b"%d" % (len(journey.attempts) + 1)))
-        return lines
-
-    async def body(self, data: bytes, *, more: bool = True) -> None:
-        """Send bytes."""
-        await self.send({"type": "http.response.body", "body": data, "more_body": more})
+        lines = b"x-headgate-request-id: %b\r\nx-headgate-route: %b\r\nx-headgate-reason: %b\r\n" % (
+            journey.request.id.encode(),
+            ascii_bytes(journey.decision.route),
+            ascii_bytes(journey.reason or journey.decision.why),
+        )
+        if journey.model is None:
+            return lines
+        more = b"%bx-headgate-model: %b\r\nx-headgate-attempts: %d\r\n"
+        return more % (lines, ascii_bytes(journey.model.name), len(journey.attempts) + 1)
 
     async def end(self, outcome: Outcome) -> None:
         """Send what was held, the finish reason, the usage if asked for, and the end mark."""
         assert self.reply is not None
         if self.deltas == 0:
-            await self.begin(outcome)
+            self.begin(outcome)
             for delta in door.deltas_of(self.reply) or (Delta(),):
                 await self.delta(delta)
         assert self.write is not None
@@ -120,71 +111,11 @@ class EventStream:
             last += door.usage_chunk(
                 self.reply.usage, request_id=outcome.id, model=model, created=self.created
             )
-        await self.body(last + door.DONE, more=False)
+        await self.call.write(last + door.DONE, more=False)
 
     async def fail(self, fault: Fault, outcome: Outcome | None) -> None:
         """End without an answer: an ordinary error if nothing was sent yet, else an error event and no end mark."""
         if not self.begun:
-            await send_fault(self.send, fault, told(outcome) if outcome is not None else [])
+            answer_fault(self.call, fault, told(outcome) if outcome is not None else b"")
             return
-        await self.body(faults.encode_event(fault), more=False)
-
-
-class HangUp:
-    """Cancels the current task when the caller goes away.
-
-    Most answers are quick, so nobody listens at first: the gate's `Watch` begins to for those that are not.
-    """
-
-    __slots__ = ("gone", "listening", "receive", "since", "task", "watch")
-
-    def __init__(self, receive: Receive, watch: "Watch") -> None:
-        self.receive = receive
-        self.watch = watch
-        self.gone = False
-        self.since = 0.0
-        self.task: asyncio.Task[object] | None = None
-        self.listening: asyncio.Task[None] | None = None
-
-    def __enter__(self) -> Self:
-        self.task = asyncio.current_task()
-        self.watch.add(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.watch.open.pop(self, None)
-        if self.listening is not None:
-            self.listening.cancel()
-
-    async def wait(self) -> None:
-        """Wait until the connection ends, then cancel."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        self.gone = True
-        if self.task is not None:
-            self.task.cancel()
-
-
-class Watch:
-    """The callers that wait for an answer, the oldest first, and one timer for all of them."""
-
-    def __init__(self) -> None:
-        self.open: dict[HangUp, None] = {}
-        self.timer: asyncio.TimerHandle | None = None
-
-    def add(self, caller: HangUp) -> None:
-        """Watch one more caller."""
-        loop = asyncio.get_running_loop()
-        caller.since = loop.time()
-        self.open[caller] = None
-        if self.timer is None:
-            self.timer = loop.call_later(WATCH_AFTER, self.look)
-
-    def look(self) -> None:
-        """Begin to listen for those who have waited for a while."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() - WATCH_AFTER / 2
-        for caller in [caller for caller in self.open if caller.since <= due]:
-            del self.open[caller]
-            caller.listening = loop.create_task(caller.wait(), name="headgate-hang-up")
-        self.timer = loop.call_later(WATCH_AFTER, self.look) if self.open else None
+        await self.call.write(faults.encode_event(fault), more=False)

@@ -39,11 +39,11 @@ def encode(fault: Fault) -> bytes:
     return msgspec.json.encode({"error": envelope})
 
 
-def headers(fault: Fault) -> list[tuple[bytes, bytes]]:
+def header_lines(fault: Fault) -> bytes:
     """The headers that go with it, beside the content type."""
-    lines = [(b"x-should-retry", b"true" if fault.retry else b"false")]
+    lines = b"x-should-retry: true\r\n" if fault.retry else b"x-should-retry: false\r\n"
     if fault.retry_after is not None:
-        lines.append((b"retry-after", str(max(1, round(fault.retry_after))).encode()))
+        lines += b"retry-after: %d\r\n" % max(1, round(fault.retry_after))
     return lines
 
 
