@@ -51,11 +51,11 @@ _ONE = {code: 1 << 8 * number for number, code in enumerate(_LANGUAGES)}
 """One hit for a language: each has a byte of a whole number, so that adding up hits counts them for all seven at once."""
 
 
-def _telling_words() -> dict[str, int]:
+def _telling_words() -> dict[bytes, int]:
     """Small word → a hit for its language, without those that two languages have: they tell nothing."""
     split = {code: frozenset(words.split()) for code, words in _SMALL_WORDS.items()}
     return {
-        word: _ONE[code]
+        word.encode(): _ONE[code]
         for code, words in split.items()
         for word in words.difference(*(others for other, others in split.items() if other != code))
     }
@@ -80,16 +80,17 @@ def detect(text: str) -> tuple[str, float]:
     The code is "" when the language is none of en, de, fr, es, or when there is too little to tell it by; the
     confidence is then that of the best guess. Only the first `WINDOW` characters are read.
     """
-    opening = text[:WINDOW].lower().encode("utf-8", "ignore").translate(_BLANKED).decode("utf-8")
-    plain = opening.isascii()
-    if not plain:
+    opening = text[:WINDOW].lower()
+    hits = 0
+    if not opening.isascii():
         for mark, blank in _MARKS:
             if mark in opening:
                 opening = opening.replace(mark, blank)
-    hits = sum(map(_TELLS.__getitem__, _TELLING.intersection(opening.split())))
-    if not plain:
-        hits += sum([hit for letter, hit in _LETTERS.items() if letter in opening])
-    counts = hits.to_bytes(len(_LANGUAGES), "little")
+        hits = sum([hit for letter, hit in _LETTERS.items() if letter in opening])
+    words = opening.encode("utf-8", "ignore").translate(_BLANKED).split()
+    counts = sum(map(_TELLS.__getitem__, _TELLING.intersection(words)), hits).to_bytes(
+        len(_LANGUAGES), "little"
+    )
     *_, second_hits, best_hits = sorted(counts)
     best = _LANGUAGES[counts.index(best_hits)]
     # The one in the divisor keeps a single lucky word from counting as certainty.

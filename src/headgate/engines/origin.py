@@ -21,6 +21,7 @@ _OURS = frozenset(_FRAMING | {"host", "accept-encoding"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _VALUE = re.compile(r"[\t -~\x80-\xff]*").fullmatch
 _TARGET = re.compile(r'/[!"$-~]*').fullmatch
+LINES_AT_MOST = 64
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
@@ -45,7 +46,7 @@ class Origin:
         ValueError: if the address, a header or the `ca_file` is unusable. No message repeats a header's value.
     """
 
-    __slots__ = ("_fixed", "_prefix", "host", "label", "port", "tls")
+    __slots__ = ("_fixed", "_lines", "_prefix", "host", "label", "port", "tls")
 
     def __init__(self, base_url: str, headers: Headers, ca_file: str | None) -> None:
         url = urlsplit(base_url)
@@ -68,19 +69,27 @@ class Origin:
             raise ValueError(f"{base_url!r} has no usable host name")
         fixed = f" HTTP/1.1\r\nhost: {authority}\r\naccept-encoding: identity\r\n".encode("ascii")
         self._fixed = fixed + encode_headers(headers)
+        self._lines: dict[tuple[str, str], bytes] = {}
         self.tls = _tls_context(ca_file) if secure else None
 
     def request_head(self, method: str, target: str, headers: Headers, length: int) -> bytes:
         """Encode the head of a request with `length` bytes of body. Raises `ValueError` as `encode_headers` does."""
+        line = self._lines.get((method, target)) or self._line(method, target)
+        more = encode_headers(headers) if headers else b""
+        if length or method in _WITH_BODY:
+            return b"%b%bcontent-length: %d\r\n\r\n" % (line, more, length)
+        return b"%b%b\r\n" % (line, more)
+
+    def _line(self, method: str, target: str) -> bytes:
+        """The request line and what follows it in every request; an engine is asked for a handful of them."""
         if _TOKEN(method) is None or _TARGET(target) is None:
             raise ValueError(
                 f"{method!r} {target!r} is no request line; percent-encode what is not plain ASCII"
             )
-        line = f"{method} {self._prefix}{target}".encode("ascii")
-        more = encode_headers(headers) if headers else b""
-        if length or method in _WITH_BODY:
-            return b"%b%b%bcontent-length: %d\r\n\r\n" % (line, self._fixed, more, length)
-        return b"%b%b%b\r\n" % (line, self._fixed, more)
+        line = f"{method} {self._prefix}{target}".encode("ascii") + self._fixed
+        if len(self._lines) < LINES_AT_MOST:
+            self._lines[method, target] = line
+        return line
 
     def refusal(self, error: OSError) -> TransportFailure:
         """Say why no connection came about. Another try is no use where a certificate is not trusted."""

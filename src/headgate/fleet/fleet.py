@@ -20,6 +20,7 @@ from headgate.fleet.breaker import Breaker
 LOOK_EVERY = 5.0
 """Seconds between two looks at an engine at home."""
 
+NOBODY: frozenset[str] = frozenset()
 NEEDS_KEY = frozenset({"openai", "anthropic"})
 
 log = logging.getLogger("headgate.fleet")
@@ -47,20 +48,20 @@ class Fleet:
             for name, s in settings.items()
             if s.kind in NEEDS_KEY and s.key is None
         }
-        self.remote: dict[str, frozenset[tuple[str, str]]] = {}
-        """Models that an engine at home passes on, by engine: Ollama does so with its cloud models, under any name."""
+        self.remote: frozenset[tuple[str, str]] = frozenset()
+        """(engine, id) of models that an engine at home passes on: Ollama does so with its cloud models, under any name."""
         self.looking: asyncio.Task[None] | None = None
 
     def view(self, paid_left: float | None) -> FleetView:
         """The fleet as a decision sees it."""
         now = monotonic()
+        left_alone = [name for name, breaker in self.breakers.items() if breaker.open_until > now]
+        busy = [name for name, admission in self.admission.items() if admission.waiting and admission.full]
         return FleetView(
             down=self.down,
-            breaker=frozenset([name for name, breaker in self.breakers.items() if breaker.open_until > now]),
-            busy=frozenset(
-                [name for name, admission in self.admission.items() if admission.waiting and admission.full]
-            ),
-            remote=frozenset().union(*self.remote.values()),
+            breaker=frozenset(left_alone) if left_alone else NOBODY,
+            busy=frozenset(busy) if busy else NOBODY,
+            remote=self.remote,
             paid_left=paid_left,
         )
 
@@ -96,7 +97,8 @@ class Fleet:
             if health.up and (before is None or not before.up):
                 listed = await self.engines[name].list_models()
                 models = () if isinstance(listed, Failure) else listed
-                self.remote[name] = frozenset((name, model.id) for model in models if model.remote)
+                others = {pair for pair in self.remote if pair[0] != name}
+                self.remote = frozenset(others | {(name, model.id) for model in models if model.remote})
         except Exception as error:
             log.exception("looking at %s failed", name)
             health = Health(up=False, detail=f"looking at it failed: {error!r}")

@@ -44,7 +44,7 @@ LAST_WORDS = 1.0
 TICK = 1.0
 """Seconds between two looks at the clock: for the date, and for connections that have fallen silent."""
 
-STATUS_LINES = {status: f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
+STATUS_LINES = {int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
 KEEP_ALIVE = b"connection: keep-alive\r\n"
 CLOSE = b"connection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
@@ -101,8 +101,9 @@ class Call:
     def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Send a whole response."""
         self.begun = True
-        head = b"%bcontent-length: %d\r\n\r\n" % (self._lines(status, lines), len(body))
-        self._connection.write(head if self.method == "HEAD" else head + body)
+        shown = b"" if self.method == "HEAD" else body
+        response = b"%bcontent-length: %d\r\n\r\n%b" % (self._lines(status, lines), len(body), shown)
+        self._connection.write(response)
 
     def stream(self, status: int, lines: bytes) -> None:
         """Begin a response of unknown length; its head goes out with the first `write`."""
@@ -125,7 +126,7 @@ class Call:
         server = self._connection.server
         self._last = self._last or server.closing
         connection = CLOSE if self._last else KEEP_ALIVE if self._plain else b""
-        return b"%b%b%b%b" % (STATUS_LINES[HTTPStatus(status)], server.date, connection, lines)
+        return b"%b%b%b%b" % (STATUS_LINES[status], server.date, connection, lines)
 
 
 Handle = Callable[[Call], Awaitable[None]]

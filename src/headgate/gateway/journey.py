@@ -443,7 +443,7 @@ class Journey:
 def plausible(result: Reply | Failure) -> Reply | Failure:
     """The result, without token counts that cannot be: an engine that reports them has reported nothing."""
     usage = result.usage
-    if usage is None or all(0 <= count <= MOST_TOKENS for count in (usage.prompt, usage.output)):
+    if usage is None or (0 <= usage.prompt <= MOST_TOKENS and 0 <= usage.output <= MOST_TOKENS):
         return result
     text = result.text
     return replace(result, usage=Usage(input=0, output=(len(text) + 3) // 4, exact=False))

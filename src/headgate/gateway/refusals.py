@@ -65,6 +65,8 @@ def too_large(limit: int) -> Fault:
 
 def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request | Fault:
     """The request with what the caller says in headers: the task, privacy and a deadline."""
+    if OUR_HEADERS.isdisjoint(headers):
+        return request
     changes: dict[str, Any] = {}
     for name in OUR_HEADERS & headers.keys():
         word = headers[name].decode("latin-1").strip()
@@ -86,7 +88,7 @@ def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request |
                     hint="send x-headgate-within: 20",
                 )
             changes["within"] = seconds
-    return replace(request, **changes) if changes else request
+    return replace(request, **changes)
 
 
 def as_seconds(word: str) -> float | None:
@@ -100,9 +102,11 @@ def as_seconds(word: str) -> float | None:
 
 def unroutable(policy: Policy, request: Request) -> Fault | None:
     """Why this request can never be routed: its `model` is a word that we do not know."""
+    if request.asked == AUTO:
+        return None
     if is_auto(request.asked):
         word = request.asked.partition(":")[2]
-        if request.asked == AUTO or word == "local" or asked_task(request.asked) is not None:
+        if word == "local" or asked_task(request.asked) is not None:
             return None
         return unknown("task", word, ("local", *TASKS), "model")
     model = find_model(policy, request.asked)

@@ -59,7 +59,7 @@ def _ask(name: str, check: Check, answer: Answer) -> Verdict:
 
 def score(verdicts: Iterable[Verdict]) -> float | None:
     """The lowest score among the verdicts; None if none has a score."""
-    return min((v.score for v in verdicts if v.score is not None), default=None)
+    return min([v.score for v in verdicts if v.score is not None], default=None)
 
 
 def adapt(name: str, function: Callable[[Answer], Any]) -> Check:

@@ -14,7 +14,7 @@ from headgate.core.tasks.reading import ARROWS, has_rows, read
 
 LONG_LINE = 200
 """From so many characters on, a single line may be an ask and what it is about without a mark between."""
-LOOKED_AT = 300
+LOOKED_AT = 200
 """Characters of the ask, and of the paste, in which marks of form are looked for."""
 
 PASTE_LANGUAGE = 120
@@ -48,6 +48,15 @@ BY_PASTE = frozenset(QUESTIONS) | {
 }
 """Cues that mean one thing about a pasted text and another without one: noted with ", a paste" or ", no paste" as well."""
 
+_BESIDE = {
+    pasted: {
+        cue: f"{cue}, {pasted}"
+        for cue in (*BY_PASTE, "asks", "tells", "no word known", "few words", "choices", "a scale")
+    }
+    for pasted in ("a paste", "no paste")
+}
+"""Cues noted together with whether there is a paste: names that are made once, and not for each prompt."""
+
 _NO_SIGNS = (ascii_letters + digits + whitespace).encode()
 _NUMBERS_ONLY = bytes(byte if chr(byte) in digits else ord(" ") for byte in range(256))
 
@@ -80,6 +89,7 @@ _MAIL_MARKS = by_sign(
     "dear ", "hi ", "hi,", "hello", "subject:", "regards", "sincerely", "cheers", "guten tag", "sehr geehrte", "liebe ", "hallo",
     "gruß", "grüße", "bonjour", "madame", "cordialement", "hola", "saludo", "estimad",
 )  # fmt: skip
+_SIGNS = frozenset((*_CODE_MARKS, *_PASTED_CODE_MARKS, *_MAIL_MARKS)) - {0}
 _CHOICE_WORDS = frozenset(("or", "oder", "ou", "o", "u", "vs"))
 _SLASHES = re.compile(r"[\w-] ?[/|] ?[\w-]+(?: [\w-]+)? ?[/|] ?[\w-]")
 _LISTED = re.compile(r"[(\[:] ?[\w-]+(?: [\w-]+)?(?:, [\w-]+(?: [\w-]+)?){2,}")
@@ -105,11 +115,12 @@ def notice(prompt: str, language: str | None = None) -> tuple[set[str], list[str
         language = None
     asks = "?" in ask or not OPENING_WORDS.isdisjoint(cues)
     pasted = "a paste" if len(paste) >= 12 else "no paste"
-    cues.update([f"{cue}, {pasted}" for cue in BY_PASTE & cues])
+    beside = _BESIDE[pasted]
+    cues.update([beside[cue] for cue in BY_PASTE & cues])
     cues.add(pasted)
-    cues.add(f"{'asks' if asks else 'tells'}, {pasted}")
+    cues.add(beside["asks" if asks else "tells"])
     if not known and not asks:
-        cues.add(f"no word known, {pasted}")
+        cues.add(beside["no word known"])
     if mentions:
         cues.add("a word in quotes")
     _note_form(cues, ask, words, pasted, asks=asks)
@@ -146,11 +157,13 @@ def _ask_and_paste(prompt: str) -> tuple[str, str, int, list[str], set[str]]:
 
 def _holds(text: str, marks: dict[int, tuple[str, ...]]) -> bool:
     """Whether one of the marks stands in the text."""
-    signs = {0, *text.encode("ascii", "ignore").translate(None, _NO_SIGNS)}
-    for sign in signs & marks.keys():
-        for mark in marks[sign]:
+    for sign in _SIGNS.intersection(text.encode("ascii", "ignore").translate(None, _NO_SIGNS)):
+        for mark in marks.get(sign, ()):
             if mark in text:
                 return True
+    for mark in marks[0]:  # noqa: SIM110  # a generator costs more than ten of these
+        if mark in text:
+            return True
     return False
 
 
@@ -168,7 +181,7 @@ def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks:
     """Add the cues that the form of the ask gives."""
     length = ask.count(" ") + 1
     if length <= 6:
-        cues.add(f"few words, {pasted}")
+        cues.add(_BESIDE[pasted]["few words"])
     elif length > 35:
         cues.add("long ask")
     if "!" in ask:
@@ -176,7 +189,7 @@ def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks:
     if _holds(ask, _CODE_MARKS) or _CODE_FILE.search(ask) or ("_" in ask and _SNAKE.search(ask)):
         cues.add("code in the ask")
     if _offers_choice(ask, words):
-        cues.add(f"choices, {pasted}")
+        cues.add(_BESIDE[pasted]["choices"])
     if '{"' in ask or "{ §" in ask or "|" in ask:
         cues.add("keys to fill")
     if length <= 4 and ("a language" in cues or _LANGUAGE_CODE.search(ask)):
@@ -193,7 +206,7 @@ def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks:
         cues.add("money or percent")
     if numbers >= 2:
         if _SCALE.search(ask):
-            cues.add(f"a scale, {pasted}")
+            cues.add(_BESIDE[pasted]["a scale"])
         if _ARITHMETIC.search(ask):
             cues.add("arithmetic")
 

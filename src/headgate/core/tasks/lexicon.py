@@ -6,7 +6,6 @@ words before it. It knows letters without accents only: words in other scripts a
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from string import ascii_lowercase, digits
 from typing import NamedTuple
 
@@ -26,10 +25,12 @@ from headgate.core.tasks.cues import (
     YOU,
 )
 
-WORDS_AT_MOST = 40
+WORDS_AT_MOST = 28
 """Words of an ask that are looked up."""
-CHARACTERS_AT_MOST = 320
+CHARACTERS_AT_MOST = 224
 """Characters in which so many words are sought: eight a word, space included."""
+REMEMBERED = 8192
+"""Words that are remembered with what the tables say of them; then it begins anew."""
 STEM = 4
 """The least length of a stem in the tables."""
 BREAK = "."
@@ -119,9 +120,18 @@ _POINTING = frozenset(POINTING.split())
 _DEFINITE = frozenset(DEFINITE.split())
 
 
-@lru_cache(maxsize=8192)
+class _Remembered(dict[str, _Known | None]):
+    """What the tables say of each word that was met, because people use the same words: the one state of this module."""
+
+    def __missing__(self, word: str) -> _Known | None:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        found = self[word] = _look_up(word)
+        return found
+
+
 def _look_up(word: str) -> _Known | None:
-    """Look a word up in all tables. Cached, because people use the same words: the one state of this module."""
+    """Look a word up in all tables."""
     entries = _WORDS.get(word, []) + [
         entry for entry in _STEMS.get(word[:STEM], ()) if word.startswith(entry.words[0])
     ]
@@ -134,6 +144,9 @@ def _look_up(word: str) -> _Known | None:
     return _Known(tuple(cues), tuple(first), phrases, language)
 
 
+_KNOWN = _Remembered()
+
+
 def word_cues(words: list[str]) -> set[str]:
     """The cues among the words that `split` gives."""
     noted: set[str] = set()
@@ -142,9 +155,8 @@ def word_cues(words: list[str]) -> set[str]:
         BREAK,
         BREAK,
     ]  # the breaks stand behind the last word and, counted from the end, before the first
-    for at, known in enumerate(map(_look_up, words)):
-        if known is None:
-            continue
+    met = [(at, known) for at, known in enumerate(map(_KNOWN.__getitem__, words)) if known is not None]
+    for at, known in met:
         cues, first, phrases, language = known
         if phrases and (begun := phrases.get(around[at + 1])):
             for entry in begun:

@@ -9,9 +9,9 @@ the middle of a long text, or pastes without any mark between.
 import re
 from typing import NamedTuple
 
-OPENING = 600
+OPENING = 400
 """Characters read at the start of a prompt."""
-CLOSING = 300
+CLOSING = 240
 """Characters read at its end."""
 SHORT = 160
 """The longest last paragraph, in characters, that can still be an ask."""

@@ -33,6 +33,9 @@ from headgate.wire.faults import Fault
 # ── What arrives ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+NULL = Raw(b"null")
+
+
 class WireFunction(Struct, gc=False):
     name: str = ""
     arguments: str = ""
@@ -96,16 +99,11 @@ class WireAsk(Struct, gc=False):
     top_logprobs: int | None = None
     response_format: WireFormat | None = None
     tools: list[WireTool] | None = None
-    tool_choice: Raw = Raw(b"null")  # a union with None would let nothing but null in
+    tool_choice: Raw = NULL  # a union with None would let nothing but null in
 
 
 KNOWN = frozenset(WireAsk.__struct_fields__)
 PLAIN_ROLES = frozenset({"system", "user", "assistant", "tool"})
-RANGES: dict[str, tuple[float, float]] = {
-    "temperature": (0.0, 2.0),
-    "top_p": (0.0, 1.0),
-    "top_logprobs": (0, 20),
-}
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_ask = msgspec.json.Decoder(WireAsk).decode
@@ -133,7 +131,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         return Fault(
             status=400, message=str(error), param="messages", hint="see the content parts in docs/api.md"
         )
-    plain = all(wire.role in PLAIN_ROLES and wire.content is not None for wire in ask.messages)
+    plain = all([wire.role in PLAIN_ROLES and wire.content is not None for wire in ask.messages])  # noqa: C419  # quicker
     return Request(
         id=request_id,
         asked=ask.model,
@@ -147,7 +145,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         seed=ask.seed,
         format=format_from(ask.response_format),
         tools=tuple([tool_from(tool) for tool in ask.tools]) if ask.tools else (),
-        tool_choice=ask.tool_choice if bytes(ask.tool_choice) != b"null" else None,
+        tool_choice=None if ask.tool_choice == NULL else ask.tool_choice,
         logprobs=bool(ask.logprobs),
         top_logprobs=ask.top_logprobs,
         extra={name: value for name, value in fields.items() if name not in KNOWN} if len(fields) > 2 else {},
@@ -171,18 +169,23 @@ def check(ask: WireAsk) -> Fault | None:
             code="unsupported_value",
             hint="send the request n times",
         )
-    for name in ("max_tokens", "max_completion_tokens"):
-        value = getattr(ask, name)
-        if value is not None and value < 1:
+    for name, limit in (
+        ("max_tokens", ask.max_tokens),
+        ("max_completion_tokens", ask.max_completion_tokens),
+    ):
+        if limit is not None and limit < 1:
             return Fault(
                 status=400,
-                message=f"{name} is {value}, but must be at least 1",
+                message=f"{name} is {limit}, but must be at least 1",
                 param=name,
                 code="integer_below_min_value",
                 hint=f"leave {name} out for no limit",
             )
-    for name, (low, high) in RANGES.items():
-        value = getattr(ask, name)
+    for name, value, low, high in (
+        ("temperature", ask.temperature, 0.0, 2.0),
+        ("top_p", ask.top_p, 0.0, 1.0),
+        ("top_logprobs", ask.top_logprobs, 0, 20),
+    ):
         if value is not None and not low <= value <= high:
             return Fault(
                 status=400,
