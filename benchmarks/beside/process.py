@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Self
@@ -19,8 +20,12 @@ STAT_PARENT, STAT_TIMES = 1, slice(11, 15)
 """Fields of /proc/PID/stat, counted after the command's name."""
 
 
+@cache
 def cores() -> tuple[int, int]:
-    """The core for the gate, and the core for everything else; the same one where there is only one."""
+    """The core for the gate, and the core for everything else; the same one where there is only one.
+
+    Asked once, because the benchmark then confines itself to one of them.
+    """
     ours = sorted(os.sched_getaffinity(0))
     return ours[0], ours[-1]
 
