@@ -24,6 +24,7 @@ from headgate.core.words import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = ROOT / "tests/data/prompts.jsonl"
+HARD = ROOT / "tests/data/hard.jsonl"
 WEIGHTS = ROOT / "src/headgate/core/tasks/weights.py"
 DOCS = ROOT / "docs/classifier.md"
 BEGIN = "<!-- figures: written by benchmarks/classifier.py --write -->"
@@ -43,6 +44,11 @@ def prompts(split: str) -> list[Row]:
     """The labelled prompts of one split."""
     rows = [json.loads(line) for line in PROMPTS.read_text(encoding="utf-8").splitlines()]
     return [row for row in rows if row["split"] == split]
+
+
+def hard_prompts() -> list[Row]:
+    """The prompts of another author, three in four of them awkward: for measuring only."""
+    return [json.loads(line) for line in HARD.read_text(encoding="utf-8").splitlines()]
 
 
 PASTES: dict[str, tuple[str, ...]] = {
@@ -271,6 +277,11 @@ def figures() -> str:
     ]
     parts += [
         (f"held, {code}", [row for row in held if row["lang"] == code]) for code in ("en", "de", "fr", "es")
+    ]
+    hard = hard_prompts()
+    parts += [("**hard**", hard)]
+    parts += [
+        (f"hard, {kind}", [row for row in hard if row["kind"] == kind]) for kind in ("plain", "awkward")
     ]
     for name, rows in parts:
         pairs = named(rows)

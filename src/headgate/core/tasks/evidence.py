@@ -231,7 +231,7 @@ def _note_paste(cues: set[str], ask: str, paste: str, spoken: str | None, *, ask
     start = paste[:80].lower()
     if _holds(start, _MAIL_MARKS):
         cues.add("pasted mail")
-    if len(paste) > 250:
+    if len(paste) == LOOKED_AT:
         cues.add("long paste")
 
 
