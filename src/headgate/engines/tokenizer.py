@@ -8,6 +8,8 @@ engine reported. Source of the file: OpenAI's tiktoken (MIT), sha256 446a9538cb6
 import asyncio
 from importlib import resources
 
+from msgspec.structs import replace
+
 from headgate.core import signals, tokens
 from headgate.core.policy import Policy
 from headgate.core.types import Request, Signals
@@ -35,15 +37,17 @@ class Tokenizer:
 
     async def measure(self, request: Request, policy: Policy, size: int) -> Signals:
         """Measure a request whose body had `size` bytes, loading the vocabulary if the count could matter."""
-        if self.counter is None and tokens.near(tokens.guess(request), policy.token_limits):
-            if self.loading is None:
-                self.loading = asyncio.create_task(
-                    asyncio.to_thread(load_counter), name="headgate-vocabulary"
-                )
-            self.counter = await asyncio.shield(self.loading)
         if size > LARGE:
-            return await asyncio.to_thread(signals.measure, request, policy, self.counter)
-        return signals.measure(request, policy, self.counter)
+            found = await asyncio.to_thread(signals.measure, request, policy, self.counter)
+        else:
+            found = signals.measure(request, policy, self.counter)
+        if self.counter is not None or not tokens.near(found.tokens, policy.token_limits):
+            return found
+        if self.loading is None:
+            self.loading = asyncio.create_task(asyncio.to_thread(load_counter), name="headgate-vocabulary")
+        self.counter = await asyncio.shield(self.loading)
+        counted = await asyncio.to_thread(tokens.count, request, self.counter)
+        return replace(found, tokens=counted, tokens_exact=True)
 
 
 def load_counter() -> tokens.Counter:
