@@ -32,9 +32,7 @@ END = "<!-- end of figures -->"
 ASKS = ROOT / "benchmarks/classifier_asks.txt"
 PENALTY = 1.5
 SEEN_AT_LEAST = 3
-"""A single word gets a weight of its own when so many prompts hold it …"""
-WORD_VALUE = 0.9
-"""… and counts for less, so that named cues explain what they can."""
+"""A single word gets a weight of its own when so many prompts hold it."""
 STEPS = 250
 
 Row = dict[str, Any]
@@ -154,7 +152,6 @@ def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[s
     seen = Counter(cue for some in noted for cue in some)
     cues = sorted(cue for cue, times in seen.items() if times >= (SEEN_AT_LEAST if is_word(cue) else 1))
     place = {cue: number for number, cue in enumerate(cues)}
-    value = [WORD_VALUE if is_word(cue) else 1.0 for cue in cues]
     examples = [[place[cue] for cue in some if cue in place] for some in noted]
     # Bound of the curvature: half the largest possible squared norm of the rows' shared direction.
     pace = 1 / (0.5 * spectral_norm(examples, len(cues)) + penalty)
@@ -165,16 +162,16 @@ def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[s
     for _ in range(steps):
         slope = [[penalty * weight for weight in row] for row in ahead]
         for example, right in zip(examples, truth, strict=True):
-            sums = [sum([ahead[cue][task] * value[cue] for cue in example]) for task in width]
+            sums = [sum([ahead[cue][task] for cue in example]) for task in width]
             top = max(sums)
             shares = [exp(total - top) for total in sums]
             whole = sum(shares)
             errors = [share / whole for share in shares]
             errors[right] -= 1.0
             for cue in example:
-                row, scale = slope[cue], value[cue]
+                row = slope[cue]
                 for task in width:
-                    row[task] += errors[task] * scale
+                    row[task] += errors[task]
         following = (1 + sqrt(1 + 4 * momentum * momentum)) / 2
         glide = (momentum - 1) / following
         for cue in range(len(cues)):
@@ -183,7 +180,7 @@ def fit(rows: list[Row], penalty: float = PENALTY, steps: int = STEPS) -> dict[s
                 ahead[cue][task] = moved + glide * (moved - weights[cue][task])
                 weights[cue][task] = moved
         momentum = following
-    return {cue: [weight * value[at] for weight in weights[at]] for at, cue in enumerate(cues)}
+    return {cue: weights[at] for at, cue in enumerate(cues)}
 
 
 def named_cues(prompt: str) -> set[str]:

@@ -11,12 +11,13 @@ from headgate.core.labels import find_labels
 from headgate.core.language import detect
 from headgate.core.policy import Policy, asked_task
 from headgate.core.tasks import classify
-from headgate.core.tasks.evidence import LOOKED_AT
 from headgate.core.types import Request, Signals
 from headgate.core.words import FormatKind, Task, TaskBy
 
 LABELLED: frozenset[Task] = frozenset({"classification", "sentiment"})
 JSON_TASKS: frozenset[Task] = LABELLED | {"extraction"}
+SPOKEN = 160
+"""Characters of the ask that tell its language; more do not tell it better."""
 ASKS_FOR_JSON = (
     "as json",
     "json object",
@@ -39,8 +40,7 @@ def measure(request: Request, policy: Policy, counter: tokens_.Counter | None = 
         counter: a real tokenizer; without one every count is an estimate.
     """
     ask = human_ask(request)
-    language = detect(ask[:LOOKED_AT])[0]
-    task, confidence, by = name_task(request, ask, language, policy.task_confidence)
+    task, confidence, by = name_task(request, ask, policy.task_confidence)
     tokens = tokens_.guess(request)
     exact = counter is not None and tokens_.near(tokens, policy.token_limits)
     if exact and counter is not None:
@@ -57,7 +57,7 @@ def measure(request: Request, policy: Policy, counter: tokens_.Counter | None = 
         images=sum(
             len(message.images) for message in request.messages if not isinstance(message.content, str)
         ),
-        language=language,
+        language=detect(ask[:SPOKEN])[0],
         code_blocks=ask.count("```") // 2 if "`" in ask else 0,
         labels=(find_labels(ask) or find_labels(system)) if task in LABELLED else (),
         local_only=request.local_only or request.asked == "auto:local",
@@ -72,12 +72,12 @@ def human_ask(request: Request) -> str:
     return ""
 
 
-def name_task(request: Request, ask: str, language: str, enough: float) -> tuple[Task | None, float, TaskBy]:
+def name_task(request: Request, ask: str, enough: float) -> tuple[Task | None, float, TaskBy]:
     """The task, how sure we are, and who said so."""
     named = request.task or asked_task(request.asked)
     if named is not None:
         return named, 1.0, "caller"
-    task, confidence = classify(ask, language)
+    task, confidence = classify(ask)
     if task is None or confidence < enough:
         return None, confidence, "none"
     return task, confidence, "rules"

@@ -17,7 +17,7 @@ __all__ = ["classify", "explain"]
 
 SAYS_NOTHING = frozenset((
     *(f"{form}, {pasted}" for form in ("asks", "tells", "few words", "no word known") for pasted in ("a paste", "no paste")),
-    *("a paste", "no paste", "long paste", "a paste in no known language", "exclamation", "a number"),
+    *("a paste", "no paste", "long paste", "a number"),
 ))  # fmt: skip
 """Cues that any text has, in any language: without another one there is no evidence."""
 
@@ -37,14 +37,13 @@ _KNOWN_CUES = frozenset(_CUES)
 _KNOWN_WORDS = frozenset(_WORDS)
 
 
-def classify(ask: str, language: str | None = None) -> tuple[Task | None, float]:
+def classify(ask: str) -> tuple[Task | None, float]:
     """Return the likeliest task and the confidence in it, 0–1; (None, 0.0) when nothing speaks for any task.
 
     The confidence is meant as a share: of a hundred prompts with confidence 0.8, some eighty are named rightly.
-    Any text will do; only its opening and its close are read. `language` is what `language.detect` said of its first
-    `evidence.LOOKED_AT` characters, if it was asked already; to ask twice costs some microseconds and changes nothing.
+    Any text will do; only its opening and its close are read.
     """
-    noted, said = notice(ask, language)
+    noted, said = notice(ask)
     cues = _KNOWN_CUES & noted
     words = _KNOWN_WORDS.intersection(said)
     if not words and cues <= SAYS_NOTHING:

@@ -7,18 +7,17 @@ like code, or a choice between more than a few words, is taken for what it looks
 import re
 from string import ascii_letters, digits, whitespace
 
-from headgate.core.language import detect
 from headgate.core.tasks.cues import QUESTIONS, VERBS
 from headgate.core.tasks.lexicon import split, word_cues
-from headgate.core.tasks.reading import ARROWS, has_rows, read
+from headgate.core.tasks.reading import ARROWS, read
 
 LONG_LINE = 200
 """From so many characters on, a single line may be an ask and what it is about without a mark between."""
 LOOKED_AT = 200
 """Characters of the ask, and of the paste, in which marks of form are looked for."""
 
-PASTE_LANGUAGE = 120
-"""Characters of the paste that tell its language."""
+FEW_WORDS = 6
+"""Words of an ask that says little."""
 
 ASKING = frozenset(QUESTIONS) | {f"{verb} first" for verb in VERBS}
 """Cues that show that somebody asks for something."""
@@ -27,8 +26,6 @@ ON_A_TEXT = frozenset(
     ("translate first", "summarise first", "classify first", "extract first", "rewrite first")
 )
 """Orders that are about a text: what follows them is that text."""
-ON_CODE = frozenset(("summarise", "translate", "explain", "rewrite", "write", "style"))
-"""Cues that mean another thing when the paste is code."""
 BY_PASTE = frozenset(QUESTIONS) | {
     "a length asked",
     "aggregate",
@@ -85,34 +82,23 @@ _PASTED_CODE_MARKS = by_sign(
     "def ", "SELECT ", "UPDATE ", "INSERT ", "CREATE ", "import ", "const ", "function", "return ", "();", ") {", "){", "};", ";\n", "=>", "&&",
     "</", "Traceback", "Exception", "Error:", "error:", "#!/", " = ", "<?php", "::", "`", "{\n", "):", "()", "[]", "= [", " * * ", "$(",
 )  # fmt: skip
-_MAIL_MARKS = by_sign(
-    "dear ", "hi ", "hi,", "hello", "subject:", "regards", "sincerely", "cheers", "guten tag", "sehr geehrte", "liebe ", "hallo",
-    "gruß", "grüße", "bonjour", "madame", "cordialement", "hola", "saludo", "estimad",
-)  # fmt: skip
-_SIGNS = frozenset((*_CODE_MARKS, *_PASTED_CODE_MARKS, *_MAIL_MARKS)) - {0}
+_SIGNS = frozenset((*_CODE_MARKS, *_PASTED_CODE_MARKS)) - {0}
 _CHOICE_WORDS = frozenset(("or", "oder", "ou", "o", "u", "vs"))
 _SLASHES = re.compile(r"[\w-] ?[/|] ?[\w-]+(?: [\w-]+)? ?[/|] ?[\w-]")
 _LISTED = re.compile(r"[(\[:] ?[\w-]+(?: [\w-]+)?(?:, [\w-]+(?: [\w-]+)?){2,}")
-_CHOICE_END = re.compile(r"[?)\].:,;\n]|$")
 _SCALE = re.compile(r"\d ?(?:\.\.+|-|–|to|bis|a|à) ?[+-]?\d+|/ ?(?:5|10)\b")
 _MONEY = re.compile(r"\d ?(?:%|€|\$|£|k\b|eur|usd)|[€$£] ?\d", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"\d ?[*+×/^=] ?\d|\d - \d")
-_LANGUAGE_CODE = re.compile(r"\b(?:EN|DE|FR|ES|IT|NL|PL|PT|SV|TR)\b")
-_EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
+_CHOICE_END = re.compile(r"[?)\].:,;\n]|$")
 
 
-def notice(prompt: str, language: str | None = None) -> tuple[set[str], list[str]]:
-    """The names of the cues that a prompt holds, and the words of its ask.
-
-    `language` is that of its first `LOOKED_AT` characters, where the caller has detected it already.
-    """
+def notice(prompt: str) -> tuple[set[str], list[str]]:
+    """The names of the cues that a prompt holds, and the words of its ask."""
     if _PREFIX.match(prompt):
         return {"retrieval prefix"}, []
     ask, paste, mentions, words, cues = _ask_and_paste(prompt)
     known = bool(cues)
     ask, paste = ask[:LOOKED_AT], paste[:LOOKED_AT]
-    if not prompt.startswith(ask) or len(ask) < LOOKED_AT:
-        language = None
     asks = "?" in ask or not OPENING_WORDS.isdisjoint(cues)
     pasted = "a paste" if len(paste) >= 12 else "no paste"
     beside = _BESIDE[pasted]
@@ -124,8 +110,13 @@ def notice(prompt: str, language: str | None = None) -> tuple[set[str], list[str
     if mentions:
         cues.add("a word in quotes")
     _note_form(cues, ask, words, pasted, asks=asks)
-    if pasted == "a paste":
-        _note_paste(cues, ask, paste, language, asks=asks)
+    if paste:
+        if _holds(paste, _PASTED_CODE_MARKS):
+            cues.add("pasted code")
+        if _count_numbers(paste) > 5:
+            cues.add("numbers pasted, asks" if asks else "numbers pasted")
+        if len(paste) == LOOKED_AT:
+            cues.add("long paste")
     return cues, words
 
 
@@ -179,25 +170,12 @@ def _first_sentence(line: str) -> tuple[str, str]:
 
 def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks: bool) -> None:
     """Add the cues that the form of the ask gives."""
-    length = ask.count(" ") + 1
-    if length <= 6:
+    if ask.count(" ") < FEW_WORDS:
         cues.add(_BESIDE[pasted]["few words"])
-    elif length > 35:
-        cues.add("long ask")
-    if "!" in ask:
-        cues.add("exclamation")
     if _holds(ask, _CODE_MARKS) or _CODE_FILE.search(ask) or ("_" in ask and _SNAKE.search(ask)):
         cues.add("code in the ask")
     if _offers_choice(ask, words):
         cues.add(_BESIDE[pasted]["choices"])
-    if '{"' in ask or "{ §" in ask or "|" in ask:
-        cues.add("keys to fill")
-    if length <= 4 and ("a language" in cues or _LANGUAGE_CODE.search(ask)):
-        cues.add("hardly more than a language")
-    if "definition" in cues and "code word" in cues:
-        cues.add("definition, code word")
-    if not ask.isascii() and _EMOJI.search(ask):
-        cues.add("emoji")
     numbers = _count_numbers(ask)
     if not numbers:
         return
@@ -209,30 +187,6 @@ def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks:
             cues.add(_BESIDE[pasted]["a scale"])
         if _ARITHMETIC.search(ask):
             cues.add("arithmetic")
-
-
-def _note_paste(cues: set[str], ask: str, paste: str, spoken: str | None, *, asks: bool) -> None:
-    """Add the cues that the form of the paste gives."""
-    if _holds(paste, _PASTED_CODE_MARKS):
-        cues.add("pasted code")
-        cues.update([f"{cue}, pasted code" for cue in ON_CODE & cues])
-    elif len(paste) > 40:
-        language = detect(paste[:PASTE_LANGUAGE])[0]
-        if not language:
-            cues.add("a paste in no known language")
-        elif (spoken or detect(ask)[0] or language) != language:
-            cues.add("a paste in another language")
-    if _count_numbers(paste) > 5:
-        cues.add("numbers pasted, asks" if asks else "numbers pasted")
-    if "\n" in paste and has_rows(paste):
-        cues.add("pasted rows")
-    if paste.count("|") >= 4:
-        cues.add("pasted table")
-    start = paste[:80].lower()
-    if _holds(start, _MAIL_MARKS):
-        cues.add("pasted mail")
-    if len(paste) == LOOKED_AT:
-        cues.add("long paste")
 
 
 def _offers_choice(ask: str, words: list[str]) -> bool:

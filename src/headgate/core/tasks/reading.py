@@ -45,7 +45,6 @@ _MARKUP = (
     "http",
 )
 ARROWS = ("->", "=>", "→", "⇒", ">>")
-_LINE_ITEM = re.compile(r"^\s*(?:[-*•–>]|\(?\w{1,2}[.):])\s", re.MULTILINE)
 
 
 class Reading(NamedTuple):
@@ -123,8 +122,3 @@ def _cut(line: str) -> tuple[str, str, str]:
     if cut < 0 or len(tail) - cut > SHORT:
         return head, tail, ""
     return head, tail[:cut], tail[cut + 2 :]
-
-
-def has_rows(paste: str) -> bool:
-    """Whether the paste is a list: three lines or more with a bullet or a number."""
-    return len(_LINE_ITEM.findall(paste)) >= 3
