@@ -164,3 +164,20 @@ async def test_a_connection_lost_before_its_exchange_is_not_waited_for():
     failure = await asyncio.wait_for(call, 1)
     assert failure is not None
     assert failure.retryable
+
+
+async def test_a_farewell_that_crosses_a_request_is_not_taken_for_its_answer():
+    connection = Connection("a double", 1 << 20, lambda _: None)
+    connection.connection_made(Wire(connection, []))
+    asked = asyncio.create_task(
+        connection.exchange(
+            b"GET / HTTP/1.1\r\n\r\n", b"", CLOCKS, perf_counter(), bodiless=False, streaming=False
+        )
+    )
+    await asyncio.sleep(0)
+    connection.data_received(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+    failure = await asked
+    assert failure.kind == "broken"
+    assert failure.retryable
+    assert not failure.bytes_received
+    assert not connection.open

@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
     def _reset(self) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
         self.status = self.received = self.body_bytes = self._barren = self._buffered = 0
-        self.ended = self._keep = self._sent = False
+        self.ended = self._keep = self._begun = self._sent = False
         self.complete = True
         self.failure: TransportFailure | None = None
         self._first_at = 0.0
@@ -215,10 +215,11 @@ class Connection(asyncio.Protocol):
 
     def _send(self, data: bytes) -> None:
         if self.open:
+            self._begun = self._sent = True
             self._transport.write(data)
-            self._sent = True
 
     async def _upload(self, head: bytes, body: bytes) -> None:
+        self._begun = True
         self._transport.write(head)
         view = memoryview(body)
         for at in range(0, len(body), SLICE):
@@ -325,6 +326,13 @@ class Connection(asyncio.Protocol):
         """Feed the parser, then see to limits, clocks and whoever waits."""
         if not self._busy or not self.open:
             self.abort()  # nobody asked: whatever this is, the next response could not be trusted
+            return
+        if (
+            not self._begun
+        ):  # a farewell to an idle connection, which crossed the request that is about to be sent
+            self.failure = self._unanswered()
+            self._wake()
+            self.abort()
             return
         self._heard_at = perf_counter()
         self.received += len(data)

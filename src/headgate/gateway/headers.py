@@ -1,12 +1,12 @@
 """The headers that say who answered, why, and at what price; and errors with theirs.
 
-Header lines are bytes, each line with its line break, as `http.Call` takes them.
+Header lines are bytes, each line with its line break, as `caller.Call` takes them.
 """
 
 from functools import lru_cache
 
 from headgate.core.types import Outcome
-from headgate.gateway.http import Call
+from headgate.gateway.caller import Call
 from headgate.reports.savings import saved_by
 from headgate.wire import faults
 from headgate.wire.faults import Fault

@@ -37,9 +37,12 @@ def foreign_page(headers: Mapping[bytes, bytes]) -> Fault | None:
     named = headers.get(b"origin")
     if named is None:
         return None
-    origin = urlsplit(named.decode("latin-1"))
-    if origin.hostname in THIS_MACHINE or origin.scheme not in ("http", "https", ""):
-        return None
+    try:
+        origin = urlsplit(named.decode("latin-1"))
+        if origin.hostname in THIS_MACHINE or origin.scheme not in ("http", "https", ""):
+            return None
+    except ValueError:
+        pass  # no address, so none of ours
     return Fault(
         status=403,
         message="a web page of another site may not use the gate",

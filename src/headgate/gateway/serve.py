@@ -27,8 +27,8 @@ from headgate.core.types import Failure, GiveUp, Outcome, Request
 from headgate.core.words import TASKS, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import refusals
+from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
-from headgate.gateway.http import Call
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.streams import EventStream
@@ -166,19 +166,19 @@ class Gate:
                 self.finish(journey, "cancelled", HUNG_UP)
             else:
                 self.finish(journey, "broken" if stream.begun else "failed", CLOSED)
-                await stream.fail(refusals.closed(), None)
+                stream.fail(refusals.closed(), None)
             raise
         except Exception as error:
             log.exception("a stream failed inside the gate")
             self.finish(journey, "broken" if stream.begun else "failed", f"the gate failed: {error!r}")
-            await stream.fail(refusals.inside(), None)
+            stream.fail(refusals.inside(), None)
             return
         if stream.gave_up is not None:
             outcome = self.finish(journey, "failed", stream.gave_up.reason)
-            await stream.fail(refusals.no_answer(journey, stream.gave_up), outcome)
+            stream.fail(refusals.no_answer(journey, stream.gave_up), outcome)
         elif stream.broken is not None:
             self.finish(journey, "broken", stream.broken.detail)
-            await stream.fail(refusals.broken_off(stream.broken), None)
+            stream.fail(refusals.broken_off(stream.broken), None)
         else:
             outcome = self.finish(journey, journey.status)
             await stream.end(outcome)

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Self
 
 from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
+from headgate.gateway.caller import Call
 from headgate.gateway.headers import answer_fault, ascii_bytes, told
-from headgate.gateway.http import Call
 from headgate.gateway.journey import Journey
 from headgate.wire import faults
 from headgate.wire.doors import openai_chat as door
@@ -111,11 +111,11 @@ class EventStream:
             last += door.usage_chunk(
                 self.reply.usage, request_id=outcome.id, model=model, created=self.created
             )
-        await self.call.write(last + door.DONE, more=False)
+        self.call.end(last + door.DONE)
 
-    async def fail(self, fault: Fault, outcome: Outcome | None) -> None:
+    def fail(self, fault: Fault, outcome: Outcome | None) -> None:
         """End without an answer: an ordinary error if nothing was sent yet, else an error event and no end mark."""
         if not self.begun:
             answer_fault(self.call, fault, told(outcome) if outcome is not None else b"")
             return
-        await self.call.write(faults.encode_event(fault), more=False)
+        self.call.end(faults.encode_event(fault))
