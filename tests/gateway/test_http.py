@@ -476,6 +476,25 @@ async def test_who_is_told_twice_to_close_closes_at_once():
             await closing
 
 
+async def test_a_caller_who_does_not_read_cannot_hold_a_gate_that_is_told_twice():
+    answered = asyncio.Event()
+
+    async def much(call):
+        call.answer(200, PLAIN, b"x" * 30_000_000)
+        answered.set()
+
+    async with serving(much) as (server, port):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            sock.sendall(post(b"z"))
+            await answered.wait()
+            closing = asyncio.create_task(server.close(60))
+            await asyncio.sleep(0)
+            server.cancel()
+            async with asyncio.timeout(10):
+                await closing
+            assert not server.connections
+
+
 async def test_a_caller_who_never_reads_his_answer_is_let_go(monkeypatch):
     monkeypatch.setattr(http, "SILENCE", 0.1)
     monkeypatch.setattr(http, "TICK", 0.02)

@@ -193,7 +193,6 @@ class Connection(asyncio.Protocol):
             log.exception("a connection failed inside the gate")
         finally:
             self._asked = 0
-            self._deaf = True
             self.close()
 
     async def _wait(self) -> Call:
@@ -384,7 +383,6 @@ class Connection(asyncio.Protocol):
             old=parser.get_http_version() == "1.0",
         )
         self._asked += 1
-        self._deaf = call.last  # what comes behind the last call is nobody's
         if self._next is not None and not self._next.done():
             self._next.set_result(call)
             return
