@@ -22,7 +22,7 @@ from headgate.testing import AnthropicDouble, OllamaDouble
 def pytest_asyncio_loop_factories(config, item):
     """The server is tested on both event loops that it runs on; the gate behind it, on the plain one."""
     both = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-    return both if item.path.name == "test_http.py" else {"asyncio": asyncio.new_event_loop}
+    return both if item.path.name.startswith("test_http") else {"asyncio": asyncio.new_event_loop}
 
 
 CLOCKS = Clocks(connect=5, first_byte=30, between_bytes=30, total=60)

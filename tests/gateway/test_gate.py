@@ -402,3 +402,17 @@ async def test_plenty_of_money_leaves_the_length_of_an_answer_to_the_caller_and_
         await bench.ask(model="claude", max_tokens=700)
         asked = [call.json["max_tokens"] for call in bench.claude.calls if call.path == "/v1/messages"]
         assert asked == [4096, 700]
+
+
+async def test_a_gate_that_is_told_twice_to_stop_ends_what_is_under_way_and_writes_it_down(open_bench):
+    async with open_bench(local=Answer(GOOD, delay=60)) as bench:
+        asked = asyncio.create_task(bench.ask())
+        while not any(call.path == "/api/chat" for call in bench.ollama.calls):
+            await asyncio.sleep(0.01)
+        bench.gate.stop()
+        bench.gate.stop()
+        async with asyncio.timeout(5):
+            said = await asked
+        assert (said.status, said.json["error"]["code"]) == (503, "closing")
+        (outcome,) = await bench.written()
+        assert (outcome.status, outcome.error) == ("failed", "the gate was closed")

@@ -99,5 +99,6 @@ async def test_a_web_page_of_another_site_cannot_spend_the_users_money(open_benc
         said = await bench.ask(headers={"origin": "https://evil.example"})
         assert said.status == 403
         assert (await bench.ask(headers={"origin": "http://localhost.evil.example:80"})).status == 403
+        assert (await bench.ask(headers={"origin": "http://["})).status == 403
         assert (await bench.ask(headers={"origin": "http://localhost:3000"})).status == 200
         assert len([call for call in bench.ollama.calls if call.path == "/api/chat"]) == 1

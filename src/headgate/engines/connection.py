@@ -327,9 +327,8 @@ class Connection(asyncio.Protocol):
         if not self._busy or not self.open:
             self.abort()  # nobody asked: whatever this is, the next response could not be trusted
             return
-        if (
-            not self._begun
-        ):  # a farewell to an idle connection, which crossed the request that is about to be sent
+        if not self._begun:
+            # A farewell to an idle connection, which crossed the request that is about to be sent.
             self.failure = self._unanswered()
             self._wake()
             self.abort()

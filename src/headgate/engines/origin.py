@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _VALUE = re.compile(r"[\t -~\x80-\xff]*").fullmatch
 _TARGET = re.compile(r'/[!"$-~]*').fullmatch
 LINES_AT_MOST = 64
+"""Request lines that are kept."""
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
