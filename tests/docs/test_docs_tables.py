@@ -13,7 +13,7 @@ from headgate.cli.main import COMMANDS
 from headgate.config import schema
 from headgate.core import words
 from headgate.gateway.metrics import Metrics
-from headgate.gateway.serve import ALLOWED
+from headgate.gateway.paths import METHODS, ONE_MODEL
 
 SOURCE = ROOT / "src" / "headgate"
 
@@ -146,20 +146,14 @@ def test_the_design_names_every_package():
 
 def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     page = (DOCS / "api.md").read_text(encoding="utf-8")
-    assert {cells[0].strip("`").split()[1] for cells in rows(page.partition("## A request")[0])} == set(
-        ALLOWED
-    )
-    sources = [
-        SOURCE / "gateway" / "headers.py",
-        SOURCE / "gateway" / "serve.py",
-        SOURCE / "gateway" / "refusals.py",
-        SOURCE / "gateway" / "streams.py",
-    ]
-    code = "".join(path.read_text(encoding="utf-8") for path in sources)
+    named = {cells[0].strip("`").split()[1] for cells in rows(page.partition("## A request")[0])}
+    assert named == {*METHODS, f"{ONE_MODEL}NAME"}
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "gateway").glob("*.py")))
     assert set(re.findall(r"x-headgate-[a-z-]*[a-z]", code)) == set(
         re.findall(r"x-headgate-[a-z-]*[a-z]", page)
     )
-    code += (SOURCE / "wire" / "doors" / "openai_chat.py").read_text(encoding="utf-8")
+    doors = sorted((SOURCE / "wire" / "doors").glob("*.py"))
+    code += "".join(path.read_text(encoding="utf-8") for path in doors)
     errors = section(DOCS / "api.md", "## Errors")
     missing = [word for word in re.findall(r'code="(\w+)"', code) if f"`{word}`" not in errors]
     assert not missing

@@ -33,7 +33,7 @@ BAD = {
     ),
     "a hot temperature": (
         json.dumps({"model": "auto", "messages": HELLO, "temperature": 9}).encode(),
-        "between 0.0 and 2.0",
+        "between 0 and 2",
     ),
     "three answers": (json.dumps({"model": "auto", "messages": HELLO, "n": 3}).encode(), "one answer"),
     "no schema": (

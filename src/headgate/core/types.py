@@ -13,6 +13,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from headgate.core.words import (
     Capability,
+    DialectName,
+    Effort,
     EngineKind,
     FailureReason,
     FallbackReason,
@@ -61,6 +63,8 @@ class Message(Struct, frozen=True, gc=False):
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
+    reasoning: str = ""
+    """What the model thought before it said this, where the caller gives it back."""
 
     @property
     def text(self) -> str:
@@ -102,7 +106,7 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
 
     id: str
     asked: str
-    """The caller's `model` word: "auto", "auto:<task>", "auto:local", or a model's own name."""
+    """The caller's `model` word: "auto", "auto:<task>", "auto:local" …, "agent:<name>", or a model's own name."""
     messages: tuple[Message, ...]
     stream: bool = False
     include_usage: bool = False
@@ -110,11 +114,19 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    effort: Effort | None = None
+    """How long the model may think; None leaves it to the model."""
     format: Format = TEXT
     tools: tuple[Tool, ...] = ()
     tool_choice: Raw | None = None
+    """In OpenAI's form: "auto", "none", "required", or {"type": "function", "function": {"name": …}}."""
+    parallel_tools: bool | None = None
+    """Whether the model may call several tools at once; None leaves it to the model."""
     logprobs: bool = False
     top_logprobs: int | None = None
     task: Task | None = None
@@ -122,10 +134,22 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     local_only: bool = False
     within: float | None = None
     """The caller's own deadline; None leaves it to the policy."""
+    dimensions: int | None = None
+    """Of an embedding request (task "embedding", one message per text): the asked length of the vectors."""
+    cache: bool = False
+    """The conversation will probably go on: mark the prompt for the provider's cache where that has to be asked for."""
+    dialect: DialectName = "openai"
+    """Whose words `extra`, `raw_messages` and `raw_system` are in."""
     extra: Mapping[str, Raw] = {}
     """Top-level fields that we do not know, forwarded to engines of the same dialect."""
     raw_messages: Raw | None = None
-    """`messages` as OpenAI-dialect bytes when the canonical form adds nothing: spliced into engines of that dialect."""
+    """`messages` as the caller's bytes, where the canonical form adds nothing: spliced for engines of that dialect."""
+    raw_system: Raw | None = None
+    """Anthropic's `system` likewise."""
+    raw_tools: Raw | None = None
+    """Anthropic's `tools` likewise: they may carry cache marks, and tools that only Anthropic runs."""
+    native: tuple[str, ...] = ()
+    """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
 
 
 # ── 2. What we measure on it ─────────────────────────────────────────────────────────────────────────────────────────
@@ -289,6 +313,10 @@ class Delta(Struct, frozen=True, gc=False):
     tool_name: str = ""
     tool_arguments: str = ""
     logprobs: Raw | None = None
+    signature: str = ""
+    """Anthropic's seal on the reasoning before it, for the caller to give back."""
+    block: Raw | None = None
+    """A whole block of Anthropic's content that has no other form: redacted thinking, results of its own tools."""
 
 
 class Reply(Struct, frozen=True, gc=False, kw_only=True):
@@ -298,6 +326,8 @@ class Reply(Struct, frozen=True, gc=False, kw_only=True):
     tool_calls: tuple[ToolCall, ...] = ()
     reasoning: str = ""
     finish: Finish = "stop"
+    stopped_by: str = ""
+    """The stop sequence that ended it, where the engine says so."""
     answered_by: str = ""
     """The model that the engine says has answered; "" when it does not say."""
     usage: Usage
@@ -305,6 +335,10 @@ class Reply(Struct, frozen=True, gc=False, kw_only=True):
     """Mean token log-probability of the answer, where the engine gives it."""
     logprobs: Raw | None = None
     """The caller's asked log-probabilities, in OpenAI's form (the array `content`)."""
+    blocks: Raw | None = None
+    """The whole content as Anthropic wrote it, seals and citations included; None from other engines."""
+    vectors: tuple[bytes, ...] = ()
+    """Of an embedding request: one vector per text, each as little-endian float32."""
     first_token: float | None = None
     """Seconds from sending to the first byte of the answer."""
     seconds: float = 0.0

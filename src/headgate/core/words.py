@@ -66,13 +66,20 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 """Why a model stopped writing."""
 
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How long a model may think before it answers, in OpenAI's words; "none" is not at all."""
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+
+DialectName = Literal["openai", "anthropic", "ollama"]
+"""Whose words a caller uses. What has no place in our own form is kept in them, for engines that speak the same."""
+
 FormatKind = Literal["text", "json", "schema"]
 """The answer's asked form: free text, any JSON object, or JSON that fits a schema."""
 
 EngineKind = Literal["ollama", "lmstudio", "llamacpp", "openai_compatible", "openai", "anthropic"]
 ENGINE_KINDS: tuple[EngineKind, ...] = get_args(EngineKind)
 
-Capability = Literal["tools", "images", "json", "schema"]
+Capability = Literal["tools", "images", "json", "schema", "thinking"]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 
 ModelKind = Literal["chat", "embedding"]

@@ -6,6 +6,7 @@ Header lines are bytes, each line with its line break, as `caller.Call` takes th
 from functools import lru_cache
 
 from headgate.core.types import Outcome
+from headgate.core.words import DialectName
 from headgate.gateway.caller import Call
 from headgate.reports.savings import saved_by
 from headgate.wire import faults
@@ -46,6 +47,9 @@ def ascii_bytes(text: str) -> bytes:
     return text.encode("ascii", "replace")
 
 
-def answer_fault(call: Call, fault: Fault, lines: bytes = b"") -> None:
-    """Send an error in OpenAI's envelope."""
-    call.answer(fault.status, JSON + faults.header_lines(fault) + lines, faults.encode(fault))
+def answer_fault(
+    call: Call, fault: Fault, lines: bytes = b"", dialect: DialectName = "openai", request_id: str = ""
+) -> None:
+    """Send an error in the envelope of the caller's dialect."""
+    status = faults.status_of(fault, dialect)
+    call.answer(status, JSON + faults.header_lines(fault) + lines, faults.encode(fault, dialect, request_id))

@@ -114,7 +114,7 @@ def unroutable(policy: Policy, request: Request) -> Fault | None:
         return unknown("task", word, ("local", *TASKS), "model")
     model = find_model(policy, request.asked)
     if model is None:
-        return unknown("model", request.asked, (AUTO, *policy.models), "model")
+        return no_model(policy, request.asked)
     if model.kind != "chat":
         return Fault(
             status=400,
@@ -123,6 +123,11 @@ def unroutable(policy: Policy, request: Request) -> Fault | None:
             hint=f'ask "{AUTO}", or a model that answers',
         )
     return None
+
+
+def no_model(policy: Policy, name: str) -> Fault:
+    """No model has that name."""
+    return unknown("model", name, (AUTO, *policy.models), "model")
 
 
 def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:

@@ -1,51 +1,44 @@
-"""The gate's HTTP face: four routes, errors in the dialect of the caller.
+"""The gate's HTTP face: which door a call came through, and what it is given back.
 
-    POST /v1/chat/completions    a request, streamed or not
-    GET  /v1/models              what a caller may name
-    GET  /healthz                how the gate, its engines and its ledger are
-    GET  /metrics                counters for Prometheus
-
-A caller who hangs up takes the call to the engine with him. A stream that breaks after its first byte ends in an error
-event and never in the end mark. Final failures say `x-should-retry: false`.
+Every door of `paths` takes the same way: understand, measure, travel (`journey`), answer in the words of that door. The
+other paths only show something. A caller who hangs up takes the call to the engine with him. A stream that breaks after its
+first byte ends in an error event and never in the end mark. Final failures say `x-should-retry: false`.
 """
 
 import asyncio
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from time import perf_counter
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
-from headgate import __version__
-from headgate.core.policy import AUTO
 from headgate.core.types import Failure, GiveUp, Outcome, Request
-from headgate.core.words import TASKS, Status
+from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
-from headgate.gateway import refusals
+from headgate.gateway import paths, refusals, shown
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
-from headgate.gateway.streams import EventStream
-from headgate.wire.doors import openai_chat as door
+from headgate.gateway.streams import AnswerStream
+from headgate.wire.doors import About, Door
 from headgate.wire.faults import Fault
-
-ALLOWED = {
-    "/v1/chat/completions": ("POST",),
-    "/v1/models": ("GET", "HEAD"),
-    "/healthz": ("GET", "HEAD"),
-    "/metrics": ("GET", "HEAD"),
-}
 
 SLACK = 1.0
 """Seconds that a stream gets beyond the request's own limit, which the cascade watches."""
 
 CLOSED = "the gate was closed"
+
+OLLAMA_VERSION = "0.33.0"
+"""Of Ollama's protocol as spoken here; its clients compare it with what they need."""
+
+RUNNING = b"Ollama is running: this is Headgate, which speaks its protocol too\n"
+"""Some of Ollama's clients look for these first words."""
 
 log = logging.getLogger("headgate.gateway")
 
@@ -80,11 +73,12 @@ class Gate:
 
     async def __call__(self, call: Call) -> None:
         """Answer one HTTP request."""
+        door = paths.DOORS.get(call.path)
         try:
-            if call.path == "/v1/chat/completions" and call.method == "POST":
+            if door is not None and call.method == "POST":
                 self.open += 1
                 try:
-                    await self.chat(call)
+                    await self.ask(call, door)
                 finally:
                     self.open -= 1
             else:
@@ -92,25 +86,26 @@ class Gate:
         except Exception:
             log.exception("a request failed inside the gate")
             if not call.begun:
-                answer_fault(call, refusals.inside())
+                answer_fault(call, refusals.inside(), dialect=paths.dialect_of(call.path, call.headers))
 
-    # ── Chat completions ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── What models answer ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def chat(self, call: Call) -> None:
+    async def ask(self, call: Call, door: Door) -> None:
         """One request through the gate."""
         received, begun = time.time(), perf_counter()
-        request = await self.understand(call, new_id(received))
+        request_id = new_id(received)
+        request = await self.understand(call, door, request_id)
         if isinstance(request, Fault):
-            answer_fault(call, request)
+            answer_fault(call, request, b"", door.dialect, request_id)
             return
         signals = await self.road.tokenizer.measure(request, self.road.policy, len(call.body or b""))
         journey = Journey(self.road, request, signals, received=received, begun=begun)
         if request.stream:
-            await self.chat_stream(journey, call)
+            await self.answer_stream(journey, call, door)
         else:
-            await self.chat_whole(journey, call)
+            await self.answer_whole(journey, call, door)
 
-    async def understand(self, call: Call, request_id: str) -> Request | Fault:
+    async def understand(self, call: Call, door: Door, request_id: str) -> Request | Fault:
         """The body and the headers as a request that can be routed, or what is wrong with them."""
         stranger = refusals.foreign_page(call.headers)
         if stranger is not None:
@@ -128,7 +123,7 @@ class Gate:
             return refusals.unroutable(self.road.policy, request) or request
         return request
 
-    async def chat_whole(self, journey: Journey, call: Call) -> None:
+    async def answer_whole(self, journey: Journey, call: Call, door: Door) -> None:
         """Answer without streaming."""
         try:
             result = await journey.run()
@@ -137,23 +132,24 @@ class Gate:
                 self.finish(journey, "cancelled", HUNG_UP)
             else:
                 self.finish(journey, "failed", CLOSED)
-                answer_fault(call, refusals.closed())
+                answer_fault(call, refusals.closed(), b"", door.dialect, journey.request.id)
             raise
         except Exception as error:
             self.finish(journey, "failed", f"the gate failed: {error!r}")
             raise
         if isinstance(result, GiveUp):
             outcome = self.finish(journey, "failed", result.reason)
-            answer_fault(call, refusals.no_answer(journey, result), told(outcome))
+            fault = refusals.no_answer(journey, result)
+            answer_fault(call, fault, told(outcome), door.dialect, outcome.id)
             return
         outcome = self.finish(journey, journey.status)
         model = journey.model.id if journey.model is not None else ""
-        body = door.encode_reply(result, request_id=outcome.id, model=model, created=int(outcome.received))
-        call.answer(200, JSON + told(outcome), body)
+        about = About(journey.request, model, outcome.received)
+        call.answer(200, JSON + told(outcome), door.encode_reply(result, about))
 
-    async def chat_stream(self, journey: Journey, call: Call) -> None:
-        """Answer as a stream of events. A caller who does not read has no more time than an engine that does not write."""
-        stream = EventStream(journey, call, self.keep_alive)
+    async def answer_stream(self, journey: Journey, call: Call, door: Door) -> None:
+        """Answer as a stream. A caller who does not read has no more time than an engine that does not write."""
+        stream = AnswerStream(journey, door, call, self.keep_alive)
         limit = journey.decision.within + SLACK
         try:
             async with asyncio.timeout(limit), aclosing(journey.stream()) as parts, stream:
@@ -193,60 +189,47 @@ class Gate:
     # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def look(self, call: Call) -> None:
-        """The routes that only show something."""
+        """The paths that only show something."""
         path, method = call.path, call.method
-        if path not in ALLOWED:
-            fault = Fault(
-                status=404,
-                message=f"there is no {path} here",
-                code="unknown_url",
-                hint=f"there is {', '.join(ALLOWED)}",
-            )
-            answer_fault(call, fault)
-        elif method not in ALLOWED[path]:
-            takes = ALLOWED[path][0]
-            fault = Fault(status=405, message=f"{path} takes {takes}, not {method}", hint=f"send a {takes}")
-            answer_fault(call, fault, f"allow: {', '.join(ALLOWED[path])}\r\n".encode())
+        dialect = paths.dialect_of(path, call.headers)
+        one = path.startswith(paths.ONE_MODEL)
+        takes = paths.METHODS[paths.LOOKS[0]] if one else paths.METHODS.get(path)
+        if takes is None:
+            answer_fault(call, paths.no_such_path(path), dialect=dialect)
+        elif method not in takes:
+            allowed = f"allow: {', '.join(takes)}\r\n".encode()
+            answer_fault(call, paths.wrong_method(path, method, takes[0]), allowed, dialect)
+        elif path == "/":
+            call.answer(200, b"content-type: text/plain; charset=utf-8\r\n", RUNNING)
         elif path == "/metrics":
             text = self.metrics.text(open_requests=self.open, rows_lost=self.health()["ledger"]["rows_lost"])
             call.answer(200, b"content-type: %b\r\n" % CONTENT_TYPE, text)
         else:
-            value = self.models() if path == "/v1/models" else self.state()
+            value = self.shown(call, dialect)
+            if isinstance(value, Fault):
+                answer_fault(call, value, dialect=dialect)
+                return
             status = 503 if path == "/healthz" and value["status"] != "ok" else 200
             call.answer(status, JSON, msgspec.json.encode(value))
 
-    def models(self) -> dict[str, Any]:
-        """What a caller may write as `model`."""
-        ours = [AUTO, f"{AUTO}:local", *(f"{AUTO}:{task}" for task in TASKS if task != "embedding")]
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "headgate"} for name in ours]
-        listed += [
-            {"id": model.name, "object": "model", "created": 0, "owned_by": model.engine, "root": model.id}
-            for model in self.road.policy.models.values()
-        ]
-        return {"object": "list", "data": listed}
-
-    def state(self) -> dict[str, Any]:
-        """How everything is."""
-        fleet = self.road.fleet
-        engines = {
-            name: {
-                "up": name not in fleet.down,
-                "detail": fleet.down.get(name, ""),
-                "version": fleet.health[name].version if name in fleet.health else "",
-                "running": fleet.admission[name].running,
-                "waiting": len(fleet.admission[name].waiting),
-            }
-            for name in fleet.engines
-        }
-        more = self.health()
-        ok = more["ledger"]["problem"] is None and any(engine["up"] for engine in engines.values())
-        return {
-            "status": "ok" if ok else "degraded",
-            "version": __version__,
-            "pid": os.getpid(),
-            "engines": engines,
-            **more,
-        }
+    def shown(self, call: Call, dialect: DialectName) -> dict[str, Any] | Fault:
+        """What a path shows, as a value."""
+        path, policy = call.path, self.road.policy
+        if path == "/healthz":
+            return shown.state(self.road.fleet, self.health())
+        if path == "/api/version":
+            return {"version": OLLAMA_VERSION}
+        if path in ("/v1/models", "/api/tags"):
+            return shown.list_models(policy, dialect)
+        if path == "/api/ps":
+            return shown.ready_for_ollama(policy, self.road.fleet)
+        if path == paths.SHOW:
+            name = shown.asked_to_show(call.body or b"")
+            found = shown.show_for_ollama(policy, name)
+        else:
+            name = unquote(path.removeprefix(paths.ONE_MODEL))
+            found = shown.find_listed(policy, name, dialect)
+        return found or refusals.no_model(policy, name)
 
 
 def new_id(now: float) -> str:

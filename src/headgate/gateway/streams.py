@@ -8,27 +8,23 @@ from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import answer_fault, ascii_bytes, told
 from headgate.gateway.journey import Journey
-from headgate.wire import faults
-from headgate.wire.doors import openai_chat as door
-from headgate.wire.doors.openai_chat import ChunkWriter
+from headgate.wire.doors import About, Door, StreamEncoder, deltas_of
 from headgate.wire.faults import Fault
 
-EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 
-
-class EventStream:
-    """A stream of events to one caller.
+class AnswerStream:
+    """A streamed answer to one caller, in the words of the door he came through.
 
     Nothing is sent before the first delta, or before the first sign of life is due: until then a failure is still an
     ordinary error with its own status.
     """
 
-    def __init__(self, journey: Journey, call: Call, keep_alive: float) -> None:
+    def __init__(self, journey: Journey, door: Door, call: Call, keep_alive: float) -> None:
         self.journey = journey
+        self.door = door
         self.call = call
         self.keep_alive = keep_alive
-        self.created = int(journey.received)
-        self.write: ChunkWriter | None = None
+        self.encoder: StreamEncoder | None = None
         self.begun = False
         self.gave_up: GiveUp | None = None
         self.broken: Failure | None = None
@@ -52,7 +48,7 @@ class EventStream:
             await asyncio.sleep(self.keep_alive)
             if self.deltas == 0:
                 self.begin()
-                await self.call.write(door.KEEP_ALIVE)
+                await self.call.write(self.door.keep_alive(self.about()))
 
     async def put(self, part: Delta | Reply | Failure | GiveUp) -> None:
         """Take the next part of the journey."""
@@ -69,20 +65,28 @@ class EventStream:
         """Send a piece of the answer."""
         self.deltas += 1
         self.begin()
-        first = b""
-        if self.write is None:
-            model = self.journey.model.id if self.journey.model is not None else ""
-            self.write = door.chunk_writer(
-                request_id=self.journey.request.id, model=model, created=self.created
-            )
-            first = self.write({"role": "assistant", "content": ""}, None, None)
-        await self.call.write(first + self.write(door.delta_out(delta), None, delta.logprobs))
+        data = self.encode().delta(delta)
+        if data:
+            await self.call.write(data)
+
+    def encode(self) -> StreamEncoder:
+        """The one encoder of this stream; it is made when the answering model is known."""
+        if self.encoder is None:
+            self.encoder = self.door.stream_encoder(self.about())
+        return self.encoder
+
+    def about(self) -> About:
+        """What the answer says about itself, as far as it is known by now."""
+        journey = self.journey
+        model = journey.model.id if journey.model is not None else ""
+        return About(journey.request, model, journey.received, journey.signals.tokens)
 
     def begin(self, outcome: Outcome | None = None) -> None:
         """Name the headers, once: all that is known of the request by now. They go out with what is written next."""
         if not self.begun:
             self.begun = True
-            self.call.stream(200, EVENTS + (told(outcome) if outcome is not None else self.known()))
+            kind = b"content-type: %b\r\ncache-control: no-cache\r\n" % self.door.stream_type
+            self.call.stream(200, kind + (told(outcome) if outcome is not None else self.known()))
 
     def known(self) -> bytes:
         """What can be said before the end: neither cost nor savings."""
@@ -98,24 +102,18 @@ class EventStream:
         return more % (lines, ascii_bytes(journey.model.name), len(journey.attempts) + 1)
 
     async def end(self, outcome: Outcome) -> None:
-        """Send what was held, the finish reason, the usage if asked for, and the end mark."""
+        """Send what was held and the end of the answer."""
         assert self.reply is not None
         if self.deltas == 0:
             self.begin(outcome)
-            for delta in door.deltas_of(self.reply) or (Delta(),):
+            for delta in deltas_of(self.reply):
                 await self.delta(delta)
-        assert self.write is not None
-        last = self.write({}, self.reply.finish, None)
-        if self.journey.request.include_usage:
-            model = self.journey.model.id if self.journey.model is not None else ""
-            last += door.usage_chunk(
-                self.reply.usage, request_id=outcome.id, model=model, created=self.created
-            )
-        self.call.end(last + door.DONE)
+        self.call.end(self.encode().end(self.reply))
 
     def fail(self, fault: Fault, outcome: Outcome | None) -> None:
         """End without an answer: an ordinary error if nothing was sent yet, else an error event and no end mark."""
         if not self.begun:
-            answer_fault(self.call, fault, told(outcome) if outcome is not None else b"")
+            lines = told(outcome) if outcome is not None else b""
+            answer_fault(self.call, fault, lines, self.door.dialect, self.journey.request.id)
             return
-        self.call.end(faults.encode_event(fault))
+        self.call.end(self.encode().fail(fault))

@@ -1,11 +1,16 @@
-"""Our errors, before they take the form of a caller's dialect.
+"""Our errors, and the form that each dialect gives them.
 
 A `Fault` says what is wrong, what to do (`hint`), and whether trying again can help. Final failures carry
-`x-should-retry: false`, because the official clients would otherwise multiply our own attempts by theirs.
+`x-should-retry: false`, because the official clients would otherwise multiply our own attempts by theirs. OpenAI's and
+Anthropic's envelopes get the hint as a field of its own; Ollama's is one sentence, so the hint stands in it.
+
+Source: the API references and clients of OpenAI, Anthropic and Ollama (docs/api.md).
 """
 
 import msgspec
 from msgspec import Struct
+
+from headgate.core.words import DialectName
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -23,9 +28,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
 
 
-class Envelope(Struct, frozen=True):
-    """The body of OpenAI's errors, with our hint."""
-
+class OpenAIError(Struct, frozen=True):
     message: str
     type: str
     param: str | None
@@ -33,10 +36,57 @@ class Envelope(Struct, frozen=True):
     hint: str
 
 
-def encode(fault: Fault) -> bytes:
-    """The fault as the JSON body `{"error": {...}}`."""
-    envelope = Envelope(fault.message, fault.kind, fault.param, fault.code, fault.hint)
+class AnthropicError(Struct, frozen=True):
+    type: str
+    message: str
+    hint: str
+
+
+ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""Anthropic's error types by status; any other is an `api_error`."""
+
+ANTHROPIC_BUSY = 529
+"""Where others say 503, Anthropic says that it is overloaded."""
+
+
+def status_of(fault: Fault, dialect: DialectName = "openai") -> int:
+    """The HTTP status of the fault in a dialect."""
+    return ANTHROPIC_BUSY if dialect == "anthropic" and fault.status == 503 and fault.retry else fault.status
+
+
+def encode(fault: Fault, dialect: DialectName = "openai", request_id: str = "") -> bytes:
+    """The fault as a JSON body in a dialect's envelope."""
+    if dialect == "anthropic":
+        kind = ANTHROPIC_TYPES.get(status_of(fault, dialect), "api_error")
+        error = AnthropicError(kind, fault.message, fault.hint)
+        return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id or None})
+    if dialect == "ollama":
+        return msgspec.json.encode({"error": sentence(fault)})
+    envelope = OpenAIError(fault.message, fault.kind, fault.param, fault.code, fault.hint)
     return msgspec.json.encode({"error": envelope})
+
+
+def sentence(fault: Fault) -> str:
+    """What is wrong and what to do, in one sentence."""
+    return f"{fault.message} (hint: {fault.hint})" if fault.hint else fault.message
+
+
+def encode_in_stream(fault: Fault, dialect: DialectName = "openai", request_id: str = "") -> bytes:
+    """The fault in a stream that has begun, in the form on which the dialect's clients raise."""
+    body = encode(fault, dialect, request_id)
+    if dialect == "ollama":
+        return body + b"\n"
+    return (b"event: error\ndata: " if dialect == "anthropic" else b"data: ") + body + b"\n\n"
 
 
 def header_lines(fault: Fault) -> bytes:
@@ -45,8 +95,3 @@ def header_lines(fault: Fault) -> bytes:
     if fault.retry_after is not None:
         lines += b"retry-after: %d\r\n" % max(1, round(fault.retry_after))
     return lines
-
-
-def encode_event(fault: Fault) -> bytes:
-    """The fault as a server-sent event, for streams that have begun; OpenAI's clients raise on it."""
-    return b"data: " + encode(fault) + b"\n\n"

@@ -61,7 +61,8 @@ class OpenAIChat(Struct, frozen=True):
     def _body(self, request: Request, model: Model, *, stream: bool, notes: list[str]) -> dict[str, Any]:
         profile = self.profile
         rule = profile.rule_for(model.id) if profile.rules else None
-        body: dict[str, Any] = {**model.settings, **request.extra} if model.settings or request.extra else {}
+        extra = request.extra if request.dialect == "openai" else {}
+        body: dict[str, Any] = {**model.settings, **extra} if model.settings or extra else {}
         body["model"] = model.id
         body["messages"] = self._messages(request, notes)
         if stream:
@@ -72,6 +73,14 @@ class OpenAIChat(Struct, frozen=True):
             body["temperature"] = request.temperature
         if request.top_p is not None:
             body["top_p"] = request.top_p
+        if request.top_k is not None:
+            body["top_k"] = request.top_k
+        if request.presence_penalty is not None:
+            body["presence_penalty"] = request.presence_penalty
+        if request.frequency_penalty is not None:
+            body["frequency_penalty"] = request.frequency_penalty
+        if request.effort is not None:
+            body["reasoning_effort"] = request.effort
         if request.seed is not None:
             body["seed"] = request.seed
         if request.stop:
@@ -82,13 +91,19 @@ class OpenAIChat(Struct, frozen=True):
             body["tools"] = [_tool(tool) for tool in request.tools]
             if request.tool_choice is not None:
                 body["tool_choice"] = request.tool_choice
+            if request.parallel_tools is not None:
+                body["parallel_tool_calls"] = request.parallel_tools
         if request.format.kind != "text":
             self._ask_for_format(body, request.format, notes)
         if request.logprobs or model.confidence is not None:
             self._ask_for_logprobs(body, request, notes)
         _rename_limit(body, profile.max_tokens)
-        if rule or profile.accepts is not None or request.extra:
+        if rule or profile.accepts is not None or extra:
             _drop_rejected(body, model, profile, rule, notes)
+        if request.extra and not extra:
+            notes.extend(
+                f"{name}: dropped, it is no word of OpenAI's protocol" for name in sorted(request.extra)
+            )
         return body
 
     def _messages(self, request: Request, notes: list[str]) -> Raw | list[dict[str, Any]]:
@@ -96,7 +111,11 @@ class OpenAIChat(Struct, frozen=True):
             message.role == "developer" for message in request.messages
         ):
             notes.append("developer messages: sent as system messages")
-        elif request.raw_messages is not None and not self._must_say_json(request):
+        elif (
+            request.raw_messages is not None
+            and request.dialect == "openai"
+            and not self._must_say_json(request)
+        ):
             return request.raw_messages
         told = [_message(message, developer=self.profile.developer_role) for message in request.messages]
         if self._must_say_json(request):
@@ -161,7 +180,7 @@ def _drop_rejected(
     if rule is None:
         return
     effort = body.get("reasoning_effort")
-    calm = effort == "none" or (isinstance(effort, Raw) and bytes(effort) == b'"none"')
+    calm = effort == "none"
     if calm and rule.least_effort:
         body["reasoning_effort"] = rule.least_effort
         calm = False

@@ -1,0 +1,169 @@
+"""What the gate shows of itself: the models that may be asked for, in each dialect's list, and how everything is.
+
+It does not know HTTP; `serve` sends what stands here.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from headgate import __version__
+from headgate.core.policy import AUTO, Policy
+from headgate.core.types import Model
+from headgate.core.words import TASKS, DialectName
+from headgate.fleet.fleet import Fleet
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC).isoformat().replace("+00:00", "Z")
+"""When a model was made is not known here, and some clients cannot do without a date."""
+
+FAR_AWAY = "2319-01-01T00:00:00Z"
+"""How Ollama writes that a model is not going to be unloaded."""
+
+
+def askable(policy: Policy) -> Iterable[tuple[str, Model | None]]:
+    """All that may be written as `model`: the virtual models, then those of the config."""
+    for name in (AUTO, *(f"{AUTO}:{word}" for word in ("cheap", "quality", "local", *TASKS))):
+        yield name, None
+    for name, model in policy.models.items():
+        yield name, model
+
+
+def list_models(policy: Policy, dialect: DialectName) -> dict[str, Any]:
+    """The list of models in a dialect's form."""
+    listed = [describe(name, model, dialect) for name, model in askable(policy)]
+    if dialect == "ollama":
+        return {"models": listed}
+    if dialect == "anthropic":
+        return {
+            "data": listed,
+            "has_more": False,
+            "first_id": listed[0]["id"],
+            "last_id": listed[-1]["id"],
+        }
+    return {"object": "list", "data": listed}
+
+
+def find_listed(policy: Policy, name: str, dialect: DialectName) -> dict[str, Any] | None:
+    """One model of the list, by the name in the config or the engine's own."""
+    for known, model in askable(policy):
+        if known == name or (model is not None and model.id == name):
+            return describe(known, model, dialect)
+    return None
+
+
+def describe(name: str, model: Model | None, dialect: DialectName) -> dict[str, Any]:
+    """A model, or a virtual one (None), in a dialect's form."""
+    if dialect == "ollama":
+        return describe_for_ollama(name, model)
+    if dialect == "anthropic":
+        shown: dict[str, Any] = {
+            "type": "model",
+            "id": name,
+            "display_name": (model and (model.display or model.id)) or name,
+            "created_at": LONG_AGO,
+        }
+        if model is not None and model.context is not None:
+            shown |= {"max_input_tokens": model.context}
+        return shown
+    owner = "headgate" if model is None else model.engine
+    root = {} if model is None else {"root": model.id}
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner} | root
+
+
+def describe_for_ollama(name: str, model: Model | None) -> dict[str, Any]:
+    """A model as Ollama's `/api/tags` lists it. Sizes and digests of files are the engines' business, so they are empty."""
+    details: dict[str, Any] = {
+        "parent_model": "" if model is None else model.id,
+        "format": "",
+        "family": "" if model is None else model.engine,
+        "families": None,
+        "parameter_size": "",
+        "quantization_level": "",
+    }
+    if model is not None and model.context is not None:
+        details["context_length"] = model.context
+    return {
+        "name": name,
+        "model": name,
+        "modified_at": LONG_AGO,
+        "size": 0,
+        "digest": "",
+        "details": details,
+        "capabilities": capabilities_for_ollama(model),
+    }
+
+
+def capabilities_for_ollama(model: Model | None) -> list[str]:
+    """What a model can do, in Ollama's words. A virtual model can do what its candidates can, so it claims all."""
+    if model is None:
+        return ["completion", "tools", "vision"]
+    if model.kind == "embedding":
+        return ["embedding"]
+    words = {"tools": "tools", "images": "vision", "thinking": "thinking"}
+    return ["completion", *(word for ours, word in words.items() if ours in model.capabilities)]
+
+
+def show_for_ollama(policy: Policy, name: str) -> dict[str, Any] | None:
+    """A model as Ollama's `/api/show` describes it; None if there is none of that name."""
+    for known, model in askable(policy):
+        if name.removesuffix(":latest") != known and (model is None or model.id != name):
+            continue
+        info: dict[str, Any] = {"general.architecture": "headgate"}
+        if model is not None and model.context is not None:
+            info["headgate.context_length"] = model.context
+        listed = describe_for_ollama(known, model)
+        return {
+            "modelfile": f"FROM {known if model is None else model.id}",
+            "parameters": "",
+            "template": "",
+            "details": listed["details"],
+            "model_info": info,
+            "capabilities": listed["capabilities"],
+            "modified_at": LONG_AGO,
+        }
+    return None
+
+
+def asked_to_show(body: bytes) -> str:
+    """The model's name in a body of `/api/show`; "" when there is none."""
+    try:
+        asked = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    name = (asked.get("model") or asked.get("name")) if isinstance(asked, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def ready_for_ollama(policy: Policy, fleet: Fleet) -> dict[str, Any]:
+    """`/api/ps`: the models at home whose engine is up. What each engine holds in memory is the engine's own business."""
+    ready = [
+        describe_for_ollama(model.name, model) | {"expires_at": FAR_AWAY, "size_vram": 0}
+        for model in policy.models.values()
+        if model.local and model.engine not in fleet.down
+    ]
+    return {"models": ready}
+
+
+def state(fleet: Fleet, more: Mapping[str, Any]) -> dict[str, Any]:
+    """How everything is, for /healthz; `more` is what only others know, the ledger among it."""
+    engines = {
+        name: {
+            "up": name not in fleet.down,
+            "detail": fleet.down.get(name, ""),
+            "version": fleet.health[name].version if name in fleet.health else "",
+            "running": fleet.admission[name].running,
+            "waiting": len(fleet.admission[name].waiting),
+        }
+        for name in fleet.engines
+    }
+    ok = more["ledger"]["problem"] is None and any(engine["up"] for engine in engines.values())
+    return {
+        "status": "ok" if ok else "degraded",
+        "version": __version__,
+        "pid": os.getpid(),
+        "engines": engines,
+        **more,
+    }
