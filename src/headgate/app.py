@@ -25,14 +25,19 @@ from headgate.engines.connect import connect
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
+from headgate.gateway.affinity import Affinity
 from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
+from headgate.gateway.images import Images
 from headgate.gateway.journey import Journey, Road
 from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
 from headgate.gateway.serve import Gate
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
+
+IMAGE_LIMIT = 20 * 1024 * 1024
+"""Bytes of an image that is fetched for a caller."""
 
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
@@ -54,6 +59,7 @@ class OpenGate:
             writer.put,
             body_limit=config.body_limit,
             keep_alive=config.streaming.keep_alive,
+            images=Images(IMAGE_LIMIT) if config.fetch_images else None,
             health=self.ledger_health,
         )
 
@@ -135,6 +141,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 fleet=fleet,
                 purse=Purse(config.paid_per_day, await asyncio.to_thread(paid_today, config)),
                 tokenizer=Tokenizer(),
+                affinity=Affinity(config.conversation_stays),
                 baseline_price=config.baseline_price,
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,

@@ -1,10 +1,11 @@
 """Money: exact sums over known prices, and unknown where a part is unknown."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.prices import FREE, baseline_cost, cost, estimate
-from headgate.core.types import Model, Price, Usage
+from headgate.core.types import Model, Price, Signals, Usage
 
 GPT_4O = Price(input=2.5, output=10.0, cache_read=1.25)
 SONNET = Price(input=2.0, output=10.0, cache_read=0.1, cache_write_5m=2.5, cache_write_1h=4.0)
@@ -40,8 +41,25 @@ def test_the_baseline_pays_for_the_whole_prompt_without_a_cache():
 
 def test_an_estimate_uses_the_callers_limit_when_it_is_short():
     model = Model(name="m", engine="e", engine_kind="openai", id="m", local=False, price=GPT_4O)
-    assert estimate(model, 1000, 100) == 0.0035
-    assert estimate(model, 1000, 100_000) == estimate(model, 1000, None)
+    asked = signals(1000)
+    assert estimate(model, asked, 100) == 0.0035
+    assert estimate(model, asked, 100_000) == estimate(model, asked, None)
+
+
+def test_an_estimate_reads_the_cache_of_the_conversation_and_writes_what_is_marked():
+    price = Price(input=2.0, output=10.0, cache_read=0.2, cache_write_5m=2.5)
+    model = Model(name="m", engine="e", engine_kind="anthropic", id="m", local=False, price=price)
+    kept = signals(1000, keeps_to="m", cached=800)
+    assert estimate(model, kept, 100, marked=True) == pytest.approx((800 * 0.2 + 200 * 2.5 + 100 * 10) / 1e6)
+    other = signals(1000, keeps_to="another", cached=800)
+    assert estimate(model, other, 100, marked=True) == pytest.approx((1000 * 2.5 + 100 * 10) / 1e6)
+    assert estimate(model, other, 100) == pytest.approx((1000 * 2.0 + 100 * 10) / 1e6)
+
+
+def signals(tokens, **fields):
+    return Signals(
+        task=None, task_confidence=0.0, task_by="none", tokens=tokens, tokens_exact=False, **fields
+    )
 
 
 parts = st.integers(0, 10_000_000)

@@ -27,6 +27,7 @@ TABLES = {
     "## [streaming]": schema.StreamingTable,
     "## [ledger]": schema.LedgerTable,
     "## [report]": schema.ReportTable,
+    "## [agents.NAME]": schema.AgentTable,
 }
 
 KINDS = {
@@ -39,6 +40,7 @@ KINDS = {
     "list of texts": "list of text",
     "list of words": "list of word",
     "table": "table",
+    "table or path": "table or text",
 }
 """The docs' word for a type → what the code can tell of it."""
 
@@ -46,7 +48,8 @@ KINDS = {
 def kind_of(annotation: Any) -> str:
     """What the code can tell of a key's type."""
     if get_origin(annotation) in (Union, types.UnionType):
-        annotation = next(one for one in get_args(annotation) if one is not type(None))
+        kinds = [kind_of(one) for one in get_args(annotation) if one is not type(None)]
+        return " or ".join(kinds)
     if get_origin(annotation) is Literal:
         return "word"
     if get_origin(annotation) in (list, tuple):

@@ -133,7 +133,7 @@ class Bench:
         response = await self.client.request(method, path, headers=lines, body=body, clocks=CLOCKS)
         assert hasattr(response, "status"), response
         names = ("content-type", "x-should-retry", "retry-after", "allow")
-        more = ("request-id", "model", "route", "reason", "attempts", "cost", "saved", "status")
+        more = ("request-id", "model", "route", "reason", "attempts", "cost", "saved", "status", "adjusted")
         found = {
             name: response.headers.get(name) for name in (*names, *(f"x-headgate-{name}" for name in more))
         }

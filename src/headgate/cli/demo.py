@@ -52,7 +52,8 @@ def command(config_file: str | None, requests: int, keep: str | None, listen: st
     config to write.
     """
     from headgate.cli.up import run_loop
-    from headgate.config.compile import Misfit, address
+    from headgate.config.compile import address
+    from headgate.config.misfit import Misfit
     from headgate.config.places import data_home
     from headgate.core.errors import UsageError
     from headgate.demo.week import week

@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from headgate.config.agents import agent_from
 from headgate.config.engine import EngineSettings
+from headgate.config.misfit import Misfit
 from headgate.config.places import data_home, read_secret
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import EngineTable, FileTable, ModelTable, RouteTable
@@ -40,16 +42,6 @@ URLS: dict[EngineKind, str] = {
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-
-
-class Misfit(Exception):  # noqa: N818  # never leaves this package: `load` turns it into a ConfigError with a line
-    """Something in the page that does not fit, at `path`."""
-
-    def __init__(self, path: Sequence[str | int], message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.path = path
-        self.message = message
-        self.hint = hint
 
 
 class Streaming(Struct, frozen=True, kw_only=True):
@@ -76,6 +68,9 @@ class Config(Struct, frozen=True, kw_only=True):
     port: int
     body_limit: int
     """Bytes."""
+    fetch_images: bool
+    conversation_stays: float
+    """Seconds; 0 is not at all."""
     engines: Mapping[str, EngineSettings]
     policy: Policy
     checks: Mapping[str, Check]
@@ -124,10 +119,15 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
         host=host,
         port=port,
         body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * 1024 * 1024,
+        fetch_images=table.server.fetch_images,
+        conversation_stays=seconds(
+            ("limits", "conversation_stays"), table.limits.conversation_stays, nothing=True
+        ),
         engines=engines,
         policy=Policy(
             routes=routes,
             models=models,
+            agents={name: agent_from(name, agent, source) for name, agent in table.agents.items()},
             limits=Limits(
                 answer_within=seconds(("limits", "answer_within"), table.limits.answer_within),
                 attempts=positive(("limits", "attempts"), table.limits.attempts),
@@ -461,12 +461,12 @@ def address(listen: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def seconds(place: Sequence[str | int], text: str) -> float:
-    """Read "250ms" → 0.25."""
+def seconds(place: Sequence[str | int], text: str, *, nothing: bool = False) -> float:
+    """Read "250ms" → 0.25; "0s" only where `nothing` has a meaning."""
     found = DURATION.fullmatch(text.strip())
     if found is None:
         raise Misfit(place, f'"{text}" is not a duration', 'write "250ms", "30s", "2m", "1h" or "7d"')
-    if float(found[1]) == 0:
+    if float(found[1]) == 0 and not nothing:
         raise Misfit(place, f"{place[-1]} is {text}, but must be longer than nothing")
     return float(found[1]) * UNITS[found[2]]
 

@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from headgate.config.compile import Config, Misfit, compile_config, meant
+from headgate.config.compile import Config, compile_config, meant
 from headgate.config.lines import find_line
+from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import (

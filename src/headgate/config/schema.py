@@ -3,7 +3,7 @@
 Durations are texts such as "60s", "250ms", "2m" or "30d". Everything has a default, except what only the user can know.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -16,6 +16,8 @@ class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
     listen: str = "127.0.0.1:4141"
     body_limit_mb: int = 32
     """The largest request body that is read."""
+    fetch_images: bool = False
+    """Fetch images that callers give by address, for engines that want their bytes. Never from a private address."""
 
 
 class EngineTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -110,6 +112,8 @@ class LimitsTable(Struct, forbid_unknown_fields=True, frozen=True):
     attempts: int = 4
     paid_per_day: float | None = None
     paid_per_request: float | None = None
+    conversation_stays: str = "5m"
+    """How long after a turn the next one stays with the model that answered, as long as providers keep a prompt cache."""
 
 
 class StreamingTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -137,6 +141,19 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     warn: dict[Literal["local_failures_over", "at_least"], float] = {}
 
 
+class AgentTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """[agents.NAME]: a named worker, asked for as "agent:NAME"."""
+
+    system: str
+    task: Task | None = None
+    labels: list[str] = []
+    """The answer is exactly one of these."""
+    schema: dict[str, Any] | str | None = None
+    """A JSON Schema that answers fit: a table, or the path of a JSON file."""
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
 class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     """The whole page."""
 
@@ -149,3 +166,4 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     streaming: StreamingTable = StreamingTable()
     ledger: LedgerTable = LedgerTable()
     report: ReportTable = ReportTable()
+    agents: dict[str, AgentTable] = {}

@@ -116,8 +116,10 @@ def fallback_reason(
     """
     if answered_by is None or answered_by.local:
         return None
-    if decision.by_name:
+    if decision.by_name or decision.order == "ablest first":
         return "asked for by name", None
+    if decision.order == "conversation stays" and decision.candidates[0].model == answered_by.name:
+        return "conversation stays", None
     outcomes = {attempt.model: attempt for attempt in attempts}
     for candidate in decision.candidates:
         if candidate.model == answered_by.name:

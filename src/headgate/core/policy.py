@@ -15,11 +15,23 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from headgate.core.prices import estimate
-from headgate.core.types import Candidate, Decision, FleetView, Model, Request, Signals
-from headgate.core.words import TASKS, FormatKind, Mode, Skip, Task
+from headgate.core.types import Agent, Candidate, Decision, FleetView, Model, Request, Signals
+from headgate.core.words import TASKS, DialectName, EngineKind, FormatKind, Mode, Order, Skip, Task
 
 AUTO = "auto"
 """The virtual model that asks for routing."""
+
+AGENT = "agent:"
+"""Before an agent's name: the agent's prompt and form are put on the request, and it is routed."""
+
+WISHES: Mapping[str, Order] = {"auto:cheap": "cheapest first", "auto:quality": "ablest first"}
+"""The virtual models that ask for another order than the route's."""
+
+DIALECTS: Mapping[EngineKind, DialectName] = {"ollama": "ollama", "anthropic": "anthropic"}
+"""Whose words an engine understands; those that are not named here understand OpenAI's."""
+
+FETCHING: frozenset[EngineKind] = frozenset({"openai", "openai_compatible", "anthropic"})
+"""Engines that take an image by its address; the others want its bytes."""
 
 ANSWER_ALLOWANCE = 512
 """Tokens kept free in a context window for an answer whose length the caller did not limit."""
@@ -59,6 +71,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     routes: tuple[Route, ...]
     models: Mapping[str, Model]
+    agents: Mapping[str, Agent] = {}
     limits: Limits = Limits()
     task_confidence: float = 0.5
     """A classifier's guess below this is "no evidence"."""
@@ -87,15 +100,19 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
     local_only = signals.local_only or (route.local_only and not by_name)
     limits = policy.limits
     spend = smaller(limits.paid_per_request, fleet.paid_left)
+    candidates = [
+        weigh(policy.models[name], fleet, request, signals, local_only=local_only, spend=spend)
+        for name in chain
+    ]
+    order: Order = "route"
+    if len(candidates) > 1 and (signals.keeps_to or request.asked in WISHES):
+        order = arrange(candidates, WISHES.get(request.asked), signals.keeps_to)
+        if order != "route":
+            why += f"; {candidates[0].model} goes first: {order}"
     return Decision(
         route=BY_NAME if by_name else route.name,
         why=why,
-        candidates=tuple(
-            [
-                weigh(policy.models[name], fleet, request, signals, local_only=local_only, spend=spend)
-                for name in chain
-            ]
-        ),
+        candidates=tuple(candidates),
         checks=route.checks.get(signals.task or "", ()),
         pass_at=route.pass_at,
         mode=route.mode,
@@ -104,12 +121,40 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         spend_at_most=spend,
         by_name=by_name,
         tokens_over=None if by_name else route.tokens_over,
+        order=order,
     )
 
 
+def arrange(candidates: list[Candidate], wish: Order | None, keeps_to: str) -> Order:
+    """Put candidates into the order in which they are tried, and say why it is that.
+
+    A conversation stays with the model that has it in its prompt cache, as long as the route names the model and it can
+    serve. A chain rises in ability, so its end is the ablest.
+    """
+    kept = next((c for c in candidates if c.model == keeps_to and c.skip is None), None)
+    if kept is not None:
+        if candidates[0] is kept:
+            return "route"
+        candidates.remove(kept)
+        candidates.insert(0, kept)
+        return "conversation stays"
+    if wish == "cheapest first":
+        candidates.sort(key=lambda c: (c.estimate is None, c.estimate))
+    elif wish == "ablest first":
+        candidates.reverse()
+    return wish or "route"
+
+
 def is_auto(asked: str) -> bool:
-    """Whether the caller leaves the choice to us: "auto", "auto:<task>" or "auto:local"."""
-    return asked == AUTO or asked.startswith("auto:")
+    """Whether the caller leaves the choice to us: "auto", "auto:<task>", "auto:local" … or "agent:<name>"."""
+    return asked == AUTO or asked.startswith(("auto:", AGENT))
+
+
+def goes_on(request: Request) -> bool:
+    """Whether the request belongs to a conversation that will probably go on: it has had a turn, or may call tools."""
+    return bool(request.tools) or (
+        len(request.messages) > 1 and any(message.role == "assistant" for message in request.messages)
+    )
 
 
 def asked_task(asked: str) -> Task | None:
@@ -181,7 +226,8 @@ def weigh(
     )
     if model.local:
         return Candidate(model=model.name, skip=skip, detail=detail, estimate=0.0)
-    cost = estimate(model, signals.tokens, request.max_tokens)
+    marked = model.engine_kind == "anthropic" and goes_on(request)
+    cost = estimate(model, signals, request.max_tokens, marked=marked)
     if skip is None and spend is not None and (cost is None or cost > spend):
         skip = "budget"
         detail = f"${spend:.4f} may be spent" + (
@@ -210,11 +256,21 @@ def unfit(
             )
     if signals.format != "text" and signals.format not in model.capabilities:
         return "format", f"it cannot be held to {signals.format}"
-    if signals.images and "images" not in model.capabilities:
-        return "capability", "it cannot see images"
+    if signals.images:
+        if "images" not in model.capabilities:
+            return "capability", "it cannot see images"
+        if model.engine_kind not in FETCHING and by_address(request):
+            return "capability", "it takes images as bytes only, and this one is an address"
     if signals.tools and "tools" not in model.capabilities:
         return "capability", "it cannot call tools"
+    if request.native and DIALECTS.get(model.engine_kind, "openai") != request.dialect:
+        return "capability", f"only {request.dialect}'s own protocol can say {' and '.join(request.native)}"
     return None
+
+
+def by_address(request: Request) -> bool:
+    """Whether any image of the request is an address, and not the bytes themselves."""
+    return any(not image.url.startswith("data:") for message in request.messages for image in message.images)
 
 
 def unavailable(model: Model, fleet: FleetView) -> tuple[Skip, str] | None:

@@ -4,7 +4,7 @@ The sum is exact arithmetic on the price's own figures; where a price or a part 
 (None), never zero and never a guess. This module does not know where prices come from; the config layer compiles them.
 """
 
-from headgate.core.types import Model, Price, Usage
+from headgate.core.types import Model, Price, Signals, Usage
 
 MILLION = 1_000_000
 
@@ -37,10 +37,24 @@ def cost(usage: Usage | None, price: Price | None) -> float | None:
     return total / MILLION
 
 
-def estimate(model: Model, prompt_tokens: int, max_tokens: int | None) -> float | None:
-    """Dollars that one attempt will probably cost, before it is made."""
+def estimate(model: Model, signals: Signals, max_tokens: int | None, *, marked: bool = False) -> float | None:
+    """Dollars that one attempt will probably cost, before it is made.
+
+    What the model's prompt cache still holds is charged as read from it; if the prompt is `marked` for the cache, the rest
+    is charged as written to it. Where the price names no rate for either, both are charged as plain input.
+    """
     answer = min(max_tokens, TYPICAL_ANSWER) if max_tokens else TYPICAL_ANSWER
-    return cost(Usage(input=prompt_tokens, output=answer, exact=False), model.price)
+    price, tokens = model.price, signals.tokens
+    read = written = 0
+    if price is not None and (marked or signals.cached):
+        if signals.keeps_to == model.name and price.cache_read is not None:
+            read = min(signals.cached, tokens)
+        if marked and price.cache_write_5m is not None:
+            written = tokens - read
+    usage = Usage(
+        input=tokens - read - written, cache_read=read, cache_write_5m=written, output=answer, exact=False
+    )
+    return cost(usage, price)
 
 
 def tokens_for(money: float, model: Model, prompt_tokens: int) -> int | None:

@@ -59,7 +59,7 @@ def measure(request: Request, policy: Policy, counter: tokens_.Counter | None = 
         ),
         language=detect(ask[:SPOKEN])[0],
         code_blocks=ask.count("```") // 2 if "`" in ask else 0,
-        labels=(find_labels(ask) or find_labels(system)) if task in LABELLED else (),
+        labels=request.labels or ((find_labels(ask) or find_labels(system)) if task in LABELLED else ()),
         local_only=request.local_only or request.asked == "auto:local",
     )
 

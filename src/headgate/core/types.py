@@ -22,6 +22,7 @@ from headgate.core.words import (
     FormatKind,
     Mode,
     ModelKind,
+    Order,
     Role,
     Skip,
     Status,
@@ -101,6 +102,20 @@ class Format(Struct, frozen=True, gc=False):
 TEXT = Format()
 
 
+class Agent(Struct, frozen=True, kw_only=True):
+    """A named worker: what it is told, and what form its answers have."""
+
+    name: str
+    system: str
+    task: Task | None = None
+    labels: tuple[str, ...] = ()
+    """The answer is exactly one of these."""
+    schema: Raw | None = None
+    """The answer is JSON that fits this JSON Schema."""
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
 class Request(Struct, frozen=True, gc=False, kw_only=True):
     """What a caller asked, in our normal form, whichever dialect it came in."""
 
@@ -131,6 +146,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     top_logprobs: int | None = None
     task: Task | None = None
     """The task if the caller named it; a caller's word wins over the classifier."""
+    labels: tuple[str, ...] = ()
+    """The labels to choose from, if a subagent names them."""
     local_only: bool = False
     within: float | None = None
     """The caller's own deadline; None leaves it to the policy."""
@@ -150,6 +167,24 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's `tools` likewise: they may carry cache marks, and tools that only Anthropic runs."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+
+    @property
+    def wishes(self) -> bool:
+        """Whether it asks for anything beyond messages, so that an engine might have to be told otherwise."""
+        return bool(
+            self.extra
+            or self.tools
+            or self.format is not TEXT
+            or self.stop
+            or self.logprobs
+            or self.effort is not None
+            or self.temperature is not None
+            or self.top_p is not None
+            or self.top_k is not None
+            or self.seed is not None
+            or self.presence_penalty is not None
+            or self.frequency_penalty is not None
+        )
 
 
 # ── 2. What we measure on it ─────────────────────────────────────────────────────────────────────────────────────────
@@ -174,6 +209,10 @@ class Signals(Struct, frozen=True, gc=False, kw_only=True):
     labels: tuple[str, ...] = ()
     """The labels that the ask offers to choose from, if it lists them."""
     local_only: bool = False
+    keeps_to: str = ""
+    """The model that answered the last turn of this conversation a short while ago; "" when there is none."""
+    cached: int = 0
+    """Tokens of the prompt that this model's prompt cache should still hold."""
 
 
 # ── 3. What we know about models ─────────────────────────────────────────────────────────────────────────────────────
@@ -254,6 +293,7 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     by_name: bool = False
     tokens_over: int | None = None
     """The token limit of the matching route, if that is what made it match."""
+    order: Order = "route"
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -464,6 +504,8 @@ class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     prices_as_of: str = ""
     """Day of the prices used, "2026-11-23"."""
     error: str = ""
+    adjusted: tuple[str, ...] = ()
+    """What of the request was dropped or said otherwise for the model that answered, one sentence each."""
     prompt: str | UnsetType = UNSET
     answer: str | UnsetType = UNSET
     """Bodies, only when the user turned on keeping them."""

@@ -49,9 +49,11 @@ FallbackReason = Literal[
     "engine busy",
     "asked for by name",
     "sent by its route",
+    "conversation stays",
 ]
 """Why a paid model answered in the end. "sent by its route" is a rule other than a token limit that names a paid model
-first; it is kept apart so that a user's own rule is never blamed on a local engine."""
+first; it is kept apart so that a user's own rule is never blamed on a local engine. "conversation stays" is a later turn of
+a conversation that a paid model answered before."""
 FALLBACKS: tuple[FallbackReason, ...] = get_args(FallbackReason)
 
 Status = Literal["ok", "imperfect", "failed", "broken", "cancelled"]
@@ -78,6 +80,10 @@ FormatKind = Literal["text", "json", "schema"]
 
 EngineKind = Literal["ollama", "lmstudio", "llamacpp", "openai_compatible", "openai", "anthropic"]
 ENGINE_KINDS: tuple[EngineKind, ...] = get_args(EngineKind)
+
+Order = Literal["route", "cheapest first", "ablest first", "conversation stays"]
+"""Why the candidates stand in the order in which they are tried: as their route names them, as the caller asked
+(`auto:cheap`, `auto:quality`), or because the conversation stays with the model that has it in its prompt cache."""
 
 Capability = Literal["tools", "images", "json", "schema", "thinking"]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)

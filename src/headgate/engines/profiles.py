@@ -60,6 +60,7 @@ OPENAI = Profile(
     max_tokens="max_completion_tokens",
     strict_schemas="when_fit",
     json_word=True,
+    reasoning=False,
     developer_role=True,
     identity="dated",
     accepts=OPENAI_FIELDS,

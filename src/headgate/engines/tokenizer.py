@@ -43,11 +43,17 @@ class Tokenizer:
             found = signals.measure(request, policy, self.counter)
         if self.counter is not None or not tokens.near(found.tokens, policy.token_limits):
             return found
-        if self.loading is None:
-            self.loading = asyncio.create_task(asyncio.to_thread(load_counter), name="headgate-vocabulary")
-        self.counter = await asyncio.shield(self.loading)
-        counted = await asyncio.to_thread(tokens.count, request, self.counter)
-        return replace(found, tokens=counted, tokens_exact=True)
+        return replace(found, tokens=await self.count(request), tokens_exact=True)
+
+    async def count(self, request: Request) -> int:
+        """Prompt tokens of a request, whatever its length, loading the vocabulary if that has not been done."""
+        if self.counter is None:
+            if self.loading is None:
+                self.loading = asyncio.create_task(
+                    asyncio.to_thread(load_counter), name="headgate-vocabulary"
+                )
+            self.counter = await asyncio.shield(self.loading)
+        return await asyncio.to_thread(tokens.count, request, self.counter)
 
 
 def load_counter() -> tokens.Counter:

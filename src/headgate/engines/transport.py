@@ -135,6 +135,7 @@ class HttpTransport:
         max_connections: a request beyond it waits for a free one, for `Clocks.connect` at most.
         idle_limit: seconds after which an unused connection is closed.
         body_limit: bytes; a longer response body is a failure.
+        address: the IP address to connect to, where the host name has been looked up already.
 
     Raises:
         ValueError: if the address, a header or the `ca_file` is unusable.
@@ -149,8 +150,10 @@ class HttpTransport:
         max_connections: int = 256,
         idle_limit: float = 60.0,
         body_limit: int = 64 * 1024 * 1024,
+        address: str | None = None,
     ) -> None:
         self._origin = Origin(base_url, headers, ca_file)
+        self._address = address or self._origin.host
         self._max = max_connections
         self._idle_limit = idle_limit
         self._body_limit = body_limit
@@ -283,7 +286,13 @@ class HttpTransport:
         self._dialling.add(timeout)
         try:
             async with timeout:
-                await loop.create_connection(lambda: connection, origin.host, origin.port, ssl=origin.tls)
+                await loop.create_connection(
+                    lambda: connection,
+                    self._address,
+                    origin.port,
+                    ssl=origin.tls,
+                    server_hostname=origin.host if origin.tls is not None else None,
+                )
         except TimeoutError:
             connection.abort()
             if not self._closed:

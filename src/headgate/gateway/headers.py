@@ -12,6 +12,9 @@ from headgate.reports.savings import saved_by
 from headgate.wire import faults
 from headgate.wire.faults import Fault
 
+MOST_ADJUSTED = 1000
+"""Characters of a header that tells what was adjusted; the ledger has it all."""
+
 JSON = b"content-type: application/json\r\n"
 
 
@@ -31,7 +34,10 @@ def told(outcome: Outcome) -> bytes:
     if outcome.model is None:
         return lines
     more = b"%bx-headgate-model: %b\r\nx-headgate-saved: %b\r\n"
-    return more % (lines, ascii_bytes(outcome.model), dollars(saved_by(outcome)))
+    lines = more % (lines, ascii_bytes(outcome.model), dollars(saved_by(outcome)))
+    if outcome.adjusted:
+        lines += b"x-headgate-adjusted: %b\r\n" % ascii_bytes("; ".join(outcome.adjusted)[:MOST_ADJUSTED])
+    return lines
 
 
 def dollars(amount: float | None) -> bytes:

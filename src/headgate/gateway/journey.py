@@ -11,6 +11,7 @@ from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from time import perf_counter
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from headgate.core import cascade
 from headgate.core.cascade import fallback_reason, next_step
 from headgate.core.checks import Check, judge, repair, score
-from headgate.core.policy import Policy, decide
+from headgate.core.policy import Policy, decide, goes_on
 from headgate.core.prices import baseline_cost, cost, tokens_for
 from headgate.core.types import (
     Answer,
@@ -39,8 +40,10 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode, Status
+from headgate.engines.profiles import adjustments
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
+from headgate.gateway.affinity import Affinity
 from headgate.gateway.purse import Purse
 
 OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "asks-back"})
@@ -65,6 +68,7 @@ class Road(Struct, frozen=True, kw_only=True):
     fleet: Fleet
     purse: Purse
     tokenizer: Tokenizer
+    affinity: Affinity
     baseline_price: Price | None
     prices_as_of: str
     peek_characters: int
@@ -302,17 +306,20 @@ class Journey:
         return next((c.estimate for c in self.decision.candidates if c.model == model.name), None)
 
     def affordable(self, model: Model) -> Request:
-        """The request, with its answer limited to what the money buys."""
+        """The request, with its answer limited to what the money buys, and marked for the cache where that pays."""
+        request = self.request
         if model.local:
-            return self.request
+            return request
+        if model.engine_kind == "anthropic" and goes_on(request):
+            request = replace(request, cache=True)
         money = cascade.money_left(self.decision, self.attempts)
         if money is None:
-            return self.request
+            return request
         tokens = tokens_for(money, model, self.signals.tokens)
-        wanted = self.request.max_tokens or model.max_output or LONG_ANSWER
+        wanted = request.max_tokens or model.max_output or LONG_ANSWER
         if tokens is None or wanted <= tokens:
-            return self.request
-        return replace(self.request, max_tokens=max(1, tokens))
+            return request
+        return replace(request, max_tokens=max(1, tokens))
 
     def leave(self, model: Model, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
@@ -403,10 +410,17 @@ class Journey:
             baseline_cost=baseline_cost(usage, road.baseline_price),
             prices_as_of=road.prices_as_of,
             error=error,
+            adjusted=self.adjusted(model),
             **(self.bodies() if road.keep_bodies else {}),
         )
 
-    def bodies(self) -> dict[str, str]:
+    def adjusted(self, model: Model | None) -> tuple[str, ...]:
+        """What of the request was said otherwise for the model that answered."""
+        if model is None or not self.request.wishes:
+            return ()
+        return adjustments(self.request, model)
+
+    def bodies(self) -> dict[str, Any]:
         """Prompt and answer, for a ledger that keeps them: the answer that went out, as far as it did."""
         prompt = "\n\n".join(f"{message.role}: {message.text}" for message in self.request.messages)
         answer = ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from headgate.core.words import DialectName
-from headgate.wire.doors import Door
+from headgate.wire.doors import Counter, Door
 from headgate.wire.doors.openai_chat import ChatCompletions
 from headgate.wire.faults import Fault
 
@@ -15,6 +15,9 @@ DOORS: Mapping[str, Door] = {
     "/v1/chat/completions": ChatCompletions(),
 }
 """POST: requests that a model answers."""
+
+COUNTERS: Mapping[str, Counter] = {}
+"""POST: how many tokens a prompt has."""
 
 LOOKS: tuple[str, ...] = ("/healthz", "/metrics", "/v1/models", "/", "/api/version", "/api/tags", "/api/ps")
 """GET or HEAD: what the gate shows."""
@@ -26,7 +29,7 @@ SHOW = "/api/show"
 """POST: Ollama's way to look at one model."""
 
 METHODS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(DOORS, ("POST",)),
+    **dict.fromkeys((*DOORS, *COUNTERS), ("POST",)),
     **dict.fromkeys(LOOKS, ("GET", "HEAD")),
     SHOW: ("POST",),
 }

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from headgate.core.policy import AUTO, Policy, asked_task, find_model, is_auto
+from headgate.core.policy import AGENT, AUTO, WISHES, Policy, asked_task, find_model, is_auto
 from headgate.core.types import Failure, GiveUp, Request
 from headgate.core.words import TASKS
 from headgate.gateway.journey import Journey
@@ -107,11 +107,13 @@ def unroutable(policy: Policy, request: Request) -> Fault | None:
     """Why this request can never be routed: its `model` is a word that we do not know."""
     if request.asked == AUTO:
         return None
+    if request.asked.startswith(AGENT):
+        return unfit_for_agent(policy, request)
     if is_auto(request.asked):
         word = request.asked.partition(":")[2]
-        if word == "local" or asked_task(request.asked) is not None:
+        if word == "local" or request.asked in WISHES or asked_task(request.asked) is not None:
             return None
-        return unknown("task", word, ("local", *TASKS), "model")
+        return unknown("task", word, ("local", "cheap", "quality", *TASKS), "model")
     model = find_model(policy, request.asked)
     if model is None:
         return no_model(policy, request.asked)
@@ -121,6 +123,31 @@ def unroutable(policy: Policy, request: Request) -> Fault | None:
             message=f"{model.name} makes embeddings, not answers",
             param="model",
             hint=f'ask "{AUTO}", or a model that answers',
+        )
+    return None
+
+
+def unfit_for_agent(policy: Policy, request: Request) -> Fault | None:
+    """Why the agent that is asked for cannot take this request."""
+    name = request.asked.removeprefix(AGENT)
+    if name not in policy.agents:
+        known = tuple(policy.agents)
+        if not known:
+            return Fault(
+                status=404,
+                message=f'there is no agent "{name[:LONGEST_WORD]}"',
+                code="agent_not_found",
+                param="model",
+                hint="the config has no [agents.NAME]; see docs/config.md",
+            )
+        return unknown("agent", name, known, "model")
+    if request.native:
+        return Fault(
+            status=400,
+            message=f"an agent takes text, images and tools, not {' and '.join(request.native)}",
+            code="unsupported_value",
+            param="model",
+            hint=f'ask "{AUTO}" or a model by its name',
         )
     return None
 
@@ -135,7 +162,7 @@ def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:
     word = word[:LONGEST_WORD]
     close = get_close_matches(word, known, n=1, cutoff=0.5)
     return Fault(
-        status=404 if what == "model" else 400,
+        status=404 if what in ("model", "agent") else 400,
         message=f'there is no {what} "{word}"',
         code=f"{what}_not_found",
         param=param,

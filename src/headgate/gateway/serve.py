@@ -17,16 +17,19 @@ from urllib.parse import unquote
 
 import msgspec
 
+from headgate.core.agents import give
+from headgate.core.policy import AGENT, by_address
 from headgate.core.types import Failure, GiveUp, Outcome, Request
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
+from headgate.gateway.images import Images
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.streams import AnswerStream
-from headgate.wire.doors import About, Door
+from headgate.wire.doors import About, Counter, Door, Reader
 from headgate.wire.faults import Fault
 
 SLACK = 1.0
@@ -51,6 +54,7 @@ class Gate:
         record: takes each outcome, without blocking.
         body_limit: bytes of a request's body, for the error that names it.
         keep_alive: seconds between two signs of life while a stream is held.
+        images: fetches images that callers give by address; None leaves that to engines that do it themselves.
         health: adds what the gate does not know itself (the ledger) to /healthz.
     """
 
@@ -61,12 +65,14 @@ class Gate:
         *,
         body_limit: int,
         keep_alive: float,
+        images: Images | None,
         health: Callable[[], Mapping[str, Any]],
     ) -> None:
         self.road = road
         self.record = record
         self.body_limit = body_limit
         self.keep_alive = keep_alive
+        self.images = images
         self.health = health
         self.metrics = Metrics()
         self.open = 0
@@ -81,6 +87,8 @@ class Gate:
                     await self.ask(call, door)
                 finally:
                     self.open -= 1
+            elif call.path in paths.COUNTERS and call.method == "POST":
+                await self.count(call, paths.COUNTERS[call.path])
             else:
                 self.look(call)
         except Exception:
@@ -99,13 +107,23 @@ class Gate:
             answer_fault(call, request, b"", door.dialect, request_id)
             return
         signals = await self.road.tokenizer.measure(request, self.road.policy, len(call.body or b""))
+        signals = self.road.affinity.recall(request, signals)
         journey = Journey(self.road, request, signals, received=received, begun=begun)
         if request.stream:
             await self.answer_stream(journey, call, door)
         else:
             await self.answer_whole(journey, call, door)
 
-    async def understand(self, call: Call, door: Door, request_id: str) -> Request | Fault:
+    async def count(self, call: Call, counter: Counter) -> None:
+        """Say how many tokens a request's prompt has, and ask no model."""
+        request_id = new_id(time.time())
+        request = await self.understand(call, counter, request_id)
+        if isinstance(request, Fault):
+            answer_fault(call, request, b"", counter.dialect, request_id)
+            return
+        call.answer(200, JSON, counter.encode_count(await self.road.tokenizer.count(request)))
+
+    async def understand(self, call: Call, door: Reader, request_id: str) -> Request | Fault:
         """The body and the headers as a request that can be routed, or what is wrong with them."""
         stranger = refusals.foreign_page(call.headers)
         if stranger is not None:
@@ -120,7 +138,11 @@ class Gate:
         if isinstance(request, Request):
             request = refusals.apply_headers(request, call.headers)
         if isinstance(request, Request):
-            return refusals.unroutable(self.road.policy, request) or request
+            request = refusals.unroutable(self.road.policy, request) or request
+        if isinstance(request, Request) and request.asked.startswith(AGENT):
+            request = give(self.road.policy.agents[request.asked.removeprefix(AGENT)], request)
+        if isinstance(request, Request) and self.images is not None and by_address(request):
+            request = await self.images.fetch(request)
         return request
 
     async def answer_whole(self, journey: Journey, call: Call, door: Door) -> None:
@@ -184,6 +206,8 @@ class Gate:
         outcome = journey.outcome(status, error)
         self.record(outcome)
         self.metrics.note(outcome)
+        if journey.model is not None and outcome.usage is not None:
+            self.road.affinity.note(journey.request, journey.model, outcome.usage)
         return outcome
 
     # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────

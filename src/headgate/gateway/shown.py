@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from headgate import __version__
-from headgate.core.policy import AUTO, Policy
+from headgate.core.policy import AGENT, AUTO, Policy
 from headgate.core.types import Model
 from headgate.core.words import TASKS, DialectName
 from headgate.fleet.fleet import Fleet
@@ -24,9 +24,12 @@ FAR_AWAY = "2319-01-01T00:00:00Z"
 
 
 def askable(policy: Policy) -> Iterable[tuple[str, Model | None]]:
-    """All that may be written as `model`: the virtual models, then those of the config."""
-    for name in (AUTO, *(f"{AUTO}:{word}" for word in ("cheap", "quality", "local", *TASKS))):
-        yield name, None
+    """All that may be written as `model`: the virtual models, the agents, then the models of the config."""
+    yield AUTO, None
+    for word in ("cheap", "quality", "local", *TASKS):
+        yield f"{AUTO}:{word}", None
+    for name in policy.agents:
+        yield f"{AGENT}{name}", None
     for name, model in policy.models.items():
         yield name, model
 

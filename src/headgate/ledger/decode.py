@@ -65,7 +65,7 @@ def decode(
         received=request.received / MICRO,
         asked=_word(common.asked, names),
         stream=bool(request.stream),
-        signals=_signals(request, rest.labels, names),
+        signals=_signals(request, rest.labels, own.kept, names),
         decision=_decision(request, common, own, names, models),
         attempts=told,
         status=names[request.status],  # type: ignore[arg-type]  # only words of the closed lists were written
@@ -80,6 +80,9 @@ def decode(
         baseline_cost=_part(request.baseline_cost, NANO),
         prices_as_of="" if request.prices_as_of is None else names[request.prices_as_of],
         error=_word(own.error, names),
+        adjusted=tuple(msgspec.json.decode(_word(own.adjusted, names), type=list[str]))
+        if own.adjusted
+        else (),
         prompt=UNSET if body is None or body.prompt is None else body.prompt,
         answer=UNSET if body is None or body.answer is None else body.answer,
     )
@@ -117,7 +120,10 @@ def _price(row: Row) -> Price:
     )
 
 
-def _signals(request: Row, labels: tuple[str, ...], names: Mapping[int, str]) -> Signals:
+def _signals(
+    request: Row, labels: tuple[str, ...], kept: tuple[str, int] | None, names: Mapping[int, str]
+) -> Signals:
+    keeps_to, cached = kept or ("", 0)
     return Signals(
         task=None if request.task is None else names[request.task],  # type: ignore[arg-type]  # a closed list
         task_confidence=request.task_confidence / CONFIDENCE,
@@ -131,6 +137,8 @@ def _signals(request: Row, labels: tuple[str, ...], names: Mapping[int, str]) ->
         code_blocks=request.code_blocks,
         labels=labels,
         local_only=bool(request.local_only),
+        keeps_to=keeps_to,
+        cached=cached,
     )
 
 
@@ -167,6 +175,7 @@ def _decision(
         spend_at_most=_part(own.spend_at_most, NANO),
         by_name=plan.by_name,
         tokens_over=plan.tokens_over,
+        order=plan.order,
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from headgate.core.types import Attempt, Decision, Outcome, Usage, Verdict
-from headgate.core.words import Mode
+from headgate.core.words import Mode, Order
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import FINE, MICRO
 
@@ -36,6 +36,7 @@ class Plan(Struct, frozen=True, array_like=True):
     attempts_at_most: int
     by_name: bool
     tokens_over: int | None
+    order: Order
 
 
 class CommonStory(Struct, frozen=True, omit_defaults=True):
@@ -57,6 +58,10 @@ class RequestStory(Struct, frozen=True, omit_defaults=True):
     error: Shared = field(default=0, name="x")
     usage: UsageRow | UnsetType | None = field(default=UNSET, name="u")
     """Only where it is not the answering attempt's."""
+    kept: tuple[str, int] | None = field(default=None, name="k")
+    """The model that the conversation was with, and the tokens of its prompt cache."""
+    adjusted: Shared = field(default=0, name="j")
+    """JSON: what was said otherwise for the answering model."""
 
 
 class AttemptStory(Struct, frozen=True, omit_defaults=True):
@@ -74,8 +79,8 @@ class AttemptStory(Struct, frozen=True, omit_defaults=True):
 
 def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> str:
     """The story of a request; `told` is the usage of the answering attempt, which its own row tells."""
-    decision = outcome.decision
-    tokens = f"{outcome.signals.tokens:,}"
+    decision, signals = outcome.decision, outcome.signals
+    tokens = f"{signals.tokens:,}"
     why = _without_tokens(decision.why, tokens)
     chain: list[str | None] = []
     estimates: list[int | None] = []
@@ -99,6 +104,7 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
         decision.attempts_at_most,
         decision.by_name,
         decision.tokens_over,
+        decision.order,
         *chain,
     )
     common = numbers.told.get(key)
@@ -114,6 +120,8 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
             None if limit is None else round(limit * NANO),
             numbers.sentence(outcome.error) if outcome.error else 0,
             UNSET if usage is told else other_usage(usage, told),
+            (signals.keeps_to, signals.cached) if signals.keeps_to else None,
+            numbers.sentence(text_of(outcome.adjusted)) if outcome.adjusted else 0,
         )
     )
     return common if own == "{}" else f"{common[:-1]},{own[1:]}"
@@ -190,6 +198,7 @@ def _common(
         attempts_at_most=decision.attempts_at_most,
         by_name=decision.by_name,
         tokens_over=decision.tokens_over,
+        order=decision.order,
     )
     details = [detail or "" for detail in chain[2::3]]
     flat: list[int] = []

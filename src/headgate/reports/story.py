@@ -120,6 +120,8 @@ def _ending(outcome: Outcome, models: Models, zone: tzinfo) -> Iterator[str]:
         yield _field("fallback", fallback_reason(outcome.fallback, outcome.fallback_limit))
     first = "" if outcome.first_token is None else f", first byte after {milliseconds(outcome.first_token)}"
     yield _field("took", milliseconds(outcome.seconds) + first)
+    for sentence in outcome.adjusted:
+        yield _field("adjusted", sentence)
     if outcome.error:
         yield _field("error", outcome.error)
 
@@ -139,6 +141,10 @@ def _signals(outcome: Outcome) -> Iterator[str]:
         (count(signals.code_blocks, "code block"), signals.code_blocks),
         (count(len(signals.labels), "label"), signals.labels),
         ("local models only", signals.local_only),
+        (
+            f"the turn before was answered by {signals.keeps_to}, which has {signals.cached:,} tokens cached",
+            signals.keeps_to,
+        ),
     )
     found = ", ".join(said for said, is_so in more if is_so)
     if found:

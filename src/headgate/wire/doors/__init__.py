@@ -52,21 +52,33 @@ class StreamEncoder(Protocol):
         ...
 
 
-class Door(Protocol):
-    """One client protocol."""
+class Reader(Protocol):
+    """What understands the requests of one client protocol."""
 
     @property
     def dialect(self) -> DialectName:
         """Whose words it uses; errors take that dialect's form."""
         ...
 
+    def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
+        """A request in our normal form, or what is wrong with it."""
+        ...
+
+
+class Counter(Reader, Protocol):
+    """A way to ask how long a prompt is."""
+
+    def encode_count(self, tokens: int) -> bytes:
+        """The number of tokens."""
+        ...
+
+
+class Door(Reader, Protocol):
+    """One client protocol, both ways."""
+
     @property
     def stream_type(self) -> bytes:
         """The content type of its streams."""
-        ...
-
-    def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
-        """A request in our normal form, or what is wrong with it."""
         ...
 
     def encode_reply(self, reply: Reply, about: About) -> bytes:

@@ -117,7 +117,19 @@ class OpenAIChat(Struct, frozen=True):
             and not self._must_say_json(request)
         ):
             return request.raw_messages
-        told = [_message(message, developer=self.profile.developer_role) for message in request.messages]
+        told: list[dict[str, Any]] = []
+        shown: list[Part] = []
+        for message in request.messages:
+            if shown and message.role != "tool":
+                told.append(_pictures(shown))
+                shown = []
+            told.append(_message(message, self.profile))
+            if message.role == "tool" and message.images:
+                shown.extend(message.images)
+        if shown:
+            told.append(_pictures(shown))
+        if any(message.role == "tool" and message.images for message in request.messages):
+            notes.append("images of tool results: sent in a message of the user's after them")
         if self._must_say_json(request):
             told.append({"role": "system", "content": JSON_PLEASE})
             notes.append(
@@ -202,13 +214,15 @@ def _tool(tool: Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _message(message: Message, *, developer: bool) -> dict[str, Any]:
+def _message(message: Message, profile: Profile) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "role": "system" if message.role == "developer" and not developer else message.role,
-        "content": message.content
-        if isinstance(message.content, str)
+        "role": "system" if message.role == "developer" and not profile.developer_role else message.role,
+        "content": message.text
+        if isinstance(message.content, str) or message.role == "tool"
         else [_part(p) for p in message.content],
     }
+    if message.reasoning and profile.reasoning:
+        body["reasoning_content"] = message.reasoning
     if message.tool_calls:
         body["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -219,6 +233,11 @@ def _message(message: Message, *, developer: bool) -> dict[str, Any]:
     if message.name is not None:
         body["name"] = message.name
     return body
+
+
+def _pictures(images: list[Part]) -> dict[str, Any]:
+    """Images that a tool gave, as the user's: the dialect's tool messages hold text alone."""
+    return {"role": "user", "content": [_part(image) for image in images]}
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     """It gives JSON objects only to conversations that speak of JSON."""
     strict_schemas: Literal["when_fit", "always", "never"] = "never"
     """When a schema is marked strict: OpenAI refuses the mark on schemas that leave anything open."""
+    reasoning: bool = True
+    """Messages may carry what the model thought before (`reasoning_content`)."""
     developer_role: bool = False
     """False: developer messages are sent as system messages."""
     identity: Identity = "off"
