@@ -3,7 +3,7 @@
 It does not know what the values should be: whoever asks holds the result against a schema before believing it.
 """
 
-_LONGEST = 32_000
+LONGEST = 32_000
 """Characters that are mended: the mender takes a millisecond for each thousand, and all requests wait for it."""
 _DEEPEST = 40
 """Brackets within brackets. A model that opens brackets for ever would keep the mender busy for seconds."""
@@ -11,7 +11,7 @@ _DEEPEST = 40
 
 def mend(text: str) -> str | None:
     """Valid JSON from text that begins with a bracket; None if it does not, or is too long, too deep or beyond mending."""
-    if not text.startswith(("{", "[")) or len(text) > _LONGEST or _depth(text) > _DEEPEST:
+    if not text.startswith(("{", "[")) or len(text) > LONGEST or _depth(text) > _DEEPEST:
         return None
     import json_repair  # noqa: PLC0415 - 45 ms of import that only a broken answer needs
 

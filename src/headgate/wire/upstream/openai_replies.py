@@ -210,11 +210,17 @@ class Answer:
         index, call_id, name = call.index, call.id or "", function.name or ""
         if index is None:  # some servers do not count: an id or a name begins the next call
             index = len(self._calls) if call_id or name or not self._calls else max(self._calls)
-        known = self._calls.setdefault(index, ["", ""])
-        known[0] = known[0] or call_id
+        known = self._calls.get(index)
+        if known is None:
+            call_id = call_id or f"call_{self._request.id}_{index}"
+            self._calls[index] = [call_id, name, arguments]
+            return Delta(tool_index=index, tool_id=call_id, tool_name=name, tool_arguments=arguments)
+        name = (
+            "" if known[1] else name
+        )  # some servers repeat it with each piece, and clients would join the pieces
         known[1] = known[1] or name
         known.append(arguments)
-        return Delta(tool_index=index, tool_id=call_id, tool_name=name, tool_arguments=arguments)
+        return Delta(tool_index=index, tool_name=name, tool_arguments=arguments)
 
     def take_logprobs(self, raw: Raw) -> Raw | None:
         """Add the log-probabilities of a piece; give those the caller asked for.
@@ -241,8 +247,8 @@ class Answer:
             return self.nothing()
         calls = tuple(
             [
-                ToolCall(known[0] or f"call_{self._request.id}_{index}", known[1], "".join(known[2:]) or "{}")
-                for index, known in sorted(self._calls.items())
+                ToolCall(known[0], known[1], "".join(known[2:]) or "{}")
+                for _, known in sorted(self._calls.items())
             ]
         )
         finish = FINISHES.get(self.finish, "stop")
