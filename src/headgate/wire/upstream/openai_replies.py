@@ -210,17 +210,13 @@ class Answer:
         index, call_id, name = call.index, call.id or "", function.name or ""
         if index is None:  # some servers do not count: an id or a name begins the next call
             index = len(self._calls) if call_id or name or not self._calls else max(self._calls)
-        known = self._calls.get(index)
-        if known is None:
-            call_id = call_id or f"call_{self._request.id}_{index}"
-            self._calls[index] = [call_id, name, arguments]
-            return Delta(tool_index=index, tool_id=call_id, tool_name=name, tool_arguments=arguments)
-        name = (
-            "" if known[1] else name
-        )  # some servers repeat it with each piece, and clients would join the pieces
-        known[1] = known[1] or name
+        known = self._calls.setdefault(index, ["", ""])
+        call_id = "" if known[0] else call_id or f"call_{self._request.id}_{index}"
+        name = "" if known[1] else name  # told once: some servers repeat it, and clients join all pieces
+        known[0] += call_id
+        known[1] += name
         known.append(arguments)
-        return Delta(tool_index=index, tool_name=name, tool_arguments=arguments)
+        return Delta(tool_index=index, tool_id=call_id, tool_name=name, tool_arguments=arguments)
 
     def take_logprobs(self, raw: Raw) -> Raw | None:
         """Add the log-probabilities of a piece; give those the caller asked for.
@@ -245,12 +241,8 @@ class Answer:
             return self.wrong_model()
         if self._profile.empty_is_failure and self.empty:
             return self.nothing()
-        calls = tuple(
-            [
-                ToolCall(known[0], known[1], "".join(known[2:]) or "{}")
-                for _, known in sorted(self._calls.items())
-            ]
-        )
+        known = [self._calls[index] for index in sorted(self._calls)]
+        calls = tuple([ToolCall(call[0], call[1], "".join(call[2:]) or "{}") for call in known])
         finish = FINISHES.get(self.finish, "stop")
         return Reply(
             text=self.text,
