@@ -52,11 +52,12 @@ def written_calls(text: str, tools: Mapping[str, Tool]) -> Written | None:
     text = _END_SIGNS.sub("", said(text)).strip()
     if not text.startswith("[TOOL_CALLS]") and text.startswith(("{", "[")):
         return _bare(text)
-    if _MARK.search(text):
-        return _marked(text, tools)
-    if "```" in text:
-        return _fenced(text)
-    return None
+    fenced = (
+        _fenced(text) if text.endswith("```") else None
+    )  # if not, it goes on to talk about what it has shown
+    if fenced is not None:
+        return fenced
+    return _marked(text, tools) if _MARK.search(text) else None
 
 
 def begins_call(text: str) -> bool:
@@ -79,16 +80,15 @@ def _bare(text: str) -> Written | None:
     calls = _all_named(documents) if documents else None
     if calls:
         return Written(tuple(calls), "", sure=True)
-    if documents or '"name"' not in text:
-        return None
+    end = _end_of_json(text, 0)
+    if documents or '"name"' not in text or (end is not None and text[end:].strip(" \n}]")):
+        return None  # no call, or words after one
     mended = mend(text)
     calls = _named(mended) if mended is not None else None
     return Written(tuple(calls), "", sure=False) if calls else None
 
 
 def _fenced(text: str) -> Written | None:
-    if not text.endswith("```"):
-        return None  # it goes on to talk about what it has shown
     whole = _all_named(_documents(_unfenced(text[3:-3])) or []) if text.startswith("```") else None
     if whole:
         return Written(tuple(whole), "", sure=True)
