@@ -42,7 +42,7 @@ ANY_ID = ToolIds()
 
 def matched(messages: tuple[Message, ...], ids: ToolIds) -> tuple[Message, ...]:
     """The conversation with its calls and results matched; the very same tuple if they are already."""
-    if not any(message.tool_calls or message.role == "tool" for message in messages):
+    if _is_matched(messages, ids):
         return messages
     told: list[Message] = []
     used: set[str] = set()
@@ -52,9 +52,27 @@ def matched(messages: tuple[Message, ...], ids: ToolIds) -> tuple[Message, ...]:
         answers = _until_assistant(messages, at + len(asking))
         told += _turn(asking, answers, ids, used)
         at += len(asking) + len(answers)
-    if len(told) == len(messages) and all(new is old for new, old in zip(told, messages, strict=True)):
-        return messages
     return tuple(told)
+
+
+def _is_matched(messages: Sequence[Message], ids: ToolIds) -> bool:
+    """Whether every call has its own fitting id, and its result right after it, in order. Most conversations are so."""
+    fits = re.compile(ids.pattern).fullmatch
+    used: set[str] = set()
+    waiting: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            if not waiting or message.tool_call_id != waiting.pop():
+                return False
+        elif waiting:
+            return False
+        elif message.tool_calls:
+            waiting = [call.id for call in reversed(message.tool_calls)]
+            before = len(used)
+            used.update(waiting)
+            if len(used) - before < len(waiting) or not all(map(fits, waiting)):
+                return False
+    return not waiting
 
 
 def _while_assistant(messages: Sequence[Message], at: int) -> Sequence[Message]:
