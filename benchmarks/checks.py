@@ -1,7 +1,8 @@
 """What does each check cost? Run: python benchmarks/checks.py
 
 Prints microseconds per call on answers of 1 KB and 16 KB (CPU time, the least disturbed of seven rounds), for each check on its own and for the
-five that every answer goes through, together. A check that parses code or compares figures gets an answer with some.
+six that every answer goes through, together. A check that parses code, compares figures or looks at tool calls gets an
+answer with some.
 """
 
 import random
@@ -10,13 +11,25 @@ import timeit
 
 from msgspec import Raw
 
-from headgate.core.checks import CHECKS, judge, repair
+from headgate.core.checks import CHECKS, judge, recover, repair
 from headgate.core.language import detect
-from headgate.core.types import TEXT, Answer, Format, Message, Model, Reply, Request, Signals, Usage
+from headgate.core.types import (
+    TEXT,
+    Answer,
+    Format,
+    Message,
+    Model,
+    Reply,
+    Request,
+    Signals,
+    Tool,
+    ToolCall,
+    Usage,
+)
 
-ALWAYS = ("not-empty", "not-cut-off", "no-refusal", "not-repeating", "asked-format")
+ALWAYS = ("not-empty", "not-cut-off", "no-refusal", "not-repeating", "asked-format", "valid-tool-calls")
 BUDGET = {1: 12.0, 16: 150.0}
-"""Microseconds for the five together, by kilobytes of answer."""
+"""Microseconds for the six together, by kilobytes of answer."""
 
 WORDS = """
 revenue staff energy freight rent travel hiring training software repairs insurance marketing north south east west capital
@@ -24,6 +37,10 @@ harbour valley airport campus factory warehouse rose fell stayed because althoug
 with without under over between about customers suppliers contract delivery quarter year month week meeting board decision
 budget plan forecast risk currency service product launch certification invoice payment refund account price cost profit
 """
+WRITE = Tool(
+    "write",
+    parameters=Raw(b'{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}'),
+)
 SCHEMA = b'{"type":"object","properties":{"items":{"type":"array","items":{"type":"string"}}},"required":["items"]}'
 
 
@@ -42,9 +59,11 @@ def prose(size: int) -> str:
     return text[:size].rsplit(". ", 1)[0] + "."
 
 
-def answer(text: str, ask: str = "What did the report say?", asked: Format = TEXT) -> Answer:
+def answer(
+    text: str, ask: str = "What did the report say?", asked: Format = TEXT, *, calls=(), tools=()
+) -> Answer:
     return Answer(
-        Request(id="r", asked="auto", messages=(Message("user", ask),), format=asked),
+        Request(id="r", asked="auto", messages=(Message("user", ask),), format=asked, tools=tools),
         Signals(
             task=None,
             task_confidence=0.0,
@@ -55,7 +74,7 @@ def answer(text: str, ask: str = "What did the report say?", asked: Format = TEX
             language="en",
             labels=("billing", "technical", "escalation"),
         ),
-        Reply(text=text, usage=Usage(), logprob=-0.2),
+        Reply(text=text, tool_calls=calls, usage=Usage(), logprob=-0.2),
         Model(name="m", engine="e", engine_kind="ollama", id="m", local=True, confidence=-0.5),
     )
 
@@ -74,13 +93,19 @@ def main() -> None:
         kb: answer("```python\n" + "def f(x):\n    return [x, x + 1]\n\n" * (kb * 1000 // 34) + "```")
         for kb in texts
     }
+    arguments = {kb: f'{{"text": "{text}"}}' for kb, text in texts.items()}
+    calls = {
+        kb: answer("", calls=(ToolCall("c", "write", given),), tools=(WRITE,))
+        for kb, given in arguments.items()
+    }
+    special = {"code-parses": code, "valid-tool-calls": calls}
     for name, check in CHECKS.items():
-        given = code if name == "code-parses" else plain
+        given = special.get(name, plain)
         show(name, [micros(lambda kb=kb, check=check, given=given: check(given[kb])) for kb in texts])
     always = tuple((name, CHECKS[name]) for name in ALWAYS)
     costs = [micros(lambda kb=kb: judge(always, plain[kb])) for kb in texts]
     print()
-    show("the five for every answer", costs)
+    show("the six for every answer", costs)
     show("  its budget", list(BUDGET.values()))
     loop = {kb: answer("and so it goes, round and round. " * (kb * 30)) for kb in texts}
     show(
@@ -96,6 +121,14 @@ def main() -> None:
             bodies = {kb: body[:-2] for kb, body in bodies.items()}
         given = {kb: answer(frame.replace("{}", body), asked=asked) for kb, body in bodies.items()}
         show(f"repair, {what}", [micros(lambda kb=kb, given=given: repair(given[kb])) for kb in texts])
+    for what, before, after in (
+        ("words", "", ""),
+        ("a call in tags", '<tool_call>{"name": "write", "arguments": ', "}</tool_call>"),
+        ("a broken call", '{"name": "write", "arguments": ', ""),
+    ):
+        bodies = arguments if before else texts
+        given = {kb: answer(f"{before}{body}{after}", tools=(WRITE,)) for kb, body in bodies.items()}
+        show(f"recover, {what}", [micros(lambda kb=kb, given=given: recover(given[kb])) for kb in texts])
     show("detect a language", [micros(lambda kb=kb: detect(texts[kb])) for kb in texts])
 
 

@@ -81,6 +81,23 @@ async def test_a_conversation_with_tools_images_and_all_roles_is_accepted(kind, 
     assert isinstance(result, Reply), result
 
 
+@BOTH
+@EVERY
+@pytest.mark.parametrize("ids", [("call.1", "call:1"), ("", ""), ("call_0", "call_0"), ("fc_1|a", "b")])
+async def test_a_conversation_that_another_engine_began_and_a_client_cut_is_accepted(kind, stream, ids):
+    look, hear = ids
+    round_of_calls = (
+        Message("assistant", "", (Call(look, "look", "{}"), Call(hear, "hear", "{}"))),
+        Message("tool", "a cat", tool_call_id=look),
+    )
+    messages = (Message("tool", "a dog", tool_call_id="gone"), *round_of_calls, *round_of_calls)
+    double = DOUBLES[kind]({MODELS[kind]: ServedModel(loaded=True)}, "Yes.")
+    async with engine_and_double(kind, double=double) as (engine, _):
+        request = a_request(messages=messages, tools=(Tool("look"), Tool("hear")))
+        _, result = await ask(engine, request, model_for(kind), stream=stream)
+    assert isinstance(result, Reply), result
+
+
 SCHEMA = Raw(
     b'{"type":"object","properties":{"label":{"enum":["spam","ham"]},"n":{"type":"integer","minimum":1,"maximum":9}},'
     b'"required":["label","n"]}'

@@ -217,3 +217,33 @@ async def test_models_tell_their_limits(anthropic):
         128_000,
     )
     assert got.json["has_more"] is False
+
+
+CALL = {"type": "tool_use", "id": "t1", "name": "look", "input": {}}
+RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "a cat"}
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        ([[CALL], "And?"], "without `tool_result` blocks immediately after: t1"),
+        ([[CALL]], "without `tool_result` blocks immediately after: t1"),
+        ([[], [RESULT]], "unexpected `tool_use_id`"),
+        ([[CALL], [RESULT], [CALL], [RESULT]], "ids must be unique"),
+        ([[CALL | {"id": "t:1"}], [RESULT | {"tool_use_id": "t:1"}]], "String should match pattern"),
+    ],
+)
+async def test_calls_without_results_and_results_without_calls_are_refused(anthropic, turns, words):
+    roles = ("assistant", "user") * 2
+    messages = [
+        USER,
+        *({"role": role, "content": content} for role, content in zip(roles, turns, strict=False)),
+    ]
+    got = await WHO.chat(anthropic, stream=False, model=OLD, messages=messages)
+    assert got.status == 400
+    assert words in got.json["error"]["message"]
+
+
+async def test_a_call_that_is_followed_by_its_result_is_accepted(anthropic):
+    messages = [USER, {"role": "assistant", "content": [CALL]}, {"role": "user", "content": [RESULT]}]
+    assert (await WHO.chat(anthropic, stream=False, messages=messages)).status == 200

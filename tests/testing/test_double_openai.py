@@ -218,3 +218,40 @@ async def test_embeddings_take_token_lists_and_refuse_nothing_at_all(openai):
     assert (len(got.json["data"]), got.json["usage"]["prompt_tokens"]) == (2, 4)
     empty = await ask(openai.url, "POST", "/v1/embeddings", body | {"input": []}, WHO.headers)
     assert empty.status == 400
+
+
+def a_call(call_id):
+    function = {"name": "look", "arguments": "{}"}
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": call_id, "type": "function", "function": function}],
+    }
+
+
+def a_result(call_id):
+    return {"role": "tool", "tool_call_id": call_id, "content": "a cat"}
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        ([a_call("c1")], "did not have response messages: c1"),
+        (
+            [a_call("c1"), {"role": "user", "content": "And?"}, a_result("c1")],
+            "did not have response messages",
+        ),
+        ([a_result("c1")], "must be a response to a preceeding message"),
+        ([a_call("c" * 41), a_result("c" * 41)], "maximum length 40"),
+    ],
+)
+async def test_calls_without_results_and_results_without_calls_are_refused(openai, turns, words):
+    messages = [{"role": "user", "content": "Look."}, *turns]
+    got = await WHO.chat(openai, stream=False, messages=messages)
+    assert got.status == 400
+    assert words in got.json["error"]["message"]
+
+
+async def test_a_call_that_is_followed_by_its_result_is_accepted(openai):
+    messages = [{"role": "user", "content": "Look."}, a_call("c1"), a_result("c1")]
+    assert (await WHO.chat(openai, stream=False, messages=messages)).status == 200

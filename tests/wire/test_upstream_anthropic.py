@@ -1,5 +1,7 @@
 """Anthropic's Messages protocol: an OpenAI-shaped request is translated, and nothing is dropped in silence."""
 
+import re
+
 import msgspec
 import pytest
 from upstream_values import (
@@ -105,13 +107,15 @@ def test_tool_calls_and_results_become_blocks_with_ids_that_anthropic_takes():
     )
     tools = (Tool("look", "looks", Raw(b'{"type":"object","properties":{}}'), True), Tool("hear"))
     out = sent(ANTHROPIC, a_request(messages=messages, tools=tools), claude())
+    fitting = out["messages"][1]["content"][1]["id"]
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", fitting)
     assert out["messages"][1]["content"] == [
         {"type": "text", "text": "I will."},
-        {"type": "tool_use", "id": "call_1_x", "name": "look", "input": {"at": 1}},
+        {"type": "tool_use", "id": fitting, "name": "look", "input": {"at": 1}},
         {"type": "tool_use", "id": "c2", "name": "hear", "input": {}},
     ]
     assert out["messages"][2]["content"] == [
-        {"type": "tool_result", "tool_use_id": "call_1_x", "content": [{"type": "text", "text": "a cat"}]},
+        {"type": "tool_result", "tool_use_id": fitting, "content": [{"type": "text", "text": "a cat"}]},
         {"type": "tool_result", "tool_use_id": "c2", "content": [{"type": "text", "text": "a meow"}]},
         {"type": "text", "text": "And?"},
     ]

@@ -82,6 +82,12 @@ def test_tools_and_their_results_are_written_with_object_arguments():
             ],
         },
         {"role": "tool", "content": "a cat", "tool_call_id": "c1", "tool_name": "look"},
+        {
+            "role": "tool",
+            "content": "No result of this call is known.",
+            "tool_call_id": "c2",
+            "tool_name": "hear",
+        },
     ]
     assert out["tools"][0]["function"]["parameters"] == {"type": "object"}
 

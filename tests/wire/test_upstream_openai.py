@@ -429,6 +429,25 @@ def test_tool_calls_are_put_together_from_their_pieces():
     assert [delta.tool_index for delta in deltas] == [0, 0, 1, 0]
 
 
+def test_an_id_is_made_where_the_server_gives_none_and_nothing_is_told_twice():
+    def piece(**call):
+        return {"choices": [{"delta": {"tool_calls": [{"index": 0} | call]}}]}
+
+    raw = sse(
+        piece(function={"name": "look", "arguments": '{"at"'}),
+        piece(function={"name": "look", "arguments": ": 1}"}),
+        piece(index=1, id="c2", function={"name": "hear", "arguments": "{"}),
+        piece(index=1, id="c2", function={"name": "hear", "arguments": "}"}),
+        chunk(finish="tool_calls"),
+    )
+    deltas, result = read_stream(PLAIN, [raw], a_request(), a_model())
+    told = [(delta.tool_id, delta.tool_name) for delta in deltas if delta.tool_index is not None]
+    assert told == [("call_r1_0", "look"), ("", ""), ("c2", "hear"), ("", "")]
+    first, second = replied(result).tool_calls
+    assert first == ToolCall("call_r1_0", "look", '{"at": 1}')
+    assert second == ToolCall("c2", "hear", "{}")
+
+
 def test_tool_calls_without_an_index_are_told_apart_by_their_names():
     calls = [{"id": "", "function": {"name": name, "arguments": "{}"}} for name in ("look", "hear")]
     raw = sse(

@@ -99,6 +99,7 @@ class QualityTable(Struct, forbid_unknown_fields=True, frozen=True):
         "no-refusal",
         "not-repeating",
         "asked-format",
+        "valid-tool-calls",
         "confidence",
     )
     tasks: dict[Task, list[str]] = {}

@@ -17,6 +17,7 @@ from headgate.wire.upstream.anthropic_messages import ModelRule as AnthropicRule
 from headgate.wire.upstream.ollama_native import OllamaNative
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import ModelRule, Profile
+from headgate.wire.upstream.tool_ids import ToolIds
 
 # ── OpenAI's models ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -34,6 +35,7 @@ OPENAI_RULES = (
     ),
     ModelRule(prefixes=("gpt-3", "gpt-4", "chatgpt"), rejects=REASONING),
 )
+OPENAI_TOOL_IDS = ToolIds(pattern=r".{1,40}")
 OPENAI_FIELDS = frozenset(
     {
         *(
@@ -53,6 +55,17 @@ OPENAI_FIELDS = frozenset(
     }
 )
 
+# ── Mistral's models ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+NINE_LETTERS = ToolIds(pattern=r"[A-Za-z0-9]{9}", prefix="", digits=9)
+"""Mistral's service takes no other ids, and the chat templates of its models raise on them on any server."""
+MISTRAL_RULES = (
+    ModelRule(
+        prefixes=("mistral", "ministral", "mixtral", "magistral", "devstral", "codestral", "pixtral"),
+        tool_ids=NINE_LETTERS,
+    ),
+)
+
 # ── Servers that speak OpenAI's dialect ──────────────────────────────────────────────────────────────────────────────
 
 OPENAI = Profile(
@@ -64,6 +77,7 @@ OPENAI = Profile(
     developer_role=True,
     identity="dated",
     accepts=OPENAI_FIELDS,
+    tool_ids=OPENAI_TOOL_IDS,
     rules=OPENAI_RULES,
 )
 LMSTUDIO = Profile(
@@ -73,9 +87,12 @@ LMSTUDIO = Profile(
     strict_schemas="always",
     identity="loose",
     empty_is_failure=True,
+    rules=MISTRAL_RULES,
 )
-LLAMA_SERVER = Profile(name="llama-server")  # seen: it ignores `model` and answers with its own alias
-GENERIC = Profile(name="openai_compatible")
+LLAMA_SERVER = Profile(
+    name="llama-server", rules=MISTRAL_RULES
+)  # seen: it ignores `model` and answers with its own alias
+GENERIC = Profile(name="openai_compatible", rules=MISTRAL_RULES)
 OPENAI_COMPATIBLE: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -88,9 +105,9 @@ OPENAI_COMPATIBLE: Mapping[str, Profile] = {
         Profile(
             name="groq", max_tokens="max_completion_tokens", logprobs=False, json_word=True, identity="dated"
         ),
-        Profile(name="mistral", logprobs=False, identity="dated"),
-        Profile(name="openrouter"),
-        Profile(name="vllm", developer_role=True),
+        Profile(name="mistral", logprobs=False, identity="dated", tool_ids=NINE_LETTERS),
+        Profile(name="openrouter", tool_ids=OPENAI_TOOL_IDS, rules=MISTRAL_RULES),
+        Profile(name="vllm", developer_role=True, rules=MISTRAL_RULES),
     )
 }
 HOSTS: Mapping[str, str] = {

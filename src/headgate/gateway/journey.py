@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.cascade import fallback_reason, next_step
-from headgate.core.checks import Check, judge, repair, score
+from headgate.core.checks import Check, judge, may_become_call, recover, repair, score
 from headgate.core.policy import Policy, decide, goes_on
 from headgate.core.prices import baseline_cost, cost, tokens_for
 from headgate.core.types import (
@@ -215,7 +215,7 @@ class Journey:
                     yield part
                     continue
                 opening.append(part)
-                if held or not self.enough(written):
+                if held or not self.enough(written, part):
                     continue
                 committed = self.trusted(model, opening)
                 held = not committed
@@ -240,17 +240,26 @@ class Journey:
         self.conclude(model, started, queued, result, late=True)
         yield result
 
-    def enough(self, written: int) -> bool:
-        """Whether there are enough characters of an answer to decide if it may go out."""
+    def enough(self, written: int, part: Delta) -> bool:
+        """Whether there are enough characters of an answer to decide if it may go out.
+
+        With tools on offer thoughts alone do not say what comes of them, words or a call.
+        """
         if self.mode == "peek":
-            return written >= self.road.peek_characters
+            thinks = not part.text.strip() and part.tool_index is None
+            return written >= self.road.peek_characters and not (thinks and self.request.tools)
         return self.mode == "pass"
 
     def trusted(self, model: Model, opening: list[Delta]) -> bool:
-        """Whether the opening of an answer is good enough to let it out."""
+        """Whether the opening of an answer is good enough to let it out. What may be a tool call needs its end."""
         if self.mode == "pass":
             return True
-        reply = Reply(text="".join([delta.text for delta in opening]), usage=NOTHING_USED)
+        text = "".join([delta.text for delta in opening])
+        if self.request.tools and (
+            may_become_call(text) or any(delta.tool_index is not None for delta in opening)
+        ):
+            return False
+        reply = Reply(text=text, usage=NOTHING_USED)
         checks = [(name, self.road.checks[name]) for name in self.decision.checks if name in OPENING_CHECKS]
         lowest = score(judge(checks, Answer(self.request, self.signals, reply, model)))
         return lowest is None or lowest >= self.decision.pass_at
@@ -370,8 +379,11 @@ class Journey:
         return failure.detail == HUNG_UP or (failure.reason == "timeout" and self.request.within is not None)
 
     def judge(self, model: Model, reply: Reply, *, late: bool) -> tuple[Reply, tuple[Verdict, ...]]:
-        """The reply, repaired where JSON was asked for and can still be, and what the checks say of it."""
+        """The reply, mended where its tool calls or the asked JSON need it and it can still be, and the verdicts on it."""
         answer = Answer(self.request, self.signals, reply, model)
+        if self.request.tools and not late:
+            reply = recover(answer)
+            answer = Answer(self.request, self.signals, reply, model)
         if self.signals.format != "text" and not late:
             reply = repair(answer)
             answer = Answer(self.request, self.signals, reply, model)

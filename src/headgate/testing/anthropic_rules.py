@@ -4,6 +4,7 @@ Rules are checked in the order in which the real service meets them: key, versio
 real ones where they are known; clients should depend on status and `type`, never on the text.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ _BLOCKS = frozenset({
     "text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking",
     "search_result", "container_upload",
 })  # fmt: skip
+_TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -102,6 +104,7 @@ def _body_problem(call: ReceivedCall, models: dict[str, int]) -> Problem | None:
         )
     return (
         _message_problem(body)
+        or _tool_turn_problem(body["messages"])
         or _option_problem(body, call.headers["anthropic-version"])
         or _model_problem(body)
     )
@@ -145,6 +148,35 @@ def _message_problem(body: dict[str, Any]) -> Problem | None:
     last = messages[-1]
     if last["role"] == "assistant" and text_of(last["content"]) != text_of(last["content"]).rstrip():
         return invalid("messages: final assistant content cannot end with trailing whitespace")
+    return None
+
+
+def _tool_turn_problem(messages: list[dict[str, Any]]) -> Problem | None:
+    """Tool calls without their results in the next message, results without their call in the last, ids that do not fit."""
+    waiting: list[str] = []
+    seen: set[str] = set()
+    for index, message in enumerate([*messages, {"content": ""}]):
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        results = [str(block.get("tool_use_id")) for block in blocks if block["type"] == "tool_result"]
+        if missing := [call for call in waiting if call not in results]:
+            return invalid(
+                f"messages.{index - 1}: `tool_use` ids were found without `tool_result` blocks immediately after: "
+                f"{', '.join(missing)}. Each `tool_use` block must have a corresponding `tool_result` block in the next message."
+            )
+        if strange := [call for call in results if call not in waiting]:
+            return invalid(
+                f"messages.{index}.content.0: unexpected `tool_use_id` found in `tool_result` blocks: {strange[0]}. "
+                "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
+            )
+        waiting = [str(block.get("id", "")) for block in blocks if block["type"] == "tool_use"]
+        for place, call in enumerate(waiting):
+            if not _TOOL_ID.fullmatch(call):
+                return invalid(
+                    f"messages.{index}.content.{place}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
+                )
+            if call in seen:
+                return invalid(f"messages.{index}.content.{place}: `tool_use` ids must be unique")
+            seen.add(call)
     return None
 
 

@@ -22,6 +22,7 @@ _CHAT_FIELDS = frozenset({
     "metadata", "store", "prediction", "modalities", "audio", "web_search_options",
 })  # fmt: skip
 _EMBEDDING_FIELDS = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
+_LONGEST_ID = 40
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -72,6 +73,7 @@ def chat_problem(call: ReceivedCall) -> Problem | None:
         return Problem("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
     return (
         _messages_problem(body["messages"])
+        or _tool_turn_problem(body["messages"])
         or _limits_problem(body)
         or _format_problem(body)
         or _tools_problem(body)
@@ -118,6 +120,38 @@ def _messages_problem(messages: Any) -> Problem | None:
             return Problem(
                 f"Invalid type for 'messages[{index}].content'.", f"messages[{index}].content", "invalid_type"
             )
+    return None
+
+
+def _tool_turn_problem(messages: list[dict[str, Any]]) -> Problem | None:
+    """Tool calls without their results right after them, results without a call, ids that are too long."""
+    waiting: list[str] = []
+    for index, message in enumerate(messages):
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in waiting:
+                return Problem(
+                    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.",
+                    f"messages.[{index}].role",
+                )
+            waiting.remove(message["tool_call_id"])
+            continue
+        if waiting:
+            break
+        waiting = [str(call.get("id")) for call in message.get("tool_calls") or ()]
+        if long := [call for call in waiting if len(call) > _LONGEST_ID]:
+            name = f"messages[{index}].tool_calls[{waiting.index(long[0])}].id"
+            return Problem(
+                f"Invalid '{name}': string too long. Expected a string with maximum length {_LONGEST_ID}, "
+                f"but got a string with length {len(long[0])} instead.",
+                name,
+                "string_above_max_length",
+            )
+    if waiting:
+        return Problem(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
+            f"The following tool_call_ids did not have response messages: {', '.join(waiting)}",
+            "messages",
+        )
     return None
 
 

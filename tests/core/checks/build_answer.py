@@ -7,7 +7,19 @@ from typing import Any
 import msgspec
 
 from headgate.core.language import detect
-from headgate.core.types import TEXT, Answer, Format, Message, Model, Reply, Request, Signals, ToolCall, Usage
+from headgate.core.types import (
+    TEXT,
+    Answer,
+    Format,
+    Message,
+    Model,
+    Reply,
+    Request,
+    Signals,
+    Tool,
+    ToolCall,
+    Usage,
+)
 
 ROWS_FILE = Path(__file__).parents[2] / "data" / "answers.jsonl"
 
@@ -17,7 +29,11 @@ def rows() -> list[dict[str, Any]]:
 
 
 def build(text: str, ask: str = "What is the answer?", **facts: Any) -> Answer:
-    """Facts: task, labels, system, stop, format ("json"), schema (a dict or bytes), finish, logprob, threshold, tool_call."""
+    """Build an answer.
+
+    Facts: task, labels, system, stop, format ("json"), schema (a dict or bytes), finish, logprob, threshold, tools (name,
+    parameters), tool_choice, calls (name, arguments), tool_call (a name).
+    """
     asked = TEXT
     if "schema" in facts:
         schema = facts["schema"]
@@ -28,9 +44,18 @@ def build(text: str, ask: str = "What is the answer?", **facts: Any) -> Answer:
     messages = (Message("user", ask),)
     if "system" in facts:
         messages = (Message("system", facts["system"]), *messages)
-    call = facts.get("tool_call")
+    calls = facts.get("calls") or ([(facts["tool_call"], "{}")] if "tool_call" in facts else [])
+    choice = facts.get("tool_choice")
     return Answer(
-        Request(id="r1", asked="auto", messages=messages, format=asked, stop=tuple(facts.get("stop", ()))),
+        Request(
+            id="r1",
+            asked="auto",
+            messages=messages,
+            format=asked,
+            stop=tuple(facts.get("stop", ())),
+            tools=tuple(a_tool(**tool) for tool in facts.get("tools", ())),
+            tool_choice=msgspec.Raw(msgspec.json.encode(choice)) if choice is not None else None,
+        ),
         Signals(
             task=facts.get("task"),
             task_confidence=1.0,
@@ -43,9 +68,11 @@ def build(text: str, ask: str = "What is the answer?", **facts: Any) -> Answer:
         ),
         Reply(
             text=text,
-            tool_calls=(ToolCall("c1", call, "{}"),) if call else (),
+            tool_calls=tuple(
+                ToolCall(f"c{at}", name, arguments) for at, (name, arguments) in enumerate(calls, 1)
+            ),
             usage=Usage(output=len(text) // 4),
-            finish=facts.get("finish", "tool_calls" if call else "stop"),
+            finish=facts.get("finish", "tool_calls" if calls else "stop"),
             logprob=facts.get("logprob"),
         ),
         Model(
@@ -54,8 +81,13 @@ def build(text: str, ask: str = "What is the answer?", **facts: Any) -> Answer:
     )
 
 
+def a_tool(name: str, parameters: Any) -> Tool:
+    raw = parameters if isinstance(parameters, bytes) else msgspec.json.encode(parameters)
+    return Tool(name, parameters=msgspec.Raw(raw))
+
+
 def from_row(row: dict[str, Any]) -> Answer:
     return build(
         row["answer"],
-        **{k: v for k, v in row.items() if k not in ("check", "good", "answer", "note", "repair")},
+        **{k: v for k, v in row.items() if k not in ("check", "good", "answer", "note", "repair", "recover")},
     )

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from build_answer import from_row, rows
 
-from headgate.core.checks import CHECKS, repair
+from headgate.core.checks import CHECKS, recover, repair
 
 PASS_AT = 0.60
 NEEDS_EXTRA = ("```typescript", "```sql")
@@ -25,6 +25,8 @@ def test_a_good_answer_passes_and_a_bad_one_does_not(row):
     answer = from_row(row)
     if row.get("repair"):
         answer = msgspec.structs.replace(answer, reply=repair(answer))
+    if row.get("recover"):
+        answer = msgspec.structs.replace(answer, reply=recover(answer))
     verdict = CHECKS[row["check"]](answer)
     passed = verdict.score is None or verdict.score >= PASS_AT
     assert passed is row["good"], verdict

@@ -20,9 +20,11 @@ from headgate.core.checks.refusals import asks_back, no_refusal
 from headgate.core.checks.repetition import not_repeating
 from headgate.core.checks.source import grounded_numbers, shorter_than_source
 from headgate.core.checks.text import not_cut_off, not_empty
+from headgate.core.checks.tools import recover, valid_tool_calls
+from headgate.core.checks.written import may_become_call
 from headgate.core.types import Answer, Verdict
 
-__all__ = ["CHECKS", "Check", "adapt", "judge", "repair", "score"]
+__all__ = ["CHECKS", "Check", "adapt", "judge", "may_become_call", "recover", "repair", "score"]
 
 Check = Callable[[Answer], Verdict]
 
@@ -33,6 +35,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "no-refusal": no_refusal,
         "not-repeating": not_repeating,
         "asked-format": asked_format,
+        "valid-tool-calls": valid_tool_calls,
         "known-label": known_label,
         "shorter-than-source": shorter_than_source,
         "grounded-numbers": grounded_numbers,

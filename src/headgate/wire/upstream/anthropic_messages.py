@@ -9,7 +9,6 @@ It does not know keys, addresses and time.
 Source: Anthropic's API reference, version 2026-10-21, and the types of its Python client 2.12.
 """
 
-import re
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from headgate.core.types import Failure, Format, Image, Message, Model, Reply, R
 from headgate.wire.upstream import Headers, object_from, split_data_uri, unfit_image
 from headgate.wire.upstream.anthropic_replies import AnthropicStream, decode_reply
 from headgate.wire.upstream.schemas import close
+from headgate.wire.upstream.tool_ids import ToolIds, matched
 from headgate.wire.upstream.trouble import failure_from
 
 LATEST = "2026-10-21"
@@ -48,6 +48,7 @@ class ModelRule(Struct, frozen=True, kw_only=True):
 
 
 ANY_MODEL = ModelRule(prefixes=("",))
+TOOL_IDS = ToolIds(pattern=r"[A-Za-z0-9_-]{1,64}")
 
 
 class AnthropicMessages(Struct, frozen=True):
@@ -250,7 +251,10 @@ def _tool(tool: Tool) -> dict[str, Any]:
 def _messages(request: Request, model: Model, rule: ModelRule, notes: list[str]) -> list[dict[str, Any]]:
     """The conversation in turns that alternate, beginning with the user."""
     turns: list[tuple[str, list[dict[str, Any]]]] = []
-    for message in request.messages:
+    messages = matched(request.messages, TOOL_IDS)
+    if messages is not request.messages:
+        notes.append("messages: tool calls and results get ids that Anthropic takes, and each its partner")
+    for message in messages:
         if message.role in ("system", "developer"):
             continue
         role = "assistant" if message.role == "assistant" else "user"
@@ -293,7 +297,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
     if message.role == "tool":
         result = {
             "type": "tool_result",
-            "tool_use_id": _tool_id(message.tool_call_id or ""),
+            "tool_use_id": message.tool_call_id,
             "content": blocks,
         }
         return [result]
@@ -301,7 +305,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
         blocks.append(
             {
                 "type": "tool_use",
-                "id": _tool_id(call.id),
+                "id": call.id,
                 "name": call.name,
                 "input": object_from(call.arguments),
             }
@@ -313,8 +317,3 @@ def _image(image: Image) -> dict[str, str] | None:
     if (data := split_data_uri(image.url)) is not None:
         return {"type": "base64", "media_type": data[0], "data": data[1]}
     return {"type": "url", "url": image.url} if image.url.startswith("https://") else None
-
-
-def _tool_id(call_id: str) -> str:
-    """An id in the letters that Anthropic takes; other engines' ids may hold more."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", call_id) or "call"

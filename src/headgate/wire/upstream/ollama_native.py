@@ -28,6 +28,7 @@ from headgate.wire.upstream import (
     unfit_image,
 )
 from headgate.wire.upstream.identity import same_model
+from headgate.wire.upstream.tool_ids import ANY_ID, matched
 from headgate.wire.upstream.trouble import classify, describe, failure_from, read_trouble
 
 NANO = 1e-9
@@ -89,7 +90,7 @@ class OllamaNative(Struct, frozen=True):
 
     def encode_request(self, request: Request, model: Model, *, stream: bool) -> bytes | Failure:
         """The request's body; a failure for images that are not base64 `data:` URIs, since Ollama fetches nothing."""
-        messages = _messages(request.messages)
+        messages = _messages(matched(request.messages, ANY_ID))
         if messages is None:
             return unfit_image("Ollama", ONLY_FORM)
         body: dict[str, Any] = {"model": model.id, "messages": messages, "stream": stream}
@@ -125,6 +126,8 @@ class OllamaNative(Struct, frozen=True):
         notes = [f"{name}: dropped, it is no word of Ollama's protocol" for name in sorted(request.extra)]
         if any(message.role == "developer" for message in request.messages):
             notes.append("developer messages: sent as system messages")
+        if matched(request.messages, ANY_ID) is not request.messages:
+            notes.append("messages: every tool call gets an id of its own, and its result")
         if _forbids_tools(request):
             notes.append("tools: dropped, because tool_choice is none")
         elif request.tools and request.tool_choice is not None and bytes(request.tool_choice) != b'"auto"':

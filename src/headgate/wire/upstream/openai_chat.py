@@ -18,6 +18,7 @@ from headgate.wire.upstream import Headers
 from headgate.wire.upstream.openai_profile import ModelRule, Profile
 from headgate.wire.upstream.openai_replies import NO_V1, OpenAIStream, decode_reply
 from headgate.wire.upstream.schemas import is_closed
+from headgate.wire.upstream.tool_ids import ToolIds, matched
 from headgate.wire.upstream.trouble import failure_from
 
 ANY_OBJECT = Raw(b'{"type":"object"}')
@@ -64,7 +65,7 @@ class OpenAIChat(Struct, frozen=True):
         extra = request.extra if request.dialect == "openai" else {}
         body: dict[str, Any] = {**model.settings, **extra} if model.settings or extra else {}
         body["model"] = model.id
-        body["messages"] = self._messages(request, notes)
+        body["messages"] = self._messages(request, (rule and rule.tool_ids) or profile.tool_ids, notes)
         if stream:
             body["stream"] = True
             if profile.stream_usage:
@@ -106,20 +107,28 @@ class OpenAIChat(Struct, frozen=True):
             )
         return body
 
-    def _messages(self, request: Request, notes: list[str]) -> Raw | list[dict[str, Any]]:
+    def _messages(self, request: Request, ids: ToolIds, notes: list[str]) -> Raw | list[dict[str, Any]]:
+        if request.native and request.raw_messages is not None:
+            return request.raw_messages  # no other words could say it
+        messages = matched(request.messages, ids)
+        if messages is not request.messages:
+            notes.append(
+                "messages: tool calls and results get ids that this model takes, and each its partner"
+            )
         if not self.profile.developer_role and any(
             message.role == "developer" for message in request.messages
         ):
             notes.append("developer messages: sent as system messages")
         elif (
-            request.raw_messages is not None
+            messages is request.messages
+            and request.raw_messages is not None
             and request.dialect == "openai"
             and not self._must_say_json(request)
         ):
             return request.raw_messages
         told: list[dict[str, Any]] = []
         shown: list[Part] = []
-        for message in request.messages:
+        for message in messages:
             if shown and message.role != "tool":
                 told.append(_pictures(shown))
                 shown = []
@@ -128,7 +137,7 @@ class OpenAIChat(Struct, frozen=True):
                 shown.extend(message.images)
         if shown:
             told.append(_pictures(shown))
-        if any(message.role == "tool" and message.images for message in request.messages):
+        if any(message.role == "tool" and message.images for message in messages):
             notes.append("images of tool results: sent in a message of the user's after them")
         if self._must_say_json(request):
             told.append({"role": "system", "content": JSON_PLEASE})

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from headgate.wire.upstream.identity import Identity
+from headgate.wire.upstream.tool_ids import ANY_ID, ToolIds
 
 
 class ModelRule(Struct, frozen=True, kw_only=True):
@@ -20,6 +21,8 @@ class ModelRule(Struct, frozen=True, kw_only=True):
     """Fields that are refused unless `reasoning_effort` is "none"."""
     least_effort: str | None = None
     """What `reasoning_effort` "none" is sent as, where the model has no "none"."""
+    tool_ids: ToolIds | None = None
+    """The ids of tool calls that the model's own template takes, whoever serves it."""
 
 
 class Profile(Struct, frozen=True, kw_only=True):
@@ -45,9 +48,10 @@ class Profile(Struct, frozen=True, kw_only=True):
     """An answer with nothing in it is how this server hides an overflow."""
     accepts: frozenset[str] | None = None
     """The fields it knows, where it refuses all others; None takes anything."""
+    tool_ids: ToolIds = ANY_ID
     rules: tuple[ModelRule, ...] = ()
 
     def rule_for(self, model_id: str) -> ModelRule | None:
         """The first rule that covers the model."""
-        bare = model_id.rpartition("/")[2]
+        bare = model_id.rpartition("/")[2].lower()
         return next((rule for rule in self.rules if bare.startswith(rule.prefixes)), None)

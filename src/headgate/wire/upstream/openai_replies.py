@@ -211,8 +211,10 @@ class Answer:
         if index is None:  # some servers do not count: an id or a name begins the next call
             index = len(self._calls) if call_id or name or not self._calls else max(self._calls)
         known = self._calls.setdefault(index, ["", ""])
-        known[0] = known[0] or call_id
-        known[1] = known[1] or name
+        call_id = "" if known[0] else call_id or f"call_{self._request.id}_{index}"
+        name = "" if known[1] else name  # told once: some servers repeat it, and clients join all pieces
+        known[0] += call_id
+        known[1] += name
         known.append(arguments)
         return Delta(tool_index=index, tool_id=call_id, tool_name=name, tool_arguments=arguments)
 
@@ -239,12 +241,8 @@ class Answer:
             return self.wrong_model()
         if self._profile.empty_is_failure and self.empty:
             return self.nothing()
-        calls = tuple(
-            [
-                ToolCall(known[0] or f"call_{self._request.id}_{index}", known[1], "".join(known[2:]) or "{}")
-                for index, known in sorted(self._calls.items())
-            ]
-        )
+        known = [self._calls[index] for index in sorted(self._calls)]
+        calls = tuple([ToolCall(call[0], call[1], "".join(call[2:]) or "{}") for call in known])
         finish = FINISHES.get(self.finish, "stop")
         return Reply(
             text=self.text,

@@ -1,0 +1,50 @@
+"""The caller's JSON schemas: each compiled once, and held against values. For answers in JSON and arguments of tools.
+
+It knows whether a value fits; it does not know what the value is for, and nothing that a schema points to is fetched.
+"""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+
+# The same few schemas come again and again. The memory is a pure function's: same bytes, same validator.
+@lru_cache(maxsize=128)
+def compiled(schema: bytes) -> "jsonschema_rs.Validator | str":
+    """The schema's validator, or why there can be none."""
+    import jsonschema_rs  # noqa: PLC0415 - 15 MB that only requests with a schema need
+
+    try:
+        return jsonschema_rs.validator_for(schema.decode(), retriever=_refuse_to_fetch)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        return str(error).partition("\n")[0][:120]
+
+
+def misfit(validator: "jsonschema_rs.Validator", value: Any) -> str | None:
+    """Where and why the value does not fit, "at age: …"; None if it does."""
+    if validator.is_valid(value):
+        return None
+    errors = list(validator.iter_errors(value))
+    where = "/".join(map(str, errors[0].instance_path)) or "the top"
+    more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+    return f"at {where}: {errors[0].message[:120]}{more}"
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, for a sentence."""
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
+    return kinds.get(type(value), "null")
+
+
+def _refuse_to_fetch(address: str) -> Any:
+    """A schema's `$ref` to another place is never followed: nothing leaves the machine by surprise."""
+    raise ValueError(f"{address} is not in the schema, and nothing is fetched")
