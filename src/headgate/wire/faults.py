@@ -1,8 +1,8 @@
 """Our errors, and the form that each dialect gives them.
 
 A `Fault` says what is wrong, what to do (`hint`), and whether trying again can help. Final failures carry
-`x-should-retry: false`, because the official clients would otherwise multiply our own attempts by theirs. OpenAI's and
-Anthropic's envelopes get the hint as a field of its own; Ollama's is one sentence, so the hint stands in it.
+`x-should-retry: false`, because the official clients would otherwise multiply our own attempts by theirs. The hint stands in the
+message, because that is all that most clients show, and for programs in a field of its own where the envelope has fields.
 
 Source: the API references and clients of OpenAI, Anthropic and Ollama (docs/api.md).
 """
@@ -68,11 +68,11 @@ def encode(fault: Fault, dialect: DialectName = "openai", request_id: str = "") 
     """The fault as a JSON body in a dialect's envelope."""
     if dialect == "anthropic":
         kind = ANTHROPIC_TYPES.get(status_of(fault, dialect), "api_error")
-        error = AnthropicError(kind, fault.message, fault.hint)
+        error = AnthropicError(kind, sentence(fault), fault.hint)
         return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id or None})
     if dialect == "ollama":
         return msgspec.json.encode({"error": sentence(fault)})
-    envelope = OpenAIError(fault.message, fault.kind, fault.param, fault.code, fault.hint)
+    envelope = OpenAIError(sentence(fault), fault.kind, fault.param, fault.code, fault.hint)
     return msgspec.json.encode({"error": envelope})
 
 
