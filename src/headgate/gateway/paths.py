@@ -9,10 +9,14 @@ from difflib import get_close_matches
 from headgate.core.words import DialectName
 from headgate.wire.doors import Counter, Door
 from headgate.wire.doors.openai_chat import ChatCompletions
+from headgate.wire.doors.openai_completions import Completions
+from headgate.wire.doors.openai_responses import Responses
 from headgate.wire.faults import Fault
 
 DOORS: Mapping[str, Door] = {
     "/v1/chat/completions": ChatCompletions(),
+    "/v1/responses": Responses(),
+    "/v1/completions": Completions(),
 }
 """POST: requests that a model answers."""
 
