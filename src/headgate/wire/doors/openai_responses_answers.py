@@ -268,6 +268,10 @@ class EventEncoder:
 
     def _event(self, name: str, value: dict[str, Any]) -> bytes:
         data = encode({"type": name, "sequence_number": self._number} | value)
+        if (
+            b"\n" in data
+        ):  # the caller's own line breaks, in what is echoed: here they would end the event's data
+            data = msgspec.json.format(data, indent=-1)
         self._number += 1
         return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
 
