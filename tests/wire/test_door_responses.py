@@ -44,7 +44,7 @@ def refused(**more) -> Fault:
 def test_a_text_is_what_the_user_says_and_instructions_come_before_it():
     request = understood(instructions="Be brief.")
     assert request.messages == (Message("system", "Be brief."), Message("user", "How are you?"))
-    assert request.said == (Message("user", "How are you?"),)
+    assert request.said == 1
 
 
 def test_every_word_that_can_be_had_arrives():

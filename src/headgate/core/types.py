@@ -169,8 +169,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
     previous: str = ""
     """The id of the request whose kept conversation goes on here; "" is none."""
-    said: tuple[Message, ...] = ()
-    """The end of `messages` that belongs to the kept conversation: what the caller says now, without instructions."""
+    said: int = 0
+    """How many of the last messages the caller says now: what a kept conversation gains, without instructions."""
     store: bool = False
     """The answer is kept, with `said`, so that a later request can go on from it."""
     echo: Mapping[str, Raw] = {}

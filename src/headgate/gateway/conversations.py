@@ -38,10 +38,10 @@ class Conversations:
         found = await asyncio.to_thread(self.find, request)
         if isinstance(found, Fault):
             return found
-        instructions = request.messages[: len(request.messages) - len(request.said)]
+        instructions, said = parted(request)
         return replace(
             request,
-            messages=(*instructions, *found.messages, *request.said),
+            messages=(*instructions, *found.messages, *said),
             local_only=request.local_only or found.local_only,
         )
 
@@ -60,7 +60,14 @@ class Conversations:
 def turn_of(request: Request, reply: Reply) -> Turn:
     """What a request and its answer add to their conversation."""
     answer = Message("assistant", reply.text, reply.tool_calls, reasoning=reply.reasoning)
-    return Turn(request.previous, (*request.said, answer))
+    _, said = parted(request)
+    return Turn(request.previous, (*said, answer))
+
+
+def parted(request: Request) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """The messages before what the caller says now, and that."""
+    now = len(request.messages) - request.said
+    return request.messages[:now], request.messages[now:]
 
 
 def not_kept() -> Fault:

@@ -10,7 +10,7 @@ from headgate.core.words import DialectName
 from headgate.wire.doors import Counter, Door
 from headgate.wire.doors.openai_chat import ChatCompletions
 from headgate.wire.doors.openai_completions import Completions
-from headgate.wire.doors.openai_responses import Responses
+from headgate.wire.doors.openai_responses import InputTokens, Responses
 from headgate.wire.faults import Fault
 
 DOORS: Mapping[str, Door] = {
@@ -20,7 +20,9 @@ DOORS: Mapping[str, Door] = {
 }
 """POST: requests that a model answers."""
 
-COUNTERS: Mapping[str, Counter] = {}
+COUNTERS: Mapping[str, Counter] = {
+    "/v1/responses/input_tokens": InputTokens(),
+}
 """POST: how many tokens a prompt has."""
 
 LOOKS: tuple[str, ...] = ("/healthz", "/metrics", "/v1/models", "/", "/api/version", "/api/tags", "/api/ps")

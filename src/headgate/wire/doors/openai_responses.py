@@ -180,6 +180,7 @@ def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request 
     tools, tool_choice = chosen
     first = (Message("system", ask.instructions),) if ask.instructions else ()
     text = ask.text or WireText()
+    previous = ask.previous_response_id or ""
     extra = {name: value for name, value in fields.items() if name not in KNOWN}
     if text.verbosity != NULL:
         extra["verbosity"] = text.verbosity
@@ -199,8 +200,8 @@ def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request 
         logprobs=bool(ask.top_logprobs) or LOGPROBS in (ask.include or ()),
         top_logprobs=ask.top_logprobs,
         extra=extra,
-        previous=(ask.previous_response_id or "").removeprefix(RESPONSE_ID),
-        said=said,
+        previous=previous.removeprefix(RESPONSE_ID) or previous,
+        said=len(said),
         store=ask.store is not False,
         echo={name: fields[name] for name in ECHOED if fields.get(name, NULL) != NULL},
     )
