@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -333,6 +334,21 @@ async def test_an_answer_that_is_not_yet_written_is_found_all_the_same(open_benc
         await client.responses.create(model="llama", input="Who am I?", previous_response_id=first.id)
         call = [call for call in bench.ollama.calls if call.path == "/api/chat"][-1]
         assert said_to(call)[0] == ("user", "My name is Ada.")
+
+
+async def test_while_the_ledger_cannot_be_written_the_caller_is_told_to_come_back(open_bench):
+    async with opened(open_bench, ledger_more=KEEP) as stage:
+        create = stage.client.responses.create
+        other = sqlite3.connect(stage.bench.ledger, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        first = await create(model="llama", input="My name is Ada.")
+        with pytest.raises(openai.InternalServerError) as caught:
+            await create(model="llama", input="Who am I?", previous_response_id=first.id)
+        assert caught.value.code == "ledger_behind"
+        assert caught.value.response.headers["x-should-retry"] == "true"
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await create(model="llama", input="Hi", previous_response_id=first.id)).output_text == SAID
 
 
 async def test_a_tool_is_called_in_a_conversation_that_the_gate_keeps(open_bench):

@@ -16,6 +16,9 @@ from headgate.ledger.queries import LedgerReader
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire.faults import Fault
 
+PATIENCE = 2.0
+"""Seconds that the ledger gets to write what waits, when a caller goes on from what it does not have."""
+
 
 class Conversations:
     """What callers may go on from.
@@ -50,7 +53,7 @@ class Conversations:
         try:
             with LedgerReader(self.writer.path) as ledger:
                 found = read_conversation(ledger, request.previous)
-                if found is None and not self.writer.flush():
+                if found is None and not self.writer.flush(PATIENCE):
                     return behind()
                 return found or read_conversation(ledger, request.previous) or not_found(request)
         except LedgerError:
