@@ -11,6 +11,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from headgate.core.types import Delta, Image, Message, Reply, Request, Text, ToolCall, Usage
+from headgate.wire import faults
 from headgate.wire.doors import About, deltas_of
 from headgate.wire.doors.openai_responses import InputTokens, Responses
 from headgate.wire.faults import Fault
@@ -385,8 +386,10 @@ def test_a_failure_never_looks_finished_and_makes_the_official_client_raise():
     events = [json.loads(sse.data) for sse in SSEDecoder().iter_bytes(iter([data]))]
     assert [event["type"] for event in events[-2:]] == ["response.failed", "error"]
     assert events[-2]["response"]["status"] == "failed"
-    assert events[-2]["response"]["error"] == {"code": "server_error", "message": "the answer broke off"}
-    assert (events[-1]["message"], events[-1]["code"]) == ("the answer broke off", "broken_stream")
+    told = json.loads(faults.encode(fault))["error"]
+    assert events[-2]["response"]["error"] == {"code": "server_error", "message": told["message"]}
+    assert (events[-1]["message"], events[-1]["code"]) == (told["message"], "broken_stream")
+    assert events[-1]["error"] == told
     assert events[-1]["error"]["hint"] == "send it again"
     assert not any(event["type"] in ("response.completed", "response.incomplete") for event in events)
 

@@ -83,7 +83,7 @@ def response(about: About, items: Iterable["Item"], end: Reply | Fault | None) -
         "usage": usage_out(end.usage) if isinstance(end, Reply) else None,
     }
     if isinstance(end, Fault):
-        value["error"] = {"code": "server_error", "message": end.message}
+        value["error"] = {"code": "server_error", "message": error_in(end)["message"]}
     return encode(value)
 
 
@@ -99,6 +99,12 @@ def usage_out(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.prompt + usage.output,
     }
+
+
+def error_in(fault: Fault) -> dict[str, Any]:
+    """A fault in the form that it has outside streams, without its envelope."""
+    error: dict[str, Any] = msgspec.json.decode(faults.encode(fault))["error"]
+    return error
 
 
 class Item:
@@ -186,9 +192,9 @@ class EventEncoder:
         """A failed response, and an error event in both forms that clients know; OpenAI's own raise on the nested one."""
         opening = self._opening()
         failed = self._whole("response.failed", fault)
-        flat = {"code": fault.code, "message": fault.message, "param": fault.param}
-        nested = msgspec.json.decode(faults.encode(fault), type=dict[str, Raw])
-        return opening + failed + self._event("error", flat | nested)
+        error = error_in(fault)
+        flat = {name: error[name] for name in ("code", "message", "param")}
+        return opening + failed + self._event("error", flat | {"error": error})
 
     # ── The items ────────────────────────────────────────────────────────────────────────────────────────────────────
 
