@@ -26,6 +26,7 @@ from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
 from headgate.gateway.affinity import Affinity
+from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
 from headgate.gateway.images import Images
@@ -57,6 +58,7 @@ class OpenGate:
         self.http = Gate(
             road,
             writer.put,
+            Conversations(writer, kept=config.ledger.keep_bodies),
             body_limit=config.body_limit,
             keep_alive=config.streaming.keep_alive,
             images=Images(IMAGE_LIMIT) if config.fetch_images else None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from ledger_samples import MODELS, realistic
 from msgspec.structs import replace
 
+from headgate.core.types import Message, Turn
 from headgate.ledger.writer import LedgerWriter
 
 PIECE = 20
@@ -25,7 +26,8 @@ def main():
     count = 0
     while True:
         for _ in range(PIECE):
-            writer.put(replace(template, id=f"{count:06}"))
+            name = f"{count:06}"
+            writer.put(replace(template, id=name, turn=Turn("", (Message("user", name),))))
             count += 1
         os.write(1, f"{count} {time.monotonic()}\n".encode())
         time.sleep(0.005)  # the load: some 3,000 requests a second

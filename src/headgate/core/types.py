@@ -167,6 +167,14 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's `tools` likewise: they may carry cache marks, and tools that only Anthropic runs."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+    previous: str = ""
+    """The id of the request whose kept conversation goes on here; "" is none."""
+    said: int = 0
+    """How many of the last messages the caller says now: what a kept conversation gains, without instructions."""
+    store: bool = False
+    """The answer is kept, with `said`, so that a later request can go on from it."""
+    echo: Mapping[str, Raw] = {}
+    """What the answer repeats of the request, in the caller's own words (OpenAI's Responses)."""
 
     @property
     def wishes(self) -> bool:
@@ -473,6 +481,15 @@ Step = Try | Deliver | GiveUp
 # ── 8. What is written down ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Turn(Struct, frozen=True, gc=False):
+    """What one request adds to a conversation that is kept."""
+
+    previous: str
+    """The id of the request that it goes on from; "" at the beginning."""
+    messages: tuple[Message, ...]
+    """What the caller said, and the answer."""
+
+
 class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     """What the caller got: by whom, at what cost, after which attempts. One row of the ledger, with its attempts."""
 
@@ -509,3 +526,5 @@ class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     prompt: str | UnsetType = UNSET
     answer: str | UnsetType = UNSET
     """Bodies, only when the user turned on keeping them."""
+    turn: Turn | UnsetType = UNSET
+    """Only of a request that a later one may go on from. It is read by itself, and not with the outcome."""

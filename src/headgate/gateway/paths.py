@@ -9,14 +9,20 @@ from difflib import get_close_matches
 from headgate.core.words import DialectName
 from headgate.wire.doors import Counter, Door
 from headgate.wire.doors.openai_chat import ChatCompletions
+from headgate.wire.doors.openai_completions import Completions
+from headgate.wire.doors.openai_responses import InputTokens, Responses
 from headgate.wire.faults import Fault
 
 DOORS: Mapping[str, Door] = {
     "/v1/chat/completions": ChatCompletions(),
+    "/v1/responses": Responses(),
+    "/v1/completions": Completions(),
 }
 """POST: requests that a model answers."""
 
-COUNTERS: Mapping[str, Counter] = {}
+COUNTERS: Mapping[str, Counter] = {
+    "/v1/responses/input_tokens": InputTokens(),
+}
 """POST: how many tokens a prompt has."""
 
 LOOKS: tuple[str, ...] = ("/healthz", "/metrics", "/v1/models", "/", "/api/version", "/api/tags", "/api/ps")

@@ -16,14 +16,16 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
+from msgspec.structs import replace
 
 from headgate.core.agents import give
 from headgate.core.policy import AGENT, by_address
-from headgate.core.types import Failure, GiveUp, Outcome, Request
+from headgate.core.types import Failure, GiveUp, Outcome, Reply, Request
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
 from headgate.gateway.caller import Call
+from headgate.gateway.conversations import Conversations, turn_of
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.images import Images
 from headgate.gateway.journey import HUNG_UP, Journey, Road
@@ -52,6 +54,7 @@ class Gate:
     Args:
         road: what requests travel on.
         record: takes each outcome, without blocking.
+        conversations: what callers may go on from.
         body_limit: bytes of a request's body, for the error that names it.
         keep_alive: seconds between two signs of life while a stream is held.
         images: fetches images that callers give by address; None leaves that to engines that do it themselves.
@@ -62,6 +65,7 @@ class Gate:
         self,
         road: Road,
         record: Callable[[Outcome], object],
+        conversations: Conversations,
         *,
         body_limit: int,
         keep_alive: float,
@@ -70,6 +74,7 @@ class Gate:
     ) -> None:
         self.road = road
         self.record = record
+        self.conversations = conversations
         self.body_limit = body_limit
         self.keep_alive = keep_alive
         self.images = images
@@ -106,7 +111,8 @@ class Gate:
         if isinstance(request, Fault):
             answer_fault(call, request, b"", door.dialect, request_id)
             return
-        signals = await self.road.tokenizer.measure(request, self.road.policy, len(call.body or b""))
+        size = len(call.body or b"") if not request.previous else LARGE + 1  # what was recalled may be long
+        signals = await self.road.tokenizer.measure(request, self.road.policy, size)
         signals = self.road.affinity.recall(request, signals)
         journey = Journey(self.road, request, signals, received=received, begun=begun)
         if request.stream:
@@ -143,6 +149,8 @@ class Gate:
             request = give(self.road.policy.agents[request.asked.removeprefix(AGENT)], request)
         if isinstance(request, Request) and self.images is not None and by_address(request):
             request = await self.images.fetch(request)
+        if isinstance(request, Request) and (request.store or request.previous):
+            request = await self.conversations.recall(request)
         return request
 
     async def answer_whole(self, journey: Journey, call: Call, door: Door) -> None:
@@ -164,7 +172,7 @@ class Gate:
             fault = refusals.no_answer(journey, result)
             answer_fault(call, fault, told(outcome), door.dialect, outcome.id)
             return
-        outcome = self.finish(journey, journey.status)
+        outcome = self.finish(journey, journey.status, reply=result)
         model = journey.model.id if journey.model is not None else ""
         about = About(journey.request, model, outcome.received)
         call.answer(200, JSON + told(outcome), door.encode_reply(result, about))
@@ -198,12 +206,16 @@ class Gate:
             self.finish(journey, "broken", stream.broken.detail)
             stream.fail(refusals.broken_off(stream.broken), None)
         else:
-            outcome = self.finish(journey, journey.status)
+            outcome = self.finish(journey, journey.status, reply=stream.reply)
             await stream.end(outcome)
 
-    def finish(self, journey: Journey, status: Status, error: str = "") -> Outcome:
-        """Write the journey down."""
+    def finish(
+        self, journey: Journey, status: Status, error: str = "", reply: Reply | None = None
+    ) -> Outcome:
+        """Write the journey down, and what was said on it if a later one may go on from there."""
         outcome = journey.outcome(status, error)
+        if reply is not None and journey.request.store:
+            outcome = replace(outcome, turn=turn_of(journey.request, reply))
         self.record(outcome)
         self.metrics.note(outcome)
         if journey.model is not None and outcome.usage is not None:

@@ -38,11 +38,12 @@ class Rows(NamedTuple):
     requests: list[Row]
     attempts: list[Row]
     bodies: list[Row]
+    turns: list[Row]
 
 
 def encode(outcomes: Iterable[Outcome], n: int, numbers: Dimensions) -> Rows:
     """The rows of outcomes; the first has the number `n` in the ledger, and so on."""
-    rows = Rows([], [], [])
+    rows = Rows([], [], [], [])
     for number, outcome in enumerate(outcomes, n):
         try:
             request, attempts = _request(outcome, number, numbers)
@@ -52,6 +53,8 @@ def encode(outcomes: Iterable[Outcome], n: int, numbers: Dimensions) -> Rows:
         rows.attempts.extend(attempts)
         if outcome.prompt is not UNSET or outcome.answer is not UNSET:
             rows.bodies.append(_body(outcome, number))
+        if outcome.turn is not UNSET:
+            rows.turns.append((number, outcome.turn.previous or None, text_of(outcome.turn.messages)))
     return rows
 
 

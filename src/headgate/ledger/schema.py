@@ -31,8 +31,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from headgate.core.errors import LedgerError
 
-VERSION: Final = 1
-"""Of the tables. A file with a higher one was written by a newer Headgate and is left alone."""
+VERSION: Final = 2
+"""Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
+the tables that it lacks."""
 
 APPLICATION_ID: Final = 0x48474C31
 """Marks the file as ours ("HGL1"), so that another program's database is never taken for a ledger."""
@@ -187,6 +188,16 @@ bodies = Table(
 )
 
 
+# What one request added to a conversation that is kept: `previous` is the id of the request that it goes on from.
+turns = Table(
+    "turns",
+    metadata,
+    Column("request", ForeignKey("requests.n"), primary_key=True, autoincrement=False),
+    Column("previous", Text),
+    Column("messages", Text, nullable=False),
+)
+
+
 def insert_sql(table: Table, rows: int = 1) -> str:
     """The table's INSERT of so many rows, with question marks for the driver.
 
@@ -317,8 +328,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 def _create(db: sqlite3.Connection) -> None:
     dialect = sqlite.dialect()
     for table in metadata.sorted_tables:
-        db.execute(str(CreateTable(table).compile(dialect=dialect)))
+        db.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
         for index in table.indexes:
-            db.execute(str(CreateIndex(index).compile(dialect=dialect)))
+            db.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")

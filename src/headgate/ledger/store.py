@@ -25,6 +25,7 @@ from headgate.ledger.schema import (
     is_damaged,
     open_for_writing,
     requests,
+    turns,
     unreadable,
 )
 
@@ -37,7 +38,7 @@ ABREAST: Final = 24
 """Rows in one statement. The driver lets go of the interpreter's lock around each statement, and each time that costs
 two futile wake-ups of a busy event loop: more than the row itself."""
 
-_TABLES: Final = (requests, attempts, bodies)
+_TABLES: Final = (requests, attempts, bodies, turns)
 _OF_THE_ROW: Final = (
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
