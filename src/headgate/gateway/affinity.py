@@ -21,8 +21,8 @@ CACHED_BY_ITSELF = 1024
 """Tokens from which on OpenAI caches a prompt without being asked."""
 
 
-class Turn(Struct, frozen=True):
-    """The last turn of a conversation."""
+class Answered(Struct, frozen=True):
+    """Who answered the last turn of a conversation."""
 
     model: str
     cached: int
@@ -40,7 +40,7 @@ class Affinity:
     def __init__(self, keep_for: float, clock: Callable[[], float] = monotonic) -> None:
         self._keep_for = keep_for
         self._clock = clock
-        self._turns: dict[int, Turn] = {}
+        self._turns: dict[int, Answered] = {}
 
     def recall(self, request: Request, signals: Signals) -> Signals:
         """The signals, with the model that answered the turn before, if there was one."""
@@ -60,7 +60,7 @@ class Affinity:
             del self._turns[next(iter(self._turns))]
         key = hash(request.messages)
         self._turns.pop(key, None)  # a turn that is asked again is the youngest
-        self._turns[key] = Turn(model.name, cached_after(model, usage), self._clock() + self._keep_for)
+        self._turns[key] = Answered(model.name, cached_after(model, usage), self._clock() + self._keep_for)
 
 
 def opening(messages: Sequence[Message]) -> Sequence[Message]:

@@ -153,6 +153,8 @@ class ChunkEncoder:
     def _chunk(self, delta: dict[str, Any], finish: str | None, logprobs: Raw | None) -> bytes:
         choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": finish}
         if logprobs is not None:
+            if b"\n" in bytes(logprobs):  # an engine that writes for people; an event's data is one line
+                logprobs = Raw(msgspec.json.format(logprobs, indent=-1))
             choice["logprobs"] = {"content": logprobs, "refusal": None}
         return self._before + encode(choice) + b"]}\n\n"
 
