@@ -121,6 +121,79 @@ def test_foreign_fields_stay_at_home_and_are_named():
     assert OLLAMA.adjustments(a_request(), ollama_model()) == ()
 
 
+def test_every_canonical_option_has_its_word():
+    request = a_request(top_k=7, presence_penalty=0.5, frequency_penalty=-0.5)
+    assert sent(OLLAMA, request, ollama_model())["options"] == {
+        "top_k": 7,
+        "presence_penalty": 0.5,
+        "frequency_penalty": -0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("effort", "think"),
+    [
+        ("none", False),
+        ("minimal", "low"),
+        ("medium", True),
+        ("high", "high"),
+        ("xhigh", "high"),
+        ("max", "max"),
+    ],
+)
+def test_effort_is_told_to_models_that_think(effort, think):
+    thinker = ollama_model(capabilities=frozenset({"thinking"}))
+    assert sent(OLLAMA, a_request(effort=effort), thinker)["think"] == think
+    assert sent(OLLAMA, a_request(effort=effort), ollama_model(settings={"think": "low"}))["think"] == think
+    assert len(OLLAMA.adjustments(a_request(effort=effort), thinker)) == (effort == "xhigh")
+
+
+def test_a_model_that_does_not_think_is_only_told_not_to():
+    assert sent(OLLAMA, a_request(effort="none"), ollama_model())["think"] is False
+    assert "think" not in sent(OLLAMA, a_request(effort="high"), ollama_model())
+    assert OLLAMA.adjustments(a_request(effort="high"), ollama_model()) == (
+        "think: dropped, toy-micro does not think",
+    )
+    assert OLLAMA.adjustments(a_request(effort="none"), ollama_model()) == ()
+
+
+def test_a_callers_own_words_go_out_but_nothing_loads_the_model_anew_or_cuts_a_prompt():
+    extra = {
+        "options": Raw(b'{"min_p":0.1,"num_ctx":1024,"num_gpu":0}'),
+        "keep_alive": Raw(b"-1"),
+        "truncate": Raw(b"true"),
+        "brand_new": Raw(b"[1]"),
+        "model": Raw(b'"other"'),
+    }
+    request = a_request(dialect="ollama", extra=extra)
+    model = ollama_model(context=8192, settings={"min_p": 0.5, "keep_alive": "30m"})
+    out = sent(OLLAMA, request, model)
+    assert out["options"] == {"min_p": 0.1, "num_ctx": 8192}
+    assert (out["keep_alive"], out["truncate"], out["brand_new"], out["model"]) == (
+        "30m",
+        False,
+        [1],
+        "toy-micro",
+    )
+    notes = OLLAMA.adjustments(request, model)
+    assert [note.split(":")[0] for note in notes] == ["keep_alive", "truncate", "num_ctx", "num_gpu"]
+
+
+def test_thoughts_that_come_back_are_told_as_thoughts():
+    messages = (
+        Message("user", "2+2?"),
+        Message("assistant", "4", reasoning="two and two"),
+        Message("user", "Sure?"),
+    )
+    told = sent(OLLAMA, a_request(messages=messages), ollama_model())["messages"]
+    assert [message.get("thinking") for message in told] == [None, "two and two", None]
+
+
+def test_one_call_at_a_time_cannot_be_demanded_and_that_is_named():
+    request = a_request(tools=(Tool("look"),), parallel_tools=False)
+    assert "parallel_tool_calls" in OLLAMA.adjustments(request, ollama_model())[0]
+
+
 def test_logprobs_are_asked_for_when_somebody_reads_them():
     assert "logprobs" not in sent(OLLAMA, a_request(), ollama_model())
     assert sent(OLLAMA, a_request(), ollama_model(confidence=-1.0))["logprobs"] is True

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 
 from headgate.core.words import DialectName
 from headgate.wire.doors import Counter, Door
+from headgate.wire.doors.ollama_chat import OllamaChat
+from headgate.wire.doors.ollama_generate import OllamaGenerate
 from headgate.wire.doors.openai_chat import ChatCompletions
 from headgate.wire.doors.openai_completions import Completions
 from headgate.wire.doors.openai_responses import InputTokens, Responses
@@ -17,6 +19,8 @@ DOORS: Mapping[str, Door] = {
     "/v1/chat/completions": ChatCompletions(),
     "/v1/responses": Responses(),
     "/v1/completions": Completions(),
+    "/api/chat": OllamaChat(),
+    "/api/generate": OllamaGenerate(),
 }
 """POST: requests that a model answers."""
 
@@ -57,7 +61,10 @@ def no_such_path(path: str) -> Fault:
     elif path.startswith(("/v1/v1/", "/v1/api/")):
         hint = "the base URL of this client does without /v1: http://…:4141"
     else:
-        close = get_close_matches(path[:100], METHODS, n=1, cutoff=0.6)
+        kin = [
+            known for known in METHODS if known.split("/")[1] == path.split("/")[1]
+        ]  # /v1/chat is no /api/chat
+        close = get_close_matches(path[:100], kin or METHODS, n=1, cutoff=0.6)
         hint = f"did you mean {close[0]}?" if close else f"there is {', '.join(METHODS)}"
     return Fault(status=404, message=f"there is no {path[:200]} here", code="unknown_url", hint=hint)
 

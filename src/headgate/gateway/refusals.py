@@ -26,6 +26,9 @@ LONGEST_WORD = 100
 CALLERS_FAULT = frozenset({400, 413, 422})
 """Statuses of an engine that mean: the request itself is wrong."""
 
+LATEST = ":latest"
+"""The tag that Ollama's clients add to a name without one, and leave out at will."""
+
 NEVER_FIT = frozenset({"capability", "format", "window"})
 
 
@@ -103,6 +106,25 @@ def as_seconds(word: str) -> float | None:
     return seconds if 0 < seconds <= 86_400 else None
 
 
+def by_known_name(policy: Policy, request: Request) -> Request:
+    """The request under a name that we know: in Ollama's dialect a name without a tag and one with `:latest` are the same."""
+    if request.dialect != "ollama":
+        return request
+    asked = known_name(policy, request.asked)
+    return request if asked == request.asked else replace(request, asked=asked)
+
+
+def known_name(policy: Policy, asked: str) -> str:
+    """The name in the config or at an engine that an Ollama client means; `asked` itself if there is none."""
+    if not asked or find_model(policy, asked) is not None:
+        return asked
+    bare = asked.removesuffix(LATEST)
+    if bare != asked:
+        return bare
+    tagged = asked + LATEST
+    return tagged if find_model(policy, tagged) is not None else asked
+
+
 def unroutable(policy: Policy, request: Request) -> Fault | None:
     """Why this request can never be routed: its `model` is a word that we do not know."""
     if request.asked == AUTO:
@@ -155,6 +177,17 @@ def unfit_for_agent(policy: Policy, request: Request) -> Fault | None:
 def no_model(policy: Policy, name: str) -> Fault:
     """No model has that name."""
     return unknown("model", name, (AUTO, *policy.models), "model")
+
+
+def nameless() -> Fault:
+    """A model is asked after, but none is named."""
+    return Fault(
+        status=400,
+        message="model is missing",
+        param="model",
+        code="missing_required_parameter",
+        hint="GET /api/tags lists the models",
+    )
 
 
 def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:

@@ -31,7 +31,7 @@ from headgate.gateway.images import Images
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.streams import AnswerStream
-from headgate.wire.doors import About, Counter, Door, Reader
+from headgate.wire.doors import About, Counter, Door, Reader, Ready
 from headgate.wire.faults import Fault
 
 SLACK = 1.0
@@ -111,6 +111,9 @@ class Gate:
         if isinstance(request, Fault):
             answer_fault(call, request, b"", door.dialect, request_id)
             return
+        if isinstance(request, Ready):
+            call.answer(200, JSON, request.body(received))
+            return
         size = len(call.body or b"") if not request.previous else LARGE + 1  # what was recalled may be long
         signals = await self.road.tokenizer.measure(request, self.road.policy, size)
         signals = self.road.affinity.recall(request, signals)
@@ -124,13 +127,14 @@ class Gate:
         """Say how many tokens a request's prompt has, and ask no model."""
         request_id = new_id(time.time())
         request = await self.understand(call, counter, request_id)
+        assert not isinstance(request, Ready), "what can be counted has a prompt"
         if isinstance(request, Fault):
             answer_fault(call, request, b"", counter.dialect, request_id)
             return
         call.answer(200, JSON, counter.encode_count(await self.road.tokenizer.count(request)))
 
-    async def understand(self, call: Call, door: Reader, request_id: str) -> Request | Fault:
-        """The body and the headers as a request that can be routed, or what is wrong with them."""
+    async def understand(self, call: Call, door: Reader, request_id: str) -> Request | Fault | Ready:
+        """The body and the headers as a request that can be routed or is answered already, or what is wrong with them."""
         stranger = refusals.foreign_page(call.headers)
         if stranger is not None:
             return stranger
@@ -141,9 +145,13 @@ class Gate:
             request = await asyncio.to_thread(door.decode_request, body, request_id)
         else:
             request = door.decode_request(body, request_id)
+        if isinstance(request, Ready):
+            asked = refusals.by_known_name(self.road.policy, request.request)
+            return refusals.unroutable(self.road.policy, asked) or request
         if isinstance(request, Request):
             request = refusals.apply_headers(request, call.headers)
         if isinstance(request, Request):
+            request = refusals.by_known_name(self.road.policy, request)
             request = refusals.unroutable(self.road.policy, request) or request
         if isinstance(request, Request) and request.asked.startswith(AGENT):
             request = give(self.road.policy.agents[request.asked.removeprefix(AGENT)], request)
@@ -260,7 +268,9 @@ class Gate:
         if path == "/api/ps":
             return shown.ready_for_ollama(policy, self.road.fleet)
         if path == paths.SHOW:
-            name = shown.asked_to_show(call.body or b"")
+            name = refusals.known_name(policy, shown.asked_to_show(call.body or b""))
+            if not name:
+                return refusals.nameless()
             found = shown.show_for_ollama(policy, name)
         else:
             name = unquote(path.removeprefix(paths.ONE_MODEL))

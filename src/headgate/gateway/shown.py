@@ -6,6 +6,7 @@ It does not know HTTP; `serve` sends what stands here.
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -77,7 +78,12 @@ def describe(name: str, model: Model | None, dialect: DialectName) -> dict[str, 
 
 
 def describe_for_ollama(name: str, model: Model | None) -> dict[str, Any]:
-    """A model as Ollama's `/api/tags` lists it. Sizes and digests of files are the engines' business, so they are empty."""
+    """A model as Ollama's `/api/tags` lists it: with a tag, as every name there has one.
+
+    Sizes of files are the engines' business. The digest is one of the name alone, since Ollama's own client shows its
+    first twelve digits and fails where there are none.
+    """
+    name = name if ":" in name else f"{name}:latest"
     details: dict[str, Any] = {
         "parent_model": "" if model is None else model.id,
         "format": "",
@@ -93,7 +99,7 @@ def describe_for_ollama(name: str, model: Model | None) -> dict[str, Any]:
         "model": name,
         "modified_at": LONG_AGO,
         "size": 0,
-        "digest": "",
+        "digest": sha256(name.encode()).hexdigest(),
         "details": details,
         "capabilities": capabilities_for_ollama(model),
     }
@@ -112,7 +118,7 @@ def capabilities_for_ollama(model: Model | None) -> list[str]:
 def show_for_ollama(policy: Policy, name: str) -> dict[str, Any] | None:
     """A model as Ollama's `/api/show` describes it; None if there is none of that name."""
     for known, model in askable(policy):
-        if name.removesuffix(":latest") != known and (model is None or model.id != name):
+        if name != known and (model is None or model.id != name):
             continue
         info: dict[str, Any] = {"general.architecture": "headgate"}
         if model is not None and model.context is not None:
@@ -143,7 +149,9 @@ def asked_to_show(body: bytes) -> str:
 def ready_for_ollama(policy: Policy, fleet: Fleet) -> dict[str, Any]:
     """`/api/ps`: the models at home whose engine is up. What each engine holds in memory is the engine's own business."""
     ready = [
-        describe_for_ollama(model.name, model) | {"expires_at": FAR_AWAY, "size_vram": 0}
+        describe_for_ollama(model.name, model)
+        | {"expires_at": FAR_AWAY, "size_vram": 0}
+        | ({} if model.context is None else {"context_length": model.context})
         for model in policy.models.values()
         if model.local and model.engine not in fleet.down
     ]

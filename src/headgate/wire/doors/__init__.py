@@ -6,7 +6,7 @@ door any engine may answer. What a caller asks and cannot be had is refused with
 clocks: `gateway` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -36,6 +36,14 @@ class About(Struct, frozen=True, gc=False):
         return int(self.received)
 
 
+class Ready(Struct, frozen=True):
+    """A request that needs no model's answer, only its existence: Ollama's clients ask so for a model to be loaded."""
+
+    request: Request
+    body: Callable[[float], bytes]
+    """The answer, once it is known at which Unix time the request came."""
+
+
 class StreamEncoder(Protocol):
     """One streamed answer being written. Each method gives the bytes to send now; an opening is sent when it is due."""
 
@@ -60,8 +68,8 @@ class Reader(Protocol):
         """Whose words it uses; errors take that dialect's form."""
         ...
 
-    def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
-        """A request in our normal form, or what is wrong with it."""
+    def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
+        """A request in our normal form, what is wrong with it, or an answer that needs no model."""
         ...
 
 

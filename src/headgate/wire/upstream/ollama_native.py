@@ -1,22 +1,22 @@
 """Ollama's own chat protocol, `/api/chat`: Request → bytes, one object or lines of them → Deltas and a `Reply`.
 
 The native protocol, because only here can a prompt be kept whole: `truncate` and `shift` are false always, and the
-window (`num_ctx`) is fixed per model, since a change reloads it. A prompt that fills the window all the same was cut
-in silence, which is a failure. A reply is believed when its last object says `done`.
+window (`num_ctx`) is fixed per model, since a change reloads it, as does any other option of `LOADING`. A prompt that
+fills the window all the same was cut in silence, which is a failure. A reply is believed when its last object says `done`.
 
 It does not know how long a request waited in Ollama's queue: the protocol does not say.
 
 Source: Ollama 0.33.0-rc2, source and observation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from headgate.core.types import Delta, Failure, Message, Model, Reply, Request, ToolCall, Usage
-from headgate.core.words import FailureReason
+from headgate.core.words import Effort, FailureReason
 from headgate.wire.ndjson import LineDecoder, OverlongLineError
 from headgate.wire.upstream import (
     UNREADABLE,
@@ -34,6 +34,41 @@ from headgate.wire.upstream.trouble import classify, describe, failure_from, rea
 NANO = 1e-9
 TOP_LEVEL_SETTINGS = frozenset({"think", "keep_alive"})
 """A model's settings that stand beside `options`; all others stand in it."""
+LOADING = frozenset(
+    {
+        *(
+            "num_ctx",
+            "num_batch",
+            "num_gpu",
+            "main_gpu",
+            "num_thread",
+            "use_mmap",
+            "use_mlock",
+            "numa",
+            "low_vram",
+        ),
+        *("f16_kv", "logits_all", "vocab_only", "embedding_only", "draft_num_predict"),
+    }
+)
+"""Options with which a model is loaded. A caller's would load it anew, for everyone."""
+OURS = {
+    "options": "",
+    "keep_alive": "how long a model stays is set in its settings",
+    "truncate": "a prompt is never cut in silence",
+    "shift": "a prompt is never cut in silence",
+    "_debug_render_only": "an answer is wanted, not its template",
+}
+"""Fields of Ollama's dialect that are not handed on as they are, and why."""
+THINK: Mapping[Effort, bool | str] = {
+    "none": False,
+    "minimal": "low",
+    "low": "low",
+    "medium": True,
+    "high": "high",
+    "xhigh": "high",
+    "max": "max",
+}
+"""How Ollama is told how long to think. True is the middle level, and the only one that its older versions know."""
 ONLY_FORM = "as base64 data: URIs"
 
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
@@ -78,6 +113,7 @@ class WireObject(Struct):
     error: Any = None
 
 
+decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_object = msgspec.json.Decoder(WireObject).decode
 
 # ── What we send ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,9 +130,13 @@ class OllamaNative(Struct, frozen=True):
         if messages is None:
             return unfit_image("Ollama", ONLY_FORM)
         body: dict[str, Any] = {"model": model.id, "messages": messages, "stream": stream}
+        if request.extra and request.dialect == "ollama":
+            body = {name: raw for name, raw in request.extra.items() if name not in OURS} | body
         body.update(truncate=False, shift=False)
         for name in TOP_LEVEL_SETTINGS & model.settings.keys():
             body[name] = model.settings[name]
+        if request.effort is not None and (request.effort == "none" or _thinks(model)):
+            body["think"] = THINK[request.effort]
         if options := _options(request, model):
             body["options"] = options
         if request.format.kind == "schema" and request.format.schema is not None:
@@ -123,7 +163,11 @@ class OllamaNative(Struct, frozen=True):
 
     def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:
         """What of the request is dropped or said otherwise for this model."""
-        notes = [f"{name}: dropped, it is no word of Ollama's protocol" for name in sorted(request.extra)]
+        notes = _dropped(request)
+        if request.effort not in (None, "none") and not _thinks(model):
+            notes.append(f"think: dropped, {model.id} does not think")
+        elif request.effort == "xhigh":
+            notes.append('think: "xhigh" is sent as "high"')
         if any(message.role == "developer" for message in request.messages):
             notes.append("developer messages: sent as system messages")
         if matched(request.messages, ANY_ID) is not request.messages:
@@ -132,6 +176,8 @@ class OllamaNative(Struct, frozen=True):
             notes.append("tools: dropped, because tool_choice is none")
         elif request.tools and request.tool_choice is not None and bytes(request.tool_choice) != b'"auto"':
             notes.append(f"tool_choice: dropped, Ollama lets {model.id} choose")
+        if request.tools and request.parallel_tools is False:
+            notes.append(f"parallel_tool_calls: dropped, Ollama lets {model.id} choose")
         return tuple(notes)
 
     def decode_reply(self, body: bytes, request: Request, model: Model) -> Reply | Failure:
@@ -160,16 +206,37 @@ def _options(request: Request, model: Model) -> dict[str, Any]:
         if settings
         else {}
     )
+    if "options" in request.extra and request.dialect == "ollama":
+        told = decode_fields(request.extra["options"])
+        options.update((name, raw) for name, raw in told.items() if name not in LOADING)
     asked = {
         "num_ctx": model.context,
         "num_predict": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
+        "top_k": request.top_k,
+        "presence_penalty": request.presence_penalty,
+        "frequency_penalty": request.frequency_penalty,
         "seed": request.seed,
         "stop": request.stop or None,
     }
     options.update((name, value) for name, value in asked.items() if value is not None)
     return options
+
+
+def _thinks(model: Model) -> bool:
+    """Whether it may be asked to think: Ollama refuses a request to a model that cannot."""
+    return "thinking" in model.capabilities or bool(model.settings.get("think"))
+
+
+def _dropped(request: Request) -> list[str]:
+    """What of the caller's own words is not handed on, one sentence each."""
+    if request.dialect != "ollama":
+        return [f"{name}: dropped, it is no word of Ollama's protocol" for name in sorted(request.extra)]
+    notes = [f"{name}: dropped, {OURS[name]}" for name in sorted(request.extra) if OURS.get(name)]
+    told = decode_fields(request.extra["options"]) if "options" in request.extra else {}
+    loading = [name for name in sorted(told) if name in LOADING]
+    return notes + [f"{name}: dropped, another value would load the model anew" for name in loading]
 
 
 def _forbids_tools(request: Request) -> bool:
@@ -190,6 +257,8 @@ def _messages(messages: Sequence[Message]) -> list[dict[str, Any]] | None:
             if None in payloads:
                 return None
             body["images"] = [payload[1] for payload in payloads if payload is not None]
+        if message.reasoning:
+            body["thinking"] = message.reasoning
         if message.tool_calls:
             body["tool_calls"] = [
                 {
