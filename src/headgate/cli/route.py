@@ -1,11 +1,15 @@
 """`headgate route`: where would a prompt go, and why? A dry run that calls no model."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.cli.common import load, put, put_json, with_config, with_json
 from headgate.cli.prompt import read_prompt, request_for, with_prompt
+
+if TYPE_CHECKING:
+    from headgate.core.policy import Policy
+    from headgate.core.types import Request
 
 
 @click.command("route")
@@ -24,7 +28,7 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
 
     prompt = read_prompt(given)
     config = load(config_file)
-    request = request_for(prompt, given, config.policy)
+    request = as_texts(request_for(prompt, given, config.policy), config.policy)
     signals = measure(request, config.policy)
     if signals.tokens_exact is False and near_a_limit(signals.tokens, config):
         signals = measure(request, config.policy, load_counter())
@@ -34,6 +38,32 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
         put_json(told)
     else:
         put(draw(told, signals))
+
+
+def as_texts(request: "Request", policy: "Policy") -> "Request":
+    """The request as one for embeddings, if its task or its model says so.
+
+    Raises:
+        UsageError: no model makes them.
+    """
+    from msgspec.structs import replace
+
+    from headgate.core.errors import UsageError
+    from headgate.core.policy import asked_task, find_model, is_auto
+    from headgate.gateway.refusals import unroutable
+
+    if is_auto(request.asked):
+        embeds = (request.task or asked_task(request.asked)) == "embedding"
+    else:
+        model = find_model(policy, request.asked)
+        embeds = model is not None and model.kind == "embedding"
+    if not embeds:
+        return request
+    request = replace(request, kind="embedding")
+    problem = unroutable(policy, request)
+    if problem is not None:
+        raise UsageError(problem.message, problem.hint)
+    return request
 
 
 def near_a_limit(tokens: int, config: Any) -> bool:
@@ -48,7 +78,7 @@ def tell(config: Any, request: Any, signals: Any, decision: Any) -> dict[str, An
     from headgate.core.prices import TYPICAL_ANSWER, baseline_cost
     from headgate.core.types import Usage
 
-    answer = min(request.max_tokens or TYPICAL_ANSWER, TYPICAL_ANSWER)
+    answer = min(request.max_tokens or TYPICAL_ANSWER, TYPICAL_ANSWER) if request.kind == "chat" else 0
     usage = Usage(input=signals.tokens, output=answer, exact=False)
     fit = [candidate for candidate in decision.candidates if candidate.skip is None]
     return {
@@ -73,7 +103,7 @@ def tell(config: Any, request: Any, signals: Any, decision: Any) -> dict[str, An
         "candidates": decision.candidates,
         "estimated_cost_usd": fit[0].estimate if fit else None,
         "baseline": config.policy.baseline,
-        "baseline_cost_usd": baseline_cost(usage, config.baseline_price),
+        "baseline_cost_usd": baseline_cost(usage, config.baseline_price) if request.kind == "chat" else None,
         "answer_tokens_assumed": answer,
     }
 

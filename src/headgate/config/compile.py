@@ -30,7 +30,7 @@ from headgate.core.errors import ConfigError
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, EngineKind
+from headgate.core.words import TASKS, EngineKind, ModelKind
 
 URLS: dict[EngineKind, str] = {
     "ollama": "http://127.0.0.1:11434",
@@ -238,6 +238,12 @@ def model_from(
             f'"{name}" cannot name a model',
             '"auto" and names with a colon have a meaning of their own',
         )
+    if table.kind == "embedding" and engine.kind == "anthropic":
+        raise Misfit(
+            ("models", name, "kind"),
+            f'the model "{name}" makes embeddings, but Anthropic\'s protocol has none',
+            "name an engine of another kind",
+        )
     local = engine.local and not table.id.endswith((":cloud", "-cloud"))
     extra: dict[str, Any] = (
         {"capabilities": frozenset(table.capabilities)} if table.capabilities is not None else {}
@@ -336,18 +342,13 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
                 f'the route "{table.name}" tries "{name}", which is not a model in this file',
                 meant(name, models) or f"the models are: {', '.join(models)}",
             )
-        if models[name].kind != "chat":
-            raise Misfit(
-                (*place, "try"),
-                f'the route "{table.name}" tries "{name}", which makes embeddings',
-                "leave it out",
-            )
     if len(set(table.chain)) < len(table.chain):
         raise Misfit(
             (*place, "try"),
             f'the route "{table.name}" names a model twice',
             "a model is tried once per request",
         )
+    kind = kind_of(place, table, models)
     for field in ("tokens_over", "tokens_under"):
         not_negative((*place, field), getattr(table, field))
     if table.local_only and not all(models[name].local for name in table.chain):
@@ -367,6 +368,7 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
     return Route(
         name=table.name,
         chain=tuple(table.chain),
+        kind=kind,
         tasks=frozenset(table.tasks) if table.tasks is not None else None,
         tokens_over=table.tokens_over,
         tokens_under=table.tokens_under,
@@ -379,6 +381,27 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
         else share((*place, "pass_at"), table.pass_at),
         checks=checks,
     )
+
+
+def kind_of(place: tuple[str | int, ...], table: RouteTable, models: Mapping[str, Model]) -> ModelKind:
+    """Which kind of models a route tries. They are all of one kind, and a route that embeds says so in its tasks."""
+    embedding = [name for name in table.chain if models[name].kind == "embedding"]
+    if not embedding:
+        return "chat"
+    answering = next((name for name in table.chain if models[name].kind == "chat"), None)
+    if answering is not None:
+        raise Misfit(
+            (*place, "try"),
+            f'the route "{table.name}" tries "{embedding[0]}", which makes embeddings, and "{answering}", which answers',
+            'write two routes; the one that embeds has tasks = ["embedding"]',
+        )
+    if table.tasks != ["embedding"]:
+        raise Misfit(
+            (*place, "try"),
+            f'the route "{table.name}" tries "{embedding[0]}", which makes embeddings',
+            'leave it out, or write a route with tasks = ["embedding"]',
+        )
+    return "embedding"
 
 
 def conditions(table: RouteTable) -> tuple[object, ...]:

@@ -65,6 +65,10 @@ class Engine(Protocol):
         """
         ...
 
+    async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:
+        """Turn each text into a vector, all in one call. A reply has one for every text, proven sound."""
+        ...
+
     async def health(self) -> Health:
         """Look whether it answers, in at most two seconds."""
         ...

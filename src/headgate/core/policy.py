@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from headgate.core.prices import estimate
+from headgate.core.tokens import NEAR, longest
 from headgate.core.types import Agent, Candidate, Decision, FleetView, Model, Request, Signals
-from headgate.core.words import TASKS, DialectName, EngineKind, FormatKind, Mode, Order, Skip, Task
+from headgate.core.words import TASKS, DialectName, EngineKind, FormatKind, Mode, ModelKind, Order, Skip, Task
 
 AUTO = "auto"
 """The virtual model that asks for routing."""
@@ -38,12 +39,22 @@ ANSWER_ALLOWANCE = 512
 
 BY_NAME = "asked for by name"
 
+MAKES: Mapping[ModelKind, str] = {
+    "chat": "it gives answers, not embeddings",
+    "embedding": "it makes embeddings, not answers",
+}
+
+EMBEDDINGS = "embeddings"
+"""The route of texts to embed that no route of the user's is for."""
+
 
 class Route(Struct, frozen=True, kw_only=True):
     """A named rule: when → try. A condition of None always holds."""
 
     name: str
     chain: tuple[str, ...]
+    kind: ModelKind = "chat"
+    """Which kind of models its chain has, and so which kind of requests it is for."""
     tasks: frozenset[Task] | None = None
     tokens_over: int | None = None
     tokens_under: int | None = None
@@ -84,11 +95,12 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
     """Find the route and weigh each model of its chain.
 
     Raises:
-        LookupError: no model has the name that the caller asked for (`find_model` says so beforehand).
+        LookupError: no model has the name that the caller asked for (`find_model` says so beforehand), or none embeds
+            (`find_embedder`).
     """
     by_name = not is_auto(request.asked)
     if not by_name:
-        route, why = match(policy, signals)
+        route, why = match(policy, request.kind, signals)
         chain = route.chain
     else:
         model = find_model(policy, request.asked)
@@ -113,7 +125,7 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         route=BY_NAME if by_name else route.name,
         why=why,
         candidates=tuple(candidates),
-        checks=route.checks.get(signals.task or "", ()),
+        checks=route.checks.get(signals.task or "", ()) if request.kind == "chat" else (),
         pass_at=route.pass_at,
         mode=route.mode,
         within=limits.answer_within if request.within is None else min(request.within, limits.answer_within),
@@ -171,12 +183,31 @@ def find_model(policy: Policy, asked: str) -> Model | None:
     return model
 
 
-def match(policy: Policy, signals: Signals) -> tuple[Route, str]:
-    """The first route whose conditions all hold, and a sentence why. The last route is for everything else."""
+def find_embedder(policy: Policy) -> Model | None:
+    """The model that embeds where no route says which: the first of the config.
+
+    And no other, because a vector says something only beside vectors of the same model.
+    """
+    return next((model for model in policy.models.values() if model.kind == "embedding"), None)
+
+
+def match(policy: Policy, kind: ModelKind, signals: Signals) -> tuple[Route, str]:
+    """The first route of that kind whose conditions all hold, and a sentence why. The last route is for everything else.
+
+    Raises:
+        LookupError: there is nothing that embeds.
+    """
     for route in policy.routes[:-1]:
+        if route.kind != kind:
+            continue
         reasons = holds(route, signals)
         if reasons is not None:
             return route, reasons
+    if kind == "embedding":
+        model = find_embedder(policy)
+        if model is None:
+            raise LookupError(kind)
+        return Route(name=EMBEDDINGS, chain=(model.name,)), f"{model.name} is the first model that embeds"
     last = policy.routes[-1]
     if signals.task is None:
         return last, "no evidence for any task, so the route for everything else"
@@ -244,8 +275,10 @@ def unfit(
         return "privacy", "the request must stay on your machines"
     if local_only and (model.engine, model.id) in fleet.remote:
         return "privacy", f"{model.engine} runs it on somebody else's machines"
-    if model.kind != "chat":
-        return "capability", "it makes embeddings, not answers"
+    if model.kind != request.kind:
+        return "capability", MAKES[model.kind]
+    if request.kind == "embedding":
+        return too_long(model, request)
     if model.context is not None:
         allowance = min(ANSWER_ALLOWANCE, model.context // 4)
         answer = min(request.max_tokens, allowance) if request.max_tokens is not None else allowance
@@ -273,6 +306,13 @@ def by_address(request: Request) -> bool:
     return any(not image.url.startswith("data:") for message in request.messages for image in message.images)
 
 
+def too_long(model: Model, request: Request) -> tuple[Skip, str] | None:
+    """Why a text cannot be embedded whole. Of texts near the window the engine has the last word: it is told not to cut."""
+    if model.context is None or (tokens := longest(request)) <= model.context * (1 + NEAR):
+        return None
+    return "window", f"a text of about {tokens:,} tokens does not fit its window of {model.context:,}"
+
+
 def unavailable(model: Model, fleet: FleetView) -> tuple[Skip, str] | None:
     """Why its engine cannot serve it now."""
     if model.engine in fleet.down:
@@ -285,11 +325,19 @@ def unavailable(model: Model, fleet: FleetView) -> tuple[Skip, str] | None:
 
 
 def token_limits(routes: Iterable[Route], models: Iterable[Model]) -> tuple[int, ...]:
-    """Every number of prompt tokens at which a decision changes."""
+    """Every number of prompt tokens at which a decision changes. What is embedded is not counted exactly: it has no prompt."""
     limits = {
-        limit for route in routes for limit in (route.tokens_over, route.tokens_under) if limit is not None
+        limit
+        for route in routes
+        if route.kind == "chat"
+        for limit in (route.tokens_over, route.tokens_under)
+        if limit is not None
     }
-    windows = {model.context - min(ANSWER_ALLOWANCE, model.context // 4) for model in models if model.context}
+    windows = {
+        model.context - min(ANSWER_ALLOWANCE, model.context // 4)
+        for model in models
+        if model.context and model.kind == "chat"
+    }
     return tuple(sorted(limits | windows))
 
 

@@ -42,7 +42,7 @@ def measure(request: Request, policy: Policy, counter: tokens_.Counter | None = 
     ask = human_ask(request)
     task, confidence, by = name_task(request, ask, policy.task_confidence)
     tokens = tokens_.guess(request)
-    exact = counter is not None and tokens_.near(tokens, policy.token_limits)
+    exact = counter is not None and request.kind == "chat" and tokens_.near(tokens, policy.token_limits)
     if exact and counter is not None:
         tokens = tokens_.count(request, counter)
     system = request.messages[0].text if request.messages[0].role in ("system", "developer") else ""
@@ -74,6 +74,8 @@ def human_ask(request: Request) -> str:
 
 def name_task(request: Request, ask: str, enough: float) -> tuple[Task | None, float, TaskBy]:
     """The task, how sure we are, and who said so."""
+    if request.kind == "embedding":
+        return "embedding", 1.0, "caller"
     named = request.task or asked_task(request.asked)
     if named is not None:
         return named, 1.0, "caller"

@@ -50,6 +50,12 @@ def count(request: Request, counter: Counter) -> int:
     return total
 
 
+def longest(request: Request) -> int:
+    """Tokens of the longest message alone, estimated from bytes: every text that is embedded needs a window of its own."""
+    size = max([length(message.text) for message in request.messages], default=0)
+    return (size + BYTES_PER_TOKEN - 1) // BYTES_PER_TOKEN
+
+
 def near(tokens: int, limits: tuple[int, ...]) -> bool:
     """Whether a guess is so close to any limit that it could be on the wrong side of it."""
     return any([abs(tokens - limit) <= NEAR * limit for limit in limits])  # noqa: C419  # a generator costs more

@@ -123,6 +123,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     asked: str
     """The caller's `model` word: "auto", "auto:<task>", "auto:local" …, "agent:<name>", or a model's own name."""
     messages: tuple[Message, ...]
+    kind: ModelKind = "chat"
+    """Which kind of model it is for. An "embedding" request has one message of the user for each text."""
     stream: bool = False
     include_usage: bool = False
     """A streaming caller asked for a usage chunk; engines are always asked, callers get it only on request."""
@@ -152,7 +154,9 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     within: float | None = None
     """The caller's own deadline; None leaves it to the policy."""
     dimensions: int | None = None
-    """Of an embedding request (task "embedding", one message per text): the asked length of the vectors."""
+    """Of an embedding request: the asked length of the vectors."""
+    token_ids: tuple[tuple[int, ...], ...] = ()
+    """Of an embedding request whose texts came as token ids: those ids. The messages hold what they spell."""
     cache: bool = False
     """The conversation will probably go on: mark the prompt for the provider's cache where that has to be asked for."""
     dialect: DialectName = "openai"
@@ -160,7 +164,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     extra: Mapping[str, Raw] = {}
     """Top-level fields that we do not know, forwarded to engines of the same dialect."""
     raw_messages: Raw | None = None
-    """`messages` as the caller's bytes, where the canonical form adds nothing: spliced for engines of that dialect."""
+    """`messages` as the caller's bytes, where the canonical form adds nothing: spliced for engines of that dialect.
+    Of an embedding request of token ids: `input`."""
     raw_system: Raw | None = None
     """Anthropic's `system` likewise."""
     raw_tools: Raw | None = None
@@ -192,6 +197,7 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
             or self.seed is not None
             or self.presence_penalty is not None
             or self.frequency_penalty is not None
+            or self.token_ids
         )
 
 

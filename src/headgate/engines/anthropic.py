@@ -61,6 +61,11 @@ class Anthropic:
         """Ask once, streaming; closing the generator hangs up."""
         return self._exchange.stream(request, model, within, self._headers_for(model))
 
+    async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:  # noqa: ARG002  # the protocol
+        """Say that Anthropic has no such thing."""
+        detail = f"{self.name} speaks Anthropic's protocol, which has no embeddings"
+        return Failure(reason="http_error", detail=detail, status=400)
+
     async def health(self) -> Health:
         """Look whether it lists a model to us; what refuses our key is no use."""
         found = await self._exchange.get("/v1/models?limit=1", self._version)

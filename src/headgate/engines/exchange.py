@@ -27,7 +27,7 @@ from headgate.engines.transport import (
     Transport,
     TransportFailure,
 )
-from headgate.wire.upstream import Dialect, StreamDecoder
+from headgate.wire.upstream import Dialect, EmbeddingDialect, Endpoint, StreamDecoder
 
 Result = TypeVar("Result", Reply, Failure, Reply | Failure)
 
@@ -62,8 +62,26 @@ class Exchange:
         self, request: Request, model: Model, within: float, headers: Headers = ()
     ) -> Reply | Failure:
         """Ask once and wait for the whole answer, `within` seconds at most."""
-        dialect = self._dialect
-        body = dialect.encode_request(request, model, stream=False)
+        body = self._dialect.encode_request(request, model, stream=False)
+        return await self._answer(self._dialect, body, request, model, within=within, headers=headers)
+
+    async def embed(
+        self, dialect: EmbeddingDialect, request: Request, model: Model, within: float
+    ) -> Reply | Failure:
+        """Ask once for a vector of each text, `within` seconds at most."""
+        body = dialect.encode_texts(request, model)
+        return await self._answer(dialect, body, request, model, within=within, headers=())
+
+    async def _answer(
+        self,
+        endpoint: Endpoint,
+        body: bytes | Failure,
+        request: Request,
+        model: Model,
+        *,
+        within: float,
+        headers: Headers,
+    ) -> Reply | Failure:
         if isinstance(body, Failure):
             return body
         if within <= 0:
@@ -71,7 +89,7 @@ class Exchange:
         started = perf_counter()
         response = await self._transport.request(
             "POST",
-            dialect.path,
+            endpoint.path,
             headers=headers,
             body=body,
             clocks=self._clocks(within, within, self._settings.between_tokens),
@@ -79,9 +97,9 @@ class Exchange:
         if isinstance(response, TransportFailure):
             return replace(_failed(response), seconds=perf_counter() - started)
         if 200 <= response.status < 300:
-            result = dialect.decode_reply(response.body, request, model)
+            result = endpoint.decode_reply(response.body, request, model)
         else:
-            result = dialect.decode_error(response.status, response.headers, response.body)
+            result = endpoint.decode_error(response.status, response.headers, response.body)
         timing = response.timing
         return self._censored(replace(result, first_token=timing.first_byte, seconds=timing.total))
 

@@ -21,6 +21,7 @@ from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.profiles import LMSTUDIO
 from headgate.engines.transport import Transport
 from headgate.wire.upstream import UNREADABLE
+from headgate.wire.upstream.embeddings import OpenAIEmbeddings
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_replies import unreadable
 
@@ -110,6 +111,7 @@ class LMStudio:
     def __init__(self, settings: EngineSettings, transport: Transport) -> None:
         self.name = settings.name
         self.dialect = OpenAIChat(LMSTUDIO, path="/v1/chat/completions")
+        self._embeddings = OpenAIEmbeddings(LMSTUDIO, path="/v1/embeddings")
         self._exchange = Exchange(transport, self.dialect, settings)
 
     async def chat(self, request: Request, model: Model, within: float) -> Reply | Failure:
@@ -121,6 +123,10 @@ class LMStudio:
     ) -> AsyncGenerator[Delta | Reply | Failure]:
         """Ask once, streaming; closing the generator hangs up."""
         return self._exchange.stream(request, model, within)
+
+    async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:
+        """Turn each text into a vector."""
+        return await self._exchange.embed(self._embeddings, request, model, within)
 
     async def health(self) -> Health:
         """Look whether there is a list of models; the status alone proves nothing here."""

@@ -17,6 +17,7 @@ from headgate.core.words import EngineKind
 from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.transport import Transport
 from headgate.wire.upstream import UNREADABLE
+from headgate.wire.upstream.embeddings import OllamaEmbed
 from headgate.wire.upstream.ollama_native import OllamaNative
 
 
@@ -71,6 +72,7 @@ class Ollama:
     def __init__(self, settings: EngineSettings, transport: Transport) -> None:
         self.name = settings.name
         self.dialect = OllamaNative()
+        self._embeddings = OllamaEmbed()
         self._exchange = Exchange(transport, self.dialect, settings)
 
     async def chat(self, request: Request, model: Model, within: float) -> Reply | Failure:
@@ -82,6 +84,10 @@ class Ollama:
     ) -> AsyncGenerator[Delta | Reply | Failure]:
         """Ask once, streaming; closing the generator hangs up."""
         return self._exchange.stream(request, model, within)
+
+    async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:
+        """Turn each text into a vector."""
+        return await self._exchange.embed(self._embeddings, request, model, within)
 
     async def health(self) -> Health:
         """Look whether it tells its version."""

@@ -16,6 +16,7 @@ from headgate.core.words import EngineKind
 from headgate.engines.exchange import LIST, Exchange
 from headgate.engines.transport import Transport
 from headgate.wire.upstream import UNREADABLE
+from headgate.wire.upstream.embeddings import OpenAIEmbeddings
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import Profile
 
@@ -63,6 +64,9 @@ class OpenAICompatible:
         self.kind = settings.kind
         self._remote = not settings.local
         self.dialect = OpenAIChat(profile)
+        # llama-server has an /embeddings too, of another shape; its chat is the same with and without /v1.
+        beyond = settings.kind == "llamacpp" and not (settings.url or "").rstrip("/").endswith("/v1")
+        self._embeddings = OpenAIEmbeddings(profile, "/v1/embeddings" if beyond else "/embeddings")
         self._exchange = Exchange(transport, self.dialect, settings)
 
     async def chat(self, request: Request, model: Model, within: float) -> Reply | Failure:
@@ -74,6 +78,10 @@ class OpenAICompatible:
     ) -> AsyncGenerator[Delta | Reply | Failure]:
         """Ask once, streaming; closing the generator hangs up."""
         return self._exchange.stream(request, model, within)
+
+    async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:
+        """Turn each text into a vector."""
+        return await self._exchange.embed(self._embeddings, request, model, within)
 
     async def health(self) -> Health:
         """Look whether it lists its models. A server without a list answers too; one that refuses our key is no use."""

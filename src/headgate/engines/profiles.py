@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from headgate.core.types import Model, Request
 from headgate.core.words import EngineKind
-from headgate.wire.upstream import Dialect
+from headgate.wire.upstream import Dialect, EmbeddingDialect
 from headgate.wire.upstream.anthropic_messages import AnthropicMessages
 from headgate.wire.upstream.anthropic_messages import ModelRule as AnthropicRule
+from headgate.wire.upstream.embeddings import OllamaEmbed, OpenAIEmbeddings
 from headgate.wire.upstream.ollama_native import OllamaNative
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import ModelRule, Profile
@@ -76,6 +77,7 @@ OPENAI = Profile(
     reasoning=False,
     developer_role=True,
     identity="dated",
+    base64_vectors=True,
     accepts=OPENAI_FIELDS,
     tool_ids=OPENAI_TOOL_IDS,
     rules=OPENAI_RULES,
@@ -87,10 +89,11 @@ LMSTUDIO = Profile(
     strict_schemas="always",
     identity="loose",
     empty_is_failure=True,
+    cuts_texts=True,
     rules=MISTRAL_RULES,
 )
 LLAMA_SERVER = Profile(
-    name="llama-server", rules=MISTRAL_RULES
+    name="llama-server", base64_vectors=True, rules=MISTRAL_RULES
 )  # seen: it ignores `model` and answers with its own alias
 GENERIC = Profile(name="openai_compatible", rules=MISTRAL_RULES)
 OPENAI_COMPATIBLE: Mapping[str, Profile] = {
@@ -161,9 +164,20 @@ DIALECTS: Mapping[EngineKind, Dialect] = {
 }
 
 
+EMBEDDERS: Mapping[EngineKind, EmbeddingDialect] = {
+    "ollama": OllamaEmbed(),
+    "lmstudio": OpenAIEmbeddings(LMSTUDIO),
+    "llamacpp": OpenAIEmbeddings(LLAMA_SERVER),
+    "openai_compatible": OpenAIEmbeddings(GENERIC),
+    "openai": OpenAIEmbeddings(OPENAI),
+}
+"""Anthropic has no embeddings."""
+
+
 def adjustments(request: Request, model: Model) -> tuple[str, ...]:
     """What of a request is dropped or said otherwise for a model, one sentence each; empty if it is sent as it came.
 
     An engine of the kind "openai_compatible" is judged by the plain profile here; its adapter knows its own.
     """
-    return DIALECTS[model.engine_kind].adjustments(request, model)
+    dialects = DIALECTS if request.kind == "chat" else EMBEDDERS
+    return dialects[model.engine_kind].adjustments(request, model)

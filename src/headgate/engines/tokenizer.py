@@ -1,11 +1,14 @@
-"""Count tokens exactly, offline: OpenAI's o200k encoding by tiktoken, with the vocabulary that ships with us.
+"""Text ↔ tokens, offline: counts by OpenAI's o200k encoding, and what ids of cl100k_base spell.
 
-The vocabulary takes a third of a second to read and 80 MB of memory, so it is read on another thread, and only when
-a prompt first comes near a limit. Models with other tokenizers count somewhat differently; the ledger keeps what each
-engine reported. Source of the file: OpenAI's tiktoken (MIT), sha256 446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d.
+A vocabulary is read on another thread, and only when it is first needed: o200k (a third of a second, 80 MB of memory) when a
+prompt comes near a limit, cl100k_base (0.1 s, 5 MB) when a caller sends texts to embed as token ids, as LangChain does.
+Models with other tokenizers count somewhat differently; the ledger keeps what each engine reported.
+
+Source of the vocabularies: OpenAI's tiktoken (MIT), packed by `scripts/vocabulary.py`, which names their sha256.
 """
 
 import asyncio
+from collections.abc import Sequence
 from importlib import resources
 
 from msgspec.structs import replace
@@ -29,11 +32,12 @@ PARTS = (
 
 
 class Tokenizer:
-    """A counter that loads itself when it is first needed."""
+    """A counter and a speller that load themselves when they are first needed."""
 
     def __init__(self) -> None:
         self.counter: tokens.Counter | None = None
         self.loading: asyncio.Task[tokens.Counter] | None = None
+        self.spelling: asyncio.Task[tuple[bytes, ...]] | None = None
 
     async def measure(self, request: Request, policy: Policy, size: int) -> Signals:
         """Measure a request whose body had `size` bytes, loading the vocabulary if the count could matter."""
@@ -42,6 +46,8 @@ class Tokenizer:
         else:
             found = signals.measure(request, policy, self.counter)
         if self.counter is not None or not tokens.near(found.tokens, policy.token_limits):
+            return found
+        if request.kind == "embedding":
             return found
         return replace(found, tokens=await self.count(request), tokens_exact=True)
 
@@ -55,17 +61,20 @@ class Tokenizer:
             self.counter = await asyncio.shield(self.loading)
         return await asyncio.to_thread(tokens.count, request, self.counter)
 
+    async def spell(self, texts: Sequence[Sequence[int]]) -> tuple[str, ...] | int:
+        """What the ids of cl100k_base in each text spell; or the first id that there is not."""
+        if self.spelling is None:
+            reading = asyncio.to_thread(read_vocabulary, "cl100k_base")
+            self.spelling = asyncio.create_task(reading, name="headgate-spelling")
+        vocabulary = await asyncio.shield(self.spelling)
+        return await asyncio.to_thread(spell, texts, vocabulary)
+
 
 def load_counter() -> tokens.Counter:
     """Read the vocabulary (0.3 s, 80 MB) and return a function that counts a text's tokens."""
-    import gzip  # noqa: PLC0415  # only when the first prompt comes near a limit
-    from base64 import b64decode  # noqa: PLC0415
+    import tiktoken  # noqa: PLC0415  # only when the first prompt comes near a limit
 
-    import tiktoken  # noqa: PLC0415
-
-    packed = resources.files("headgate.engines").joinpath("vocabulary/o200k_base.tiktoken.gz").read_bytes()
-    lines = (line.split() for line in gzip.decompress(packed).splitlines() if line)
-    ranks = {b64decode(token): int(rank) for token, rank in lines}
+    ranks = {token: rank for rank, token in enumerate(read_vocabulary("o200k_base"))}
     encoding = tiktoken.Encoding(
         "o200k_base", pat_str="|".join(PARTS), mergeable_ranks=ranks, special_tokens={}
     )
@@ -74,3 +83,26 @@ def load_counter() -> tokens.Counter:
         return len(encoding.encode_ordinary(text))
 
     return count
+
+
+def read_vocabulary(name: str) -> tuple[bytes, ...]:
+    """The tokens of a shipped vocabulary, each at the place of its id."""
+    import lzma  # noqa: PLC0415  # only when a vocabulary is needed
+
+    packed = resources.files("headgate.engines").joinpath(f"vocabulary/{name}.xz").read_bytes()
+    whole = lzma.decompress(packed)
+    start = 4 + int.from_bytes(whole[:4], "little")
+    found = []
+    for length in whole[4:start]:
+        found.append(whole[start : start + length])
+        start += length
+    return tuple(found)
+
+
+def spell(texts: Sequence[Sequence[int]], vocabulary: Sequence[bytes]) -> tuple[str, ...] | int:
+    """The texts; a letter that was cut apart at an end of one becomes U+FFFD. Or the first id that there is not."""
+    most = len(vocabulary)
+    for ids in texts:
+        if (wrong := next((one for one in ids if not 0 <= one < most), None)) is not None:
+            return wrong
+    return tuple([b"".join([vocabulary[one] for one in ids]).decode("utf-8", "replace") for ids in texts])

@@ -153,7 +153,8 @@ class Journey:
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
-                result = await engine.chat(self.affordable(model), model, step.within - queued)
+                call = engine.chat if self.request.kind == "chat" else engine.embed
+                result = await call(self.affordable(model), model, step.within - queued)
             except CancelledError:
                 self.conclude(model, started, queued, self.hung_up())
                 raise
@@ -419,7 +420,7 @@ class Journey:
             usage=usage,
             cost=None if None in costs else sum(cost for cost in costs if cost is not None),
             baseline=road.policy.baseline,
-            baseline_cost=baseline_cost(usage, road.baseline_price),
+            baseline_cost=baseline_cost(usage, road.baseline_price) if self.request.kind == "chat" else None,
             prices_as_of=road.prices_as_of,
             error=error,
             adjusted=self.adjusted(model),

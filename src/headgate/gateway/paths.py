@@ -7,22 +7,32 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from headgate.core.words import DialectName
-from headgate.wire.doors import Counter, Door
+from headgate.wire.doors import Counter, Door, StreamingDoor
 from headgate.wire.doors.ollama_chat import OllamaChat
+from headgate.wire.doors.ollama_embeddings import OllamaEmbed, OllamaEmbeddings
 from headgate.wire.doors.ollama_generate import OllamaGenerate
 from headgate.wire.doors.openai_chat import ChatCompletions
 from headgate.wire.doors.openai_completions import Completions
+from headgate.wire.doors.openai_embeddings import OpenAIEmbeddings
 from headgate.wire.doors.openai_responses import InputTokens, Responses
 from headgate.wire.faults import Fault
 
-DOORS: Mapping[str, Door] = {
+STREAMING: Mapping[str, StreamingDoor] = {
     "/v1/chat/completions": ChatCompletions(),
     "/v1/responses": Responses(),
     "/v1/completions": Completions(),
     "/api/chat": OllamaChat(),
     "/api/generate": OllamaGenerate(),
 }
-"""POST: requests that a model answers."""
+"""POST: requests that a model answers, at once or as a stream."""
+
+DOORS: Mapping[str, Door] = {
+    **STREAMING,
+    "/v1/embeddings": OpenAIEmbeddings(),
+    "/api/embed": OllamaEmbed(),
+    "/api/embeddings": OllamaEmbeddings(),
+}
+"""POST: all requests that take a model."""
 
 COUNTERS: Mapping[str, Counter] = {
     "/v1/responses/input_tokens": InputTokens(),

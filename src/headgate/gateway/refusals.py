@@ -10,7 +10,17 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from headgate.core.policy import AGENT, AUTO, WISHES, Policy, asked_task, find_model, is_auto
+from headgate.core.policy import (
+    AGENT,
+    AUTO,
+    MAKES,
+    WISHES,
+    Policy,
+    asked_task,
+    find_embedder,
+    find_model,
+    is_auto,
+)
 from headgate.core.types import Failure, GiveUp, Request
 from headgate.core.words import TASKS
 from headgate.gateway.journey import Journey
@@ -79,6 +89,8 @@ def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request |
         if name == b"x-headgate-task":
             if word not in TASKS:
                 return unknown("task", word, TASKS, "x-headgate-task")
+            if request.kind == "embedding" and word != "embedding":
+                return not_for_texts("x-headgate-task", word)
             changes["task"] = word
         elif name == b"x-headgate-privacy":
             if word != "local_only":
@@ -126,25 +138,32 @@ def known_name(policy: Policy, asked: str) -> str:
 
 
 def unroutable(policy: Policy, request: Request) -> Fault | None:
-    """Why this request can never be routed: its `model` is a word that we do not know."""
-    if request.asked == AUTO:
+    """Why this request can never be routed: its `model` is a word that we do not know, or nothing can make embeddings."""
+    if request.asked == AUTO and request.kind == "chat":
         return None
     if request.asked.startswith(AGENT):
-        return unfit_for_agent(policy, request)
+        return (
+            unfit_for_agent(policy, request)
+            if request.kind == "chat"
+            else not_for_texts("model", request.asked)
+        )
     if is_auto(request.asked):
         word = request.asked.partition(":")[2]
-        if word == "local" or request.asked in WISHES or asked_task(request.asked) is not None:
-            return None
-        return unknown("task", word, ("local", "cheap", "quality", *TASKS), "model")
+        if word not in ("", "local") and request.asked not in WISHES and asked_task(request.asked) is None:
+            return unknown("task", word, ("local", "cheap", "quality", *TASKS), "model")
+        return None if request.kind == "chat" else unembeddable(policy, request)
     model = find_model(policy, request.asked)
     if model is None:
         return no_model(policy, request.asked)
-    if model.kind != "chat":
+    if model.kind != request.kind:
         return Fault(
             status=400,
-            message=f"{model.name} makes embeddings, not answers",
+            message=f"{model.name}: {MAKES[model.kind]}",
             param="model",
-            hint=f'ask "{AUTO}", or a model that answers',
+            code="unsupported_value",
+            hint=f'ask "{AUTO}", or a model that answers'
+            if request.kind == "chat"
+            else f'ask "{AUTO}:embedding", or a model with kind = "embedding" in headgate.toml',
         )
     return None
 
@@ -172,6 +191,43 @@ def unfit_for_agent(policy: Policy, request: Request) -> Fault | None:
             hint=f'ask "{AUTO}" or a model by its name',
         )
     return None
+
+
+def unembeddable(policy: Policy, request: Request) -> Fault | None:
+    """Why texts cannot be embedded by "auto" or "auto:<word>"."""
+    if asked_task(request.asked) not in (None, "embedding"):
+        return not_for_texts("model", request.asked)
+    if find_embedder(policy) is not None:
+        return None
+    return Fault(
+        status=400,
+        message="no model makes embeddings",
+        param="model",
+        code="unsupported_request",
+        hint='add one with kind = "embedding" to headgate.toml: headgate-embed on the embedded engine, or nomic-embed-text on Ollama',
+    )
+
+
+def not_for_texts(param: str, word: str) -> Fault:
+    """A task that is none for texts to embed."""
+    return Fault(
+        status=400,
+        message=f'"{word}" asks for an answer, and texts to embed get none',
+        param=param,
+        code="unsupported_value",
+        hint=f'ask "{AUTO}:embedding", or send it as a chat',
+    )
+
+
+def no_token(number: int) -> Fault:
+    """A token id that the vocabulary does not have."""
+    return Fault(
+        status=400,
+        message=f"input has the token id {number}, which cl100k_base does not have",
+        param="input",
+        code="invalid_value",
+        hint="send the texts themselves: ids are those of cl100k_base, without its special tokens",
+    )
 
 
 def no_model(policy: Policy, name: str) -> Fault:

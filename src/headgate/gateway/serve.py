@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from headgate.core.agents import give
 from headgate.core.policy import AGENT, by_address
-from headgate.core.types import Failure, GiveUp, Outcome, Reply, Request
+from headgate.core.types import Failure, GiveUp, Message, Outcome, Reply, Request
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
@@ -31,7 +31,7 @@ from headgate.gateway.images import Images
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.streams import AnswerStream
-from headgate.wire.doors import About, Counter, Door, Reader, Ready
+from headgate.wire.doors import About, Counter, Door, Reader, Ready, StreamingDoor
 from headgate.wire.faults import Fault
 
 SLACK = 1.0
@@ -119,7 +119,7 @@ class Gate:
         signals = self.road.affinity.recall(request, signals)
         journey = Journey(self.road, request, signals, received=received, begun=begun)
         if request.stream:
-            await self.answer_stream(journey, call, door)
+            await self.answer_stream(journey, call, paths.STREAMING[call.path])
         else:
             await self.answer_whole(journey, call, door)
 
@@ -159,7 +159,16 @@ class Gate:
             request = await self.images.fetch(request)
         if isinstance(request, Request) and (request.store or request.previous):
             request = await self.conversations.recall(request)
+        if isinstance(request, Request) and request.token_ids:
+            request = await self.spelled(request)
         return request
+
+    async def spelled(self, request: Request) -> Request | Fault:
+        """The request with the texts that its token ids spell."""
+        texts = await self.road.tokenizer.spell(request.token_ids)
+        if isinstance(texts, int):
+            return refusals.no_token(texts)
+        return replace(request, messages=tuple([Message("user", text) for text in texts]))
 
     async def answer_whole(self, journey: Journey, call: Call, door: Door) -> None:
         """Answer without streaming."""
@@ -185,7 +194,7 @@ class Gate:
         about = About(journey.request, model, outcome.received)
         call.answer(200, JSON + told(outcome), door.encode_reply(result, about))
 
-    async def answer_stream(self, journey: Journey, call: Call, door: Door) -> None:
+    async def answer_stream(self, journey: Journey, call: Call, door: StreamingDoor) -> None:
         """Answer as a stream. A caller who does not read has no more time than an engine that does not write."""
         stream = AnswerStream(journey, door, call, self.keep_alive)
         limit = journey.decision.within + SLACK
@@ -226,7 +235,7 @@ class Gate:
             outcome = replace(outcome, turn=turn_of(journey.request, reply))
         self.record(outcome)
         self.metrics.note(outcome)
-        if journey.model is not None and outcome.usage is not None:
+        if journey.model is not None and outcome.usage is not None and journey.request.kind == "chat":
             self.road.affinity.note(journey.request, journey.model, outcome.usage)
         return outcome
 

@@ -8,7 +8,7 @@ from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import answer_fault, ascii_bytes, told
 from headgate.gateway.journey import Journey
-from headgate.wire.doors import About, Door, StreamEncoder, deltas_of
+from headgate.wire.doors import About, StreamEncoder, StreamingDoor, deltas_of
 from headgate.wire.faults import Fault
 
 
@@ -19,7 +19,7 @@ class AnswerStream:
     ordinary error with its own status.
     """
 
-    def __init__(self, journey: Journey, door: Door, call: Call, keep_alive: float) -> None:
+    def __init__(self, journey: Journey, door: StreamingDoor, call: Call, keep_alive: float) -> None:
         self.journey = journey
         self.door = door
         self.call = call

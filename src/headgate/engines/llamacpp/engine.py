@@ -134,6 +134,11 @@ class Llamacpp:
             async for item in items:
                 yield item
 
+    async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:
+        """Turn each text into a vector."""
+        adapter = await self._adapter_of(model.id)
+        return adapter if isinstance(adapter, Failure) else await adapter.embed(request, model, within)
+
     async def _adapter_of(self, model: str) -> Engine | Failure:
         """Find who serves a model at this moment: after each restart, its server has another port."""
         if error := self._unusable.get(model):

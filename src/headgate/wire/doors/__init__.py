@@ -1,9 +1,9 @@
 """What callers speak: bytes ↔ values for each protocol of a client, without I/O.
 
 A `Door` decodes requests of one protocol into our normal form and encodes answers, streams and errors back. Behind any
-door any engine may answer. What a caller asks and cannot be had is refused with a reason, or named in `Request.native` or
-`Request.extra`; it is never dropped here. A door does not know which paths it is served under, nor headers, sockets and
-clocks: `gateway` does.
+door any engine may answer; a `StreamingDoor` writes streams too. What a caller asks and cannot be had is refused with a
+reason, or named in `Request.native` or `Request.extra`; it is never dropped here. A door does not know which paths it is
+served under, nor headers, sockets and clocks: `gateway` does.
 """
 
 from collections.abc import Callable, Sequence
@@ -84,13 +84,17 @@ class Counter(Reader, Protocol):
 class Door(Reader, Protocol):
     """One client protocol, both ways."""
 
+    def encode_reply(self, reply: Reply, about: About) -> bytes:
+        """A whole answer."""
+        ...
+
+
+class StreamingDoor(Door, Protocol):
+    """A client protocol whose answers can also be streamed."""
+
     @property
     def stream_type(self) -> bytes:
         """The content type of its streams."""
-        ...
-
-    def encode_reply(self, reply: Reply, about: About) -> bytes:
-        """A whole answer."""
         ...
 
     def keep_alive(self, about: About) -> bytes:

@@ -13,7 +13,7 @@ from headgate.wire.faults import Fault
 Ask = TypeVar("Ask")
 
 SEE_DOCS = "see docs/api.md"
-HINTS = {"model": 'use "auto" to be routed', "messages": "send at least one message"}
+HINTS = {"model": 'use "auto" to be routed', "messages": "send at least one message", "input": "send a text"}
 """What to do about a field that is missing."""
 
 

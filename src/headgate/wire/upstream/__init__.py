@@ -1,6 +1,6 @@
 """What engines speak: bytes ↔ values for each protocol of an engine, without I/O.
 
-A `Dialect` encodes requests, decodes replies and reads streams piece by piece. It knows one protocol and the habits of
+A `Dialect` encodes requests, decodes replies and reads streams piece by piece; an `EmbeddingDialect` does so for vectors. It knows one protocol and the habits of
 those who speak it. It does not know addresses, keys, sockets or clocks: the adapters in `engines` do, and they fill
 in the seconds.
 """
@@ -47,28 +47,44 @@ class StreamDecoder(Protocol):
         ...
 
 
-class Dialect(Protocol):
-    """One engine protocol."""
+class Endpoint(Protocol):
+    """One thing that an engine can be asked for."""
 
     @property
     def path(self) -> str:
         """Where requests go, after the engine's address."""
         ...
 
-    def encode_request(self, request: Request, model: Model, *, stream: bool) -> bytes | Failure:
-        """The request's body, or why this dialect cannot say it."""
-        ...
-
     def decode_reply(self, body: bytes, request: Request, model: Model) -> Reply | Failure:
         """The answer in a body that came with a status of success."""
         ...
 
-    def stream_decoder(self, request: Request, model: Model) -> StreamDecoder:
-        """A reader for the body of a streamed answer."""
-        ...
-
     def decode_error(self, status: int, headers: Headers, body: bytes) -> Failure:
         """The failure in a body that came with another status."""
+        ...
+
+
+class EmbeddingDialect(Endpoint, Protocol):
+    """How one engine protocol asks for vectors."""
+
+    def encode_texts(self, request: Request, model: Model) -> bytes | Failure:
+        """The request's body, or why this dialect cannot say it."""
+        ...
+
+    def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:
+        """What of the request is dropped or said otherwise for this model, one sentence each."""
+        ...
+
+
+class Dialect(Endpoint, Protocol):
+    """One engine protocol: how it asks for answers."""
+
+    def encode_request(self, request: Request, model: Model, *, stream: bool) -> bytes | Failure:
+        """The request's body, or why this dialect cannot say it."""
+        ...
+
+    def stream_decoder(self, request: Request, model: Model) -> StreamDecoder:
+        """A reader for the body of a streamed answer."""
         ...
 
     def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ class Profile(Struct, frozen=True, kw_only=True):
     identity: Identity = "off"
     empty_is_failure: bool = False
     """An answer with nothing in it is how this server hides an overflow."""
+    base64_vectors: bool = False
+    """It gives vectors as base64, which is a third of their length as decimals."""
+    cuts_texts: bool = False
+    """It cuts texts to embed that are longer than the window, and says so in its log only."""
     accepts: frozenset[str] | None = None
     """The fields it knows, where it refuses all others; None takes anything."""
     tool_ids: ToolIds = ANY_ID
