@@ -82,6 +82,7 @@ def tell(config: Any, request: Any, signals: Any, decision: Any) -> dict[str, An
     usage = Usage(input=signals.tokens, output=answer, exact=False)
     fit = [candidate for candidate in decision.candidates if candidate.skip is None]
     return {
+        "kind": request.kind,
         "task": signals.task,
         "task_confidence": round(signals.task_confidence, 3),
         "task_by": signals.task_by,
@@ -138,7 +139,8 @@ def draw(told: dict[str, Any], signals: Any) -> str:
         state = f"skipped, {candidate.skip}: {candidate.detail}" if candidate.skip else cost
         lines.append(f"  {candidate.model:<{width}}  {state}")
     base = told["baseline_cost_usd"]
-    lines.append(
-        f"baseline  {told['baseline']}: " + ("price unknown" if base is None else f"about ${base:.6f}")
-    )
+    if told["kind"] == "chat":
+        lines.append(
+            f"baseline  {told['baseline']}: " + ("price unknown" if base is None else f"about ${base:.6f}")
+        )
     return "\n".join(lines)
