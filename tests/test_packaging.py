@@ -180,7 +180,8 @@ def test_the_wheel_has_everything_that_is_not_code(wheel):
         "headgate/engines/llamacpp/models/headgate-nano.gguf",
         "headgate/engines/llamacpp/models/headgate-micro.gguf",
         "headgate/engines/llamacpp/models/headgate-embed.gguf",
-        "headgate/engines/vocabulary/o200k_base.tiktoken.gz",
+        "headgate/engines/vocabulary/cl100k_base.xz",
+        "headgate/engines/vocabulary/o200k_base.xz",
     ):
         assert wheel.getinfo(wanted).file_size >= (1 if not wanted.endswith("py.typed") else 0)
     assert any(name.startswith("headgate/demo/data/") for name in names)

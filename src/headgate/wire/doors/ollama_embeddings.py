@@ -21,6 +21,8 @@ from headgate.wire.vectors import unpack
 A_SECOND = 1_000_000_000
 """Ollama counts nanoseconds."""
 
+NULL = Raw(b"null")
+
 FORWARDED = frozenset({"options", "keep_alive"})
 
 
@@ -114,5 +116,5 @@ def request_from(
         kind="embedding",
         dimensions=dimensions,
         dialect="ollama",
-        extra={name: fields[name] for name in FORWARDED & fields.keys() if fields[name] != b"null"},
+        extra={name: fields[name] for name in FORWARDED & fields.keys() if fields[name] != NULL},
     )

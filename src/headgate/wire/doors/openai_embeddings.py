@@ -23,6 +23,8 @@ from headgate.wire.vectors import unpack
 MOST_TEXTS = 2048
 """In one request, as at OpenAI."""
 
+BASE64 = Raw(b'"base64"')
+
 TokenId = Annotated[int, Meta(ge=0)]
 
 
@@ -70,7 +72,7 @@ class OpenAIEmbeddings(Struct, frozen=True):
 
     def encode_reply(self, reply: Reply, about: About) -> bytes:
         """The vectors as a list of `embedding` objects."""
-        as_base64 = about.request.extra.get("encoding_format") == b'"base64"'
+        as_base64 = about.request.extra.get("encoding_format") == BASE64
         data = [
             {
                 "object": "embedding",

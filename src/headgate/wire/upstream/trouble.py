@@ -27,6 +27,7 @@ OVERFLOW_WORDS = (
     r"context (?:length|window|size)[^.]{0,40}exceeded",
     r"exceeds? (?:the |this model's |your )?(?:model'?s? )?(?:maximum )?context (?:length|window|limit)",
     r"input length exceeds the",  # Ollama
+    r"too large to process\. increase the physical batch size",  # llama-server, of a text to embed
     r"tokens when context the overflows",  # LM Studio, older
     r"tokens to keep from the initial prompt",  # LM Studio
     r"loaded with context length of only",
