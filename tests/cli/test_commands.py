@@ -103,6 +103,21 @@ def test_route_says_where_a_prompt_would_go_and_why(shell):
     assert "phi" in text.out
 
 
+def test_route_says_where_texts_to_embed_would_go(shell):
+    shell("init", "--yes")
+    told = shell("route", "--json", "--task", "embedding", "some text").json
+    assert (told["kind"], told["task"], told["task_by"]) == ("embedding", "embedding", "caller")
+    assert (told["route"], told["chain"], told["checks"]) == ("embeddings", ["nomic"], [])
+    assert (told["estimated_cost_usd"], told["baseline_cost_usd"]) == (0, None)
+    assert shell("route", "--json", "--model", "nomic", "x").json["route"] == "asked for by name"
+    assert "baseline" not in shell("route", "--model", "auto:embedding", "x").out
+    page = shell.home / "headgate.toml"
+    page.write_text(page.read_text().replace('kind = "embedding"', ""))
+    refused = shell("route", "--task", "embedding", "x")
+    assert refused.code == 2
+    assert "no model makes embeddings" in refused.err
+
+
 def test_ask_answers_from_home_and_can_explain_itself(world):
     said = world.shell("ask", "--explain", "How are you?")
     assert (said.code, said.out) == (0, "A fine answer from home.\n")

@@ -10,6 +10,7 @@ from headgate.config.places import data_home, read_secret
 from headgate.config.prices import find_price
 from headgate.core.errors import ConfigError
 from headgate.core.policy import decide
+from headgate.core.signals import measure
 from headgate.core.types import FleetView, Message, Request, Signals
 
 SMALL = """
@@ -62,7 +63,59 @@ def test_the_starter_page_holds_the_four_rules_of_the_user():
     assert config.engines["ollama"].parallel == 4
 
 
+EMBEDS = (
+    SMALL
+    + """
+[models.nomic]
+engine = "home"
+id = "nomic-embed-text"
+kind = "embedding"
+"""
+)
+
+
+def vectors(tasks):
+    return f'[[routes]]\nname = "vectors"\n{tasks}\ntry = ["nomic"]\n\n[[routes]]\nname = "code"'
+
+
+def embedded(page):
+    """Where "auto" sends texts to embed."""
+    config = parse_config(page, Path("headgate.toml"))
+    request = Request(id="x", asked="auto", kind="embedding", messages=(Message("user", "x"),))
+    return decide(config.policy, FleetView(), request, measure(request, config.policy))
+
+
+def test_texts_to_embed_go_to_their_own_route_or_to_the_first_model_that_embeds():
+    alone = embedded(EMBEDS)
+    assert (alone.route, alone.chain, alone.checks) == ("embeddings", ("nomic",), ())
+    page = EMBEDS.replace('[[routes]]\nname = "code"', vectors('tasks = ["embedding"]'))
+    assert (embedded(page).route, embedded(page).chain) == ("vectors", ("nomic",))
+    chats = parse_config(page, Path("headgate.toml"))
+    assert route_of(chats, "embedding", 10) == ("rest", ("llama",))
+    assert chats.policy.token_limits == parse_config(SMALL, Path("headgate.toml")).policy.token_limits
+
+
 MISTAKES = [
+    (
+        "a route for everything that embeds",
+        EMBEDS.replace('try = ["llama"]', 'try = ["nomic"]'),
+        24,
+        ['tries "nomic", which makes embeddings', 'tasks = ["embedding"]'],
+    ),
+    (
+        "a route for two kinds of models",
+        EMBEDS.replace('[[routes]]\nname = "code"', vectors('tasks = ["embedding"]')).replace(
+            'try = ["nomic"]', 'try = ["nomic", "llama"]'
+        ),
+        21,
+        ['"nomic", which makes embeddings, and "llama", which answers', "write two routes"],
+    ),
+    (
+        "embeddings from Anthropic",
+        EMBEDS.replace('engine = "home"\nid = "nomic', 'engine = "cloud"\nid = "nomic'),
+        29,
+        ['"nomic" makes embeddings', "has none"],
+    ),
     (
         "unknown key",
         SMALL.replace('id = "llama3.1:8b"', 'idd = "llama3.1:8b"'),
@@ -230,6 +283,9 @@ def test_list_prices_are_dated_and_tiered():
     assert (haiku.input, haiku.above, haiku.input_above) == (0.1, 100_000, 0.5)
     assert haiku.date == "2026-11-23"
     assert find_price("no-such-model", "openai") is None
+    embeds = find_price("text-embedding-3-small", "openai", kind="embedding", on=now)
+    assert (embeds.input, embeds.output) == (0.02, 0.0)
+    assert find_price("text-embedding-3-small", "openai", on=now) is None, "nobody says what its answers cost"
 
 
 def test_secrets_come_by_reference_and_never_show(monkeypatch, tmp_path):

@@ -286,10 +286,11 @@ def price_of(
         )
     if table.price_as is not None:
         provider, slash, model = table.price_as.partition("/")
-        return price_finder(model, provider, None) if slash else price_finder(provider, None, None)
+        named = (model, provider) if slash else (provider, None)
+        return price_finder(*named, None, table.kind)
     if local:
         return FREE
-    return price_finder(table.id, PROVIDERS.get(engine.kind), engine.url)
+    return price_finder(table.id, PROVIDERS.get(engine.kind), engine.url, table.kind)
 
 
 def baseline_price(baseline: str, models: Mapping[str, Model], price_finder: PriceFinder) -> Price | None:
@@ -297,7 +298,7 @@ def baseline_price(baseline: str, models: Mapping[str, Model], price_finder: Pri
     if baseline in models:
         return models[baseline].price
     provider, slash, model = baseline.partition("/")
-    return price_finder(model, provider, None) if slash else price_finder(provider, None, None)
+    return price_finder(*((model, provider) if slash else (provider, None)), None, "chat")
 
 
 def shown_name(model_id: str) -> str:

@@ -10,17 +10,21 @@ from decimal import Decimal
 from typing import Any
 
 from headgate.core.types import Price
-from headgate.core.words import EngineKind
+from headgate.core.words import EngineKind, ModelKind
 
 PROVIDERS: dict[EngineKind, str] = {"openai": "openai", "anthropic": "anthropic"}
 """Engine kinds whose provider is plain; others are found by their address, or named with `price_as`."""
 
-PriceFinder = Callable[[str, str | None, str | None], Price | None]
-"""(model id, provider, base URL) → price."""
+PriceFinder = Callable[[str, str | None, str | None, ModelKind], Price | None]
+"""(model id, provider, base URL, kind of model) → price."""
 
 
 def find_price(
-    model: str, provider: str | None, url: str | None = None, on: datetime | None = None
+    model: str,
+    provider: str | None,
+    url: str | None = None,
+    kind: ModelKind = "chat",
+    on: datetime | None = None,
 ) -> Price | None:
     """The list price of a model on a day, or None where there is none.
 
@@ -28,6 +32,7 @@ def find_price(
         model: the provider's name for it.
         provider: "openai", "anthropic" …, or None to let `url` or the model's name tell.
         url: the engine's address.
+        kind: a model that makes embeddings writes no tokens, and is listed without a price for them.
         on: the moment; now by default.
     """
     from genai_prices import data_snapshot  # noqa: PLC0415  # 30 MB and 0.2 s, only needed for paid models
@@ -42,6 +47,8 @@ def find_price(
     listed = info.get_prices(moment)
     base, base_above, above = rate(listed.input_mtok)
     answer, answer_above, answer_from = rate(listed.output_mtok)
+    if answer is None and kind == "embedding":
+        answer = 0.0
     if base is None or answer is None:
         return None
     return Price(
