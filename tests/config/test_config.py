@@ -107,7 +107,7 @@ MISTAKES = [
         EMBEDS.replace('[[routes]]\nname = "code"', vectors('tasks = ["embedding"]')).replace(
             'try = ["nomic"]', 'try = ["nomic", "llama"]'
         ),
-        21,
+        20,
         ['"nomic", which makes embeddings, and "llama", which answers', "write two routes"],
     ),
     (

@@ -41,7 +41,7 @@ def settings_for(kind: EngineKind, url: str, **more: Any) -> EngineSettings:
     return EngineSettings(**{"name": f"my-{kind}", "kind": kind, "url": url, "key": KEY} | more)
 
 
-def model_for(kind: EngineKind, **more: Any) -> Model:
+def model_for(kind: EngineKind, /, **more: Any) -> Model:
     return Model(
         **{"name": "m", "engine": f"my-{kind}", "engine_kind": kind, "id": MODELS[kind], "local": True} | more
     )

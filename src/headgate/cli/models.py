@@ -31,13 +31,30 @@ def list_models(config_file: str | None, *, as_json: bool) -> None:
         put_json({"models": rows})
         return
     made = table(
-        "model", "engine", "id", "there", "window", "$/M in", "$/M out", right=("window", "$/M in", "$/M out")
+        "model",
+        "kind",
+        "engine",
+        "id",
+        "there",
+        "window",
+        "$/M in",
+        "$/M out",
+        right=("window", "$/M in", "$/M out"),
     )
     for row in rows:
         name = f"{row['name']} [{row['label']}]" if row["label"] else row["name"]
         there = "?" if row["there"] is None else "yes" if row["there"] else "no"
         window = f"{row['context']:,}" if row["context"] else "?"
-        made.add_row(name, row["engine"], row["id"], there, window, money(row, "input"), money(row, "output"))
+        made.add_row(
+            name,
+            row["kind"],
+            row["engine"],
+            row["id"],
+            there,
+            window,
+            money(row, "input"),
+            money(row, "output"),
+        )
     console().print(made)
 
 

@@ -285,9 +285,7 @@ def price_of(
             source="your config",
         )
     if table.price_as is not None:
-        provider, slash, model = table.price_as.partition("/")
-        named = (model, provider) if slash else (provider, None)
-        return price_finder(*named, None, table.kind)
+        return listed_price(table.price_as, table.kind, price_finder)
     if local:
         return FREE
     return price_finder(table.id, PROVIDERS.get(engine.kind), engine.url, table.kind)
@@ -295,10 +293,13 @@ def price_of(
 
 def baseline_price(baseline: str, models: Mapping[str, Model], price_finder: PriceFinder) -> Price | None:
     """The price of the model that savings are measured against: one of the user's, or a list price."""
-    if baseline in models:
-        return models[baseline].price
-    provider, slash, model = baseline.partition("/")
-    return price_finder(*((model, provider) if slash else (provider, None)), None, "chat")
+    return models[baseline].price if baseline in models else listed_price(baseline, "chat", price_finder)
+
+
+def listed_price(word: str, kind: ModelKind, price_finder: PriceFinder) -> Price | None:
+    """The list price of "provider/model", or of a model whose name alone tells."""
+    provider, slash, model = word.partition("/")
+    return price_finder(model, provider, None, kind) if slash else price_finder(word, None, None, kind)
 
 
 def shown_name(model_id: str) -> str:
