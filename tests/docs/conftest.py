@@ -29,6 +29,11 @@ engine = "embedded"
 id = "headgate-micro"
 context = 1024
 
+[models.embed]
+engine = "embedded"
+id = "headgate-embed"
+kind = "embedding"
+
 [models.claude]
 engine = "anthropic"
 id = "claude-sonnet-5-5"

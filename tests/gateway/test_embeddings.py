@@ -324,7 +324,8 @@ async def test_a_task_in_a_header_cannot_turn_texts_into_a_chat(open_bench):
 async def test_a_config_without_such_a_model_says_what_to_add(open_bench):
     async with open_bench() as bench:
         said = await embed(bench, model="auto", input="a")
-        assert (said.status, said.json["error"]["message"]) == (400, "no model makes embeddings")
+        assert said.status == 400
+        assert said.json["error"]["message"].startswith("no model makes embeddings")
         assert 'kind = "embedding"' in said.json["error"]["hint"]
 
 
