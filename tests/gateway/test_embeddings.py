@@ -346,3 +346,18 @@ async def test_a_caller_who_hangs_up_is_written_down(open_bench):
         asked.cancel()
         (outcome,) = await bench.written()
     assert outcome.status == "cancelled"
+
+
+# ── What is listed ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_lists_tell_what_embeds(open_bench):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        listed = await ollama_client(bench).list()
+        tags = (await bench.send("GET", "/api/tags")).json["models"]
+        ids = [model.id async for model in openai_client(bench).models.list()]
+    able = {model["name"]: model["capabilities"] for model in tags}
+    assert able["nomic"] == able["auto:embedding"] == ["embedding"]
+    assert "embedding" not in able["auto"] + able["llama"]
+    assert {"auto:embedding", "nomic"} <= set(ids)
+    assert {"auto:embedding", "nomic"} <= {model.model for model in listed.models}

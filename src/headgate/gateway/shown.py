@@ -20,6 +20,9 @@ from headgate.fleet.fleet import Fleet
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC).isoformat().replace("+00:00", "Z")
 """When a model was made is not known here, and some clients cannot do without a date."""
 
+EMBEDDER = f"{AUTO}:embedding"
+"""The virtual model that does not answer."""
+
 FAR_AWAY = "2319-01-01T00:00:00Z"
 """How Ollama writes that a model is not going to be unloaded."""
 
@@ -101,16 +104,16 @@ def describe_for_ollama(name: str, model: Model | None) -> dict[str, Any]:
         "size": 0,
         "digest": sha256(name.encode()).hexdigest(),
         "details": details,
-        "capabilities": capabilities_for_ollama(model),
+        "capabilities": capabilities_for_ollama(name, model),
     }
 
 
-def capabilities_for_ollama(model: Model | None) -> list[str]:
+def capabilities_for_ollama(name: str, model: Model | None) -> list[str]:
     """What a model can do, in Ollama's words. A virtual model can do what its candidates can, so it claims all."""
+    if name == EMBEDDER or (model is not None and model.kind == "embedding"):
+        return ["embedding"]
     if model is None:
         return ["completion", "tools", "vision"]
-    if model.kind == "embedding":
-        return ["embedding"]
     words = {"tools": "tools", "images": "vision", "thinking": "thinking"}
     return ["completion", *(word for ours, word in words.items() if ours in model.capabilities)]
 
