@@ -309,8 +309,17 @@ async def test_ollamas_door_answers_errors_in_ollamas_words(open_bench):
         error = import_module("ollama").ResponseError
         with pytest.raises(error, match="answers, not embeddings"):
             await client.embed(model="llama", input="a")
-        said = await embed(bench, "/api/embed", model="nomic", input=[""])
-        assert said.json["error"].startswith("input has no text")
+        said = await embed(bench, "/api/embed", model="nomic", input=["a", ""])
+        assert said.json["error"].startswith("input has an empty text")
+
+
+async def test_a_name_with_or_without_the_tag_is_the_same_model_for_ollamas_clients(open_bench):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        client = ollama_client(bench)
+        for name in ("nomic", "nomic:latest", "nomic-embed-text", "nomic-embed-text:latest"):
+            assert len((await client.embed(model=name, input="a")).embeddings) == 1
+        assert (await client.embed(model="nomic", input="")).embeddings == []
+        assert len([call for call in bench.ollama.calls if call.path == "/api/embed"]) == 4
 
 
 async def test_a_task_in_a_header_cannot_turn_texts_into_a_chat(open_bench):
@@ -357,7 +366,7 @@ async def test_lists_tell_what_embeds(open_bench):
         tags = (await bench.send("GET", "/api/tags")).json["models"]
         ids = [model.id async for model in openai_client(bench).models.list()]
     able = {model["name"]: model["capabilities"] for model in tags}
-    assert able["nomic"] == able["auto:embedding"] == ["embedding"]
-    assert "embedding" not in able["auto"] + able["llama"]
+    assert able["nomic:latest"] == able["auto:embedding"] == ["embedding"]
+    assert "embedding" not in able["auto:latest"] + able["llama:latest"]
     assert {"auto:embedding", "nomic"} <= set(ids)
-    assert {"auto:embedding", "nomic"} <= {model.model for model in listed.models}
+    assert {"auto:embedding", "nomic:latest"} <= {model.model for model in listed.models}

@@ -10,7 +10,7 @@ from upstream_values import a_model, a_request, failed, replied
 
 from headgate.core.types import Reply, Request, Usage
 from headgate.engines.profiles import GENERIC, LLAMA_SERVER, LMSTUDIO, OPENAI, adjustments
-from headgate.wire.doors import About
+from headgate.wire.doors import About, Ready
 from headgate.wire.doors.ollama_embeddings import OllamaEmbed as OllamaDoor
 from headgate.wire.doors.ollama_embeddings import OllamaEmbeddings as OldOllamaDoor
 from headgate.wire.doors.openai_embeddings import OpenAIEmbeddings as OpenAIDoor
@@ -75,7 +75,7 @@ def test_vectors_are_written_as_numbers_or_as_base64_of_float32():
 
 
 def test_ollamas_two_doors_answer_in_their_own_shapes():
-    request = came(OllamaDoor(), model="m", input=["a", "b"], truncate=True, options={"num_thread": 2})
+    request = came(OllamaDoor(), model="m", input=["a", "b"], truncate=True, options={"x": 2})
     assert answered(OllamaDoor(), request) == {
         "model": "the-model",
         "embeddings": [[0.5, -0.25], [1.0, 0.0]],
@@ -83,7 +83,7 @@ def test_ollamas_two_doors_answer_in_their_own_shapes():
         "load_duration": 500_000_000,
         "prompt_eval_count": 7,
     }
-    assert request.extra.keys() == {"options"}
+    assert request.extra.keys() == {"options", "truncate"}
     assert not came(OllamaDoor(), model="m", input="a", options=None, keep_alive=None).extra
     assert answered(OldOllamaDoor(), came(OldOllamaDoor(), model="m", prompt="a")) == {
         "embedding": [0.5, -0.25]
@@ -115,9 +115,8 @@ BAD_FOR_OLLAMA = {
     "nothing": (b"", "JSON"),
     "no input": (b'{"model": "m"}', "input is missing"),
     "an empty model": (b'{"model": "", "input": "a"}', "model is empty"),
-    "an empty text": (b'{"model": "m", "input": ""}', "input has no text"),
-    "no texts": (b'{"model": "m", "input": []}', "input has no text"),
-    "an empty text among others": (b'{"model": "m", "input": ["a", ""]}', "an empty one"),
+    "an empty text among others": (b'{"model": "m", "input": ["a", ""]}', "an empty text"),
+    "two empty texts": (b'{"model": "m", "input": ["", ""]}', "an empty text"),
     "token ids": (b'{"model": "m", "input": [1]}', "expected `str`, got `int`"),
     "no dimensions": (b'{"model": "m", "input": "a", "dimensions": -1}', "at least 1"),
     "options in words": (b'{"model": "m", "input": "a", "options": "fast"}', "options"),
@@ -143,7 +142,18 @@ def test_ollamas_door_says_what_is_wrong_and_what_to_do(case):
     assert fault.hint
 
 
-@pytest.mark.parametrize("body", [b'{"model": "m"}', b'{"model": "m", "prompt": ""}', b'{"prompt": "a"}'])
+@pytest.mark.parametrize("given", ["", [], [""]])
+def test_no_text_only_asks_ollamas_door_for_a_model(given):
+    ready = OllamaDoor().decode_request(json.dumps({"model": "m", "input": given}).encode(), "r1")
+    assert isinstance(ready, Ready)
+    assert ready.request.kind == "embedding"
+    assert json.loads(ready.body(0.0)) == {"model": "m", "embeddings": []}
+    older = OldOllamaDoor().decode_request(b'{"model": "m", "prompt": ""}', "r1")
+    assert isinstance(older, Ready)
+    assert json.loads(older.body(0.0)) == {"embedding": []}
+
+
+@pytest.mark.parametrize("body", [b'{"model": "m"}', b'{"model": "", "prompt": ""}', b'{"prompt": "a"}'])
 def test_ollamas_older_door_refuses_likewise(body):
     assert isinstance(OldOllamaDoor().decode_request(body, "r1"), Fault)
 
@@ -152,7 +162,14 @@ def test_ollamas_older_door_refuses_likewise(body):
 
 
 def test_ollama_is_told_not_to_cut_and_which_window_it_has():
-    request = came(OllamaDoor(), model="auto", input="a", truncate=True, options={"num_ctx": 9, "x": 1})
+    request = came(
+        OllamaDoor(),
+        model="auto",
+        input="a",
+        truncate=True,
+        keep_alive="5m",
+        options={"num_ctx": 9, "x": 1},
+    )
     body = texts_to(OllamaEmbed(), request, context=512, settings={"keep_alive": "1h", "num_thread": 2})
     assert body == {
         "model": "toy-micro",
@@ -161,6 +178,11 @@ def test_ollama_is_told_not_to_cut_and_which_window_it_has():
         "keep_alive": "1h",
         "options": {"num_ctx": 512, "x": 1, "num_thread": 2},
     }
+    assert adjustments(request, a_model(engine_kind="ollama")) == (
+        "keep_alive: dropped, how long a model stays is set in its settings",
+        "truncate: dropped, a prompt is never cut in silence",
+        "num_ctx: dropped, another value would load the model anew",
+    )
 
 
 def test_callers_of_openais_door_reach_ollama_without_words_it_does_not_know():

@@ -1,29 +1,28 @@
 """Ollama's two doors for embeddings: `/api/embed` with many texts, and the older `/api/embeddings` with one.
 
-Each text becomes a message of the user. `truncate` is read and means nothing here: no text is ever cut, so one that does not
-fit is an error whatever the caller says. `options` and `keep_alive` go along to Ollama and to nobody else.
+Each text becomes a message of the user. No text at all only asks for a model to be loaded, and is answered at once. `truncate`,
+`options` and `keep_alive` are kept for engines of this dialect, which obey as much of them as they do for a chat.
 
 Source: Ollama 0.33.0-rc2 as observed, and the types of its Python client 0.6.3 (docs/api.md).
 """
 
+from functools import partial
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from headgate.core.types import Message, Reply, Request
 from headgate.core.words import DialectName
-from headgate.wire.doors import About
+from headgate.wire.doors import About, Ready
+from headgate.wire.doors.ollama_answers import nanoseconds
+from headgate.wire.doors.ollama_words import NULL, decode_fields
 from headgate.wire.doors.reading import bad_value, out_of_range, read
 from headgate.wire.faults import Fault
 from headgate.wire.vectors import unpack
 
-A_SECOND = 1_000_000_000
-"""Ollama counts nanoseconds."""
-
-NULL = Raw(b"null")
-
-FORWARDED = frozenset({"options", "keep_alive"})
+KNOWN = frozenset({"model", "input", "prompt", "dimensions"})
+"""Fields that have a place in a `Request`."""
 
 
 class WireTexts(Struct, gc=False):
@@ -44,7 +43,6 @@ class WireText(Struct, gc=False):
     options: dict[str, Any] | None = None
 
 
-decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_texts = msgspec.json.Decoder(WireTexts).decode
 decode_text = msgspec.json.Decoder(WireText).decode
 
@@ -54,14 +52,17 @@ class OllamaEmbed(Struct, frozen=True):
 
     dialect: DialectName = "ollama"
 
-    def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
-        """A request in our normal form, or what is wrong with it."""
+    def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
+        """A request in our normal form, what is wrong with it, or the answer to one without a text."""
         ask = read(decode_texts, body)
         if isinstance(ask, Fault):
             return ask
         texts = [ask.input] if isinstance(ask.input, str) else ask.input
         problem = check("input", ask.model, texts) or out_of_range((("dimensions", ask.dimensions, 1, None),))
-        return problem or request_from(request_id, ask.model, texts, body, ask.dimensions)
+        if problem is not None:
+            return problem
+        request = request_from(request_id, ask.model, texts, body, ask.dimensions)
+        return request if any(texts) else Ready(request, partial(encode_loaded, ask.model))
 
     def encode_reply(self, reply: Reply, about: About) -> bytes:
         """All vectors, with what Ollama tells of the work."""
@@ -69,8 +70,8 @@ class OllamaEmbed(Struct, frozen=True):
             {
                 "model": about.model,
                 "embeddings": [unpack(vector) for vector in reply.vectors],
-                "total_duration": int(reply.seconds * A_SECOND),
-                "load_duration": int(reply.loading * A_SECOND),
+                "total_duration": nanoseconds(reply.seconds),
+                "load_duration": nanoseconds(reply.loading),
                 "prompt_eval_count": reply.usage.prompt,
             }
         )
@@ -81,14 +82,16 @@ class OllamaEmbeddings(Struct, frozen=True):
 
     dialect: DialectName = "ollama"
 
-    def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
-        """A request in our normal form, or what is wrong with it."""
+    def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
+        """A request in our normal form, what is wrong with it, or the answer to one without a text."""
         ask = read(decode_text, body)
         if isinstance(ask, Fault):
             return ask
-        return check("prompt", ask.model, [ask.prompt]) or request_from(
-            request_id, ask.model, [ask.prompt], body
-        )
+        problem = check("prompt", ask.model, [ask.prompt])
+        if problem is not None:
+            return problem
+        request = request_from(request_id, ask.model, [ask.prompt], body)
+        return request if ask.prompt else Ready(request, lambda _: b'{"embedding":[]}')
 
     def encode_reply(self, reply: Reply, about: About) -> bytes:  # noqa: ARG002  # this answer names no model
         """The one vector."""
@@ -99,9 +102,14 @@ def check(field: str, model: str, texts: list[str]) -> Fault | None:
     """What is wrong with the values, beyond their types."""
     if not model:
         return bad_value("model", "model is empty", 'use "auto:embedding", or a model that makes embeddings')
-    if not texts or "" in texts:
-        return bad_value(field, f"{field} has no text, or an empty one", "send texts with something in them")
+    if "" in texts[len(texts) == 1 :]:
+        return bad_value(field, f"{field} has an empty text", "leave empty texts out")
     return None
+
+
+def encode_loaded(model: str, _: float) -> bytes:
+    """The answer to a request that only wanted a model loaded."""
+    return msgspec.json.encode({"model": model, "embeddings": []})
 
 
 def request_from(
@@ -116,5 +124,5 @@ def request_from(
         kind="embedding",
         dimensions=dimensions,
         dialect="ollama",
-        extra={name: fields[name] for name in FORWARDED & fields.keys() if fields[name] != NULL},
+        extra={name: value for name, value in fields.items() if name not in KNOWN and value != NULL},
     )

@@ -18,7 +18,7 @@ from headgate.core.tokens import NEAR, longest
 from headgate.core.types import Failure, Model, Reply, Request, Usage
 from headgate.wire.upstream import UNREADABLE, Headers, estimate_usage
 from headgate.wire.upstream.identity import same_model
-from headgate.wire.upstream.ollama_native import NANO, TOP_LEVEL_SETTINGS, OllamaNative
+from headgate.wire.upstream.ollama_native import NANO, OURS, OllamaNative, dropped, options_for
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import Profile
 from headgate.wire.upstream.openai_replies import WireUsage, hidden_error, unreadable, usage_from
@@ -152,19 +152,15 @@ class OllamaEmbed(Struct, frozen=True):
     path: str = "/api/embed"
 
     def encode_texts(self, request: Request, model: Model) -> bytes | Failure:
-        """The request's body. The model's window and the user's settings stand above what the caller wishes."""
-        extra = request.extra if request.dialect == "ollama" else {}
-        settings = model.settings
-        options: dict[str, Any] = msgspec.json.decode(extra["options"]) if "options" in extra else {}
-        options.update((name, value) for name, value in settings.items() if name not in TOP_LEVEL_SETTINGS)
-        if model.context is not None:
-            options["num_ctx"] = model.context
+        """The request's body, with the options of a chat."""
         body: dict[str, Any] = {"model": model.id, "input": texts_of(request), "truncate": False}
-        if "keep_alive" in settings or "keep_alive" in extra:
-            body["keep_alive"] = settings.get("keep_alive", extra.get("keep_alive"))
+        if request.extra and request.dialect == "ollama":
+            body = {name: raw for name, raw in request.extra.items() if name not in OURS} | body
+        if "keep_alive" in model.settings:
+            body["keep_alive"] = model.settings["keep_alive"]
         if request.dimensions is not None:
             body["dimensions"] = request.dimensions
-        if options:
+        if options := options_for(request, model):
             body["options"] = options
         return msgspec.json.encode(body)
 
@@ -185,8 +181,7 @@ class OllamaEmbed(Struct, frozen=True):
 
     def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:  # noqa: ARG002  # the protocol
         """What of the request is dropped or said otherwise for this model."""
-        foreign = () if request.dialect == "ollama" else sorted(request.extra.keys() - {"encoding_format"})
-        notes = [f"{name}: dropped, it is no word of Ollama's protocol" for name in foreign]
+        notes = [note for note in dropped(request) if not note.startswith("encoding_format:")]
         return tuple([*notes, IDS_SPELLED] if request.token_ids else notes)
 
     def decode_error(self, status: int, headers: Headers, body: bytes) -> Failure:

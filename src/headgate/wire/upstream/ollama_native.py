@@ -137,7 +137,7 @@ class OllamaNative(Struct, frozen=True):
             body[name] = model.settings[name]
         if request.effort is not None and (request.effort == "none" or _thinks(model)):
             body["think"] = THINK[request.effort]
-        if options := _options(request, model):
+        if options := options_for(request, model):
             body["options"] = options
         if request.format.kind == "schema" and request.format.schema is not None:
             body["format"] = request.format.schema
@@ -163,7 +163,7 @@ class OllamaNative(Struct, frozen=True):
 
     def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:
         """What of the request is dropped or said otherwise for this model."""
-        notes = _dropped(request)
+        notes = dropped(request)
         if request.effort not in (None, "none") and not _thinks(model):
             notes.append(f"think: dropped, {model.id} does not think")
         elif request.effort == "xhigh":
@@ -199,7 +199,8 @@ class OllamaNative(Struct, frozen=True):
         return failure
 
 
-def _options(request: Request, model: Model) -> dict[str, Any]:
+def options_for(request: Request, model: Model) -> dict[str, Any]:
+    """The options of a call: the user's settings, what the caller may choose, and the window, which is the model's."""
     settings = model.settings
     options = (
         {name: value for name, value in settings.items() if name not in TOP_LEVEL_SETTINGS}
@@ -229,7 +230,7 @@ def _thinks(model: Model) -> bool:
     return "thinking" in model.capabilities or bool(model.settings.get("think"))
 
 
-def _dropped(request: Request) -> list[str]:
+def dropped(request: Request) -> list[str]:
     """What of the caller's own words is not handed on, one sentence each."""
     if request.dialect != "ollama":
         return [f"{name}: dropped, it is no word of Ollama's protocol" for name in sorted(request.extra)]
