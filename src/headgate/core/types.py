@@ -364,7 +364,8 @@ class Delta(Struct, frozen=True, gc=False):
     signature: str = ""
     """Anthropic's seal on the reasoning before it, for the caller to give back."""
     block: Raw | None = None
-    """A whole block of Anthropic's content that has no other form: redacted thinking, results of its own tools."""
+    """A whole block of Anthropic's content that has no other form: redacted thinking, results of its own tools. Or, under the
+    type `citations_delta`, a citation for the text before it."""
 
 
 class Reply(Struct, frozen=True, gc=False, kw_only=True):
