@@ -17,7 +17,7 @@ from headgate.core.types import Delta, Reply, ToolCall, Usage
 from headgate.core.words import Finish
 from headgate.wire import faults
 from headgate.wire.doors import About
-from headgate.wire.doors.anthropic_blocks import CITATION, kind_of, own_blocks
+from headgate.wire.doors.anthropic_blocks import CITATION, END, kind_of, own_blocks
 from headgate.wire.doors.anthropic_content import SEAL
 from headgate.wire.faults import Fault
 from headgate.wire.upstream import object_from
@@ -50,6 +50,7 @@ def encode_reply(reply: Reply, about: About) -> bytes:
             "content": own_blocks(reply) or blocks_of(reply, about),
             "stop_reason": stop_reason(reply),
             "stop_sequence": reply.stopped_by or None,
+            "stop_details": None,
             "usage": usage_out(reply.usage)
             | {
                 "cache_creation": {
@@ -209,8 +210,11 @@ class EventEncoder:
         return out
 
     def _native(self, block: Raw) -> bytes:
-        """A whole block of Anthropic's, or a citation for the text that is open."""
-        if kind_of(block) == CITATION:
+        """A whole block of Anthropic's, or a citation for the block that is open, or its end."""
+        kind = kind_of(block)
+        if kind == END:
+            return self._close()
+        if kind == CITATION:
             out = self._block("text")
             return out + event(b"content_block_delta", b'"index":%d,"delta":%b' % (self._next - 1, block))
         index, out = self._next, self._close()

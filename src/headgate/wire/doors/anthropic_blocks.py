@@ -14,7 +14,9 @@ from msgspec import Raw, Struct
 from headgate.core.types import Delta, Reply, ToolCall
 
 CITATION = "citations_delta"
-"""The type of a delta's `block` that is no block but a citation, for the text before it."""
+END = "content_block_stop"
+"""Types of a delta's `block` that is no block: a citation for the text before it, and the end of the block that is open."""
+ENDED = Delta(block=Raw(b'{"type":"content_block_stop"}'))
 
 
 class WireKind(Struct, gc=False):
@@ -80,4 +82,6 @@ def cut_blocks(blocks: Raw) -> Sequence[Delta]:
             calls += 1
         else:
             deltas.append(Delta(block=raw))
+            continue
+        deltas.append(ENDED)
     return deltas

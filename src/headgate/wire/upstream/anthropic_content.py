@@ -14,6 +14,8 @@ from headgate.wire.upstream import UNREADABLE
 
 SHARED = frozenset({"text", "thinking", "tool_use"})
 """Kinds of blocks whose pieces have a place of their own in a `Delta`."""
+ENDED = Delta(block=Raw(b'{"type":"content_block_stop"}'))
+"""The end of such a block: two texts in a row are two, and a citation belongs to one of them."""
 
 
 class WireContent(Struct):
@@ -102,13 +104,13 @@ class Content:
         return [Delta(block=Raw(encode({"type": piece.type, "citation": piece.citation})))]
 
     def close(self, index: int) -> list[Delta]:
-        """Take a block's end; give the seal of thinking, or the whole of a block that has no other form."""
+        """Take a block's end; give that, after the seal of thinking; or the whole of a block that has no other form."""
         block = self._blocks.get(index)
         if block is None:
             return []
         if block.kind not in SHARED:
             return [Delta(block=Raw(encode(block.whole())))]
-        return [Delta(signature="".join(block.signature))] if block.signature else []
+        return [Delta(signature="".join(block.signature)), ENDED] if block.signature else [ENDED]
 
     def whole(self) -> Raw:
         """All blocks, in order."""
