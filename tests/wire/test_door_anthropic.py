@@ -140,7 +140,9 @@ def test_the_result_of_a_tool_may_be_text_blocks_or_an_image_and_a_failed_one_sa
 
 
 def test_thoughts_that_are_given_back_are_kept_for_engines_that_want_them():
-    request = read([*turns("Hm?"), turn(thinking("well", "c2VhbA=="), text("Yes."), role="assistant"), *turns("So?")])
+    request = read(
+        [*turns("Hm?"), turn(thinking("well", "c2VhbA=="), text("Yes."), role="assistant"), *turns("So?")]
+    )
     assert request.messages[1] == Message("assistant", "Yes.", reasoning="well")
 
 
@@ -212,7 +214,9 @@ def test_what_only_anthropic_can_do_is_named_and_never_dropped(fields, native):
 
 
 def test_redacted_thinking_does_not_bind_a_conversation_to_anthropic():
-    request = read([*turns("Hm?"), turn({"type": "redacted_thinking", "data": "x"}, text("Yes."), role="assistant")])
+    request = read(
+        [*turns("Hm?"), turn({"type": "redacted_thinking", "data": "x"}, text("Yes."), role="assistant")]
+    )
     assert request.native == ()
     assert request.messages[1] == Message("assistant", "Yes.")
 
@@ -294,7 +298,10 @@ def carried(messages: bytes, model=None, **fields) -> tuple[bytes, Request]:
 
 
 def test_a_conversation_goes_to_anthropic_in_the_callers_own_bytes():
-    system, tools = [text("Be short.", cache_control=MARK)], [LOOK, {"type": "web_search_20250305", "name": "web_search"}]
+    system, tools = (
+        [text("Be short.", cache_control=MARK)],
+        [LOOK, {"type": "web_search_20250305", "name": "web_search"}],
+    )
     out, request = carried(MARKED, system=system, tools=tools, metadata={"user_id": "u"})
     assert MARKED.strip() in out
     assert json.dumps(system).encode() in out
@@ -347,8 +354,13 @@ def test_a_conversation_that_begins_or_ends_wrongly_is_framed_around_the_callers
 
 @pytest.mark.parametrize("system", ["Be short.", [text("Be short.", cache_control=MARK)], None])
 def test_orders_of_ours_are_put_after_the_callers_system_prompt(system):
-    fields = {"tools": [LOOK], "tool_choice": {"type": "tool", "name": "look", "disable_parallel_tool_use": True}}
-    out = json.loads(carried(b'[{"role":"user","content":"Hi."}]', claude(SONNET), system=system, **fields)[0])
+    fields = {
+        "tools": [LOOK],
+        "tool_choice": {"type": "tool", "name": "look", "disable_parallel_tool_use": True},
+    }
+    out = json.loads(
+        carried(b'[{"role":"user","content":"Hi."}]', claude(SONNET), system=system, **fields)[0]
+    )
     order = 'Call the tool "look".'
     if isinstance(system, list):
         assert out["system"] == [*system, text(order)]
@@ -452,10 +464,19 @@ def test_a_streamed_answer_is_the_whole_one_in_the_eyes_of_anthropics_client(nam
 
 def test_an_answer_is_a_message_with_cached_tokens_beside_the_prompt():
     message = understood(DOOR.encode_reply(PLAIN, ABOUT))
-    assert (message.id, message.type, message.role, message.model) == ("msg_r1", "message", "assistant", "llama3.1:8b")
+    assert (message.id, message.type, message.role, message.model) == (
+        "msg_r1",
+        "message",
+        "assistant",
+        "llama3.1:8b",
+    )
     assert message.content[0].text == "Yes."
     usage = message.usage
-    assert (usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (10, 90, 5)
+    assert (usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (
+        10,
+        90,
+        5,
+    )
     assert (usage.output_tokens, usage.output_tokens_details.thinking_tokens) == (5, 2)
     assert usage.cache_creation.ephemeral_1h_input_tokens == 1
 
@@ -495,7 +516,9 @@ def test_an_answer_of_anthropics_own_goes_out_in_its_own_bytes():
 
 def test_an_answer_that_was_mended_since_is_not_sent_as_it_was():
     mended = msgspec.structs.replace(OWN, text="No.")
-    assert [block.text for block in understood(DOOR.encode_reply(mended, ABOUT)).content if block.type == "text"] == ["No."]
+    assert [
+        block.text for block in understood(DOOR.encode_reply(mended, ABOUT)).content if block.type == "text"
+    ] == ["No."]
     assert b"Yes" not in streamed(mended)
 
 
