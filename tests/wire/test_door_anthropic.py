@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from upstream_values import a_model, sent
 
-from headgate.core.types import Delta, Format, Image, Message, Reply, Request, Text, Tool, ToolCall, Usage
+from headgate.core.types import Delta, Format, Image, Message, Reply, Request, Text, ToolCall, Usage
 from headgate.engines.profiles import ANTHROPIC_RULES, adjustments
 from headgate.wire.doors import About, deltas_of
 from headgate.wire.doors.anthropic_messages import Messages, TokenCount

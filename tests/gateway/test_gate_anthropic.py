@@ -310,10 +310,14 @@ async def test_a_stream_that_breaks_makes_the_client_raise_and_never_ends_cleanl
     async with open_bench(mode="pass", local=LONG) as bench, client_at(bench) as client:
         bench.ollama.inject(Fault.cut_mid_stream(12), times=5)
         heard = []
-        with pytest.raises(anthropic.APIStatusError, match="broke off"):
+
+        async def listen():
             async with client.messages.stream(**hi()) as events:
                 async for text in events.text_stream:
                     heard.append(text)
+
+        with pytest.raises(anthropic.APIStatusError, match="broke off"):
+            await listen()
         assert LONG.startswith("".join(heard))
         assert heard
 
