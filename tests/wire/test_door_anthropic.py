@@ -6,9 +6,12 @@ import anthropic
 import httpx2
 import msgspec
 import pytest
-from upstream_values import a_model, sent
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_upstream_streams import DEEP
+from upstream_values import a_model, named_events, read_stream, sent
 
-from headgate.core.types import Delta, Format, Image, Message, Reply, Request, Text, ToolCall, Usage
+from headgate.core.types import Delta, Failure, Format, Image, Message, Reply, Request, Text, ToolCall, Usage
 from headgate.engines.profiles import ANTHROPIC_RULES, adjustments
 from headgate.wire.doors import About, deltas_of
 from headgate.wire.doors.anthropic_messages import Messages, TokenCount
@@ -572,3 +575,48 @@ def test_a_stream_of_ours_is_read_again_wherever_it_is_cut(name):
         again = DOOR.stream_encoder(ABOUT)
         assert b"".join([*(again.delta(delta) for delta in deltas), again.end(reply)]) == raw
         assert streamed(reply) == raw
+
+
+WORDS = st.sampled_from(
+    ["type", "text", "thinking", "tool_use", "tool_result", "input", "content", "citations", "source", "id"]
+)
+JSON = st.recursive(
+    st.none() | st.integers(0, 3) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None)
+@given(
+    value=st.binary(max_size=60) | JSON.map(body_of) | JSON.map(msgspec.json.encode) | st.sampled_from(DEEP)
+)
+def test_whatever_a_caller_sends_becomes_a_request_or_a_fault(value):
+    assert isinstance(DOOR.decode_request(value, "r1"), Request | Fault)
+
+
+@settings(deadline=None)
+@given(blocks=st.lists(st.dictionaries(WORDS, JSON, max_size=5) | st.sampled_from(BLOCKS), max_size=3) | JSON)
+def test_whatever_content_an_engine_sends_can_be_told_or_is_a_failure(blocks):
+    usage, model = {"input_tokens": 1, "output_tokens": 1}, claude(ABOUT.model)
+    message = {
+        "type": "message",
+        "model": ABOUT.model,
+        "content": blocks,
+        "stop_reason": "end_turn",
+        "usage": usage,
+    }
+    whole = UPSTREAM.decode_reply(json.dumps(message).encode(), ABOUT.request, model)
+    events = [{"type": "message_start", "message": message | {"content": []}}]
+    for index, block in enumerate(blocks if isinstance(blocks, list) else [blocks]):
+        events += [
+            {"type": "content_block_start", "index": index, "content_block": block},
+            {"type": "content_block_stop", "index": index},
+        ]
+    events += [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
+    for reply in (whole, read_stream(UPSTREAM, [named_events(*events)], ABOUT.request, model)[1]):
+        if isinstance(reply, Reply):
+            assert json.loads(DOOR.encode_reply(reply, ABOUT))["type"] == "message"
+            assert streamed(reply).endswith(b'{"type":"message_stop"}\n\n')
+        else:
+            assert isinstance(reply, Failure)

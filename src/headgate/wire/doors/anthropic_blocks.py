@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from headgate.core.types import Delta, Reply, ToolCall
+from headgate.wire.upstream import UNREADABLE
 
 CITATION = "citations_delta"
 END = "content_block_stop"
@@ -49,9 +50,12 @@ def own_blocks(reply: Reply) -> Raw | None:
     """The answer in its own blocks, if it has any and still says the same."""
     if reply.blocks is None:
         return None
-    blocks = decode_blocks(reply.blocks)
+    try:
+        blocks = decode_blocks(reply.blocks)
+        calls = tuple([call_of(block) for block in blocks if block.type == "tool_use"])
+    except UNREADABLE:  # an engine that only speaks like Anthropic's
+        return None
     text = "".join([block.text for block in blocks])
-    calls = tuple([call_of(block) for block in blocks if block.type == "tool_use"])
     return reply.blocks if text == reply.text and calls == reply.tool_calls else None
 
 

@@ -23,7 +23,7 @@ class WireContent(Struct):
 
 
 class WireStart(Struct):
-    content_block: dict[str, Raw]
+    content_block: dict[str, Raw] = {}
 
 
 decode_content = msgspec.json.Decoder(WireContent).decode
@@ -53,7 +53,7 @@ class Block:
 
     def __init__(self, start: dict[str, Raw]) -> None:
         self.start = start
-        self.kind = decode_text(start["type"])
+        self.kind = decode_text(start["type"]) if "type" in start else ""
         self.text: list[str] = []
         self.thinking: list[str] = []
         self.input: list[str] = []

@@ -105,7 +105,8 @@ def decode_reply(body: bytes, request: Request, model: Model) -> Reply | Failure
     if not wire.stop_reason:
         return answer.failed("malformed", "the reply has no stop_reason")
     answer.stop_reason, answer.stopped_by = wire.stop_reason, wire.stop_sequence or ""
-    return answer.judged(content_in(body) if request.dialect == "anthropic" else None)
+    own = request.dialect == "anthropic" and wire.content is not None
+    return answer.judged(content_in(body) if own else None)
 
 
 class Answer:
