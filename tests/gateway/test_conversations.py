@@ -50,7 +50,6 @@ async def test_nothing_is_remembered_where_the_user_does_not_want_it(open_bench)
         assert (await bench.ask(TWO_TURNS)).headers["x-headgate-model"] == "llama"
 
 
-@pytest.mark.xfail(strict=True, reason="the encoder does not set marks yet")
 async def test_a_conversation_on_anthropic_is_marked_for_its_cache_and_a_single_question_is_not(open_bench):
     async with open_bench() as bench:
         await bench.ask(model="claude")

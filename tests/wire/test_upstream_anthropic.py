@@ -392,3 +392,132 @@ def test_status_200_alone_proves_nothing(raw, reason):
 def test_garbage_in_a_stream_is_malformed():
     raw = named_events(START) + b"event: ping\ndata: {{{\n\n"
     assert failed(read_stream(ANTHROPIC, [raw], a_request(), claude())[1]).reason == "malformed"
+
+
+# ── What callers of any dialect may wish ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("effort", "model_id", "thinking", "output"),
+    [
+        ("high", "claude-haiku-5-5", None, {"effort": "high"}),
+        ("minimal", "claude-haiku-5-5", None, {"effort": "low"}),
+        ("none", "claude-haiku-5-5", {"type": "disabled"}, None),
+        ("none", SONNET, {"type": "between_tools"}, None),
+        ("high", HAIKU, None, None),
+    ],
+)
+def test_the_asked_effort_is_said_as_the_model_takes_it(effort, model_id, thinking, output):
+    out = sent(ANTHROPIC, a_request(effort=effort), claude(model_id))
+    assert (out.get("thinking"), out.get("output_config")) == (thinking, output)
+
+
+def test_the_callers_effort_wins_over_the_models_setting():
+    model = claude(SONNET, settings={"effort": "low"})
+    assert sent(ANTHROPIC, a_request(effort="max"), model)["output_config"] == {"effort": "max"}
+    assert sent(ANTHROPIC, a_request(), model)["output_config"] == {"effort": "low"}
+
+
+def test_top_k_is_sampling_like_the_rest():
+    assert sent(OLD, a_request(top_k=40), claude())["top_k"] == 40
+    assert "top_k" not in sent(ANTHROPIC, a_request(top_k=40), claude())
+    assert "top_k" in ANTHROPIC.adjustments(a_request(top_k=40), claude())[0]
+
+
+def test_one_tool_at_a_time_is_said_with_or_without_a_choice():
+    def choice(**fields):
+        return sent(ANTHROPIC, a_request(tools=(Tool("look"),), **fields), claude()).get("tool_choice")
+
+    assert choice(parallel_tools=False) == {"type": "auto", "disable_parallel_tool_use": True}
+    assert choice(parallel_tools=False, tool_choice=Raw(b'"none"')) == {"type": "none"}
+    assert choice(parallel_tools=True) is None
+
+
+def test_a_prompt_is_marked_for_the_cache_when_that_is_asked_for():
+    assert sent(ANTHROPIC, a_request(cache=True), claude())["cache_control"] == {"type": "ephemeral"}
+    hour = {"type": "ephemeral", "ttl": "1h"}
+    marked = claude(settings={"cache_control": hour})
+    assert sent(ANTHROPIC, a_request(cache=True), marked)["cache_control"] == hour
+
+
+# ── What callers of Anthropic's own dialect get back ─────────────────────────────────────────────────────────────────
+
+OWN = a_request(dialect="anthropic")
+SEARCH = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "https://example.com"}]}
+CITED = {"type": "web_search_result_location", "url": "https://example.com"}
+
+
+def block(index, start, *pieces):
+    """The events of one block."""
+    deltas = [{"type": "content_block_delta", "index": index, "delta": piece} for piece in pieces]
+    start = {"type": "content_block_start", "index": index, "content_block": start}
+    return (start, *deltas, {"type": "content_block_stop", "index": index})
+
+
+NATIVE = (
+    START,
+    *block(
+        0,
+        {"type": "thinking", "thinking": "", "signature": ""},
+        {"type": "thinking_delta", "thinking": "hm"},
+        {"type": "signature_delta", "signature": "c2VhbA=="},
+    ),
+    *block(1, SEARCH, {"type": "input_json_delta", "partial_json": '{"query":"x"}'}),
+    *block(2, FOUND),
+    *block(
+        3,
+        {"type": "text", "text": "", "citations": []},
+        {"type": "text_delta", "text": "fo"},
+        {"type": "citations_delta", "citation": CITED},
+        {"type": "text_delta", "text": "ur"},
+    ),
+    message_delta(),
+    STOP,
+)
+CONTENT = [
+    {"type": "thinking", "thinking": "hm", "signature": "c2VhbA=="},
+    SEARCH | {"input": {"query": "x"}},
+    FOUND,
+    {"type": "text", "text": "four", "citations": [CITED]},
+]
+
+
+def test_seals_citations_and_the_work_of_anthropics_tools_come_through_a_stream():
+    deltas, result = read_stream(ANTHROPIC, [named_events(*NATIVE)], OWN, claude())
+    assert [delta.signature for delta in deltas if delta.signature] == ["c2VhbA=="]
+    blocks = [msgspec.json.decode(delta.block) for delta in deltas if delta.block is not None]
+    ends = {"type": "content_block_stop"}
+    citation = {"type": "citations_delta", "citation": CITED}
+    assert blocks == [ends, CONTENT[1], CONTENT[2], citation, ends]
+    assert msgspec.json.decode(replied(result).blocks) == CONTENT
+
+
+def test_callers_of_other_dialects_are_not_bothered_with_them():
+    deltas, result = read_stream(ANTHROPIC, [named_events(*NATIVE)], a_request(), claude())
+    assert all(delta.block is None and not delta.signature for delta in deltas)
+    assert (replied(result).text, replied(result).blocks) == ("four", None)
+
+
+def test_a_whole_answers_content_is_kept_to_the_byte():
+    raw = b'[ {"type":"text", "text":"f\\u006fur"} ]'
+    whole = body(text="").replace(b'[{"type":"text","text":""}]', raw)
+    assert bytes(replied(ANTHROPIC.decode_reply(whole, OWN, claude())).blocks) == raw
+    assert replied(ANTHROPIC.decode_reply(whole, a_request(), claude())).blocks is None
+
+
+def test_a_call_whose_input_was_cut_off_leaves_content_that_can_be_read():
+    call = {"type": "tool_use", "id": "t1", "name": "look", "input": {}}
+    events = block(0, call, {"type": "input_json_delta", "partial_json": '{"at'})
+    stream = named_events(START, *events, message_delta("max_tokens"), STOP)
+    reply = replied(read_stream(ANTHROPIC, [stream], OWN, claude())[1])
+    assert reply.tool_calls[0].arguments == '{"at'
+    assert msgspec.json.decode(reply.blocks) == [call]
+
+
+def test_the_stop_sequence_that_ended_an_answer_is_named():
+    ended = {"type": "message_delta", "delta": {"stop_reason": "stop_sequence", "stop_sequence": "END"}}
+    stream = named_events(START, OPEN, text_delta("four"), CLOSE, ended, STOP)
+    assert replied(read_stream(ANTHROPIC, [stream], a_request(), claude())[1]).stopped_by == "END"
+    whole = body(stop="stop_sequence").replace(b'"usage"', b'"stop_sequence":"END","usage"')
+    assert replied(ANTHROPIC.decode_reply(whole, a_request(), claude())).stopped_by == "END"

@@ -370,7 +370,8 @@ class Delta(Struct, frozen=True, gc=False):
     signature: str = ""
     """Anthropic's seal on the reasoning before it, for the caller to give back."""
     block: Raw | None = None
-    """A whole block of Anthropic's content that has no other form: redacted thinking, results of its own tools."""
+    """What of Anthropic's content has no other form: a whole block (redacted thinking, results of its own tools); or, by the
+    names of its events, a citation for the text before it (`citations_delta`), the end of a block (`content_block_stop`)."""
 
 
 class Reply(Struct, frozen=True, gc=False, kw_only=True):

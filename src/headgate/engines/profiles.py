@@ -139,12 +139,16 @@ ANTHROPIC_RULES = (
         prefill=False,
         forced_tool=False,
     ),
-    AnthropicRule(prefixes=("claude-3", "claude-sonnet-4-2", "claude-opus-4-2"), schema=False),
+    AnthropicRule(prefixes=("claude-3", "claude-sonnet-4-2", "claude-opus-4-2"), schema=False, effort=False),
+    AnthropicRule(
+        prefixes=("claude-haiku-4-", "claude-sonnet-4-5", "claude-opus-4-1"),
+        sampling_pair=False,
+        effort=False,
+    ),
     AnthropicRule(
         prefixes=(
             "claude-sonnet-4-",
             "claude-opus-4-",
-            "claude-haiku-4-",
             "claude-haiku-5-",
             "claude-opus-5-",
         ),

@@ -35,6 +35,7 @@ LINGER = 2.0
 """Seconds that a caller gets to take a refusal before his connection is closed on what he still sends."""
 
 STATUS_LINES = {int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
+STATUS_LINES[529] = b"HTTP/1.1 529 Overloaded\r\n"  # Anthropic's own
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 KEEP_ALIVE = b"connection: keep-alive\r\n"
 CLOSE = b"connection: close\r\n"

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from headgate.core.words import DialectName
 from headgate.wire.doors import Counter, Door, StreamingDoor
+from headgate.wire.doors.anthropic_messages import Messages, TokenCount
 from headgate.wire.doors.ollama_chat import OllamaChat
 from headgate.wire.doors.ollama_embeddings import OllamaEmbed, OllamaEmbeddings
 from headgate.wire.doors.ollama_generate import OllamaGenerate
@@ -21,6 +22,7 @@ STREAMING: Mapping[str, StreamingDoor] = {
     "/v1/chat/completions": ChatCompletions(),
     "/v1/responses": Responses(),
     "/v1/completions": Completions(),
+    "/v1/messages": Messages(),
     "/api/chat": OllamaChat(),
     "/api/generate": OllamaGenerate(),
 }
@@ -36,6 +38,7 @@ DOORS: Mapping[str, Door] = {
 
 COUNTERS: Mapping[str, Counter] = {
     "/v1/responses/input_tokens": InputTokens(),
+    "/v1/messages/count_tokens": TokenCount(),
 }
 """POST: how many tokens a prompt has."""
 

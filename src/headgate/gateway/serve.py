@@ -155,7 +155,12 @@ class Gate:
             request = refusals.unroutable(self.road.policy, request) or request
         if isinstance(request, Request) and request.asked.startswith(AGENT):
             request = give(self.road.policy.agents[request.asked.removeprefix(AGENT)], request)
-        if isinstance(request, Request) and self.images is not None and by_address(request):
+        if (
+            isinstance(request, Request)
+            and self.images is not None
+            and not request.native
+            and by_address(request)
+        ):
             request = await self.images.fetch(request)
         if isinstance(request, Request) and (request.store or request.previous):
             request = await self.conversations.recall(request)

@@ -66,15 +66,15 @@ def describe(name: str, model: Model | None, dialect: DialectName) -> dict[str, 
     if dialect == "ollama":
         return describe_for_ollama(name, model)
     if dialect == "anthropic":
-        shown: dict[str, Any] = {
+        return {
             "type": "model",
             "id": name,
             "display_name": (model and (model.display or model.id)) or name,
             "created_at": LONG_AGO,
+            "lifecycle": "active",
+            "max_input_tokens": None if model is None else model.context,
+            "max_tokens": None if model is None else model.max_output,
         }
-        if model is not None and model.context is not None:
-            shown |= {"max_input_tokens": model.context}
-        return shown
     owner = "headgate" if model is None else model.engine
     root = {} if model is None else {"root": model.id}
     return {"id": name, "object": "model", "created": 0, "owned_by": owner} | root

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from headgate.core.types import Delta, Reply, Request
 from headgate.core.words import DialectName
+from headgate.wire.doors.anthropic_blocks import cut_blocks, own_blocks
 from headgate.wire.faults import Fault
 
 SSE = b"text/event-stream; charset=utf-8"
@@ -108,6 +109,9 @@ class StreamingDoor(Door, Protocol):
 
 def deltas_of(reply: Reply) -> Sequence[Delta]:
     """A whole reply cut into deltas, for streams whose answer was held until it was judged."""
+    own = own_blocks(reply)
+    if own is not None:
+        return cut_blocks(own)
     deltas: list[Delta] = []
     if reply.reasoning:
         deltas.append(Delta(reasoning=reply.reasoning))

@@ -2,11 +2,12 @@
 
 A `Request` has OpenAI's shape, so much is said otherwise here: system messages become `system`, turns of one role are
 merged, tool calls and results become blocks, and a limit on the answer is always sent. What a model or the protocol's
-version does not take is dropped or translated, and `adjustments` names it. Unknown fields are never forwarded.
+version does not take is dropped or translated, and `adjustments` names it. Unknown fields are forwarded only for callers who
+speak this protocol themselves; their own bytes are sent where nothing had to change (`anthropic_splice`).
 
 It does not know keys, addresses and time.
 
-Source: Anthropic's API reference, version 2026-10-21, and the types of its Python client 2.12.
+Source: Anthropic's API reference, version 2026-10-21, and the types of its Python client 2.14.
 """
 
 from typing import Any
@@ -17,6 +18,14 @@ from msgspec import Raw, Struct
 from headgate.core.types import Failure, Format, Image, Message, Model, Reply, Request, Tool
 from headgate.wire.upstream import Headers, object_from, split_data_uri, unfit_image
 from headgate.wire.upstream.anthropic_replies import AnthropicStream, decode_reply
+from headgate.wire.upstream.anthropic_splice import (
+    CONTINUE,
+    can_splice,
+    frame,
+    has_marks,
+    is_own,
+    system_with,
+)
 from headgate.wire.upstream.schemas import close
 from headgate.wire.upstream.tool_ids import ToolIds, matched
 from headgate.wire.upstream.trouble import failure_from
@@ -26,9 +35,12 @@ WITH_SAMPLING = "2023-06-01"
 """The last version that takes temperature and top_p."""
 DEFAULT_MAX_TOKENS = 4096
 ONLY_JSON = "Answer with one JSON object and nothing else: no code fence, no words around it."
-CONTINUE = "Continue."
-OURS = frozenset({"api_version", "effort", "thinking", "temperature", "top_p", "max_tokens"})
+PUT_FIRST = f'messages: a user turn "{CONTINUE}" is put first, Anthropic demands one'
+PUT_LAST = f'messages: a user turn "{CONTINUE}" is put last, {{}} takes no prefill'
+OURS = frozenset({"api_version", "effort", "thinking", "temperature", "top_p", "top_k", "max_tokens"})
 """A model's settings that are read here; any other is sent as it is."""
+SHAPED = frozenset({"thinking", "output_config"})
+"""Fields of callers who speak this protocol that are held against the model's rule; any other is sent as it is."""
 
 
 class ModelRule(Struct, frozen=True, kw_only=True):
@@ -45,6 +57,7 @@ class ModelRule(Struct, frozen=True, kw_only=True):
     """The last message may be the assistant's."""
     forced_tool: bool = True
     schema: bool = True
+    effort: bool = True
 
 
 ANY_MODEL = ModelRule(prefixes=("",))
@@ -101,12 +114,19 @@ class _Draft:
         self._orders: list[str] = []  # what has no field here is said in the system prompt
         self.notes: list[str] = []
         settings = model.settings
+        self._own = is_own(request)
         self.body: dict[str, Any] = {name: value for name, value in settings.items() if name not in OURS}
+        if self._own and request.extra:
+            self.body.update((name, value) for name, value in request.extra.items() if name not in SHAPED)
         self.body["model"] = model.id
         self.body["max_tokens"] = (
             request.max_tokens or settings.get("max_tokens") or model.max_output or DEFAULT_MAX_TOKENS
         )
-        self.body["messages"] = _messages(request, model, rule, self.notes)
+        messages = matched(request.messages, TOOL_IDS)
+        self._spliced = can_splice(request, matched=messages is request.messages)
+        self.body["messages"] = (
+            self._splice(request) if self._spliced else _messages(request, model, rule, self.notes)
+        )
         if stream:
             self.body["stream"] = True
         self._sample(version)
@@ -115,15 +135,28 @@ class _Draft:
         self._give_tools()
         self._shape()
         self._instruct()
+        self._cache()
         self._leave_out()
+
+    def _splice(self, request: Request) -> Raw:
+        """The conversation in the caller's own bytes."""
+        assert request.raw_messages is not None
+        spoken = [message for message in request.messages if message.role not in ("system", "developer")]
+        raw, before, after = frame(request.raw_messages, spoken, prefill=self._rule.prefill)
+        if before:
+            self.notes.append(PUT_FIRST)
+        if after:
+            self.notes.append(PUT_LAST.format(self._model.id))
+        return raw
 
     def _sample(self, version: str) -> None:
         request, settings, rule = self._request, self._model.settings, self._rule
         temperature = settings.get("temperature") if request.temperature is None else request.temperature
         top_p = settings.get("top_p") if request.top_p is None else request.top_p
+        top_k = settings.get("top_k") if request.top_k is None else request.top_k
         asked = {
             name: value
-            for name, value in (("temperature", temperature), ("top_p", top_p))
+            for name, value in (("temperature", temperature), ("top_p", top_p), ("top_k", top_k))
             if value is not None
         }
         if not rule.sampling:
@@ -136,7 +169,7 @@ class _Draft:
             if asked.get("temperature", 0.0) > 1.0:
                 asked["temperature"] = 1.0
                 self.notes.append("temperature: lowered to 1, the most that Anthropic takes")
-            if len(asked) > 1 and not rule.sampling_pair:
+            if {"temperature", "top_p"} <= asked.keys() and not rule.sampling_pair:
                 del asked["top_p"]
                 self.notes.append(f"top_p: dropped, {self._model.id} takes it or temperature, not both")
             self.body.update(asked)
@@ -149,7 +182,7 @@ class _Draft:
             self.notes.append("stop: sequences of white space alone are dropped")
 
     def _think(self) -> None:
-        wanted, model_id = self._model.settings.get("thinking"), self._model.id
+        wanted, model_id = self._wanted_thinking(), self._model.id
         if wanted is None:
             return
         if not isinstance(wanted, dict):
@@ -161,29 +194,53 @@ class _Draft:
             self.notes.append(f'thinking: "disabled" is sent as "{off}", {model_id} cannot do without')
         if kind == "enabled" and not self._rule.thinking_budget:
             self.notes.append(f"thinking: dropped, {model_id} takes no budget; set effort instead")
+        elif kind == "enabled" and wanted.get("budget_tokens", 0) >= self.body["max_tokens"]:
+            self.notes.append("thinking: dropped, its budget is not below max_tokens")
         else:
             self.body["thinking"] = wanted
 
+    def _wanted_thinking(self) -> Any:
+        """What is said of thinking: by the caller, else by the model's settings."""
+        own = self._request.extra.get("thinking") if self._own else None
+        if own is not None:
+            return msgspec.json.decode(own)
+        if self._request.effort == "none":
+            return {"type": "disabled"}
+        return self._model.settings.get("thinking")
+
     def _give_tools(self) -> None:
         request = self._request
-        if not request.tools:
+        raw = request.raw_tools if self._own else None
+        if not request.tools and raw is None:
             return
-        self.body["tools"] = [_tool(tool) for tool in request.tools]
-        if request.tool_choice is None:
+        self.body["tools"] = raw if raw is not None else [_tool(tool) for tool in request.tools]
+        if request.tool_choice is None and request.parallel_tools is not False:
             return
-        choice = _tool_choice(msgspec.json.decode(request.tool_choice))
+        choice = _tool_choice(msgspec.json.decode(request.tool_choice or b'"auto"'))
         if choice["type"] in ("any", "tool") and not self._rule.forced_tool:
             self._orders.append(
                 f'Call the tool "{choice["name"]}".' if "name" in choice else "Call one of the tools."
             )
             self.notes.append(f"tool_choice: stands in the system prompt, {self._model.id} cannot be forced")
             choice = {"type": "auto"}
+        if request.parallel_tools is False and choice["type"] != "none":
+            choice["disable_parallel_tool_use"] = True
         self.body["tool_choice"] = choice
 
     def _shape(self) -> None:
-        output: dict[str, Any] = {}
-        if (effort := self._model.settings.get("effort")) is not None:
+        own = self._request.extra.get("output_config") if self._own else None
+        output: dict[str, Any] = {} if own is None else msgspec.json.decode(own, type=dict[str, Raw])
+        effort = self._request.effort
+        if effort is None or effort == "none":
+            effort = output.get("effort", self._model.settings.get("effort"))
+        elif effort == "minimal":
+            effort = "low"
+            self.notes.append('effort: "minimal" is sent as "low", the least that Anthropic has')
+        if effort is not None:
             output["effort"] = effort
+        if "effort" in output and not self._rule.effort:
+            del output["effort"]
+            self.notes.append(f"effort: dropped, {self._model.id} does not take it")
         wanted = self._request.format
         if wanted.kind != "text":
             fitted = close(wanted.schema) if wanted.schema is not None and self._rule.schema else None
@@ -207,21 +264,34 @@ class _Draft:
         )
 
     def _instruct(self) -> None:
+        if self._spliced:
+            whole = system_with(self._request.raw_system, self._orders)
+            if whole is not None:
+                self.body["system"] = whole
+            return
         system = [
             message.text for message in self._request.messages if message.role in ("system", "developer")
         ]
         if system := [text for text in (*system, *self._orders) if text.strip()]:
             self.body["system"] = "\n\n".join(system)
 
+    def _cache(self) -> None:
+        if self._request.cache and "cache_control" not in self.body and not has_marks(self._request):
+            self.body["cache_control"] = {"type": "ephemeral"}
+
     def _leave_out(self) -> None:
         request = self._request
-        if request.seed is not None:
-            self.notes.append("seed: dropped, Anthropic has none")
-        if request.logprobs:
-            self.notes.append("logprobs: dropped, Anthropic has none")
-        self.notes.extend(
-            f"{name}: dropped, it is no word of Anthropic's protocol" for name in sorted(request.extra)
-        )
+        missing = {
+            "seed": request.seed is not None,
+            "logprobs": request.logprobs,
+            "presence_penalty": request.presence_penalty is not None,
+            "frequency_penalty": request.frequency_penalty is not None,
+        }
+        self.notes.extend(f"{name}: dropped, Anthropic has none" for name, asked in missing.items() if asked)
+        if not self._own:
+            self.notes.extend(
+                f"{name}: dropped, it is no word of Anthropic's protocol" for name in sorted(request.extra)
+            )
 
 
 def _tool_choice(choice: Any) -> dict[str, Any]:
@@ -266,11 +336,11 @@ def _messages(request: Request, model: Model, rule: ModelRule, notes: list[str])
             turns.append((role, blocks))
     if not turns or turns[0][0] == "assistant":
         turns.insert(0, ("user", [{"type": "text", "text": CONTINUE}]))
-        notes.append(f'messages: a user turn "{CONTINUE}" is put first, Anthropic demands one')
+        notes.append(PUT_FIRST)
     if turns[-1][0] == "assistant":
         if not rule.prefill:
             turns.append(("user", [{"type": "text", "text": CONTINUE}]))
-            notes.append(f'messages: a user turn "{CONTINUE}" is put last, {model.id} takes no prefill')
+            notes.append(PUT_LAST.format(model.id))
         elif (last := turns[-1][1][-1])["type"] == "text":
             last["text"] = last["text"].rstrip() or "…"
     return [

@@ -1,7 +1,9 @@
 """Anthropic's answers coming back: one body, or events in any cuts → Deltas and a `Reply`.
 
 A reply is believed when it has a `stop_reason`, in streams also `message_stop`, and the model that was asked for.
-Anthropic counts cached tokens beside `input_tokens`, as we do, and output cumulatively. It does not know prices.
+Anthropic counts cached tokens beside `input_tokens`, as we do, and output cumulatively. Callers who speak Anthropic's
+protocol too are given the content as it was written: seals on thinking, citations, the work of Anthropic's own tools
+(`anthropic_content`). It does not know prices.
 """
 
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall,
 from headgate.core.words import FailureReason, Finish
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
 from headgate.wire.upstream import UNREADABLE, estimate_usage
+from headgate.wire.upstream.anthropic_content import Content, Piece, content_in
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.trouble import classify, describe, read_trouble
 
@@ -39,17 +42,14 @@ class WireUsage(Struct):
     output_tokens_details: WireOutputDetails | None = None
 
 
-class WireBlock(Struct):
-    """A block of content, or a piece of one (`*_delta`)."""
+class WireBlock(Piece):
+    """A block, a piece of one, or the end of a message (`message_delta`)."""
 
-    type: str = ""
-    text: str = ""
-    thinking: str = ""
-    partial_json: str = ""
     id: str = ""
     name: str = ""
     input: Raw = Raw(b"{}")
     stop_reason: str | None = None
+    stop_sequence: str | None = None
 
 
 class WireReply(Struct):
@@ -57,6 +57,7 @@ class WireReply(Struct):
     model: str = ""
     content: list[WireBlock] | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     usage: WireUsage | None = None
     error: Any = None
 
@@ -103,8 +104,9 @@ def decode_reply(body: bytes, request: Request, model: Model) -> Reply | Failure
         answer.open_block(index, block)
     if not wire.stop_reason:
         return answer.failed("malformed", "the reply has no stop_reason")
-    answer.stop_reason = wire.stop_reason
-    return answer.judged()
+    answer.stop_reason, answer.stopped_by = wire.stop_reason, wire.stop_sequence or ""
+    own = request.dialect == "anthropic" and wire.content is not None
+    return answer.judged(content_in(body) if own else None)
 
 
 class Answer:
@@ -120,6 +122,7 @@ class Answer:
         self._usage = WireUsage()
         self.named = ""
         self.stop_reason = ""
+        self.stopped_by = ""
 
     def count(self, usage: WireUsage | None) -> None:
         """Take the newest figures; what is not repeated stays."""
@@ -162,7 +165,7 @@ class Answer:
         self._thinking.append(thinking)
         return [Delta(text, thinking)]
 
-    def judged(self) -> Reply | Failure:
+    def judged(self, blocks: Raw | None) -> Reply | Failure:
         """The whole answer, if the right model gave it and the window did not end it."""
         if self.stop_reason == "model_context_window_exceeded":
             return self.failed("context_overflow", "the answer ran into the end of the context window")
@@ -179,8 +182,10 @@ class Answer:
             tool_calls=calls,
             reasoning="".join(self._thinking),
             finish=FINISHES.get(self.stop_reason, "stop"),
+            stopped_by=self.stopped_by,
             answered_by=self.named,
             usage=self._spent(),
+            blocks=blocks,
         )
 
     def is_foreign(self) -> bool:
@@ -231,6 +236,7 @@ class AnthropicStream:
     def __init__(self, request: Request, model: Model) -> None:
         self._events = SSEDecoder()
         self._answer = Answer(request, model)
+        self._content = Content() if request.dialect == "anthropic" else None
         self._failure: Failure | None = None
         self._stopped = False
         self.over = False
@@ -252,7 +258,7 @@ class AnthropicStream:
         if not (self._stopped and self._answer.stop_reason):
             missing = "message_stop" if self._answer.stop_reason else "stop_reason"
             return self.interrupted("broken_stream", f"the stream ended without {missing}")
-        return self._answer.judged()
+        return self._answer.judged(self._content.whole() if self._content is not None else None)
 
     def interrupted(self, reason: FailureReason, detail: str) -> Failure:
         """A failure that carries what had arrived and what it will have cost."""
@@ -274,16 +280,20 @@ class AnthropicStream:
         return deltas
 
     def _take_event(self, event: Event) -> list[Delta]:
-        wire, answer = decode_event(event.data), self._answer
+        wire, answer, content = decode_event(event.data), self._answer, self._content
         if wire.type == "error" or wire.error or event.name == "error":
             trouble = read_trouble(event.data)
             self._fail(self.interrupted(classify(trouble, "broken_stream"), describe(trouble)))
         elif wire.type == "content_block_delta" and wire.delta is not None:
-            return answer.extend_block(wire.index, wire.delta)
+            deltas = answer.extend_block(wire.index, wire.delta)
+            return deltas + content.extend(wire.index, wire.delta) if content is not None else deltas
         elif wire.type == "content_block_start" and wire.content_block is not None:
+            if content is not None:
+                content.open(wire.index, event.data)
             return answer.open_block(wire.index, wire.content_block)
         elif wire.type == "content_block_stop":
-            return answer.close_block(wire.index)
+            deltas = answer.close_block(wire.index)
+            return deltas + content.close(wire.index) if content is not None else deltas
         elif wire.type == "message_start" and wire.message is not None:
             answer.named = wire.message.model
             answer.count(wire.message.usage)
@@ -293,6 +303,7 @@ class AnthropicStream:
             answer.count(wire.usage)
             if wire.delta is not None and wire.delta.stop_reason:
                 answer.stop_reason = wire.delta.stop_reason
+                answer.stopped_by = wire.delta.stop_sequence or ""
         elif wire.type == "message_stop":
             self._stopped = self.over = True
         return []
