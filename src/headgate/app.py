@@ -30,6 +30,7 @@ from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
 from headgate.gateway.images import Images
+from headgate.gateway.intake import Intake
 from headgate.gateway.journey import Journey, Road
 from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
@@ -58,10 +59,14 @@ class OpenGate:
         self.http = Gate(
             road,
             writer.put,
-            Conversations(writer, kept=config.ledger.keep_bodies),
-            body_limit=config.body_limit,
+            Intake(
+                config.policy,
+                road.tokenizer,
+                Conversations(writer, kept=config.ledger.keep_bodies),
+                Images(IMAGE_LIMIT) if config.fetch_images else None,
+                config.body_limit,
+            ),
             keep_alive=config.streaming.keep_alive,
-            images=Images(IMAGE_LIMIT) if config.fetch_images else None,
             health=self.ledger_health,
         )
 

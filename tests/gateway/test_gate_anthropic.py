@@ -344,3 +344,11 @@ async def test_when_the_client_leaves_its_stream_the_engine_is_told(open_bench):
         assert bench.ollama.abandoned == 1
         (outcome,) = await bench.written()
         assert outcome.status == "cancelled"
+
+
+async def test_features_in_beta_are_asked_of_anthropic_alone(three):
+    async with three() as (bench, client, _gpt):
+        await client.beta.messages.create(betas=["context-1m-2026-01-01"], **hi(model="claude"))
+        assert bench.claude.calls[-1].headers["anthropic-beta"] == "context-1m-2026-01-01"
+        await client.beta.messages.create(betas=["context-1m-2026-01-01"], **hi(model="llama"))
+        assert "anthropic-beta" not in bench.ollama.calls[-1].headers

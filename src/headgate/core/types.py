@@ -170,6 +170,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's `system` likewise."""
     raw_tools: Raw | None = None
     """Anthropic's `tools` likewise: they may carry cache marks, and tools that only Anthropic runs."""
+    beta: str = ""
+    """Anthropic's header for features that are not open to all, for engines of its dialect."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
     previous: str = ""

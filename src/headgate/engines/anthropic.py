@@ -19,6 +19,7 @@ from headgate.wire.upstream import UNREADABLE
 from headgate.wire.upstream.anthropic_messages import LATEST, AnthropicMessages
 
 VERSION_HEADER = "anthropic-version"
+BETA_HEADER = "anthropic-beta"
 
 
 class WireModel(Struct):
@@ -53,13 +54,13 @@ class Anthropic:
 
     async def chat(self, request: Request, model: Model, within: float) -> Reply | Failure:
         """Ask once, without streaming."""
-        return await self._exchange.chat(request, model, within, self._headers_for(model))
+        return await self._exchange.chat(request, model, within, self._headers_for(request, model))
 
     def stream(
         self, request: Request, model: Model, within: float
     ) -> AsyncGenerator[Delta | Reply | Failure]:
         """Ask once, streaming; closing the generator hangs up."""
-        return self._exchange.stream(request, model, within, self._headers_for(model))
+        return self._exchange.stream(request, model, within, self._headers_for(request, model))
 
     async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:  # noqa: ARG002  # the protocol
         """Say that Anthropic has no such thing."""
@@ -92,7 +93,8 @@ class Anthropic:
         """Close connections."""
         await self._exchange.close()
 
-    def _headers_for(self, model: Model) -> Headers:
-        if "api_version" not in model.settings:
-            return self._version
-        return ((VERSION_HEADER, self.dialect.version_for(model)),)
+    def _headers_for(self, request: Request, model: Model) -> Headers:
+        headers = self._version
+        if "api_version" in model.settings:
+            headers = ((VERSION_HEADER, self.dialect.version_for(model)),)
+        return (*headers, (BETA_HEADER, request.beta)) if request.beta else headers

@@ -3,6 +3,7 @@
 Also what a request says in its headers, because most of what can be wrong there is a word that we do not know.
 """
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -26,7 +27,10 @@ from headgate.core.words import TASKS
 from headgate.gateway.journey import Journey
 from headgate.wire.faults import Fault
 
-OUR_HEADERS = frozenset({b"x-headgate-task", b"x-headgate-privacy", b"x-headgate-within"})
+READ_HEADERS = frozenset({b"x-headgate-task", b"x-headgate-privacy", b"x-headgate-within", b"anthropic-beta"})
+"""What a request says in its headers."""
+
+BETA = re.compile(r"[a-z0-9-]+(,\s*[a-z0-9-]+)*")
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
@@ -80,11 +84,11 @@ def too_large(limit: int) -> Fault:
 
 
 def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request | Fault:
-    """The request with what the caller says in headers: the task, privacy and a deadline."""
-    if OUR_HEADERS.isdisjoint(headers):
+    """The request with what the caller says in headers: the task, privacy, a deadline, Anthropic's betas."""
+    if READ_HEADERS.isdisjoint(headers):
         return request
     changes: dict[str, Any] = {}
-    for name in OUR_HEADERS & headers.keys():
+    for name in READ_HEADERS & headers.keys():
         word = headers[name].decode("latin-1").strip()
         if name == b"x-headgate-task":
             if word not in TASKS:
@@ -96,6 +100,9 @@ def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request |
             if word != "local_only":
                 return unknown("privacy", word, ("local_only",), "x-headgate-privacy")
             changes["local_only"] = True
+        elif name == b"anthropic-beta":
+            if request.dialect == "anthropic" and BETA.fullmatch(word):
+                changes["beta"] = word
         else:
             seconds = as_seconds(word)
             if seconds is None:

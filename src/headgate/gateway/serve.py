@@ -1,6 +1,6 @@
 """The gate's HTTP face: which door a call came through, and what it is given back.
 
-Every door of `paths` takes the same way: understand, measure, travel (`journey`), answer in the words of that door. The
+Every door of `paths` takes the same way: read (`intake`), measure, travel (`journey`), answer in the words of that door. The
 other paths only show something. A caller who hangs up takes the call to the engine with him. A stream that breaks after its
 first byte ends in an error event and never in the end mark. Final failures say `x-should-retry: false`.
 """
@@ -18,20 +18,18 @@ from urllib.parse import unquote
 import msgspec
 from msgspec.structs import replace
 
-from headgate.core.agents import give
-from headgate.core.policy import AGENT, by_address
-from headgate.core.types import Failure, GiveUp, Message, Outcome, Reply, Request
+from headgate.core.types import Failure, GiveUp, Outcome, Reply
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
 from headgate.gateway.caller import Call
-from headgate.gateway.conversations import Conversations, turn_of
+from headgate.gateway.conversations import turn_of
 from headgate.gateway.headers import JSON, answer_fault, told
-from headgate.gateway.images import Images
+from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.streams import AnswerStream
-from headgate.wire.doors import About, Counter, Door, Reader, Ready, StreamingDoor
+from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
 from headgate.wire.faults import Fault
 
 SLACK = 1.0
@@ -54,10 +52,8 @@ class Gate:
     Args:
         road: what requests travel on.
         record: takes each outcome, without blocking.
-        conversations: what callers may go on from.
-        body_limit: bytes of a request's body, for the error that names it.
+        intake: reads what callers send.
         keep_alive: seconds between two signs of life while a stream is held.
-        images: fetches images that callers give by address; None leaves that to engines that do it themselves.
         health: adds what the gate does not know itself (the ledger) to /healthz.
     """
 
@@ -65,19 +61,15 @@ class Gate:
         self,
         road: Road,
         record: Callable[[Outcome], object],
-        conversations: Conversations,
+        intake: Intake,
         *,
-        body_limit: int,
         keep_alive: float,
-        images: Images | None,
         health: Callable[[], Mapping[str, Any]],
     ) -> None:
         self.road = road
         self.record = record
-        self.conversations = conversations
-        self.body_limit = body_limit
+        self.intake = intake
         self.keep_alive = keep_alive
-        self.images = images
         self.health = health
         self.metrics = Metrics()
         self.open = 0
@@ -107,7 +99,7 @@ class Gate:
         """One request through the gate."""
         received, begun = time.time(), perf_counter()
         request_id = new_id(received)
-        request = await self.understand(call, door, request_id)
+        request = await self.intake.read(call, door, request_id)
         if isinstance(request, Fault):
             answer_fault(call, request, b"", door.dialect, request_id)
             return
@@ -126,54 +118,12 @@ class Gate:
     async def count(self, call: Call, counter: Counter) -> None:
         """Say how many tokens a request's prompt has, and ask no model."""
         request_id = new_id(time.time())
-        request = await self.understand(call, counter, request_id)
+        request = await self.intake.read(call, counter, request_id)
         assert not isinstance(request, Ready), "what can be counted has a prompt"
         if isinstance(request, Fault):
             answer_fault(call, request, b"", counter.dialect, request_id)
             return
         call.answer(200, JSON, counter.encode_count(await self.road.tokenizer.count(request)))
-
-    async def understand(self, call: Call, door: Reader, request_id: str) -> Request | Fault | Ready:
-        """The body and the headers as a request that can be routed or is answered already, or what is wrong with them."""
-        stranger = refusals.foreign_page(call.headers)
-        if stranger is not None:
-            return stranger
-        body = call.body
-        if body is None:
-            return refusals.too_large(self.body_limit)
-        if len(body) > LARGE:
-            request = await asyncio.to_thread(door.decode_request, body, request_id)
-        else:
-            request = door.decode_request(body, request_id)
-        if isinstance(request, Ready):
-            asked = refusals.by_known_name(self.road.policy, request.request)
-            return refusals.unroutable(self.road.policy, asked) or request
-        if isinstance(request, Request):
-            request = refusals.apply_headers(request, call.headers)
-        if isinstance(request, Request):
-            request = refusals.by_known_name(self.road.policy, request)
-            request = refusals.unroutable(self.road.policy, request) or request
-        if isinstance(request, Request) and request.asked.startswith(AGENT):
-            request = give(self.road.policy.agents[request.asked.removeprefix(AGENT)], request)
-        if (
-            isinstance(request, Request)
-            and self.images is not None
-            and not request.native
-            and by_address(request)
-        ):
-            request = await self.images.fetch(request)
-        if isinstance(request, Request) and (request.store or request.previous):
-            request = await self.conversations.recall(request)
-        if isinstance(request, Request) and request.token_ids:
-            request = await self.spelled(request)
-        return request
-
-    async def spelled(self, request: Request) -> Request | Fault:
-        """The request with the texts that its token ids spell."""
-        texts = await self.road.tokenizer.spell(request.token_ids)
-        if isinstance(texts, int):
-            return refusals.no_token(texts)
-        return replace(request, messages=tuple([Message("user", text) for text in texts]))
 
     async def answer_whole(self, journey: Journey, call: Call, door: Door) -> None:
         """Answer without streaming."""

@@ -1,0 +1,90 @@
+"""From a call to a request that can be routed: read its words, then do to it what they ask, or say what is wrong.
+
+The steps, in order: the door reads the body; headers have their say; the name it asks for must lead somewhere; a subagent's
+prompt is put on it; images are fetched; what was said before is recalled; token ids become texts. Most requests need the
+first three only. It does not know what a request will cost, nor who will answer it.
+"""
+
+import asyncio
+
+from msgspec.structs import replace
+
+from headgate.core.agents import give
+from headgate.core.policy import AGENT, Policy, by_address
+from headgate.core.types import Message, Request
+from headgate.engines.tokenizer import LARGE, Tokenizer
+from headgate.gateway import refusals
+from headgate.gateway.caller import Call
+from headgate.gateway.conversations import Conversations
+from headgate.gateway.images import Images
+from headgate.wire.doors import Reader, Ready
+from headgate.wire.faults import Fault
+
+
+class Intake:
+    """Reads what callers send.
+
+    Args:
+        policy: the models, agents and tasks that there are.
+        tokenizer: spells token ids.
+        conversations: what callers may go on from.
+        images: fetches images that callers give by address; None leaves that to engines that do it themselves.
+        body_limit: bytes of a request's body, for the error that names it.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        tokenizer: Tokenizer,
+        conversations: Conversations,
+        images: Images | None,
+        body_limit: int,
+    ) -> None:
+        self.policy = policy
+        self.tokenizer = tokenizer
+        self.conversations = conversations
+        self.images = images
+        self.body_limit = body_limit
+
+    async def read(self, call: Call, reader: Reader, request_id: str) -> Request | Fault | Ready:
+        """The request of a call, ready to be routed or answered already, or what is wrong with it."""
+        stranger = refusals.foreign_page(call.headers)
+        if stranger is not None:
+            return stranger
+        body = call.body
+        if body is None:
+            return refusals.too_large(self.body_limit)
+        if len(body) > LARGE:
+            asked = await asyncio.to_thread(reader.decode_request, body, request_id)
+        else:
+            asked = reader.decode_request(body, request_id)
+        if isinstance(asked, Ready):
+            named = refusals.by_known_name(self.policy, asked.request)
+            return refusals.unroutable(self.policy, named) or asked
+        if isinstance(asked, Fault):
+            return asked
+        request = refusals.apply_headers(asked, call.headers)
+        if isinstance(request, Fault):
+            return request
+        request = refusals.by_known_name(self.policy, request)
+        return refusals.unroutable(self.policy, request) or await self.prepare(request)
+
+    async def prepare(self, request: Request) -> Request | Fault:
+        """The request with all that it speaks of and does not hold."""
+        found: Request | Fault = request
+        if request.asked.startswith(AGENT):
+            found = request = give(self.policy.agents[request.asked.removeprefix(AGENT)], request)
+        if self.images is not None and not request.native and by_address(request):
+            found = await self.images.fetch(request)
+        if isinstance(found, Request) and (found.store or found.previous):
+            found = await self.conversations.recall(found)
+        if isinstance(found, Request) and found.token_ids:
+            found = await self.spell(found)
+        return found
+
+    async def spell(self, request: Request) -> Request | Fault:
+        """The request with the texts that its token ids spell."""
+        texts = await self.tokenizer.spell(request.token_ids)
+        if isinstance(texts, int):
+            return refusals.no_token(texts)
+        return replace(request, messages=tuple([Message("user", text) for text in texts]))
