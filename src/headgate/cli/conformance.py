@@ -78,7 +78,7 @@ WORDS = {
 @click.option(
     "--header", "headers", multiple=True, metavar="TEXT", help='One more header, "name: value"; repeatable.'
 )
-@click.option("--timeout", default=20.0, show_default=True, metavar="SECONDS", help="Time for each reply.")
+@click.option("--timeout", default=20.0, metavar="SECONDS", help="For each reply; 20 by default.")
 @click.option(
     "--only", "names", multiple=True, metavar="NAME", help="Only the cases of this name; repeatable."
 )
@@ -114,7 +114,8 @@ def command(
     Without either, all of it is done with a gate of our own, or with the one in the file that --config names.
     """
     from headgate.cli.up import run_loop
-    from headgate.config.compile import Misfit, address
+    from headgate.config.compile import address
+    from headgate.config.misfit import Misfit
     from headgate.core.errors import UsageError
     from headgate.testing.conformance import FaultyUpstream, Target
 

@@ -232,8 +232,8 @@ CASES: tuple[Case, ...] = (
     ),
     *_both("storm-529", "answers 529 to 20 requests at once", Fault.overloaded(), at_once=20),
 )
-CALM = CASES[0]
-"""The case in which nothing goes wrong, as the suite sends it between the others."""
+CALM = CASES[:2]
+"""The cases in which nothing goes wrong, whole and as a stream; one is sent before each of the others."""
 
 
 def case_of(name: str, *, stream: bool) -> Case | None:

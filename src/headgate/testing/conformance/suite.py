@@ -52,12 +52,12 @@ async def run(target: Target, cases: Iterable[Case]) -> AsyncGenerator[Finding]:
     """
     patience = AT_FIRST
     for case in cases:
-        await calm(target, patience)
+        await calm(target, patience, stream=case.stream)
         patience = LATER
         yield await show(target, case)
 
 
-async def calm(target: Target, patience: float) -> None:
+async def calm(target: Target, patience: float, *, stream: bool) -> None:
     """Wait until the faulty model is asked, and answers.
 
     Raises:
@@ -65,11 +65,12 @@ async def calm(target: Target, patience: float) -> None:
     """
     begun = perf_counter()
     while True:
-        finding = await ask(target, CALM)
+        finding = await ask(target, CALM[stream])
         if finding.verdict is Verdict.SURVIVED:
             return
         if perf_counter() - begun > patience:
-            raise NotReadyError(f"a request without a fault: {finding.verdict}, {finding.detail}")
+            asked = "stream" if stream else "whole answer"
+            raise NotReadyError(f"a {asked} without a fault: {finding.verdict}, {finding.detail}")
         await asyncio.sleep(0.5)
 
 

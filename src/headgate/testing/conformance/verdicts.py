@@ -7,6 +7,7 @@ of it is. It does not know which gateway it judges.
 import enum
 import json
 import re
+from typing import Any
 
 from msgspec import Struct
 
@@ -61,8 +62,10 @@ def judge(case: Case, request_id: str, received: Received) -> Finding:
         return _finding(case, Verdict.SILENT, _what_is_wrong(request_id, said))
     if by_the_second == 0:
         return _finding(case, Verdict.UNREACHED, "the faulty model was not asked")
-    if case.name == "usage-missing" and (lie := _uncounted(said)):
-        return _finding(case, Verdict.SILENT, lie)
+    if case.name == "usage-missing" and said.usage is None:
+        return _finding(case, Verdict.LOUD, "visibly no usage")
+    if case.name == "usage-missing" and _counts_nothing(said.usage):
+        return _finding(case, Verdict.SILENT, "a usage of zero tokens")
     who = "the first model's answer" if by_the_second is None else "the fallback's answer"
     return Finding(case.name, case.stream, Verdict.SURVIVED, who, attempts=by_the_second)
 
@@ -113,10 +116,6 @@ def _what_is_wrong(request_id: str, said: Said) -> str:
     return f"a mangled answer of {len(said.text)} characters"
 
 
-def _uncounted(said: Said) -> str:
-    """What is wrong with the usage, or nothing."""
-    if said.usage is None:
-        return "no usage, though it was asked for"
-    if not said.usage.get("prompt_tokens") or not said.usage.get("completion_tokens"):
-        return "usage of zero tokens"
-    return ""
+def _counts_nothing(usage: dict[str, Any] | None) -> bool:
+    """Whether it says that nothing was used: unknown is not zero, and a bill that adds this up is wrong."""
+    return usage is not None and not (usage.get("prompt_tokens") and usage.get("completion_tokens"))
