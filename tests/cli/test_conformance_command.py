@@ -11,7 +11,7 @@ from headgate.testing import OpenAIDouble
 from headgate.testing.conformance import CASES, FaultyUpstream
 from headgate.testing.conformance.cases import BY_THE_FIRST, marked, note
 
-LATE = {
+OUT_BY_THEN = {
     "cut-late",
     "reset-midway",
     "stall-late",
@@ -21,6 +21,7 @@ LATE = {
     "missing-finish",
     "cut-at-limit",
 }
+"""Cases whose damage shows when most of the stream has gone out, so that no other model can take over."""
 
 
 def quick(page: str) -> str:
@@ -51,14 +52,14 @@ def test_our_gate_fails_at_nothing_in_silence(shell):
     found = through_our_gate(shell)
     assert list(found) == [(case.name, case.stream) for case in CASES]
     failed = {key for key, verdict in found.items() if verdict != "survived"}
-    assert failed == {(name, True) for name in LATE}
+    assert failed == {(name, True) for name in OUT_BY_THEN}
     assert {found[key] for key in failed} == {"loud"}
 
 
 def test_our_gate_survives_late_faults_too_if_it_holds_the_answer_first(shell):
-    only = [word for name in sorted(LATE) for word in ("--only", name)]
+    only = [word for name in sorted(OUT_BY_THEN) for word in ("--only", name)]
     found = through_our_gate(shell, *only, more='\n[streaming]\nmode = "hold"\n')
-    assert {name for name, _ in found} == LATE
+    assert {name for name, _ in found} == OUT_BY_THEN
     assert set(found.values()) == {"survived"}
 
 

@@ -178,7 +178,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case("stall-late", f"is silent for ever after {LATE} words", Fault.stall_mid_stream(LATE), stream=True),
     Case("slow-drip", "sends everything, 16 bytes every 20 ms", Fault.dribble(16, 0.02), stream=False),
-    Case("slow-drip", "sends everything, 250 bytes every 20 ms", Fault.dribble(250, 0.02), stream=True),
+    Case("slow-drip", "sends everything, 400 bytes every 20 ms", Fault.dribble(400, 0.02), stream=True),
     Case(
         "malformed-chunk", "sends half of a JSON document as the body", Fault.malformed_json(), stream=False
     ),
