@@ -122,6 +122,7 @@ async def test_words_where_a_tool_call_was_due_are_a_silent_failure():
         (Fault.cut_before_headers(abrupt=False), False, "the connection was closed"),
         (Fault.cut_mid_stream(120, abrupt=False), False, "the connection was closed"),
         (Fault.cut_mid_stream(120), False, ""),
+        (Fault.broken_chunk(120), False, "no HTTP"),
         (Fault.malformed_json(120), False, "no JSON"),
         (Fault.mangled_piece(120), True, "no JSON"),
         (Fault.no_last_event(), True, "no [DONE]"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import httptools
 import pytest
 import uvloop
 from double_clients import PATIENCE, PROVIDERS, ask, asking, connect, read_reply
@@ -190,6 +191,15 @@ async def test_a_mangled_piece_leaves_the_rest_of_the_stream_as_it_is(who):
     assert b"two" in broken[0][1]
     with pytest.raises(json.JSONDecodeError):
         who.text(got)
+
+
+@everyone
+@both_ways
+async def test_a_broken_chunk_is_no_http(who, stream):
+    async with who.double(answer=ANSWER) as double:
+        double.inject(Fault.broken_chunk(after=2))
+        with pytest.raises(httptools.HttpParserError):
+            await who.chat(double, stream=stream)
 
 
 @everyone

@@ -21,6 +21,7 @@ class FaultKind(enum.StrEnum):
     CUT_BEFORE_HEADERS = "cut_before_headers"  # the request is read, then the connection is gone
     HALF_OPEN = "half_open"  # the request is read, then nothing is said, and the connection stays
     CUT_MID_STREAM = "cut_mid_stream"  # part of the body, then the connection is gone
+    BROKEN_CHUNK = "broken_chunk"  # part of the body, then bytes that are no HTTP, and the connection is gone
     SLOW_FIRST_TOKEN = "slow_first_token"
     STALL_MID_STREAM = "stall_mid_stream"  # part of the body, then silence
     DRIBBLE = "dribble"  # the whole reply, a few bytes at a time, cut inside words and characters
@@ -57,6 +58,7 @@ WIRE_FAULTS = frozenset(
         FaultKind.CUT_BEFORE_HEADERS,
         FaultKind.HALF_OPEN,
         FaultKind.CUT_MID_STREAM,
+        FaultKind.BROKEN_CHUNK,
         FaultKind.SLOW_FIRST_TOKEN,
         FaultKind.STALL_MID_STREAM,
         FaultKind.DRIBBLE,
@@ -115,6 +117,11 @@ class Fault:
     def cut_mid_stream(cls, after: int = 1, *, abrupt: bool = True) -> "Fault":
         """Die after that many pieces of the answer (a plain body: after half of it), by reset or by plain close."""
         return cls(FaultKind.CUT_MID_STREAM, after=after, abrupt=abrupt)
+
+    @classmethod
+    def broken_chunk(cls, after: int = 1) -> "Fault":
+        """Break HTTP's own framing after that many pieces of the answer (a plain body: after half of it)."""
+        return cls(FaultKind.BROKEN_CHUNK, after=after)
 
     @classmethod
     def slow_first_token(cls, seconds: float) -> "Fault":
@@ -271,6 +278,8 @@ def script(reply: Reply, fault: Fault | None, label: str) -> Script:
             opening, content, closing, tail = [], [], [], [Pause(None)]
         case FaultKind.CUT_MID_STREAM:
             content, closing, tail = content[:after], [], [b"", _cut(fault)]
+        case FaultKind.BROKEN_CHUNK:
+            content, closing, tail = content[:after], [], [b"", Cut.GARBLE]
         case FaultKind.SLOW_FIRST_TOKEN:
             wait += (fault.seconds if fault else None) or 0.0
         case FaultKind.MALFORMED_JSON:
@@ -316,6 +325,8 @@ def _plain(reply: Plain, fault: Fault | None, label: str) -> Script:
             steps = [Pause(None)]
         case FaultKind.CUT_MID_STREAM:
             steps = [half, _cut(fault)]
+        case FaultKind.BROKEN_CHUNK:
+            steps, length = [half, Cut.GARBLE], None
         case FaultKind.SLOW_FIRST_TOKEN:
             wait += (fault.seconds if fault else None) or 0.0
         case FaultKind.STALL_MID_STREAM:

@@ -191,6 +191,10 @@ CASES: tuple[Case, ...] = (
         Fault.mangled_piece(LATE),
         stream=True,
     ),
+    Case(
+        "broken-chunk", "breaks HTTP's framing in the middle of the body", Fault.broken_chunk(), stream=False
+    ),
+    Case("broken-chunk", "breaks HTTP's framing after one word", Fault.broken_chunk(1), stream=True),
     *_both("error-200", "answers 200 with an error in the body", Fault.status_200_error_body()),
     Case(
         "error-event-first",
