@@ -17,18 +17,23 @@ LONG = "One two three four five six seven eight nine ten eleven twelve."
 FAULTS: dict[FaultKind, Fault] = {
     FaultKind.REFUSE: Fault.refuse(),
     FaultKind.CUT_BEFORE_HEADERS: Fault.cut_before_headers(),
+    FaultKind.HALF_OPEN: Fault.half_open(),
     FaultKind.CUT_MID_STREAM: Fault.cut_mid_stream(2),
+    FaultKind.BROKEN_CHUNK: Fault.broken_chunk(2),
     FaultKind.SLOW_FIRST_TOKEN: Fault.slow_first_token(30),
     FaultKind.STALL_MID_STREAM: Fault.stall_mid_stream(2),
     FaultKind.DRIBBLE: Fault.dribble(5),
     FaultKind.MALFORMED_JSON: Fault.malformed_json(2),
+    FaultKind.MANGLED_PIECE: Fault.mangled_piece(2),
     FaultKind.NO_END_PROOF: Fault.no_end_proof(),
+    FaultKind.NO_LAST_EVENT: Fault.no_last_event(),
     FaultKind.ERROR_EVENT_MID_STREAM: Fault.error_event_mid_stream(2),
     FaultKind.WRONG_MODEL: Fault.wrong_model("somebody-else"),
     FaultKind.TRUNCATED: Fault.truncated(),
     FaultKind.EMPTY_ANSWER: Fault.empty_answer(),
     FaultKind.REPETITION_LOOP: Fault.repetition_loop(),
     FaultKind.SILENT_TRUNCATION: Fault.silent_truncation(),
+    FaultKind.NO_USAGE: Fault.no_usage(),
     FaultKind.STATUS_200_ERROR_BODY: Fault.status_200_error_body(),
     FaultKind.CONTEXT_OVERFLOW: Fault.context_overflow(),
     FaultKind.RATE_LIMITED: Fault.rate_limited(7.0),
@@ -43,11 +48,15 @@ FAULTS: dict[FaultKind, Fault] = {
 REASONS: dict[FaultKind, str] = {
     FaultKind.REFUSE: "refused",
     FaultKind.CUT_BEFORE_HEADERS: "broken_stream",
+    FaultKind.HALF_OPEN: "timeout",
     FaultKind.CUT_MID_STREAM: "broken_stream",
+    FaultKind.BROKEN_CHUNK: "broken_stream",
     FaultKind.SLOW_FIRST_TOKEN: "timeout",
     FaultKind.STALL_MID_STREAM: "timeout",
     FaultKind.MALFORMED_JSON: "malformed",
+    FaultKind.MANGLED_PIECE: "malformed",
     FaultKind.NO_END_PROOF: "broken_stream",
+    FaultKind.NO_LAST_EVENT: "broken_stream",
     FaultKind.ERROR_EVENT_MID_STREAM: "broken_stream",
     FaultKind.WRONG_MODEL: "wrong_model",
     FaultKind.SILENT_TRUNCATION: "context_overflow",
@@ -67,6 +76,7 @@ STATUSES: dict[FaultKind, set[int]] = {
 }
 ANSWERS = {
     FaultKind.DRIBBLE: "stop",
+    FaultKind.NO_USAGE: "stop",
     FaultKind.TRUNCATED: "length",
     FaultKind.EMPTY_ANSWER: "stop",
     FaultKind.REPETITION_LOOP: "length",
@@ -92,7 +102,7 @@ def test_every_fault_that_a_double_can_show_is_covered():
 async def test_every_fault_becomes_its_reason(kind, fault, stream):
     async with engine_and_double(kind, LONG, first_token=0.08, between_tokens=0.08) as (engine, double):
         double.inject(FAULTS[fault])
-        hasty = fault in {FaultKind.SLOW_FIRST_TOKEN, FaultKind.STALL_MID_STREAM}
+        hasty = fault in {FaultKind.SLOW_FIRST_TOKEN, FaultKind.STALL_MID_STREAM, FaultKind.HALF_OPEN}
         request = a_request("word " * 3000) if fault is FaultKind.SILENT_TRUNCATION else a_request()
         model = model_for(kind, context=2048)
         deltas, result = await ask(engine, request, model, stream=stream, within=0.15 if hasty else 10.0)

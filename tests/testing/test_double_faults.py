@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import httptools
 import pytest
 import uvloop
 from double_clients import PATIENCE, PROVIDERS, ask, asking, connect, read_reply
@@ -157,6 +158,75 @@ async def test_a_stream_without_its_end_ends_cleanly_and_proves_nothing(who):
         got = await who.chat(double, stream=True)
     assert who.finish(plain), "a plain reply has no such fault; it stays armed for the stream"
     assert (got.whole, who.text(got), who.finish(got)) == (True, ANSWER, None)
+
+
+@everyone
+async def test_a_stream_may_end_without_proof_in_the_middle_of_the_answer(who):
+    async with who.double(answer=ANSWER) as double:
+        double.inject(Fault.no_end_proof(after=2))
+        got = await who.chat(double, stream=True)
+    assert (got.whole, who.text(got), who.finish(got)) == (True, "one two", None)
+
+
+@everyone
+async def test_a_stream_without_its_last_event_has_all_but_that(who):
+    async with who.double(answer=ANSWER) as double:
+        whole = await who.chat(double, stream=True)
+        double.inject(Fault.no_last_event())
+        got = await who.chat(double, stream=True)
+    assert (got.whole, who.text(got)) == (True, ANSWER)
+    assert len(got.pieces) == len(whole.pieces) - 1
+
+
+@everyone
+async def test_a_mangled_piece_leaves_the_rest_of_the_stream_as_it_is(who):
+    async with who.double(answer=ANSWER) as double:
+        whole = await who.chat(double, stream=True)
+        double.inject(Fault.mangled_piece(after=1))
+        got = await who.chat(double, stream=True)
+    assert (got.status, got.whole, len(got.pieces)) == (200, True, len(whole.pieces))
+    pairs = zip(got.pieces, whole.pieces, strict=True)
+    broken = [(one, other) for one, other in pairs if len(one) < 0.7 * len(other)]
+    assert len(broken) == 1
+    assert b"two" in broken[0][1]
+    with pytest.raises(json.JSONDecodeError):
+        who.text(got)
+
+
+@everyone
+@both_ways
+async def test_a_broken_chunk_is_no_http(who, stream):
+    async with who.double(answer=ANSWER) as double:
+        double.inject(Fault.broken_chunk(after=2))
+        with pytest.raises(httptools.HttpParserError):
+            await who.chat(double, stream=stream)
+
+
+@everyone
+@both_ways
+async def test_a_half_open_connection_says_nothing_and_stays(who, stream):
+    async with who.double(answer=ANSWER) as double:
+        double.inject(Fault.half_open())
+        chat = asyncio.create_task(who.chat(double, stream=stream))
+        async with asyncio.timeout(PATIENCE):
+            while not double.in_flight:  # the double has no event for it
+                await asyncio.sleep(0)
+        assert not chat.done()
+        await double.stop()
+        got = await chat
+    assert (got.status, got.body) == (None, b"")
+
+
+@both_ways
+async def test_openai_may_answer_without_counting(stream):
+    who = PROVIDERS["openai"]
+    async with who.double(answer=ANSWER) as double:
+        double.inject(Fault.no_usage())
+        got = await who.chat(double, stream=stream)
+        counted = await who.chat(double, stream=False)
+    assert who.text(got) == ANSWER
+    assert b'"usage"' not in got.body
+    assert counted.json["usage"]["total_tokens"] > 0
 
 
 @everyone

@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "The weekly routing report",
     "models": "The models of this gate",
     "engines": "The engines of this gate",
+    "conformance": "Show a gateway everything that can go wrong with an engine, and judge its answers",
     "config": "Check and show the config",
 }
 

@@ -21,10 +21,13 @@ _PIECE = re.compile(r"\s*\S+(?:\s+$)?|\s+")
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model wants `name` called with `arguments` (an object; each dialect writes it in its own way)."""
+    """The model wants `name` called with `arguments` (an object; each dialect writes it in its own way).
+
+    A text is what a model wrote instead of an object. Only OpenAI's dialect, whose arguments are a text, can show it.
+    """
 
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] | str = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

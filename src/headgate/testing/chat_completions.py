@@ -50,6 +50,8 @@ class Exchange(msgspec.Struct, frozen=True):
     answer: Answer
     prompt_tokens: int | None = None
     extra: dict[str, Any] = {}
+    counted: bool = True
+    """The reply tells how many tokens were used."""
 
 
 def completion(style: ChatStyle, exchange: Exchange) -> Plain:
@@ -81,7 +83,7 @@ def completion(style: ChatStyle, exchange: Exchange) -> Plain:
     }
     if style.fingerprint_first:
         body["system_fingerprint"] = style.fingerprint
-    body |= {"choices": [choice], "usage": usage(style, exchange)}
+    body |= {"choices": [choice]} | ({"usage": usage(style, exchange)} if exchange.counted else {})
     body |= exchange.extra
     if style.service_tier:
         body["service_tier"] = style.service_tier
@@ -96,7 +98,7 @@ def stream(
     """The answer as chunks; the usage chunk only when `stream_options.include_usage` asked for it."""
     answer = exchange.answer
     options = exchange.call.fields.get("stream_options")
-    counted = isinstance(options, dict) and options.get("include_usage") is True
+    counted = exchange.counted and isinstance(options, dict) and options.get("include_usage") is True
     head: dict[str, Any] = {
         "id": exchange.id,
         "object": "chat.completion.chunk",
@@ -217,7 +219,8 @@ def _tool_call(call: Any, style: ChatStyle, index: int, reply_id: str) -> dict[s
     made: dict[str, Any] = {"id": f"call_{reply_id[-6:]}{index:02d}"}
     if style.whole_tool_calls:  # Ollama numbers them even in a plain reply
         made["index"] = index
-    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+    arguments = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
+    function = {"name": call.name, "arguments": arguments}
     return made | {"type": "function", "function": function}
 
 

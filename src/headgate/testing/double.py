@@ -186,6 +186,10 @@ class Double:
         """Whether the client asked for a stream."""
         return call.fields.get("stream") is True
 
+    def fault_for(self, call: ReceivedCall) -> Fault | None:
+        """What goes wrong with this call: the next of the faults that were injected."""
+        return self._next_fault(call) if self._armed else None
+
     def answer_to(self, call: ReceivedCall, fault: Fault | None) -> Answer:
         """What the model says, before any limit, with an answer fault applied."""
         said = self.answer(call) if callable(self.answer) else self.answer
@@ -197,7 +201,7 @@ class Double:
 
     def _respond(self, call: ReceivedCall) -> Script:
         self.calls.append(call)
-        fault = self._next_fault(call) if self._armed else None
+        fault = self.fault_for(call)
         try:
             reply = self.reply(call, fault)
         except Exception as problem:  # noqa: BLE001 - the test's own answering function failed: say so, keep serving

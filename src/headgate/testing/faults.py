@@ -19,12 +19,18 @@ class FaultKind(enum.StrEnum):
     # wire faults
     REFUSE = "refuse"  # nobody listens: connection refused, until `clear`
     CUT_BEFORE_HEADERS = "cut_before_headers"  # the request is read, then the connection is gone
+    HALF_OPEN = "half_open"  # the request is read, then nothing is said, and the connection stays
     CUT_MID_STREAM = "cut_mid_stream"  # part of the body, then the connection is gone
+    BROKEN_CHUNK = "broken_chunk"  # part of the body, then bytes that are no HTTP, and the connection is gone
     SLOW_FIRST_TOKEN = "slow_first_token"
     STALL_MID_STREAM = "stall_mid_stream"  # part of the body, then silence
     DRIBBLE = "dribble"  # the whole reply, a few bytes at a time, cut inside words and characters
     MALFORMED_JSON = "malformed_json"  # well-framed HTTP around half a JSON document
+    MANGLED_PIECE = (
+        "mangled_piece"  # streams only: half of one piece is lost, and the stream goes on to its end
+    )
     NO_END_PROOF = "no_end_proof"  # streams only: ends without done/[DONE]/message_stop
+    NO_LAST_EVENT = "no_last_event"  # streams only: all but the very last event, so [DONE] is missing
     ERROR_EVENT_MID_STREAM = "error_event_mid_stream"  # streams only: status 200, then the dialect's error
     # answer faults
     WRONG_MODEL = "wrong_model"  # another model answers
@@ -32,6 +38,7 @@ class FaultKind(enum.StrEnum):
     EMPTY_ANSWER = "empty_answer"
     REPETITION_LOOP = "repetition_loop"
     SILENT_TRUNCATION = "silent_truncation"  # the prompt was cut to the context window; nobody said so
+    NO_USAGE = "no_usage"  # the tokens are not counted
     # refusals
     STATUS_200_ERROR_BODY = "status_200_error_body"
     CONTEXT_OVERFLOW = "context_overflow"
@@ -49,19 +56,33 @@ WIRE_FAULTS = frozenset(
     {
         FaultKind.REFUSE,
         FaultKind.CUT_BEFORE_HEADERS,
+        FaultKind.HALF_OPEN,
         FaultKind.CUT_MID_STREAM,
+        FaultKind.BROKEN_CHUNK,
         FaultKind.SLOW_FIRST_TOKEN,
         FaultKind.STALL_MID_STREAM,
         FaultKind.DRIBBLE,
         FaultKind.MALFORMED_JSON,
+        FaultKind.MANGLED_PIECE,
         FaultKind.NO_END_PROOF,
+        FaultKind.NO_LAST_EVENT,
         FaultKind.ERROR_EVENT_MID_STREAM,
     }
 )
-STREAM_FAULTS = frozenset({FaultKind.NO_END_PROOF, FaultKind.ERROR_EVENT_MID_STREAM})
+STREAM_FAULTS = frozenset(
+    {
+        FaultKind.MANGLED_PIECE,
+        FaultKind.NO_END_PROOF,
+        FaultKind.NO_LAST_EVENT,
+        FaultKind.ERROR_EVENT_MID_STREAM,
+    }
+)
 ANSWER_FAULTS = frozenset(
     {FaultKind.WRONG_MODEL, FaultKind.TRUNCATED, FaultKind.EMPTY_ANSWER, FaultKind.REPETITION_LOOP}
 )
+
+ALL = 1_000_000
+"""More pieces than any answer has."""
 
 Overflow = Literal["default", "keep_first", "n_keep", "in_stream", "empty"]
 """How a context overflow shows. All but "default" are LM Studio's, which had four ways over its versions."""
@@ -88,9 +109,19 @@ class Fault:
         return cls(FaultKind.CUT_BEFORE_HEADERS, abrupt=abrupt)
 
     @classmethod
+    def half_open(cls) -> "Fault":
+        """Read the request, then say nothing for ever and keep the connection, like a machine that lost its power."""
+        return cls(FaultKind.HALF_OPEN)
+
+    @classmethod
     def cut_mid_stream(cls, after: int = 1, *, abrupt: bool = True) -> "Fault":
         """Die after that many pieces of the answer (a plain body: after half of it), by reset or by plain close."""
         return cls(FaultKind.CUT_MID_STREAM, after=after, abrupt=abrupt)
+
+    @classmethod
+    def broken_chunk(cls, after: int = 1) -> "Fault":
+        """Break HTTP's own framing after that many pieces of the answer (a plain body: after half of it)."""
+        return cls(FaultKind.BROKEN_CHUNK, after=after)
 
     @classmethod
     def slow_first_token(cls, seconds: float) -> "Fault":
@@ -103,9 +134,12 @@ class Fault:
         return cls(FaultKind.STALL_MID_STREAM, after=after, seconds=seconds)
 
     @classmethod
-    def dribble(cls, size: int = 7) -> "Fault":
-        """Send everything, but in chunks of `size` bytes that respect neither lines nor UTF-8 characters."""
-        return cls(FaultKind.DRIBBLE, after=size)
+    def dribble(cls, size: int = 7, seconds: float = 0.0) -> "Fault":
+        """Send everything, but in chunks of `size` bytes that respect neither lines nor UTF-8 characters.
+
+        `seconds` pass between two of them.
+        """
+        return cls(FaultKind.DRIBBLE, after=size, seconds=seconds)
 
     @classmethod
     def malformed_json(cls, after: int = 1) -> "Fault":
@@ -113,9 +147,19 @@ class Fault:
         return cls(FaultKind.MALFORMED_JSON, after=after)
 
     @classmethod
-    def no_end_proof(cls) -> "Fault":
-        """End the stream cleanly after the last piece of the answer, without saying that it is complete."""
-        return cls(FaultKind.NO_END_PROOF)
+    def mangled_piece(cls, after: int = 1) -> "Fault":
+        """Lose half of the piece that follows `after` good ones, and go on as if nothing had been."""
+        return cls(FaultKind.MANGLED_PIECE, after=after)
+
+    @classmethod
+    def no_end_proof(cls, after: int = ALL) -> "Fault":
+        """End the stream cleanly after so many pieces of the answer, without saying that it is complete."""
+        return cls(FaultKind.NO_END_PROOF, after=after)
+
+    @classmethod
+    def no_last_event(cls) -> "Fault":
+        """Say all of the answer and why it ended, and leave out the stream's last event."""
+        return cls(FaultKind.NO_LAST_EVENT)
 
     @classmethod
     def error_event_mid_stream(cls, after: int = 1) -> "Fault":
@@ -146,6 +190,11 @@ class Fault:
     def silent_truncation(cls) -> "Fault":
         """Ollama: answer from what was left of the prompt; only `prompt_eval_count` (the window) gives it away."""
         return cls(FaultKind.SILENT_TRUNCATION)
+
+    @classmethod
+    def no_usage(cls) -> "Fault":
+        """Do not tell how many tokens were used."""
+        return cls(FaultKind.NO_USAGE)
 
     @classmethod
     def status_200_error_body(cls) -> "Fault":
@@ -225,15 +274,25 @@ def script(reply: Reply, fault: Fault | None, label: str) -> Script:
     match kind:
         case FaultKind.CUT_BEFORE_HEADERS:
             opening, content, closing, tail = [], [], [], [_cut(fault)]
+        case FaultKind.HALF_OPEN:
+            opening, content, closing, tail = [], [], [], [Pause(None)]
         case FaultKind.CUT_MID_STREAM:
             content, closing, tail = content[:after], [], [b"", _cut(fault)]
+        case FaultKind.BROKEN_CHUNK:
+            content, closing, tail = content[:after], [], [b"", Cut.GARBLE]
         case FaultKind.SLOW_FIRST_TOKEN:
             wait += (fault.seconds if fault else None) or 0.0
         case FaultKind.MALFORMED_JSON:
             victim = (content[after:] or closing or [b"{"])[0]
             content, closing, tail = content[:after], [], [victim[: len(victim) // 2] + b"\n\n"]
+        case FaultKind.MANGLED_PIECE:
+            content[after : after + 1] = [
+                piece[: len(piece) // 2] + b"\n\n" for piece in content[after : after + 1]
+            ]
         case FaultKind.NO_END_PROOF:
-            closing = []
+            content, closing = content[:after], []
+        case FaultKind.NO_LAST_EVENT:
+            closing = closing[:-1]
         case FaultKind.ERROR_EVENT_MID_STREAM:
             content, closing, tail = content[:after], [], [reply.failure]
     steps: list[Step] = [*opening]
@@ -249,7 +308,7 @@ def script(reply: Reply, fault: Fault | None, label: str) -> Script:
         steps.append(Pause(fault.seconds))
     steps += [*closing, *tail]
     if kind is FaultKind.DRIBBLE and fault:
-        steps = _dribbled(b"".join(step for step in steps if isinstance(step, bytes)), fault.after)
+        steps = _dribbled(b"".join(step for step in steps if isinstance(step, bytes)), fault)
     return Script(200, _headers(reply.content_type, reply.headers, label), tuple(steps), None)
 
 
@@ -262,16 +321,20 @@ def _plain(reply: Plain, fault: Fault | None, label: str) -> Script:
     match fault.kind if fault else None:
         case FaultKind.CUT_BEFORE_HEADERS:
             steps = [_cut(fault)]
+        case FaultKind.HALF_OPEN:
+            steps = [Pause(None)]
         case FaultKind.CUT_MID_STREAM:
             steps = [half, _cut(fault)]
+        case FaultKind.BROKEN_CHUNK:
+            steps, length = [half, Cut.GARBLE], None
         case FaultKind.SLOW_FIRST_TOKEN:
             wait += (fault.seconds if fault else None) or 0.0
         case FaultKind.STALL_MID_STREAM:
             steps = [half, Pause(fault.seconds if fault else None), body[len(half) :]]
         case FaultKind.MALFORMED_JSON:
             steps, length = [half], len(half)
-        case FaultKind.DRIBBLE:
-            steps, length = _dribbled(body, fault.after if fault else 1), None
+        case FaultKind.DRIBBLE if fault:
+            steps, length = _dribbled(body, fault), None
     if wait:
         steps.insert(0, Pause(wait))
     return Script(reply.status, _headers(reply.content_type, reply.headers, label), tuple(steps), length)
@@ -281,10 +344,10 @@ def _cut(fault: Fault | None) -> Cut:
     return Cut.RESET if fault and fault.abrupt else Cut.CLOSE
 
 
-def _dribbled(body: bytes, size: int) -> list[Step]:
+def _dribbled(body: bytes, fault: Fault) -> list[Step]:
     steps: list[Step] = []
-    for start in range(0, len(body), max(size, 1)):
-        steps += [body[start : start + max(size, 1)], Pause(0.0)]
+    for start in range(0, len(body), max(fault.after, 1)):
+        steps += [body[start : start + max(fault.after, 1)], Pause(fault.seconds or 0.0)]
     return steps
 
 

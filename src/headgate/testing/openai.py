@@ -66,6 +66,8 @@ class OpenAIDouble(Double):
 
     name: ClassVar[str] = "openai"
     work_paths: ClassVar[frozenset[str]] = frozenset({CHAT, EMBEDDINGS})
+    asks_for_key: ClassVar[bool] = True
+    """The servers that copied the API often do not."""
     refusals: ClassVar[frozenset[FaultKind]] = frozenset(
         {
             *_REFUSED,
@@ -73,6 +75,7 @@ class OpenAIDouble(Double):
             FaultKind.CONTEXT_OVERFLOW,
             FaultKind.INVALID_REQUEST,
             FaultKind.LOADING,
+            FaultKind.NO_USAGE,
         }
     )
 
@@ -102,9 +105,9 @@ class OpenAIDouble(Double):
     def reply(self, call: ReceivedCall, fault: Fault | None) -> Reply:
         """Route the call; what no rule and no fault refuses is answered."""
         self._count += 1
-        if fault and fault.kind in self.refusals:
+        if fault and fault.kind in self.refusals and fault.kind is not FaultKind.NO_USAGE:
             return self._refusal(call, fault)
-        problem = key_problem(call, self._keys)
+        problem = key_problem(call, self._keys) if self.asks_for_key else None
         if problem:
             return self._error(problem)
         match call.method, call.path:
@@ -133,7 +136,8 @@ class OpenAIDouble(Double):
         stops = [body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop")
         answer = limited(self.answer_to(call, fault), most, stops)
         model = fault.text if fault and fault.kind is FaultKind.WRONG_MODEL else call.model
-        exchange = Exchange(f"chatcmpl-{self._count:029d}", model, call, answer)
+        counted = fault is None or fault.kind is not FaultKind.NO_USAGE
+        exchange = Exchange(f"chatcmpl-{self._count:029d}", model, call, answer, counted=counted)
         if body.get("stream") is not True:
             whole = completion(STYLE, exchange)
             return Plain(whole.body, headers=self._ids(), delay=whole.delay)

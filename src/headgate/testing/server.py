@@ -30,11 +30,14 @@ class Pause(msgspec.Struct, frozen=True):
 class Cut(enum.Enum):
     """How a reply dies before its end: `RESET` like a killed peer, `CLOSE` like a process that just ended.
 
+    `GARBLE` is a close after bytes that are no chunk, as from a proxy that lost count.
+
     As in life, a reset may also destroy what the client's kernel has not yet taken (some megabytes at most).
     """
 
     RESET = "reset"
     CLOSE = "close"
+    GARBLE = "garble"
 
 
 Step = bytes | Pause | Cut
@@ -195,6 +198,8 @@ class _Connection(asyncio.Protocol):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
         else:
+            if how is Cut.GARBLE:
+                self._transport.write(b"no chunk\r\n")
             self._transport.close()
 
     def _play_next(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason, Finish
@@ -17,6 +18,7 @@ from headgate.wire.upstream import UNREADABLE, estimate_prompt, estimate_usage, 
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.openai_profile import Profile
 from headgate.wire.upstream.trouble import Trouble, classify, describe, read_trouble
+from headgate.wire.upstream.truncation import cut_prompt
 
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
 
@@ -241,6 +243,9 @@ class Answer:
             return self.wrong_model()
         if self._profile.empty_is_failure and self.empty:
             return self.nothing()
+        usage = self.spent()
+        if usage.exact and (cut := cut_prompt(self._request, usage.prompt)) is not None:
+            return replace(cut, usage=usage, text=self.text)
         known = [self._calls[index] for index in sorted(self._calls)]
         calls = tuple([ToolCall(call[0], call[1], "".join(call[2:]) or "{}") for call in known])
         finish = FINISHES.get(self.finish, "stop")
@@ -250,7 +255,7 @@ class Answer:
             reasoning="".join(self._reasoning),
             finish="tool_calls" if calls and finish == "stop" else finish,
             answered_by=self.named,
-            usage=self.spent(),
+            usage=usage,
             logprob=mean_logprob(self._logprobs) if self._logprobs else None,
             logprobs=Raw(b"[" + b",".join(self._tokens) + b"]") if self._tokens else None,
         )
