@@ -136,7 +136,8 @@ def greet(gate: "OpenGate", url: str, *, as_json: bool) -> None:
             f"  {name:<{width}}  {'up  ' if down is None else 'down'}  {', '.join(models.get(name, ()))}"
             + (f"  ({down})" if down else "")
         )
-    say(f'point any OpenAI client at {url}/v1 with model "auto"; stop with Ctrl-C')
+    say(f"point OpenAI clients at {url}/v1, Anthropic's and Ollama's at {url}, with model \"auto\"")
+    say("Ctrl-C closes it")
 
 
 def open_in_background(config_file: str | None, listen: str | None, *, as_json: bool) -> None:
