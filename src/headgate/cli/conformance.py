@@ -114,8 +114,8 @@ def command(
     Without either, all of it is done with a gate of our own, or with the one in the file that --config names.
     """
     from headgate.cli.up import run_loop
-    from headgate.config.compile import address
     from headgate.config.misfit import Misfit
+    from headgate.config.values import address
     from headgate.core.errors import UsageError
     from headgate.testing.conformance import FaultyUpstream, Target
 

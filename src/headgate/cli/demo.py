@@ -52,9 +52,9 @@ def command(config_file: str | None, requests: int, keep: str | None, listen: st
     config to write.
     """
     from headgate.cli.up import run_loop
-    from headgate.config.compile import address
     from headgate.config.misfit import Misfit
     from headgate.config.places import data_home
+    from headgate.config.values import address
     from headgate.core.errors import UsageError
     from headgate.demo.week import week
 

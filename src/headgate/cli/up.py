@@ -38,8 +38,8 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
     """Open the gate: an OpenAI-compatible server that routes, checks, falls back and writes everything down."""
     from headgate.app import bind
     from headgate.cli.runfile import find_gate
-    from headgate.config.compile import address
     from headgate.config.misfit import Misfit
+    from headgate.config.values import address
     from headgate.core.errors import UsageError
 
     config = load(config_file)

@@ -4,44 +4,25 @@ Names are resolved here, once: routes to models, models to engines and prices, c
 keys to secrets. What does not fit together is an error that names the place.
 """
 
-import importlib
-import importlib.util
-import ipaddress
-import math
-import re
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from headgate.config.agents import agent_from
-from headgate.config.engine import EngineSettings
+from headgate.config.checks import resolve_checks
+from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
-from headgate.config.places import data_home, read_secret
+from headgate.config.places import data_home
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
-from headgate.config.schema import EngineTable, FileTable, ModelTable, RouteTable
-from headgate.core.checks import CHECKS, Check, adapt
-from headgate.core.errors import ConfigError
+from headgate.config.schema import FileTable, ModelTable, RouteTable
+from headgate.config.values import address, meant, not_negative, positive, seconds, share
+from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, EngineKind, ModelKind
-
-URLS: dict[EngineKind, str] = {
-    "ollama": "http://127.0.0.1:11434",
-    "lmstudio": "http://127.0.0.1:1234",
-    "openai": "https://api.openai.com/v1",
-    "anthropic": "https://api.anthropic.com",
-}
-"""Where an engine of that kind listens when the config does not say."""
-
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+from headgate.core.words import TASKS, ModelKind
 
 
 class Streaming(Struct, frozen=True, kw_only=True):
@@ -159,67 +140,6 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
 # ── Engines and models ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def engine_from(name: str, table: EngineTable) -> EngineSettings:
-    """An engine's settings, with its defaults and its secret."""
-    url = table.url or URLS.get(table.kind)
-    if url is None and table.kind == "openai_compatible":
-        raise Misfit(
-            ("engines", name), f'the engine "{name}" has no url', 'write url = "http://127.0.0.1:8000/v1"'
-        )
-    if url is not None and not is_address(url):
-        raise Misfit(
-            ("engines", name, "url"),
-            f'"{url}" is not an http address',
-            f'write url = "{URLS.get(table.kind, "http://…")}"',
-        )
-    local = table.local if table.local is not None else table.kind not in PROVIDERS and is_private(url)
-    return EngineSettings(
-        name=name,
-        kind=table.kind,
-        url=url,
-        key=secret(name, table.key),
-        parallel=parallel_of(name, table, local=local),
-        headers=table.headers,
-        connect=seconds(("engines", name, "connect"), table.connect),
-        first_token=seconds(("engines", name, "first_token"), table.first_token),
-        between_tokens=seconds(("engines", name, "between_tokens"), table.between_tokens),
-        api_version=table.api_version,
-        ca_file=table.ca_file,
-        local=local,
-        threads=table.threads,
-    )
-
-
-def secret(name: str, reference: str | None) -> str | None:
-    """The key behind a reference; one that is not there yet is None, and its models are skipped."""
-    try:
-        return read_secret(reference) if reference is not None else None
-    except ConfigError as error:
-        raise Misfit(("engines", name, "key"), error.message, error.hint) from error
-
-
-def is_address(url: str) -> bool:
-    """Whether it is an http address with a host and a possible port."""
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        return False
-
-
-def parallel_of(name: str, table: EngineTable, *, local: bool) -> int:
-    """Requests at once: what the user says, else what such an engine can be trusted with."""
-    if table.parallel is not None:
-        return positive(("engines", name, "parallel"), table.parallel)
-    if table.kind == "llamacpp" and table.url is None:
-        return 1
-    return 4 if local else 64
-
-
 def model_from(
     name: str, table: ModelTable, engines: Mapping[str, EngineSettings], price_finder: PriceFinder
 ) -> Model:
@@ -305,20 +225,6 @@ def listed_price(word: str, kind: ModelKind, price_finder: PriceFinder) -> Price
 def shown_name(model_id: str) -> str:
     """The report's name for a model: its id without folder, tag and file ending."""
     return model_id.rsplit("/", 1)[-1].split(":", 1)[0].removesuffix(".gguf")
-
-
-def is_private(url: str | None) -> bool:
-    """Whether an address is on this machine or on a private network. None is our own child process."""
-    if url is None:
-        return True
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan")):
-        return True
-    try:
-        parsed = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host
-    return parsed.is_private or parsed.is_loopback
 
 
 # ── Routes and checks ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -409,115 +315,3 @@ def kind_of(place: tuple[str | int, ...], table: RouteTable, models: Mapping[str
 def conditions(table: RouteTable) -> tuple[object, ...]:
     """What a route asks for before it matches."""
     return (table.tasks, table.tokens_over, table.tokens_under, table.formats, table.languages)
-
-
-def resolve_checks(page: FileTable, source: Path | None) -> Mapping[str, Check]:
-    """Every check that the page names, as a function: ours by name, the user's by "./file.py:function"."""
-    places: list[tuple[tuple[str | int, ...], str]] = [
-        (("quality", "always"), name) for name in page.quality.always
-    ]
-    places += [
-        (("quality", "tasks", task), name) for task, names in page.quality.tasks.items() for name in names
-    ]
-    places += [
-        (("routes", index, "checks"), name)
-        for index, route in enumerate(page.routes)
-        for name in route.checks or ()
-    ]
-    found: dict[str, Check] = {}
-    for place, name in places:
-        if name in found:
-            continue
-        if name in CHECKS:
-            found[name] = CHECKS[name]
-        elif ":" in name:
-            found[name] = adapt(name, load_function(name, place, source))
-        else:
-            raise Misfit(
-                place,
-                f'there is no check "{name}"',
-                meant(name, CHECKS) or f"the checks are: {', '.join(CHECKS)}",
-            )
-    return found
-
-
-def load_function(name: str, place: Sequence[str | int], source: Path | None) -> Callable[..., Any]:
-    """The user's own function, from "./file.py:function" beside the config or from "package.module:function"."""
-    where, _, attribute = name.rpartition(":")
-    path = ((source.parent if source else Path.cwd()) / where).resolve()
-    if where.endswith(".py") and not path.is_file():
-        raise Misfit(place, f"there is no file {path}", "the path is relative to the config file")
-    try:
-        module = load_file(path) if where.endswith(".py") else importlib.import_module(where)
-    except Exception as error:
-        raise Misfit(
-            place,
-            f'the check "{name}" cannot be loaded: {error}',
-            "python must be able to run the file by itself",
-        ) from error
-    function = getattr(module, attribute, None)
-    if not callable(function):
-        raise Misfit(place, f'"{where}" has no function "{attribute}"', meant(attribute, vars(module)))
-    loaded: Callable[..., Any] = function
-    return loaded
-
-
-def load_file(path: Path) -> ModuleType:
-    """Run a Python file as a module of its own."""
-    spec = importlib.util.spec_from_file_location(f"headgate_user_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-# ── Small values ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def address(listen: str) -> tuple[str, int]:
-    """Read "127.0.0.1:4141" → host and port."""
-    host, colon, port = listen.rpartition(":")
-    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-        raise Misfit(
-            ("server", "listen"), f'"{listen}" is not a host and a port', 'write listen = "127.0.0.1:4141"'
-        )
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def seconds(place: Sequence[str | int], text: str, *, nothing: bool = False) -> float:
-    """Read "250ms" → 0.25; "0s" only where `nothing` has a meaning."""
-    found = DURATION.fullmatch(text.strip())
-    if found is None:
-        raise Misfit(place, f'"{text}" is not a duration', 'write "250ms", "30s", "2m", "1h" or "7d"')
-    if float(found[1]) == 0 and not nothing:
-        raise Misfit(place, f"{place[-1]} is {text}, but must be longer than nothing")
-    return float(found[1]) * UNITS[found[2]]
-
-
-def positive(place: Sequence[str | int], number: int) -> int:
-    """The number, if it is at least 1."""
-    if number < 1:
-        raise Misfit(place, f"{place[-1]} is {number}, but must be at least 1")
-    return number
-
-
-def not_negative(place: Sequence[str | int], number: float | None) -> float | None:
-    """The number, if it is not below 0."""
-    if number is not None and not 0 <= number < math.inf:
-        raise Misfit(place, f"{place[-1]} is {number}, but cannot be negative or without end")
-    return number
-
-
-def share(place: Sequence[str | int], number: float) -> float:
-    """The number, if it is within 0–1."""
-    if not 0 <= number <= 1:
-        raise Misfit(place, f"{place[-1]} is {number}, but must be between 0 and 1")
-    return number
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """A hint with the word that was probably meant, or ""."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else ""

@@ -4,11 +4,27 @@ It holds the only copy of the key in the configuration, so it never shows it. It
 `engines.connect` does.
 """
 
+import ipaddress
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from headgate.config.misfit import Misfit
+from headgate.config.places import read_secret
+from headgate.config.prices import PROVIDERS
+from headgate.config.schema import EngineTable
+from headgate.config.values import positive, seconds
+from headgate.core.errors import ConfigError
 from headgate.core.words import EngineKind
+
+URLS: dict[EngineKind, str] = {
+    "ollama": "http://127.0.0.1:11434",
+    "lmstudio": "http://127.0.0.1:1234",
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+}
+"""Where an engine of that kind listens when the config does not say."""
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):
@@ -45,3 +61,78 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
         shown["key"] = None if self.key is None else "…"
         shown["headers"] = dict.fromkeys(self.headers, "…")
         return f"EngineSettings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def engine_from(name: str, table: EngineTable) -> EngineSettings:
+    """An engine's settings, with its defaults and its secret."""
+    url = table.url or URLS.get(table.kind)
+    if url is None and table.kind == "openai_compatible":
+        raise Misfit(
+            ("engines", name), f'the engine "{name}" has no url', 'write url = "http://127.0.0.1:8000/v1"'
+        )
+    if url is not None and not is_address(url):
+        raise Misfit(
+            ("engines", name, "url"),
+            f'"{url}" is not an http address',
+            f'write url = "{URLS.get(table.kind, "http://…")}"',
+        )
+    local = table.local if table.local is not None else table.kind not in PROVIDERS and is_private(url)
+    return EngineSettings(
+        name=name,
+        kind=table.kind,
+        url=url,
+        key=secret(name, table.key),
+        parallel=parallel_of(name, table, local=local),
+        headers=table.headers,
+        connect=seconds(("engines", name, "connect"), table.connect),
+        first_token=seconds(("engines", name, "first_token"), table.first_token),
+        between_tokens=seconds(("engines", name, "between_tokens"), table.between_tokens),
+        api_version=table.api_version,
+        ca_file=table.ca_file,
+        local=local,
+        threads=table.threads,
+    )
+
+
+def secret(name: str, reference: str | None) -> str | None:
+    """The key behind a reference; one that is not there yet is None, and its models are skipped."""
+    try:
+        return read_secret(reference) if reference is not None else None
+    except ConfigError as error:
+        raise Misfit(("engines", name, "key"), error.message, error.hint) from error
+
+
+def is_address(url: str) -> bool:
+    """Whether it is an http address with a host and a possible port."""
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        return False
+
+
+def parallel_of(name: str, table: EngineTable, *, local: bool) -> int:
+    """Requests at once: what the user says, else what such an engine can be trusted with."""
+    if table.parallel is not None:
+        return positive(("engines", name, "parallel"), table.parallel)
+    if table.kind == "llamacpp" and table.url is None:
+        return 1
+    return 4 if local else 64
+
+
+def is_private(url: str | None) -> bool:
+    """Whether an address is on this machine or on a private network. None is our own child process."""
+    if url is None:
+        return True
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan")):
+        return True
+    try:
+        parsed = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host
+    return parsed.is_private or parsed.is_loopback

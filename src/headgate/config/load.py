@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from headgate.config.compile import Config, compile_config, meant
+from headgate.config.compile import Config, compile_config
 from headgate.config.lines import find_line
 from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
@@ -30,6 +30,7 @@ from headgate.config.schema import (
     ServerTable,
     StreamingTable,
 )
+from headgate.config.values import meant
 from headgate.core.errors import ConfigError
 from headgate.core.words import TASKS
 

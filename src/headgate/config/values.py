@@ -1,0 +1,58 @@
+"""Small values of the page, checked: addresses, durations, numbers in their range, and the word that was meant."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from headgate.config.misfit import Misfit
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Read "127.0.0.1:4141" → host and port."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise Misfit(
+            ("server", "listen"), f'"{listen}" is not a host and a port', 'write listen = "127.0.0.1:4141"'
+        )
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def seconds(place: Sequence[str | int], text: str, *, nothing: bool = False) -> float:
+    """Read "250ms" → 0.25; "0s" only where `nothing` has a meaning."""
+    found = DURATION.fullmatch(text.strip())
+    if found is None:
+        raise Misfit(place, f'"{text}" is not a duration', 'write "250ms", "30s", "2m", "1h" or "7d"')
+    if float(found[1]) == 0 and not nothing:
+        raise Misfit(place, f"{place[-1]} is {text}, but must be longer than nothing")
+    return float(found[1]) * UNITS[found[2]]
+
+
+def positive(place: Sequence[str | int], number: int) -> int:
+    """The number, if it is at least 1."""
+    if number < 1:
+        raise Misfit(place, f"{place[-1]} is {number}, but must be at least 1")
+    return number
+
+
+def not_negative(place: Sequence[str | int], number: float | None) -> float | None:
+    """The number, if it is not below 0."""
+    if number is not None and not 0 <= number < math.inf:
+        raise Misfit(place, f"{place[-1]} is {number}, but cannot be negative or without end")
+    return number
+
+
+def share(place: Sequence[str | int], number: float) -> float:
+    """The number, if it is within 0–1."""
+    if not 0 <= number <= 1:
+        raise Misfit(place, f"{place[-1]} is {number}, but must be between 0 and 1")
+    return number
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """A hint with the word that was probably meant, or ""."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else ""
