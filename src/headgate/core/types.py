@@ -182,25 +182,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """The answer is kept, with `said`, so that a later request can go on from it."""
     echo: Mapping[str, Raw] = {}
     """What the answer repeats of the request, in the caller's own words (OpenAI's Responses)."""
-
-    @property
-    def wishes(self) -> bool:
-        """Whether it asks for anything beyond messages, so that an engine might have to be told otherwise."""
-        return bool(
-            self.extra
-            or self.tools
-            or self.format is not TEXT
-            or self.stop
-            or self.logprobs
-            or self.effort is not None
-            or self.temperature is not None
-            or self.top_p is not None
-            or self.top_k is not None
-            or self.seed is not None
-            or self.presence_penalty is not None
-            or self.frequency_penalty is not None
-            or self.token_ids
-        )
+    wishes: bool = True
+    """False where the door knows that plain messages are all of it: every engine can be told these as they are."""
 
 
 # ── 2. What we measure on it ─────────────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from headgate.config.engine import EngineSettings
 from headgate.core.engine import Health, ListedModel
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
-from headgate.engines.exchange import LIST, Exchange
+from headgate.engines.exchange import LIST, Answering, Exchange
 from headgate.engines.profiles import ANTHROPIC_RULES
 from headgate.engines.transport import Headers, Transport
 from headgate.wire.upstream import UNREADABLE
@@ -52,9 +52,9 @@ class Anthropic:
         self._version: Headers = ((VERSION_HEADER, self.dialect.version),)
         self._exchange = Exchange(transport, self.dialect, settings)
 
-    async def chat(self, request: Request, model: Model, within: float) -> Reply | Failure:
+    def chat(self, request: Request, model: Model, within: float) -> Answering:
         """Ask once, without streaming."""
-        return await self._exchange.chat(request, model, within, self._headers_for(request, model))
+        return self._exchange.chat(request, model, within, self._headers_for(request, model))
 
     def stream(
         self, request: Request, model: Model, within: float

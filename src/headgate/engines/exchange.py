@@ -6,7 +6,7 @@ not know any protocol, never retries, and never shows a key: an engine that repe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -31,6 +31,8 @@ from headgate.engines.transport import (
 from headgate.wire.upstream import Dialect, EmbeddingDialect, Endpoint, StreamDecoder
 
 Result = TypeVar("Result", Reply, Failure, Reply | Failure)
+Answering = Coroutine[Any, Any, Reply | Failure]
+"""An answer under way. What only hands it on is no coroutine itself: each layer of them costs as much as a check."""
 
 REASONS: dict[FailureKind, FailureReason] = {
     "refused": "refused",
@@ -59,19 +61,15 @@ class Exchange:
         self._dialect = dialect
         self._settings = settings
 
-    async def chat(
-        self, request: Request, model: Model, within: float, headers: Headers = ()
-    ) -> Reply | Failure:
+    def chat(self, request: Request, model: Model, within: float, headers: Headers = ()) -> Answering:
         """Ask once and wait for the whole answer, `within` seconds at most."""
         body = self._dialect.encode_request(request, model, stream=False)
-        return await self._answer(self._dialect, body, request, model, within=within, headers=headers)
+        return self._answer(self._dialect, body, request, model, within=within, headers=headers)
 
-    async def embed(
-        self, dialect: EmbeddingDialect, request: Request, model: Model, within: float
-    ) -> Reply | Failure:
+    def embed(self, dialect: EmbeddingDialect, request: Request, model: Model, within: float) -> Answering:
         """Ask once for a vector of each text, `within` seconds at most."""
         body = dialect.encode_texts(request, model)
-        return await self._answer(dialect, body, request, model, within=within, headers=())
+        return self._answer(dialect, body, request, model, within=within, headers=())
 
     async def _answer(
         self,

@@ -14,7 +14,7 @@ from headgate.config.engine import EngineSettings
 from headgate.core.engine import Health, ListedModel
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
-from headgate.engines.exchange import LIST, Exchange
+from headgate.engines.exchange import LIST, Answering, Exchange
 from headgate.engines.transport import Transport
 from headgate.wire.upstream import UNREADABLE
 from headgate.wire.upstream.embeddings import OllamaEmbed
@@ -75,9 +75,9 @@ class Ollama:
         self._embeddings = OllamaEmbed()
         self._exchange = Exchange(transport, self.dialect, settings)
 
-    async def chat(self, request: Request, model: Model, within: float) -> Reply | Failure:
+    def chat(self, request: Request, model: Model, within: float) -> Answering:
         """Ask once, without streaming."""
-        return await self._exchange.chat(request, model, within)
+        return self._exchange.chat(request, model, within)
 
     def stream(
         self, request: Request, model: Model, within: float

@@ -177,6 +177,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         top_logprobs=ask.top_logprobs,
         extra=extra,
         raw_messages=fields["messages"] if plain or native else None,
+        wishes=len(fields) > 2 or not plain,
         native=tuple(sorted(native)),
     )
 

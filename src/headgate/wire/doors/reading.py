@@ -63,7 +63,7 @@ def out_of_range(
 ) -> Fault | None:
     """The first of (name, value, least, most) whose value lies outside; None is no value and no limit."""
     for name, value, least, most in limits:
-        if value is None or (value >= least and (most is None or value <= most)):
+        if value is None or (least <= value and (most is None or value <= most)):
             continue
         must = f"between {least:g} and {most:g}" if most is not None else f"at least {least:g}"
         return Fault(

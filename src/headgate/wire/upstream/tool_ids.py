@@ -42,6 +42,8 @@ ANY_ID = ToolIds()
 
 def matched(messages: tuple[Message, ...], ids: ToolIds) -> tuple[Message, ...]:
     """The conversation with its calls and results matched; the very same tuple if they are already."""
+    if len(messages) == 1 and messages[0].role == "user":
+        return messages
     if _is_matched(messages, ids):
         return messages
     told: list[Message] = []
