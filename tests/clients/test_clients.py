@@ -38,21 +38,8 @@ ENVIRONMENTS = {
 """Heading of the page → where its examples are run."""
 
 
-UNMET = {
-    "ai-sdk, openai: tools": "its second step names the items of our answer (item_reference) instead of sending them",
-    "ai-sdk, openai: tools_streamed": "the same",
-}
-"""What does not work, and why."""
-
 CASES = [
-    pytest.param(
-        client,
-        feature,
-        id=f"{client.name}: {feature}",
-        marks=[pytest.mark.xfail(strict=True, reason=UNMET[f"{client.name}: {feature}"])]
-        if f"{client.name}: {feature}" in UNMET
-        else [],
-    )
+    pytest.param(client, feature, id=f"{client.name}: {feature}")
     for client in CLIENTS
     for feature in COLUMNS
     if feature in client.features

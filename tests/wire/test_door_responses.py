@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from headgate.core.types import Delta, Image, Message, Reply, Request, Text, ToolCall, Usage
 from headgate.wire import faults
-from headgate.wire.doors import About, deltas_of
+from headgate.wire.doors import About, Referring, deltas_of
 from headgate.wire.doors.openai_responses import InputTokens, Responses
 from headgate.wire.faults import Fault
 
@@ -179,7 +179,8 @@ REFUSED = {
         "input",
         "file_id",
     ),
-    "a reference": ({"input": [{"type": "item_reference", "id": "rs_1"}]}, "input", "item_reference"),
+    "a reference to nothing": ({"input": [{"type": "item_reference"}]}, "input", "needs the id"),
+    "thoughts alone": ({"input": [{"type": "reasoning", "summary": []}]}, "input", "missing"),
     "an item": ({"input": [{"type": "web_search_call", "id": "ws_1"}]}, "input", "web_search_call"),
     "a tool's role": ({"input": [{"role": "tool", "content": "x"}]}, "input", "function_call_output"),
     "no role": ({"input": [{"content": "x"}]}, "input", "role"),
@@ -205,6 +206,85 @@ def test_what_cannot_be_had_is_refused_by_name(case):
 
 def test_a_caller_who_goes_on_need_not_say_anything():
     assert understood(input=None, previous_response_id="resp_1").messages == ()
+
+
+# ── References ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TWO_CALLS = (ToolCall("c1", "weather", "{}"), ToolCall("c2", "weather", '{"at":"Ulm"}'))
+EARLIER = {
+    "e1": Message("assistant", "I look.", TWO_CALLS, reasoning="Hm."),
+    "e2": Message("assistant", "It rains."),
+}
+USER = {"role": "user", "content": "Weather?"}
+
+
+def named(*ids: str) -> list[dict[str, str]]:
+    return [{"type": "item_reference", "id": name} for name in ids]
+
+
+def referring(*items, door=DOOR, **more) -> Referring:
+    found = door.decode_request(json.dumps({"model": "auto", "input": items} | more).encode(), "r1")
+    assert isinstance(found, Referring), found
+    return found
+
+
+def test_references_say_which_answers_they_need_and_become_the_message_that_it_was():
+    found = referring(
+        USER,
+        *named("rs_e1_0", "msg_e1_0", "fc_e1_0", "fc_e1_1"),
+        {"type": "function_call_output", "call_id": "c1", "output": "sun"},
+        {"type": "function_call_output", "call_id": "c2", "output": "rain"},
+        *named("msg_e2_0"),
+        {"role": "user", "content": "Still?"},
+        instructions="Be brief.",
+    )
+    assert found.answers == {"e1", "e2"}
+    request = found.read(EARLIER)
+    assert request.messages == (
+        Message("system", "Be brief."),
+        Message("user", "Weather?"),
+        EARLIER["e1"],
+        Message("tool", "sun", tool_call_id="c1"),
+        Message("tool", "rain", tool_call_id="c2"),
+        EARLIER["e2"],
+        Message("user", "Still?"),
+    )
+    assert request.said == 6
+
+
+def test_references_stand_beside_whole_items_and_may_come_without_a_type():
+    call = {"type": "function_call", "id": "fc_e1_1", "call_id": "c2", "name": "news", "arguments": "{}"}
+    request = referring(USER, {"id": "msg_e1_0"}, call).read(EARLIER)
+    assert request.messages[1] == Message("assistant", "I look.", (ToolCall("c2", "news", "{}"),))
+
+
+def test_what_was_said_in_several_items_is_there_once():
+    request = referring(USER, *named("msg_e2_0", "rs_e1_0", "rs_e1_1", "msg_e2_1", "msg_e2_0")).read(EARLIER)
+    assert request.messages[1:] == (Message("assistant", "It rains.", reasoning="Hm."),)
+
+
+@pytest.mark.parametrize("name", ["rs_gone_0", "rs_0a1b2c", "rs_"])
+def test_thoughts_that_are_not_known_are_passed_over(name):
+    found = DOOR.decode_request(json.dumps({"model": "auto", "input": [USER, *named(name)]}).encode(), "r1")
+    request = found.read({}) if isinstance(found, Referring) else found
+    assert request.messages == (Message("user", "Weather?"),)
+
+
+UNKNOWN = ("msg_gone_0", "fc_gone_0", "fc_e1_2", "msg_0a1b2c", "ws_e1_0", "e1", "_", "msg_e1_" + "9" * 5000)
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_item_that_is_not_known_is_missed_in_openais_words(name):
+    found = DOOR.decode_request(json.dumps({"model": "auto", "input": [USER, *named(name)]}).encode(), "r1")
+    fault = found.read(EARLIER) if isinstance(found, Referring) else found
+    assert (fault.status, fault.param, fault.kind) == (404, "input", "invalid_request_error")
+    assert fault.message == f"Item with id '{name[:100]}' not found."
+    assert "send the items themselves" in fault.hint
+
+
+def test_a_prompt_with_references_is_counted_too():
+    request = referring(USER, *named("msg_e1_0"), door=InputTokens()).read(EARLIER)
+    assert [message.text for message in request.messages] == ["Weather?", "I look."]
 
 
 def test_counting_asks_for_no_model():
@@ -308,6 +388,15 @@ def test_a_whole_reply_is_a_response_to_the_official_client(case):
 
 
 @pytest.mark.parametrize("case", REPLIES)
+def test_the_items_of_an_answer_can_be_named_and_are_that_answer(case):
+    reply = REPLIES[case]
+    output = json.loads(DOOR.encode_reply(reply, about()))["output"]
+    answer = Message("assistant", reply.text, reply.tool_calls, reasoning=reply.reasoning)
+    request = referring(USER, *named(*[item["id"] for item in output])).read({"r1": answer})
+    assert request.messages == (Message("user", "Weather?"), answer)
+
+
+@pytest.mark.parametrize("case", REPLIES)
 def test_a_stream_ends_in_the_same_response_as_a_whole_reply(case):
     reply, of = REPLIES[case], about(tools=[TOOL], tool_choice="auto")
     events = events_in(stream_of(reply, of))
@@ -347,7 +436,7 @@ def test_thoughts_after_words_are_an_item_of_their_own():
     events = events_in(data + encoder.end(Reply(text="bd", reasoning="ac", usage=USAGE)))
     output = events[-1].response.output
     assert [item.type for item in output] == ["reasoning", "message", "reasoning", "message"]
-    assert len({item.id for item in output}) == 4
+    assert [item.id for item in output] == ["rs_r1_0", "msg_r1_0", "rs_r1_1", "msg_r1_1"]
     assert events[-1].response.output_text == "bd"
 
 

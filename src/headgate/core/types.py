@@ -178,6 +178,10 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """The id of the request whose kept conversation goes on here; "" is none."""
     said: int = 0
     """How many of the last messages the caller says now: what a kept conversation gains, without instructions."""
+    recalled: bool = False
+    """Some of it was said before and was not sent again, so that the body does not tell how long it is."""
+    remember: bool = False
+    """The answer is remembered for a while, so that a later request can name its items."""
     store: bool = False
     """The answer is kept, with `said`, so that a later request can go on from it."""
     echo: Mapping[str, Raw] = {}

@@ -1,8 +1,9 @@
 """From a call to a request that can be routed: read its words, then do to it what they ask, or say what is wrong.
 
-The steps, in order: the door reads the body; headers have their say; the name it asks for must lead somewhere; a subagent's
-prompt is put on it; images are fetched; what was said before is recalled; token ids become texts. Most requests need the
-first three only. It does not know what a request will cost, nor who will answer it.
+The steps, in order: the door reads the body, and is given the earlier answers that it names; headers have their say; the
+name it asks for must lead somewhere; a subagent's prompt is put on it; images are fetched; what was said before is recalled;
+token ids become texts. Most requests need no answers and end with the name. It does not know what a request will cost, nor
+who will answer it.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.images import Images
-from headgate.wire.doors import Reader, Ready
+from headgate.wire.doors import Reader, Ready, Referring
 from headgate.wire.faults import Fault
 
 
@@ -58,6 +59,8 @@ class Intake:
             asked = await asyncio.to_thread(reader.decode_request, body, request_id)
         else:
             asked = reader.decode_request(body, request_id)
+        if isinstance(asked, Referring):
+            asked = await self.conversations.resolve(asked)
         if isinstance(asked, Ready):
             named = refusals.by_known_name(self.policy, asked.request)
             return refusals.unroutable(self.policy, named) or asked

@@ -23,7 +23,6 @@ from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
 from headgate.gateway.caller import Call
-from headgate.gateway.conversations import turn_of
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey, Road
@@ -106,7 +105,7 @@ class Gate:
         if isinstance(request, Ready):
             call.answer(200, JSON, request.body(received))
             return
-        size = len(call.body or b"") if not request.previous else LARGE + 1  # what was recalled may be long
+        size = len(call.body or b"") if not request.recalled else LARGE + 1  # what was recalled may be long
         signals = await self.road.tokenizer.measure(request, self.road.policy, size)
         signals = self.road.affinity.recall(request, signals)
         journey = Journey(self.road, request, signals, received=received, begun=begun)
@@ -154,10 +153,9 @@ class Gate:
         stream = AnswerStream(journey, door, call, self.keep_alive)
         limit = journey.decision.within + SLACK
         try:
-            async with asyncio.timeout(limit), aclosing(journey.stream()) as parts:
-                with stream:
-                    async for part in parts:
-                        await stream.put(part)
+            async with asyncio.timeout(limit), aclosing(journey.stream()) as parts, stream:
+                async for part in parts:
+                    await stream.put(part)
         except TimeoutError:
             stream.broken = Failure(reason="timeout", detail="the caller did not read it in time")
         except asyncio.CancelledError:
@@ -187,8 +185,11 @@ class Gate:
     ) -> Outcome:
         """Write the journey down, and what was said on it if a later one may go on from there."""
         outcome = journey.outcome(status, error)
-        if reply is not None and journey.request.store:
-            outcome = replace(outcome, turn=turn_of(journey.request, reply))
+        if reply is not None and journey.request.remember:
+            turn = self.intake.conversations.note(
+                journey.request, reply, local_only=outcome.signals.local_only
+            )
+            outcome = replace(outcome, turn=turn)
         self.record(outcome)
         self.metrics.note(outcome)
         if journey.model is not None and outcome.usage is not None and journey.request.kind == "chat":

@@ -6,12 +6,12 @@ reason, or named in `Request.native` or `Request.extra`; it is never dropped her
 served under, nor headers, sockets and clocks: `gateway` does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from headgate.core.types import Delta, Reply, Request
+from headgate.core.types import Delta, Message, Reply, Request
 from headgate.core.words import DialectName
 from headgate.wire.doors.anthropic_blocks import cut_blocks, own_blocks
 from headgate.wire.faults import Fault
@@ -45,6 +45,15 @@ class Ready(Struct, frozen=True):
     """The answer, once it is known at which Unix time the request came."""
 
 
+class Referring(Struct, frozen=True):
+    """A request that names earlier answers instead of repeating them: it can be read once they are known."""
+
+    answers: frozenset[str]
+    """The ids of the requests that they answer."""
+    read: Callable[[Mapping[str, Message]], Request | Fault]
+    """The request, given those answers that there are."""
+
+
 class StreamEncoder(Protocol):
     """One streamed answer being written. Each method gives the bytes to send now; an opening is sent when it is due."""
 
@@ -69,8 +78,8 @@ class Reader(Protocol):
         """Whose words it uses; errors take that dialect's form."""
         ...
 
-    def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
-        """A request in our normal form, what is wrong with it, or an answer that needs no model."""
+    def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready | Referring:
+        """A request in our normal form, what is wrong with it, an answer that needs no model, or a request in part."""
         ...
 
 

@@ -2,12 +2,14 @@
 
 What only OpenAI can do (its own tools, its kept prompts and conversations, work in the background) is refused with a
 reason. What it shares with Chat Completions is kept for engines of that dialect (`Request.extra`). A conversation that
-goes on from an earlier answer is only named here (`Request.previous`): the gate has kept it, or not.
+goes on from an earlier answer is only named here (`Request.previous`): the gate has kept it, or not. Where single items
+of earlier answers are named, the request is read to its end once the gate has looked for them (`Referring`).
 
 Source: OpenAI's API reference and the types of its Python client 3.57 (docs/api.md).
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -15,10 +17,10 @@ from msgspec import Raw, Struct
 
 from headgate.core.types import TEXT, Format, Message, Reply, Request, Tool
 from headgate.core.words import EFFORTS, DialectName
-from headgate.wire.doors import SSE, About
+from headgate.wire.doors import SSE, About, Referring
 from headgate.wire.doors.openai_chat import KEEP_ALIVE, NULL, effort_from
 from headgate.wire.doors.openai_responses_answers import RESPONSE_ID, EventEncoder, encode_reply
-from headgate.wire.doors.openai_responses_items import Conversation, WireItem
+from headgate.wire.doors.openai_responses_items import Conversation, WireItem, answers_named
 from headgate.wire.doors.reading import bad_value, out_of_range, read
 from headgate.wire.faults import Fault
 
@@ -112,6 +114,9 @@ INCLUDED = frozenset({LOGPROBS, "reasoning.encrypted_content"})
 """What may be asked to be included. Reasoning is given as it is, so there is nothing to encrypt."""
 CHOICES = frozenset({"none", "auto", "required"})
 
+NONE_KNOWN: Mapping[str, Message] = {}
+"""The earlier answers of a request that names none."""
+
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_ask = msgspec.json.Decoder(WireAsk).decode
 
@@ -122,7 +127,7 @@ class Responses(Struct, frozen=True):
     dialect: DialectName = "openai"
     stream_type: bytes = SSE
 
-    def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
+    def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Referring:
         """A request in our normal form, or what is wrong with it."""
         return decode_request(body, request_id)
 
@@ -144,7 +149,7 @@ class InputTokens(Struct, frozen=True):
 
     dialect: DialectName = "openai"
 
-    def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
+    def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Referring:
         """A request in our normal form, or what is wrong with it; it may come without a model."""
         return decode_request(body, request_id, model="auto")
 
@@ -153,7 +158,7 @@ class InputTokens(Struct, frozen=True):
         return msgspec.json.encode({"object": "response.input_tokens", "input_tokens": tokens})
 
 
-def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request | Fault:
+def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request | Fault | Referring:
     """A request in our normal form, or what is wrong with it.
 
     Args:
@@ -168,12 +173,29 @@ def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request 
     problem = unknown_here(fields) or check(ask, model)
     if problem is not None:
         return problem
+    understand = partial(request_from, ask, fields, request_id, ask.model or model)
+    answers = answers_named(ask.input) if isinstance(ask.input, list) else None
+    return Referring(answers, understand) if answers else understand(NONE_KNOWN)
+
+
+def request_from(
+    ask: WireAsk, fields: Mapping[str, Raw], request_id: str, model: str, known: Mapping[str, Message]
+) -> Request | Fault:
+    """What is asked, in our normal form.
+
+    Args:
+        ask: the fields that are understood.
+        fields: all of them.
+        request_id: ours.
+        model: the model that is asked for.
+        known: the earlier answers whose items may be named, by the ids of their requests.
+    """
     try:
-        said = said_in(ask.input)
+        said = said_in(ask.input, known)
+    except LookupError as missing:
+        return no_item(str(missing))
     except ValueError as error:
-        return bad_value(
-            "input", str(error), 'see "Responses" in docs/api.md; clients send whole items with store: false'
-        )
+        return bad_value("input", str(error), 'see "Responses" in docs/api.md')
     chosen = choose(ask)
     if isinstance(chosen, Fault):
         return chosen
@@ -181,12 +203,14 @@ def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request 
     first = (Message("system", ask.instructions),) if ask.instructions else ()
     text = ask.text or WireText()
     previous = ask.previous_response_id or ""
+    if not (said or previous):
+        return nothing_said()
     extra = {name: value for name, value in fields.items() if name not in KNOWN}
     if text.verbosity != NULL:
         extra["verbosity"] = text.verbosity
     return Request(
         id=request_id,
-        asked=ask.model or model,
+        asked=model,
         messages=first + said,
         stream=bool(ask.stream),
         max_tokens=ask.max_output_tokens,
@@ -202,6 +226,7 @@ def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request 
         extra=extra,
         previous=previous.removeprefix(RESPONSE_ID) or previous,
         said=len(said),
+        remember=ask.store is not False,
         store=ask.store is not False,
         echo={name: fields[name] for name in ECHOED if fields.get(name, NULL) != NULL},
     )
@@ -225,9 +250,7 @@ def check(ask: WireAsk, model: str) -> Fault | None:
     if not (ask.model or model):
         return bad_value("model", "model is missing", 'use "auto" to be routed', "missing_required_parameter")
     if not ask.input and not ask.previous_response_id:
-        return bad_value(
-            "input", "input is missing", "send a text or a list of items", "missing_required_parameter"
-        )
+        return nothing_said()
     if ask.background:
         return unsupported("background", "background is true, but every answer is given on the spot")
     if ask.truncation not in (None, "disabled"):
@@ -264,17 +287,36 @@ def unsupported(param: str, message: str) -> Fault:
     return bad_value(param, message, f"leave {param} out", "unsupported_value")
 
 
-def said_in(wire: str | list[WireItem] | None) -> tuple[Message, ...]:
+def nothing_said() -> Fault:
+    """There is no input, or nothing in it that is for a model."""
+    return bad_value(
+        "input", "input is missing", "send a text or a list of items", "missing_required_parameter"
+    )
+
+
+def no_item(name: str) -> Fault:
+    """A reference to what is not known, or not any more."""
+    return Fault(
+        status=404,
+        message=f"Item with id '{name[:100]}' not found.",
+        param="input",
+        hint="items are remembered for an hour, and not with store: false; send the items themselves"
+        " (Vercel's AI SDK does with providerOptions: {openai: {store: false}})",
+    )
+
+
+def said_in(wire: str | list[WireItem] | None, known: Mapping[str, Message]) -> tuple[Message, ...]:
     """What the caller says, in our form.
 
     Raises:
         ValueError: an item cannot be understood, for people.
+        LookupError: an item names another that is not known, by this id.
     """
     if not wire:
         return ()
     if isinstance(wire, str):
         return (Message("user", wire),)
-    conversation = Conversation()
+    conversation = Conversation(known)
     for item in wire:
         conversation.add(item)
     return conversation.messages()

@@ -7,7 +7,7 @@ the one form that all clients read. A stream announces each item, fills it and e
 Source: OpenAI's API reference and the types of its Python client 3.57; Vercel's AI SDK (`@ai-sdk/openai` 3.0).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,12 +17,12 @@ from headgate.core.types import Delta, Reply, Usage
 from headgate.core.words import Finish
 from headgate.wire import faults
 from headgate.wire.doors import About, deltas_of
+from headgate.wire.doors.openai_responses_ids import Kind, item_id
 from headgate.wire.faults import Fault
 
 RESPONSE_ID = "resp_"
 """What comes before our id in the id of a response."""
 
-PREFIXES = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 SHORTFALLS: Mapping[Finish, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Why an answer is incomplete, in OpenAI's words."""
 DEFAULTS: Mapping[str, Any] = {
@@ -46,7 +46,6 @@ DEFAULTS: Mapping[str, Any] = {
 
 encode = msgspec.json.Encoder().encode
 
-Kind = Literal["reasoning", "message", "function_call"]
 State = Literal["in_progress", "completed", "incomplete"]
 
 
@@ -57,7 +56,7 @@ def encode_reply(reply: Reply, about: About) -> bytes:
         kind: Kind = "reasoning" if delta.reasoning else "message"
         if delta.tool_index is not None:
             kind = "function_call"
-        item = Item(kind, about.request.id, len(items), delta.tool_id, delta.tool_name)
+        item = Item(kind, about.request.id, items, delta.tool_id, delta.tool_name)
         item.add(delta.reasoning or delta.text or delta.tool_arguments, delta.logprobs)
         items.append(item)
     return response(about, items, reply)
@@ -110,10 +109,12 @@ def error_in(fault: Fault) -> dict[str, Any]:
 class Item:
     """One item of the output, whole or growing."""
 
-    def __init__(self, kind: Kind, request_id: str, index: int, call_id: str = "", name: str = "") -> None:
+    def __init__(
+        self, kind: Kind, request_id: str, before: Sequence["Item"], call_id: str = "", name: str = ""
+    ) -> None:
         self.kind = kind
-        self.id = f"{PREFIXES[kind]}_{request_id}_{index}"
-        self.index = index
+        self.id = item_id(kind, request_id, sum([item.kind == kind for item in before]))
+        self.index = len(before)
         self.call_id = call_id
         self.name = name
         self._texts: list[str] = []
@@ -218,7 +219,7 @@ class EventEncoder:
         if self._speaking is not None and self._speaking.kind == kind:
             return b"", self._speaking
         stopped = self._stop_speaking("completed")
-        item = Item(kind, self._about.request.id, len(self._items))
+        item = Item(kind, self._about.request.id, self._items)
         begun = self._begin(item)
         self._speaking = item
         name, where = part_place(item)
@@ -241,9 +242,7 @@ class EventEncoder:
         item = self._calls.get(index)
         if item is None:
             begun = self._stop_speaking("completed")
-            item = Item(
-                "function_call", self._about.request.id, len(self._items), delta.tool_id, delta.tool_name
-            )
+            item = Item("function_call", self._about.request.id, self._items, delta.tool_id, delta.tool_name)
             self._calls[index] = item
             begun += self._begin(item)
         if not delta.tool_arguments:

@@ -3,17 +3,21 @@
 There, what a model thinks, says and calls are items of their own, one after the other; here they are one message. Items
 that belong to tools which OpenAI runs are refused, because nobody here could have made them or could read them.
 
+A reference stands for an item of an earlier answer. Of what a model said or thought in several items, the first stands for
+all of it, because an answer is known as one message; what is named twice is taken once.
+
 It does not know the rest of the request (`openai_responses`), nor how items are written (`openai_responses_answers`).
 
 Source: OpenAI's API reference and the types of its Python client 3.57 (docs/api.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from headgate.core.types import Image, Message, Part, Text, ToolCall
 from headgate.core.words import Role
+from headgate.wire.doors.openai_responses_ids import read_item_id
 
 
 class WirePart(Struct, gc=False):
@@ -25,6 +29,7 @@ class WirePart(Struct, gc=False):
 
 class WireItem(Struct, gc=False):
     type: str = "message"
+    id: str | None = None
     role: Role | None = None
     content: str | list[WirePart] | None = None
     summary: list[WirePart] | None = None
@@ -33,14 +38,27 @@ class WireItem(Struct, gc=False):
     arguments: str | None = None
     output: str | list[WirePart] | None = None
 
+    @property
+    def refers(self) -> bool:
+        """Whether it only names another item; such a one may come without its type."""
+        if self.type == "message":
+            return self.role is None and self.content is None and self.id is not None
+        return self.type == "item_reference"
+
 
 TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
 
 class Conversation:
-    """Messages being put together from items."""
+    """Messages being put together from items.
 
-    def __init__(self) -> None:
+    Args:
+        known: the earlier answers that references may name, by the ids of their requests.
+    """
+
+    def __init__(self, known: Mapping[str, Message]) -> None:
+        self._known = known
+        self._recalled: set[str] = set()
         self._messages: list[Message] = []
         self._thoughts: list[str] = []
         self._texts: list[str] = []
@@ -56,8 +74,11 @@ class Conversation:
 
         Raises:
             ValueError: it cannot be understood, for people.
+            LookupError: it names an item that is not known, by this id.
         """
-        if item.type == "message":
+        if item.refers:
+            self._recall(item.id)
+        elif item.type == "message":
             self._say(item)
         elif item.type == "reasoning":
             self._thoughts += [
@@ -72,10 +93,6 @@ class Conversation:
                 raise ValueError("a function_call_output needs call_id and output")
             self._turn()
             self._messages.append(Message("tool", content_of(item.output), tool_call_id=item.call_id))
-        elif item.type == "item_reference":
-            raise ValueError(
-                "an item_reference names what OpenAI keeps, and here items have no names of their own"
-            )
         else:
             raise ValueError(
                 f"an item has the type {item.type[:40]!r}, which belongs to a tool that is not run here"
@@ -87,12 +104,34 @@ class Conversation:
         if item.role == "tool":
             raise ValueError('a message has the role "tool"; what a tool gave is a function_call_output')
         if item.role == "assistant":
-            if self._texts and not self._calls:
-                self._turn()
-            self._texts.append(item.content if isinstance(item.content, str) else spoken(item.content))
+            self._speak(item.content if isinstance(item.content, str) else spoken(item.content))
         else:
             self._turn()
             self._messages.append(Message(item.role, content_of(item.content)))
+
+    def _speak(self, text: str) -> None:
+        if self._texts and not self._calls:
+            self._turn()
+        self._texts.append(text)
+
+    def _recall(self, name: str | None) -> None:
+        if not name:
+            raise ValueError("an item_reference needs the id of an item")
+        if name in self._recalled:
+            return
+        self._recalled.add(name)
+        item = read_item_id(name)
+        answer = self._known.get(item.answer)
+        if item.kind == "reasoning":  # without it the answer is the same: none is missed
+            if answer is not None and answer.reasoning and item.number == 0:
+                self._thoughts.append(answer.reasoning)
+        elif item.kind == "message" and answer is not None:
+            if item.number == 0:
+                self._speak(answer.text)
+        elif item.kind == "function_call" and answer is not None and item.number < len(answer.tool_calls):
+            self._calls.append(answer.tool_calls[item.number])
+        else:
+            raise LookupError(name)
 
     def _turn(self) -> None:
         """End what the assistant says: other people's words follow, or another answer of his."""
@@ -106,6 +145,12 @@ class Conversation:
                 )
             )
             self._thoughts, self._texts, self._calls = [], [], []
+
+
+def answers_named(items: Sequence[WireItem]) -> frozenset[str]:
+    """The ids of the requests whose answers are referred to, in as far as they can be ours."""
+    named = [read_item_id(item.id or "").answer for item in items if item.refers]
+    return frozenset([answer for answer in named if answer])
 
 
 def parts_of(item: WireItem) -> Sequence[WirePart]:

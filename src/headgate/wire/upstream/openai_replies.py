@@ -21,25 +21,24 @@ from headgate.wire.upstream.trouble import Trouble, classify, describe, read_tro
 from headgate.wire.upstream.truncation import cut_prompt
 
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
-# What is read from bytes forms no cycles, and the collector need not look at it (`gc=False`): that halves the time of a chunk.
 
 NULL = Raw(b"null")
 NO_V1 = "Does the engine's url lack its /v1?"
 """What an unknown path most often means."""
 
 
-class WireFunction(Struct, gc=False):
+class WireFunction(Struct):
     name: str | None = None
     arguments: Raw = NULL
 
 
-class WireCall(Struct, gc=False):
+class WireCall(Struct):
     index: int | None = None
     id: str | None = None
     function: WireFunction | None = None
 
 
-class WireMessage(Struct, gc=False):
+class WireMessage(Struct):
     content: str | list[dict[str, Any]] | None = None
     tool_calls: list[WireCall] | None = None
     reasoning_content: Any = None
@@ -47,23 +46,23 @@ class WireMessage(Struct, gc=False):
     refusal: str | None = None
 
 
-class WireChoice(Struct, gc=False):
+class WireChoice(Struct):
     message: WireMessage | None = None
     delta: WireMessage | None = None
     finish_reason: str | None = None
     logprobs: Raw = NULL
 
 
-class WirePromptDetails(Struct, gc=False):
+class WirePromptDetails(Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
 
-class WireOutputDetails(Struct, gc=False):
+class WireOutputDetails(Struct):
     reasoning_tokens: int | None = None
 
 
-class WireUsage(Struct, gc=False):
+class WireUsage(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
@@ -72,7 +71,7 @@ class WireUsage(Struct, gc=False):
     prompt_cache_hit_tokens: int | None = None
 
 
-class WireBody(Struct, gc=False):
+class WireBody(Struct):
     """A whole reply or one chunk of a stream."""
 
     choices: list[WireChoice] | None = None
@@ -81,11 +80,11 @@ class WireBody(Struct, gc=False):
     error: Any = None
 
 
-class WireLogprobs(Struct, gc=False):
+class WireLogprobs(Struct):
     content: Raw = NULL
 
 
-class WireToken(Struct, gc=False):
+class WireToken(Struct):
     logprob: float | None = None
 
 
