@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from headgate.config.engine import EngineSettings
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import FailureReason
+from headgate.engines.patience import Patience
 from headgate.engines.transport import (
     Clocks,
     FailureKind,
@@ -131,19 +132,19 @@ class Exchange:
                 decoder = dialect.stream_decoder(request, model)
                 chunks = aiter(response)
                 try:
-                    while not decoder.over:
-                        patience = (
-                            settings.between_tokens
-                            if first
-                            else settings.first_token - perf_counter() + started
-                        )
-                        async with asyncio.timeout(patience):
-                            chunk = await anext(chunks, b"")
-                        if not chunk:
-                            break
-                        for delta in decoder.feed(chunk):
-                            first = first or perf_counter() - started
-                            yield delta
+                    with Patience() as patience:
+                        while not decoder.over:
+                            limit = (
+                                settings.between_tokens
+                                if first
+                                else settings.first_token - perf_counter() + started
+                            )
+                            chunk = await patience.wait(anext(chunks, b""), limit)
+                            if not chunk:
+                                break
+                            for delta in decoder.feed(chunk):
+                                first = first or perf_counter() - started
+                                yield delta
                     result = _result(decoder, response.end)
                 except TimeoutError:
                     result = decoder.interrupted("timeout", _impatience(settings, first))

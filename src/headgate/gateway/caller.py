@@ -116,6 +116,10 @@ class Call:
         self._piece(data, b"")
         await self._connection.drained()
 
+    def interject(self, data: bytes) -> None:
+        """Send a piece of the body that is too small to wait for."""
+        self._piece(data, b"")
+
     def end(self, data: bytes = b"") -> None:
         """Send the last piece of the body. Waits for nobody."""
         self._piece(data, b"" if self._old else b"0\r\n\r\n")

@@ -153,9 +153,10 @@ class Gate:
         stream = AnswerStream(journey, door, call, self.keep_alive)
         limit = journey.decision.within + SLACK
         try:
-            async with asyncio.timeout(limit), aclosing(journey.stream()) as parts, stream:
-                async for part in parts:
-                    await stream.put(part)
+            async with asyncio.timeout(limit), aclosing(journey.stream()) as parts:
+                with stream:
+                    async for part in parts:
+                        await stream.put(part)
         except TimeoutError:
             stream.broken = Failure(reason="timeout", detail="the caller did not read it in time")
         except asyncio.CancelledError:

@@ -1,7 +1,6 @@
 """The caller's side of a stream: headers late, signs of life while it is held, and a proper end."""
 
 import asyncio
-from contextlib import suppress
 from typing import Self
 
 from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
@@ -19,6 +18,8 @@ class AnswerStream:
     ordinary error with its own status.
     """
 
+    alive: asyncio.TimerHandle
+
     def __init__(self, journey: Journey, door: StreamingDoor, call: Call, keep_alive: float) -> None:
         self.journey = journey
         self.door = door
@@ -30,25 +31,20 @@ class AnswerStream:
         self.broken: Failure | None = None
         self.reply: Reply | None = None
         self.deltas = 0
-        self.alive: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self.alive = asyncio.create_task(self.stay_alive(), name="headgate-keep-alive")
+    def __enter__(self) -> Self:
+        self.alive = asyncio.get_running_loop().call_later(self.keep_alive, self.show_life)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self.alive is not None:
-            self.alive.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.alive
+    def __exit__(self, *_: object) -> None:
+        self.alive.cancel()
 
-    async def stay_alive(self) -> None:
+    def show_life(self) -> None:
         """Send a comment now and then until the answer flows."""
-        while self.deltas == 0:
-            await asyncio.sleep(self.keep_alive)
-            if self.deltas == 0:
-                self.begin()
-                await self.call.write(self.door.keep_alive(self.about()))
+        if self.deltas == 0:
+            self.begin()
+            self.call.interject(self.door.keep_alive(self.about()))
+            self.alive = asyncio.get_running_loop().call_later(self.keep_alive, self.show_life)
 
     async def put(self, part: Delta | Reply | Failure | GiveUp) -> None:
         """Take the next part of the journey."""

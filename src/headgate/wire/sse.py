@@ -11,7 +11,7 @@ LONGEST_EVENT = 16 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One event: its data, several lines joined by newlines, and its name ("" when the server gave none)."""
 
     data: bytes

@@ -75,6 +75,7 @@ class OutCompletion(Struct, gc=False):
 encode = msgspec.json.Encoder().encode
 
 DONE = b"data: [DONE]\n\n"
+AFTER_TEXT = b'},"finish_reason":null}]}\n\n'
 
 
 def encode_reply(reply: Reply, about: About) -> bytes:
@@ -124,10 +125,13 @@ class ChunkEncoder:
             }
         )
         self._before = b"data: " + head[:-1] + b',"choices":['
+        self._before_text = self._before + b'{"index":0,"delta":{"content":'
         self._begun = False
 
     def delta(self, delta: Delta) -> bytes:
         """A piece of the answer; the first is preceded by the role."""
+        if only_text(delta):
+            return self._opening() + self._before_text + encode(delta.text) + AFTER_TEXT
         out = delta_out(delta)
         if not out:
             return self._opening()
@@ -157,6 +161,11 @@ class ChunkEncoder:
                 logprobs = Raw(msgspec.json.format(logprobs, indent=-1))
             choice["logprobs"] = {"content": logprobs, "refusal": None}
         return self._before + encode(choice) + b"]}\n\n"
+
+
+def only_text(delta: Delta) -> bool:
+    """Whether there is text and nothing else in it, as in nearly all deltas."""
+    return bool(delta.text) and not delta.reasoning and delta.tool_index is None and delta.logprobs is None
 
 
 def delta_out(delta: Delta) -> dict[str, Any]:

@@ -21,24 +21,25 @@ from headgate.wire.upstream.trouble import Trouble, classify, describe, read_tro
 from headgate.wire.upstream.truncation import cut_prompt
 
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
+# What is read from bytes forms no cycles, and the collector need not look at it (`gc=False`): that halves the time of a chunk.
 
 NULL = Raw(b"null")
 NO_V1 = "Does the engine's url lack its /v1?"
 """What an unknown path most often means."""
 
 
-class WireFunction(Struct):
+class WireFunction(Struct, gc=False):
     name: str | None = None
     arguments: Raw = NULL
 
 
-class WireCall(Struct):
+class WireCall(Struct, gc=False):
     index: int | None = None
     id: str | None = None
     function: WireFunction | None = None
 
 
-class WireMessage(Struct):
+class WireMessage(Struct, gc=False):
     content: str | list[dict[str, Any]] | None = None
     tool_calls: list[WireCall] | None = None
     reasoning_content: Any = None
@@ -46,23 +47,23 @@ class WireMessage(Struct):
     refusal: str | None = None
 
 
-class WireChoice(Struct):
+class WireChoice(Struct, gc=False):
     message: WireMessage | None = None
     delta: WireMessage | None = None
     finish_reason: str | None = None
     logprobs: Raw = NULL
 
 
-class WirePromptDetails(Struct):
+class WirePromptDetails(Struct, gc=False):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
 
-class WireOutputDetails(Struct):
+class WireOutputDetails(Struct, gc=False):
     reasoning_tokens: int | None = None
 
 
-class WireUsage(Struct):
+class WireUsage(Struct, gc=False):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
@@ -71,7 +72,7 @@ class WireUsage(Struct):
     prompt_cache_hit_tokens: int | None = None
 
 
-class WireBody(Struct):
+class WireBody(Struct, gc=False):
     """A whole reply or one chunk of a stream."""
 
     choices: list[WireChoice] | None = None
@@ -80,11 +81,11 @@ class WireBody(Struct):
     error: Any = None
 
 
-class WireLogprobs(Struct):
+class WireLogprobs(Struct, gc=False):
     content: Raw = NULL
 
 
-class WireToken(Struct):
+class WireToken(Struct, gc=False):
     logprob: float | None = None
 
 
