@@ -19,6 +19,8 @@ def cost(usage: Usage | None, price: Price | None) -> float | None:
     """Dollars for that usage, or None where it is unknown."""
     if usage is None or price is None:
         return None
+    if price.above is None and not (usage.cache_read or usage.cache_write_5m or usage.cache_write_1h):
+        return (usage.input * price.input + usage.output * price.output) / MILLION
     rate_in, rate_out = price.input, price.output
     scale = 1.0
     if price.above is not None and usage.prompt > price.above:

@@ -8,7 +8,7 @@ off, or left by its caller.
 """
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from time import perf_counter
 from typing import Any
@@ -396,11 +396,8 @@ class Journey:
         """The journey as one row of the ledger."""
         road = self.road
         model = self.model
-        final = next(
-            (a for a in reversed(self.attempts) if model is not None and a.model == model.name), None
-        )
+        final = self.answering
         reason = fallback_reason(self.decision, self.attempts, model, road.policy.models)
-        costs = [attempt.cost for attempt in self.attempts]
         usage = final.usage if final is not None else None
         seconds = self.now()
         return Outcome(
@@ -418,7 +415,7 @@ class Journey:
             seconds=seconds,
             first_token=self.first_byte if self.first_byte is not None else seconds,
             usage=usage,
-            cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+            cost=total_cost(self.attempts),
             baseline=road.policy.baseline,
             baseline_cost=baseline_cost(usage, road.baseline_price) if self.request.kind == "chat" else None,
             prices_as_of=road.prices_as_of,
@@ -457,14 +454,29 @@ class Journey:
     @property
     def status(self) -> Status:
         """How good the delivered answer is."""
-        last = self.attempts[-1] if self.attempts else None
-        answered = next(
-            (a for a in reversed(self.attempts) if self.model is not None and a.model == self.model.name),
-            last,
-        )
+        answered = self.answering or (self.attempts[-1] if self.attempts else None)
         if answered is None:
             return "failed"
         return "ok" if cascade.passes(answered, self.decision.pass_at) else "imperfect"
+
+    @property
+    def answering(self) -> Attempt | None:
+        """The attempt whose answer goes out."""
+        if self.model is not None:
+            for attempt in reversed(self.attempts):
+                if attempt.model == self.model.name:
+                    return attempt
+        return None
+
+
+def total_cost(attempts: Iterable[Attempt]) -> float | None:
+    """Dollars of all attempts together; None when any part is unknown."""
+    total = 0.0
+    for attempt in attempts:
+        if attempt.cost is None:
+            return None
+        total += attempt.cost
+    return total
 
 
 def plausible(result: Reply | Failure) -> Reply | Failure:

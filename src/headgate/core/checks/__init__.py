@@ -50,14 +50,14 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
 
 def judge(checks: Sequence[tuple[str, Check]], answer: Answer) -> tuple[Verdict, ...]:
     """One verdict per check, in order. A check that raises is a verdict without a score, never a failed request."""
-    return tuple([_ask(name, check, answer) for name, check in checks])
-
-
-def _ask(name: str, check: Check, answer: Answer) -> Verdict:
-    try:
-        return check(answer)
-    except Exception as error:  # noqa: BLE001 - a user's own check may raise anything, and must not take a request down
-        return Verdict(name, None, f"the check itself failed: {type(error).__name__}: {error}"[:300])
+    verdicts: list[Verdict] = []
+    for name, check in checks:
+        try:
+            verdicts.append(check(answer))
+        except Exception as error:  # noqa: BLE001 - a user's own check may raise anything, and takes no request down
+            reason = f"the check itself failed: {type(error).__name__}: {error}"[:300]
+            verdicts.append(Verdict(name, None, reason))
+    return tuple(verdicts)
 
 
 def score(verdicts: Iterable[Verdict]) -> float | None:

@@ -141,19 +141,27 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
     ask = read(decode_ask, body)
     if isinstance(ask, Fault):
         return ask
-    problem = check(ask)
+    fields = decode_fields(body)
+    problem = check_messages(ask) or (check_wishes(ask) if len(fields) > 2 else None)
     if problem is not None:
         return problem
-    fields = decode_fields(body)
     native: set[str] = set()
     try:
         messages = tuple([message_from(wire, native) for wire in ask.messages])
     except ValueError as error:
         return bad_value("messages", str(error), "see the content parts in docs/api.md")
-    extra = {name: value for name, value in fields.items() if name not in KNOWN} if len(fields) > 2 else {}
+    plain = all([wire.role in PLAIN_ROLES and wire.content is not None for wire in ask.messages])  # noqa: C419  # quicker
+    if len(fields) == 2 and plain and not native:  # a model and messages: most requests ask for no more
+        return Request(
+            id=request_id,
+            asked=ask.model,
+            messages=messages,
+            raw_messages=fields["messages"],
+            wishes=False,
+        )
+    extra = {name: value for name, value in fields.items() if name not in KNOWN}
     if extra:
         native.update([what for name, what in NATIVE_FIELDS.items() if extra.get(name, NULL) != NULL])
-    plain = all([wire.role in PLAIN_ROLES and wire.content is not None for wire in ask.messages])  # noqa: C419  # quicker
     return Request(
         id=request_id,
         asked=ask.model,
@@ -177,17 +185,21 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         top_logprobs=ask.top_logprobs,
         extra=extra,
         raw_messages=fields["messages"] if plain or native else None,
-        wishes=len(fields) > 2 or not plain,
         native=tuple(sorted(native)),
     )
 
 
-def check(ask: WireAsk) -> Fault | None:
-    """What is wrong with the values, beyond their types."""
+def check_messages(ask: WireAsk) -> Fault | None:
+    """What is wrong with the two fields that every request has, beyond their types."""
     if not ask.messages:
         return bad_value("messages", "messages is empty", "send at least one message")
     if not ask.model:
         return bad_value("model", "model is empty", 'use "auto" to be routed')
+    return None
+
+
+def check_wishes(ask: WireAsk) -> Fault | None:
+    """What is wrong with the values of all others."""
     if ask.n is not None and ask.n != 1:
         return bad_value(
             "n",
