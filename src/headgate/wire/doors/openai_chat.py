@@ -60,13 +60,35 @@ class WireSchema(Struct, gc=False):
     name: str = "answer"
 
 
+class WireNamed(Struct, gc=False):
+    name: str
+
+
+class WireChosen(Struct, gc=False):
+    """A tool, as a choice names it."""
+
+    type: Literal["function"]
+    function: WireNamed
+
+
+class WireAllowed(Struct, gc=False):
+    mode: Literal["auto", "required"]
+    tools: list[WireChosen]
+
+
+class WireChoice(Struct, gc=False):
+    type: Literal["function", "allowed_tools"]
+    function: WireNamed | None = None
+    allowed_tools: WireAllowed | None = None
+
+
 class WireFormat(Struct, gc=False):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: WireSchema | None = None
 
 
 class WireStreamOptions(Struct, gc=False):
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class WireAsk(Struct, gc=False):
@@ -106,8 +128,13 @@ NATIVE_FIELDS = {
 }
 """Fields without which the answer would be another one, and that only OpenAI's dialect has."""
 
+CHOICES = ("none", "auto", "required")
+"""How tools are chosen, in one word."""
+PLAIN_CHOICES = frozenset(f'"{word}"'.encode() for word in CHOICES)
+
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_ask = msgspec.json.Decoder(WireAsk).decode
+decode_choice = msgspec.json.Decoder(WireChoice).decode
 
 
 class ChatCompletions(Struct, frozen=True):
@@ -144,6 +171,9 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
     problem = check(ask)
     if problem is not None:
         return problem
+    chosen = choose(ask)
+    if isinstance(chosen, Fault):
+        return chosen
     fields = decode_fields(body)
     native: set[str] = set()
     try:
@@ -159,7 +189,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         asked=ask.model,
         messages=messages,
         stream=bool(ask.stream),
-        include_usage=ask.stream_options is not None and ask.stream_options.include_usage,
+        include_usage=ask.stream_options is not None and bool(ask.stream_options.include_usage),
         max_tokens=ask.max_completion_tokens if ask.max_completion_tokens is not None else ask.max_tokens,
         temperature=ask.temperature,
         top_p=ask.top_p,
@@ -170,8 +200,8 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         seed=ask.seed,
         effort=effort_from(ask.reasoning_effort),
         format=format_from(ask.response_format),
-        tools=tuple([tool_from(tool) for tool in ask.tools]) if ask.tools else (),
-        tool_choice=None if ask.tool_choice == NULL else ask.tool_choice,
+        tools=chosen[0],
+        tool_choice=chosen[1],
         parallel_tools=ask.parallel_tool_calls,
         logprobs=bool(ask.logprobs),
         top_logprobs=ask.top_logprobs,
@@ -282,6 +312,43 @@ def part_from(part: dict[str, Any]) -> Part:
         raise ValueError(f"a content part of type {kind} has no {kind} in it")
     known = ", ".join(("text", "image_url", *NATIVE_PARTS))
     raise ValueError(f"a content part has the type {str(kind)[:40]!r}, which is none of {known}")
+
+
+def choose(ask: WireAsk) -> tuple[tuple[Tool, ...], Raw | None] | Fault:
+    """The tools that may be called, and how one is chosen, or what is wrong with that."""
+    tools = tuple([tool_from(tool) for tool in ask.tools]) if ask.tools else ()
+    raw = ask.tool_choice
+    if raw == NULL:
+        return tools, None
+    if bytes(raw) in PLAIN_CHOICES:
+        return tools, raw
+    try:
+        choice = decode_choice(raw)
+    except msgspec.ValidationError:
+        return no_choice(bytes(raw))
+    allowed, named = choice.allowed_tools, choice.function
+    if choice.type == "allowed_tools" and allowed is not None:
+        names = {tool.function.name for tool in allowed.tools}
+        tools = tuple([tool for tool in tools if tool.name in names])
+        return tools, Raw(f'"{allowed.mode}"'.encode())
+    if choice.type != "function" or named is None:
+        return no_choice(bytes(raw))
+    if named.name not in [tool.name for tool in tools]:
+        return bad_value(
+            "tool_choice",
+            f'tool_choice is the function "{named.name[:100]}", which is none of tools',
+            "name one of the tools",
+        )
+    return tools, raw
+
+
+def no_choice(raw: bytes) -> Fault:
+    """A `tool_choice` that says nothing."""
+    return bad_value(
+        "tool_choice",
+        f"tool_choice is {raw[:100].decode('utf-8', 'replace')}",
+        f'{", ".join(CHOICES)}, or {{"type": "function", "function": {{"name": "..."}}}}',
+    )
 
 
 def tool_from(wire: WireTool) -> Tool:
