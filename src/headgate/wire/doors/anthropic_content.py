@@ -74,14 +74,16 @@ decode_turns = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 class Conversation:
     """A conversation being read.
 
-    `native` names what only Anthropic's engines can be told. `blank`: there is text of white space alone, which Anthropic
-    refuses. `sealed`: there is thinking under our seal.
+    `native` names what only Anthropic's engines can be told. `blank`: there is a turn, or a result of a tool, with text of
+    white space alone, which Anthropic refuses. `litter`: there is such text beside other blocks. `sealed`: there is thinking
+    under our seal.
     """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.native: set[str] = set()
         self.blank = False
+        self.litter = False
         self.sealed = False
 
     def take(self, wire: WireMessage) -> None:
@@ -98,6 +100,11 @@ class Conversation:
         calls: list[ToolCall] = []
         thoughts: list[str] = []
         results = 0
+        if any(is_blank(block) for block in wire.content):
+            if all(is_blank(block) for block in wire.content):
+                self.blank = True
+            else:
+                self.litter = True
         for block in wire.content:
             kind = block.type
             if wire.role == "system" and kind != "text":
@@ -137,6 +144,7 @@ class Conversation:
             raise ValueError(f"content of a tool_result: {error}") from error
         content = wire or ""
         if not isinstance(content, str):
+            self.blank = self.blank or any(is_blank(inner) for inner in content)
             content = content_of([part for inner in content for part in self.parts_from(inner)])
         if block.is_error:
             content = f"{FAILED} {content}" if isinstance(content, str) else (Text(FAILED), *content)
@@ -152,7 +160,6 @@ class Conversation:
         if kind == "text":
             if block.text is None:
                 raise ValueError("a text block has no text in it")
-            self.blank = self.blank or not block.text.strip()
             return (Text(block.text),)
         if kind == "image":
             return self.image_from(block.source)
@@ -213,14 +220,19 @@ def content_of(parts: Sequence[Part]) -> str | tuple[Part, ...]:
     return tuple(parts) or ""
 
 
-def without_our_thinking(messages: Raw) -> Raw:
-    """The conversation's bytes without thinking under our seal; all else as it was."""
+def is_blank(block: WireBlock) -> bool:
+    """Whether a block is text of white space alone."""
+    return block.type == "text" and block.text is not None and not block.text.strip()
+
+
+def cleaned(messages: Raw) -> Raw:
+    """The conversation's bytes without thinking under our seal and without blank text; all else as it was."""
     turns = []
     for turn in decode_turns(messages):
         content = bytes(turn["content"])
         if content.startswith(b"["):
             blocks = decode_blocks(content)
-            kept = [block for block in blocks if not is_ours(block)]
+            kept = [block for block in blocks if not is_refused(block)]
             if len(kept) < len(blocks):
                 if not kept:
                     continue
@@ -229,7 +241,7 @@ def without_our_thinking(messages: Raw) -> Raw:
     return Raw(msgspec.json.encode(turns))
 
 
-def is_ours(raw: Raw) -> bool:
-    """Whether a block is thinking under our seal."""
+def is_refused(raw: Raw) -> bool:
+    """Whether a block is thinking under our seal, or blank text: Anthropic refuses both."""
     block = decode_block(raw)
-    return block.type == "thinking" and block.signature == SEAL
+    return (block.type == "thinking" and block.signature == SEAL) or is_blank(block)

@@ -127,6 +127,10 @@ class _Draft:
         self.body["messages"] = (
             self._splice(request) if self._spliced else _messages(request, model, rule, self.notes)
         )
+        if self._own and not self._spliced and any(message.reasoning for message in messages):
+            self.notes.append(
+                "thinking in messages: left out, its seal would not hold in a conversation written anew"
+            )
         if stream:
             self.body["stream"] = True
         self._sample(version)
@@ -276,7 +280,11 @@ class _Draft:
             self.body["system"] = "\n\n".join(system)
 
     def _cache(self) -> None:
-        if self._request.cache and "cache_control" not in self.body and not has_marks(self._request):
+        if (
+            self._request.cache
+            and "cache_control" not in self.body
+            and not has_marks(self._request, spliced=self._spliced)
+        ):
             self.body["cache_control"] = {"type": "ephemeral"}
 
     def _leave_out(self) -> None:
