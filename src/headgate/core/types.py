@@ -212,6 +212,7 @@ class Signals(Struct, frozen=True, gc=False, kw_only=True):
     labels: tuple[str, ...] = ()
     """The labels that the ask offers to choose from, if it lists them."""
     local_only: bool = False
+    """Its caller, its conversation or its route lets it go nowhere but to machines of the user's."""
     keeps_to: str = ""
     """The model that answered the last turn of this conversation a short while ago; "" when there is none."""
     cached: int = 0

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from headgate.core import cascade
 from headgate.core.cascade import fallback_reason, next_step
 from headgate.core.checks import Check, judge, may_become_call, recover, repair, score
-from headgate.core.policy import Policy, decide, goes_on
+from headgate.core.policy import Policy, decide, goes_on, keeps_home
 from headgate.core.prices import baseline_cost, cost, tokens_for
 from headgate.core.types import (
     Answer,
@@ -116,8 +116,12 @@ class Journey:
         self.road = road
         self.request = request
         self.received = received
-        self.signals = signals
         self.decision: Decision = decide(road.policy, road.fleet.view(road.purse.left), request, signals)
+        if not signals.local_only and keeps_home(road.policy, self.decision):
+            signals = replace(
+                signals, local_only=True
+            )  # as the caller's own wish: it holds for what goes on from here
+        self.signals = signals
         self.attempts: list[Attempt] = []
         self.replies: list[Reply | None] = []
         self.model: Model | None = None
