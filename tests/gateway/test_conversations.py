@@ -168,6 +168,24 @@ async def test_what_only_openai_can_be_told_never_goes_to_another_dialect(open_b
 
 
 @pytest.mark.parametrize(
+    ("more", "tokens"),
+    [
+        ({"parts": [{"type": "file", "file": {"file_data": "QUJD" * 20_000}}]}, 2_000),
+        ({"parts": [{"type": "file", "file": {"file_id": "file-1"}}]}, 2_000),
+        ({"parts": [{"type": "input_audio", "input_audio": {"data": "QUJD" * 20_000}}]}, 40),
+        ({"functions": [{"name": "f", "description": "word " * 2_000}]}, 2_500),
+    ],
+    ids=["file", "named file", "audio", "functions"],
+)
+async def test_what_only_openai_can_be_told_is_counted_all_the_same(open_bench, more, tokens):
+    parts = [{"type": "text", "text": "Hi."}, *more.pop("parts", [])]
+    async with open_bench() as bench:
+        await bench.ask([{"role": "user", "content": parts}], **more)
+        (outcome,) = await bench.written()
+        assert outcome.signals.tokens == pytest.approx(tokens, abs=40)
+
+
+@pytest.mark.parametrize(
     ("path", "hint"),
     [
         ("/chat/completions", "ends in /v1"),

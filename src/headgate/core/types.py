@@ -174,6 +174,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's header for features that are not open to all, for engines of its dialect."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+    beyond: int = 0
+    """Prompt tokens assumed for what is `native`, which the messages do not hold."""
     previous: str = ""
     """The id of the request whose kept conversation goes on here; "" is none."""
     said: int = 0

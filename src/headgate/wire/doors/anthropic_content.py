@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from headgate.core.tokens import BYTES_PER_TOKEN, PER_IMAGE, guess_document
 from headgate.core.types import Image, Message, Part, Text, ToolCall
 
 SEAL = "headgate"
@@ -55,6 +56,12 @@ class WireMessage(Struct, gc=False):
     content: str | list[WireBlock]
 
 
+class WireKind(Struct, gc=False):
+    """What kind of source a document has."""
+
+    type: str = ""
+
+
 class WireSource(Struct, gc=False):
     """Where an image is."""
 
@@ -64,6 +71,7 @@ class WireSource(Struct, gc=False):
     url: str = ""
 
 
+decode_kind = msgspec.json.Decoder(WireKind).decode
 decode_source = msgspec.json.Decoder(WireSource).decode
 decode_result = msgspec.json.Decoder(str | list[WireBlock] | None).decode
 decode_block = msgspec.json.Decoder(WireBlock).decode
@@ -74,7 +82,7 @@ decode_turns = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 class Conversation:
     """A conversation being read.
 
-    `native` names what only Anthropic's engines can be told. `blank`: there is a turn, or a result of a tool, with text of
+    `native` names what only Anthropic's engines can be told, and `beyond` guesses its tokens. `blank`: there is a turn, or a result of a tool, with text of
     white space alone, which Anthropic refuses. `litter`: there is such text beside other blocks. `sealed`: there is thinking
     under our seal.
     """
@@ -82,6 +90,7 @@ class Conversation:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.native: set[str] = set()
+        self.beyond = 0
         self.blank = False
         self.litter = False
         self.sealed = False
@@ -165,6 +174,7 @@ class Conversation:
             return self.image_from(block.source)
         if kind in NATIVE_BLOCKS or kind.endswith("_tool_result"):
             self.native.add(NATIVE_BLOCKS.get(kind, OWN_TOOLS))
+            self.beyond += tokens_in(block)
             return ()
         known = ", ".join((*PLAIN_BLOCKS, *NATIVE_BLOCKS))
         raise ValueError(f"a content block has the type {kind[:40]!r}, which is none of {known}")
@@ -185,10 +195,23 @@ class Conversation:
             return (Image(source.url),)
         if source.type == "file":
             self.native.add("a file")
+            self.beyond += PER_IMAGE
             return ()
         raise ValueError(
             "the source of an image is neither base64 with media_type and data, nor a url, nor a file"
         )
+
+
+def tokens_in(block: WireBlock) -> int:
+    """Tokens that a block of Anthropic's own probably has."""
+    held = sum(len(bytes(raw)) for raw in (block.content, block.input)) - len(b"null{}")
+    if block.type != "document":
+        return guess_document(0, max(held, BYTES_PER_TOKEN))
+    source = bytes(block.source)
+    kind = decode_kind(source).type if source.startswith(b"{") else ""
+    if kind == "base64":
+        return guess_document(len(source), held)
+    return guess_document(0, held + (len(source) if kind in ("text", "content") else 0))
 
 
 def demand(role: str, needed: str, kind: str) -> None:

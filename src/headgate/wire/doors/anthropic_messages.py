@@ -170,6 +170,7 @@ def decode_request(body: bytes, request_id: str, *, counting: bool = False) -> R
         raw_system=fields["system"] if ask.system else None,
         raw_tools=fields["tools"] if tools else None,
         native=tuple(sorted(native)),
+        beyond=read_so_far.beyond,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from headgate.core.tokens import BYTES_PER_TOKEN, guess_document
 from headgate.core.types import TEXT, Format, Image, Message, Part, Reply, Request, Text, Tool, ToolCall
 from headgate.core.words import EFFORTS, DialectName, Effort, Role
 from headgate.wire.doors import SSE, About
@@ -121,6 +122,8 @@ KNOWN = frozenset(WireAsk.__struct_fields__)
 PLAIN_ROLES = frozenset({"system", "user", "assistant", "tool"})
 NATIVE_PARTS = {"input_audio": "audio", "file": "a file"}
 """Content parts that are carried to engines of OpenAI's dialect only, as the caller wrote them."""
+AUDIO_BYTES_PER_TOKEN = 2000
+"""Of audio in base64: ten tokens a second, of some 20 KB where it is compressed."""
 NATIVE_FIELDS = {
     "functions": "functions (tools took their place)",
     "audio": "an answer in audio",
@@ -175,14 +178,20 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
     if isinstance(chosen, Fault):
         return chosen
     fields = decode_fields(body)
-    native: set[str] = set()
+    native: dict[str, int] = {}
     try:
         messages = tuple([message_from(wire, native) for wire in ask.messages])
     except ValueError as error:
         return bad_value("messages", str(error), "see the content parts in docs/api.md")
     extra = {name: value for name, value in fields.items() if name not in KNOWN} if len(fields) > 2 else {}
     if extra:
-        native.update([what for name, what in NATIVE_FIELDS.items() if extra.get(name, NULL) != NULL])
+        native.update(
+            {
+                what: len(bytes(extra[name])) // BYTES_PER_TOKEN
+                for name, what in NATIVE_FIELDS.items()
+                if extra.get(name, NULL) != NULL
+            }
+        )
     plain = all([wire.role in PLAIN_ROLES and wire.content is not None for wire in ask.messages])  # noqa: C419  # quicker
     return Request(
         id=request_id,
@@ -209,6 +218,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         raw_messages=fields["messages"] if plain or native else None,
         wishes=len(fields) > 2 or not plain,
         native=tuple(sorted(native)),
+        beyond=sum(native.values()),
     )
 
 
@@ -254,8 +264,8 @@ def check(ask: WireAsk) -> Fault | None:
     )
 
 
-def message_from(wire: WireMessage, native: set[str]) -> Message:
-    """A message in our form; what only OpenAI's dialect can carry is added to `native`.
+def message_from(wire: WireMessage, native: dict[str, int]) -> Message:
+    """A message in our form; what only OpenAI's dialect can carry is added to `native`, with a guess at its tokens.
 
     Raises:
         ValueError: a content part of a kind we do not know, for people.
@@ -280,7 +290,7 @@ def message_from(wire: WireMessage, native: set[str]) -> Message:
     )
 
 
-def parts_from(wire: list[dict[str, Any]], native: set[str]) -> tuple[Part, ...]:
+def parts_from(wire: list[dict[str, Any]], native: dict[str, int]) -> tuple[Part, ...]:
     """Content parts in our form.
 
     Raises:
@@ -290,10 +300,19 @@ def parts_from(wire: list[dict[str, Any]], native: set[str]) -> tuple[Part, ...]
     for part in wire:
         kind = part.get("type")
         if kind in NATIVE_PARTS:
-            native.add(NATIVE_PARTS[kind])
+            what = NATIVE_PARTS[kind]
+            native[what] = native.get(what, 0) + tokens_in(part)
         else:
             parts.append(part_from(part))
     return tuple(parts)
+
+
+def tokens_in(part: dict[str, Any]) -> int:
+    """Tokens that audio or a file probably has."""
+    held = part.get(part["type"])
+    data = (held.get("data") or held.get("file_data")) if isinstance(held, dict) else None
+    size = len(data) if isinstance(data, str) else 0
+    return size // AUDIO_BYTES_PER_TOKEN if part["type"] == "input_audio" else guess_document(size, 0)
 
 
 def part_from(part: dict[str, Any]) -> Part:
