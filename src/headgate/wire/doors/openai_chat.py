@@ -35,9 +35,10 @@ class WireCall(Struct, gc=False):
 
 
 class WireMessage(Struct, gc=False):
-    role: Role
+    role: Role | Literal["function"]
     content: str | list[dict[str, Any]] | None = None
     tool_calls: list[WireCall] | None = None
+    function_call: WireFunction | None = None
     tool_call_id: str | None = None
     name: str | None = None
     refusal: str | None = None
@@ -280,8 +281,10 @@ def message_from(wire: WireMessage, native: dict[str, int]) -> Message:
     calls = tuple(
         [ToolCall(call.id, call.function.name, call.function.arguments) for call in wire.tool_calls or ()]
     )
+    if wire.function_call is not None:  # what tool calls were before they had ids
+        calls += (ToolCall("", wire.function_call.name, wire.function_call.arguments),)
     return Message(
-        wire.role,
+        "tool" if wire.role == "function" else wire.role,
         content or wire.refusal or "",
         calls,
         wire.tool_call_id,
