@@ -157,6 +157,35 @@ async def test_what_an_engine_cannot_be_told_is_named_and_written_down(open_benc
         assert "x-headgate-adjusted" not in (await bench.ask(model="claude")).headers
 
 
+@pytest.mark.parametrize(
+    ("model", "messages", "note"),
+    [
+        ("llama", [{"role": "user", "name": "ada", "content": "Hi."}], "name of messages: dropped"),
+        ("claude", [{"role": "user", "name": "ada", "content": "Hi."}], "name of messages: dropped"),
+        (
+            "llama",
+            [{"role": "developer", "content": "Be short."}, {"role": "user", "content": "Hi."}],
+            "developer messages: sent as system messages",
+        ),
+        (
+            "claude",
+            [{"role": "user", "content": "Hi."}, {"role": "system", "content": "Be short."}],
+            "system messages: those within the conversation stand at its beginning",
+        ),
+        (
+            "claude",
+            [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello"}],
+            'a user turn "Continue." is put last',
+        ),
+        ("claude", [{"role": "assistant", "content": "Hello"}], 'a user turn "Continue." is put first'),
+    ],
+)
+async def test_what_messages_alone_cannot_be_told_is_named_too(open_bench, model, messages, note):
+    async with open_bench() as bench:
+        said = await bench.ask(messages, model=model)
+        assert note in said.headers["x-headgate-adjusted"]
+
+
 async def test_what_only_openai_can_be_told_never_goes_to_another_dialect(open_bench):
     audio = [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]
     async with open_bench() as bench:

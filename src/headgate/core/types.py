@@ -116,6 +116,10 @@ class Agent(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
 
 
+ORDERS: frozenset[Role] = frozenset({"system", "developer"})
+"""Roles that engines expect at the beginning, if they know them at all."""
+
+
 class Request(Struct, frozen=True, gc=False, kw_only=True):
     """What a caller asked, in our normal form, whichever dialect it came in."""
 

@@ -14,7 +14,19 @@ import msgspec
 from msgspec import Raw, Struct
 
 from headgate.core.tokens import BYTES_PER_TOKEN, guess_document
-from headgate.core.types import TEXT, Format, Image, Message, Part, Reply, Request, Text, Tool, ToolCall
+from headgate.core.types import (
+    ORDERS,
+    TEXT,
+    Format,
+    Image,
+    Message,
+    Part,
+    Reply,
+    Request,
+    Text,
+    Tool,
+    ToolCall,
+)
 from headgate.core.words import EFFORTS, DialectName, Effort, Role
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.openai_answers import ChunkEncoder, encode_reply
@@ -217,7 +229,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         top_logprobs=ask.top_logprobs,
         extra=extra,
         raw_messages=fields["messages"] if plain or native else None,
-        wishes=len(fields) > 2 or not plain,
+        wishes=len(fields) > 2 or not plain or not ordinary(messages),
         native=tuple(sorted(native)),
         beyond=sum(native.values()),
     )
@@ -308,6 +320,16 @@ def parts_from(wire: list[dict[str, Any]], native: dict[str, int]) -> tuple[Part
         else:
             parts.append(part_from(part))
     return tuple(parts)
+
+
+def ordinary(messages: tuple[Message, ...]) -> bool:
+    """Whether a conversation is one that every engine takes as it is: orders first, nobody named, the user last."""
+    return (
+        messages[-1].role != "assistant"
+        and messages[0].role != "assistant"
+        and messages[0].name is None
+        and not any([message.role in ORDERS or message.name is not None for message in messages[1:]])  # noqa: C419  # quicker
+    )
 
 
 def tokens_in(part: dict[str, Any]) -> int:

@@ -10,13 +10,14 @@ It does not know keys, addresses and time.
 Source: Anthropic's API reference, version 2026-10-21, and the types of its Python client 2.14.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from headgate.core.types import Failure, Format, Image, Message, Model, Reply, Request, Tool
-from headgate.wire.upstream import Headers, object_from, split_data_uri, unfit_image
+from headgate.core.types import ORDERS, Failure, Format, Image, Message, Model, Reply, Request, Tool
+from headgate.wire.upstream import Headers, has_names, object_from, split_data_uri, unfit_image
 from headgate.wire.upstream.anthropic_replies import AnthropicStream, decode_reply
 from headgate.wire.upstream.anthropic_splice import (
     CONTINUE,
@@ -145,7 +146,7 @@ class _Draft:
     def _splice(self, request: Request) -> Raw:
         """The conversation in the caller's own bytes."""
         assert request.raw_messages is not None
-        spoken = [message for message in request.messages if message.role not in ("system", "developer")]
+        spoken = [message for message in request.messages if message.role not in ORDERS]
         raw, before, after = frame(request.raw_messages, spoken, prefill=self._rule.prefill)
         if before:
             self.notes.append(PUT_FIRST)
@@ -268,14 +269,17 @@ class _Draft:
         )
 
     def _instruct(self) -> None:
+        if not self._spliced and any(
+            message.role in ORDERS and before.role not in ORDERS
+            for before, message in pairwise(self._request.messages)
+        ):
+            self.notes.append("system messages: those within the conversation stand at its beginning")
         if self._spliced:
             whole = system_with(self._request.raw_system, self._orders)
             if whole is not None:
                 self.body["system"] = whole
             return
-        system = [
-            message.text for message in self._request.messages if message.role in ("system", "developer")
-        ]
+        system = [message.text for message in self._request.messages if message.role in ORDERS]
         if system := [text for text in (*system, *self._orders) if text.strip()]:
             self.body["system"] = "\n\n".join(system)
 
@@ -296,6 +300,8 @@ class _Draft:
             "frequency_penalty": request.frequency_penalty is not None,
         }
         self.notes.extend(f"{name}: dropped, Anthropic has none" for name, asked in missing.items() if asked)
+        if has_names(request.messages):
+            self.notes.append("name of messages: dropped, Anthropic has none")
         if not self._own:
             self.notes.extend(
                 f"{name}: dropped, it is no word of Anthropic's protocol" for name in sorted(request.extra)
@@ -333,7 +339,7 @@ def _messages(request: Request, model: Model, rule: ModelRule, notes: list[str])
     if messages is not request.messages:
         notes.append("messages: tool calls and results get ids that Anthropic takes, and each its partner")
     for message in messages:
-        if message.role in ("system", "developer"):
+        if message.role in ORDERS:
             continue
         role = "assistant" if message.role == "assistant" else "user"
         if not (blocks := _blocks(message)):
