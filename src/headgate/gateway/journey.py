@@ -100,6 +100,7 @@ class Journey:
         "begun",
         "decision",
         "first_byte",
+        "limited",
         "model",
         "received",
         "replies",
@@ -127,6 +128,7 @@ class Journey:
         self.model: Model | None = None
         self.first_byte: float | None = None
         self.reserved = 0.0
+        self.limited: dict[str, int] = {}
 
     def now(self) -> float:
         """Seconds since the request was received."""
@@ -333,7 +335,8 @@ class Journey:
         wanted = request.max_tokens or model.max_output or LONG_ANSWER
         if tokens is None or wanted <= tokens:
             return request
-        return replace(request, max_tokens=max(1, tokens))
+        self.limited[model.name] = max(1, tokens)
+        return replace(request, max_tokens=self.limited[model.name])
 
     def leave(self, model: Model, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
@@ -433,9 +436,12 @@ class Journey:
 
     def adjusted(self, model: Model | None) -> tuple[str, ...]:
         """What of the request was said otherwise for the model that answered."""
-        if model is None or not self.request.wishes:
+        if model is None:
             return ()
-        return adjustments(self.request, model)
+        told = adjustments(self.request, model) if self.request.wishes else ()
+        if model.name in self.limited:
+            told += (f"max_tokens: set to {self.limited[model.name]:,}, which is what the money left buys",)
+        return told
 
     def bodies(self) -> dict[str, Any]:
         """Prompt and answer, for a ledger that keeps them: the answer that went out, as far as it did."""
