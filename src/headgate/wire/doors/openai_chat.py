@@ -30,6 +30,7 @@ from headgate.core.types import (
 from headgate.core.words import EFFORTS, DialectName, Effort, Role
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.openai_answers import ChunkEncoder, encode_reply
+from headgate.wire.doors.openai_choice import choose
 from headgate.wire.doors.reading import bad_value, out_of_range, read
 from headgate.wire.faults import Fault
 
@@ -72,28 +73,6 @@ class WireTool(Struct, gc=False):
 class WireSchema(Struct, gc=False):
     schema: Raw = Raw(b"{}")
     name: str = "answer"
-
-
-class WireNamed(Struct, gc=False):
-    name: str
-
-
-class WireChosen(Struct, gc=False):
-    """A tool, as a choice names it."""
-
-    type: Literal["function"]
-    function: WireNamed
-
-
-class WireAllowed(Struct, gc=False):
-    mode: Literal["auto", "required"]
-    tools: list[WireChosen]
-
-
-class WireChoice(Struct, gc=False):
-    type: Literal["function", "allowed_tools"]
-    function: WireNamed | None = None
-    allowed_tools: WireAllowed | None = None
 
 
 class WireFormat(Struct, gc=False):
@@ -144,13 +123,8 @@ NATIVE_FIELDS = {
 }
 """Fields without which the answer would be another one, and that only OpenAI's dialect has."""
 
-CHOICES = ("none", "auto", "required")
-"""How tools are chosen, in one word."""
-PLAIN_CHOICES = frozenset(f'"{word}"'.encode() for word in CHOICES)
-
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_ask = msgspec.json.Decoder(WireAsk).decode
-decode_choice = msgspec.json.Decoder(WireChoice).decode
 
 
 class ChatCompletions(Struct, frozen=True):
@@ -187,7 +161,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
     problem = check(ask)
     if problem is not None:
         return problem
-    chosen = choose(ask)
+    chosen = choose(tuple([tool_from(tool) for tool in ask.tools or ()]), ask.tool_choice)
     if isinstance(chosen, Fault):
         return chosen
     fields = decode_fields(body)
@@ -356,43 +330,6 @@ def part_from(part: dict[str, Any]) -> Part:
         raise ValueError(f"a content part of type {kind} has no {kind} in it")
     known = ", ".join(("text", "image_url", *NATIVE_PARTS))
     raise ValueError(f"a content part has the type {str(kind)[:40]!r}, which is none of {known}")
-
-
-def choose(ask: WireAsk) -> tuple[tuple[Tool, ...], Raw | None] | Fault:
-    """The tools that may be called, and how one is chosen, or what is wrong with that."""
-    tools = tuple([tool_from(tool) for tool in ask.tools]) if ask.tools else ()
-    raw = ask.tool_choice
-    if raw == NULL:
-        return tools, None
-    if bytes(raw) in PLAIN_CHOICES:
-        return tools, raw
-    try:
-        choice = decode_choice(raw)
-    except msgspec.ValidationError:
-        return no_choice(bytes(raw))
-    allowed, named = choice.allowed_tools, choice.function
-    if choice.type == "allowed_tools" and allowed is not None:
-        names = {tool.function.name for tool in allowed.tools}
-        tools = tuple([tool for tool in tools if tool.name in names])
-        return tools, Raw(f'"{allowed.mode}"'.encode())
-    if choice.type != "function" or named is None:
-        return no_choice(bytes(raw))
-    if named.name not in [tool.name for tool in tools]:
-        return bad_value(
-            "tool_choice",
-            f'tool_choice is the function "{named.name[:100]}", which is none of tools',
-            "name one of the tools",
-        )
-    return tools, raw
-
-
-def no_choice(raw: bytes) -> Fault:
-    """A `tool_choice` that says nothing."""
-    return bad_value(
-        "tool_choice",
-        f"tool_choice is {raw[:100].decode('utf-8', 'replace')}",
-        f'{", ".join(CHOICES)}, or {{"type": "function", "function": {{"name": "..."}}}}',
-    )
 
 
 def tool_from(wire: WireTool) -> Tool:
