@@ -157,6 +157,35 @@ async def test_what_an_engine_cannot_be_told_is_named_and_written_down(open_benc
         assert "x-headgate-adjusted" not in (await bench.ask(model="claude")).headers
 
 
+@pytest.mark.parametrize(
+    ("model", "messages", "note"),
+    [
+        ("llama", [{"role": "user", "name": "ada", "content": "Hi."}], "name of messages: dropped"),
+        ("claude", [{"role": "user", "name": "ada", "content": "Hi."}], "name of messages: dropped"),
+        (
+            "llama",
+            [{"role": "developer", "content": "Be short."}, {"role": "user", "content": "Hi."}],
+            "developer messages: sent as system messages",
+        ),
+        (
+            "claude",
+            [{"role": "user", "content": "Hi."}, {"role": "system", "content": "Be short."}],
+            "system messages: those within the conversation stand at its beginning",
+        ),
+        (
+            "claude",
+            [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello"}],
+            'a user turn "Continue." is put last',
+        ),
+        ("claude", [{"role": "assistant", "content": "Hello"}], 'a user turn "Continue." is put first'),
+    ],
+)
+async def test_what_messages_alone_cannot_be_told_is_named_too(open_bench, model, messages, note):
+    async with open_bench() as bench:
+        said = await bench.ask(messages, model=model)
+        assert note in said.headers["x-headgate-adjusted"]
+
+
 async def test_what_only_openai_can_be_told_never_goes_to_another_dialect(open_bench):
     audio = [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]
     async with open_bench() as bench:
@@ -165,6 +194,24 @@ async def test_what_only_openai_can_be_told_never_goes_to_another_dialect(open_b
         assert "only openai's own protocol can say audio" in said.json["error"]["message"]
         (outcome,) = await bench.written()
         assert set(outcome.decision.skipped.values()) == {"capability"}
+
+
+@pytest.mark.parametrize(
+    ("more", "tokens"),
+    [
+        ({"parts": [{"type": "file", "file": {"file_data": "QUJD" * 20_000}}]}, 2_000),
+        ({"parts": [{"type": "file", "file": {"file_id": "file-1"}}]}, 2_000),
+        ({"parts": [{"type": "input_audio", "input_audio": {"data": "QUJD" * 20_000}}]}, 40),
+        ({"functions": [{"name": "f", "description": "word " * 2_000}]}, 2_500),
+    ],
+    ids=["file", "named file", "audio", "functions"],
+)
+async def test_what_only_openai_can_be_told_is_counted_all_the_same(open_bench, more, tokens):
+    parts = [{"type": "text", "text": "Hi."}, *more.pop("parts", [])]
+    async with open_bench() as bench:
+        await bench.ask([{"role": "user", "content": parts}], **more)
+        (outcome,) = await bench.written()
+        assert outcome.signals.tokens == pytest.approx(tokens, abs=40)
 
 
 @pytest.mark.parametrize(

@@ -314,10 +314,12 @@ async def test_parallel_requests_cannot_overrun_the_days_money_together(open_ben
 
 async def test_an_answer_is_no_longer_than_the_money_buys(open_bench):
     async with open_bench(limits="paid_per_request = 0.004", paid=Answer("word " * 3000)) as bench:
-        await bench.ask(model="claude", max_tokens=60_000)
+        said = await bench.ask(model="claude", max_tokens=60_000)
         (outcome,) = await bench.written()
         assert outcome.cost <= 0.0041
         assert outcome.attempts[0].finish == "length"
+        assert outcome.adjusted[0].startswith("max_tokens: set to ")
+        assert said.headers["x-headgate-adjusted"] == outcome.adjusted[0]
 
 
 async def test_a_caller_with_little_patience_does_not_close_an_engine_for_everybody(open_bench):

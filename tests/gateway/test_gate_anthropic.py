@@ -352,3 +352,21 @@ async def test_features_in_beta_are_asked_of_anthropic_alone(three):
         assert bench.claude.calls[-1].headers["anthropic-beta"] == "context-1m-2026-01-01"
         await client.beta.messages.create(betas=["context-1m-2026-01-01"], **hi(model="llama"))
         assert "anthropic-beta" not in bench.ollama.calls[-1].headers
+
+
+PLAIN = {"type": "text", "media_type": "text/plain", "data": "word " * 40_000}
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0x" * 50_000}
+
+
+@pytest.mark.parametrize(("source", "tokens"), [(PLAIN, 50_000), (PDF, 10_000)], ids=["plain", "pdf"])
+async def test_a_document_counts_as_a_part_of_the_prompt(open_bench, source, tokens):
+    asked = hi([{"type": "document", "source": source}, {"type": "text", "text": "Sum up."}])
+    async with open_bench(limits="paid_per_request = 0.01") as bench:
+        said = await bench.send("POST", "/v1/messages", json.dumps(asked).encode())
+        assert said.status == 503
+        (outcome,) = await bench.written()
+        assert outcome.decision.skipped["claude"] == "budget"
+        assert outcome.signals.tokens == pytest.approx(tokens, rel=0.05)
+        assert not bench.claude.calls
+        counted = await bench.send("POST", "/v1/messages/count_tokens", json.dumps(asked).encode())
+        assert counted.json["input_tokens"] == pytest.approx(tokens, rel=0.05)

@@ -43,6 +43,30 @@ BAD = {
 }
 
 
+CHOICES = {
+    "a number": (5, "5"),
+    "a list": (["look_up"], "look_up"),
+    "a word of another service": ("any", "any"),
+    "a name in the wrong place": ({"type": "function", "function": "look_up"}, "function"),
+    "no name": ({"type": "function"}, "function"),
+    "a tool that is not offered": ({"type": "function", "function": {"name": "fly"}}, "none of tools"),
+}
+"""Ways to choose a tool that say nothing."""
+
+
+@pytest.mark.parametrize("model", ["llama", "claude"])
+@pytest.mark.parametrize("case", CHOICES)
+async def test_a_choice_of_tools_that_says_nothing_is_refused_and_not_ignored(open_bench, case, model):
+    choice, words = CHOICES[case]
+    tools = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}]
+    async with open_bench() as bench:
+        said = await bench.ask(model=model, tools=tools, tool_choice=choice)
+        assert said.status == 400
+        error = said.json["error"]
+        assert error["param"] == "tool_choice"
+        assert words in error["message"]
+
+
 @pytest.mark.parametrize("case", BAD)
 async def test_a_bad_body_gets_a_clear_error_and_breaks_nothing(open_bench, case):
     body, words = BAD[case]

@@ -59,10 +59,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def opened(open_bench, answer=SAID, **more) -> AsyncIterator[Stage]:
+async def opened(open_bench, answer=SAID, first_route="", **more) -> AsyncIterator[Stage]:
     async with OpenAIDouble(answer=answer) as gpt:
 
         def change(page: str) -> str:
+            page = page.replace("[[routes]]", f"{first_route}[[routes]]", 1)
             page = page.replace('[[routes]]\nname = "long"', GPT.format(url=gpt.url), 1)
             return page.replace(
                 'id = "llama3.1:8b"', 'id = "llama3.1:8b"\ncapabilities = ["tools", "json", "schema"]'
@@ -396,6 +397,18 @@ async def test_what_may_not_leave_the_machine_may_not_in_later_turns_either(open
         first = await stage.client.responses.create(
             model="auto", input="My diary says.", extra_headers=private
         )
+        stage.bench.ollama.inject(Fault.server_error(), times=5)
+        with pytest.raises(openai.InternalServerError):
+            await stage.client.responses.create(model="auto", input="Go on.", previous_response_id=first.id)
+        assert not stage.bench.claude.calls
+
+
+async def test_what_a_route_kept_on_the_machine_stays_there_in_later_turns(open_bench):
+    secret = '[[routes]]\nname = "secret"\ntasks = ["translation"]\nlocal_only = true\ntry = ["llama"]\n\n'
+    async with opened(open_bench, first_route=secret, ledger_more=KEEP) as stage:
+        first = await stage.client.responses.create(model="auto:translation", input="My diary says.")
+        (kept,) = await stage.bench.written()
+        assert (kept.decision.route, kept.signals.local_only) == ("secret", True)
         stage.bench.ollama.inject(Fault.server_error(), times=5)
         with pytest.raises(openai.InternalServerError):
             await stage.client.responses.create(model="auto", input="Go on.", previous_response_id=first.id)

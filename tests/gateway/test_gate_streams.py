@@ -198,3 +198,10 @@ async def test_structured_answers_are_judged_whole_even_in_mode_peek(open_bench)
     ) as bench:
         said = await bench.ask("Triage this as JSON.", stream=True, response_format={"type": "json_object"})
         assert json.loads(said.streamed)["category"] == "billing"
+
+
+async def test_a_stream_option_of_null_is_none(open_bench):
+    async with open_bench() as bench:
+        said = await bench.ask(stream=True, stream_options={"include_usage": None})
+        assert said.events[-1] == "[DONE]"
+        assert all("usage" not in event for event in said.events[:-1])

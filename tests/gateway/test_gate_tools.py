@@ -171,3 +171,37 @@ async def test_a_conversation_with_another_engines_ids_goes_on_at_the_paid_model
         assert len(set(calls)) == 2
         assert calls == [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
         assert "sun" in json.dumps(sent.messages[0])
+
+
+async def test_only_the_allowed_of_the_offered_tools_may_be_called(open_bench):
+    def named(name):
+        return {"type": "function", "function": {"name": name}}
+
+    other = named("search_web") | {"function": {"name": "search_web", "parameters": {"type": "object"}}}
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [named("get_weather")]}}
+    async with open_bench(local=UNKNOWN, paid=FITS) as bench:
+        said = await bench.ask(ASK, tools=[WEATHER, other], tool_choice=choice)
+        assert said.headers["x-headgate-model"] == "claude"
+        assert calls_of(said) == ([("get_weather", {"city": "Ghent"})], "tool_calls")
+        for engine in (bench.ollama, bench.claude):
+            assert [tool["name"] for tool in engine.calls[-1].tools] == ["get_weather"]
+
+
+@pytest.mark.parametrize("model", ["llama", "claude"])
+async def test_calls_of_functions_as_they_were_before_tools_are_told_to_any_engine(open_bench, model):
+    asked = [
+        {"role": "user", "content": ASK},
+        {
+            "role": "assistant",
+            "content": None,
+            "function_call": {"name": "get_weather", "arguments": '{"city": "Ghent"}'},
+        },
+        {"role": "function", "name": "get_weather", "content": "Rain."},
+    ]
+    async with open_bench(local=WORDS, paid=WORDS) as bench:
+        assert (await bench.ask(asked, model=model)).status == 200
+        engine = bench.ollama if model == "llama" else bench.claude
+        told = json.dumps(engine.calls[-1].messages)
+        assert "Ghent" in told
+        assert "Rain." in told
+        assert "No result" not in told

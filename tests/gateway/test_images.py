@@ -1,8 +1,10 @@
 """Images by address: fetched only when the user allows it, never from a private address, and never without a reason."""
 
+import asyncio
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import msgspec
 import pytest
 
 from headgate.core.types import Image, Message, Request, Text
@@ -39,7 +41,10 @@ PAID_EYES = ('id = "claude-sonnet-5-5"', 'id = "claude-sonnet-5-5"\ncapabilities
         ("::ffff:127.0.0.1", False),
         ("::ffff:93.184.216.34", True),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
+        ("fec0::1", False),
     ],
 )
 def test_only_addresses_of_the_open_internet_are_public(address, public):
@@ -76,6 +81,7 @@ SHELF = {
     "/a.png": (200, {"content-type": "image/png"}, PNG),
     "/moved": (302, {"location": "/a.png"}, b""),
     "/round": (302, {"location": "/round"}, b""),
+    "/astray": (302, {"location": "http://[::1"}, b""),
     "/out": (302, {"location": "http://[::1]:1/secret"}, b""),
     "/page": (200, {"content-type": "text/html"}, b"<html>"),
     "/large.png": (200, {"content-type": "image/png"}, PNG * 100),
@@ -86,7 +92,7 @@ class Shelf(BaseHTTPRequestHandler):
     """A server of images, and of what is none."""
 
     def do_GET(self):
-        status, headers, body = SHELF.get(self.path, (404, {}, b""))
+        status, headers, body = SHELF.get(self.path.partition("?")[0], (404, {}, b""))
         self.send_response(status)
         for name, value in {**headers, "content-length": str(len(body))}.items():
             self.send_header(name, value)
@@ -106,6 +112,14 @@ def shelf():
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+async def silence():
+    """A server that never answers."""
+    server = await asyncio.start_server(lambda reader, _: reader.read(), "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 def asked(*urls):
@@ -129,6 +143,7 @@ async def test_what_is_fetched_takes_the_place_of_its_address(shelf):
         ("/page", "text/html"),
         ("/large.png", "bytes"),
         ("/nowhere", "answers 404"),
+        ("/astray", "no address"),
     ],
 )
 async def test_what_is_no_image_is_refused_with_the_reason(shelf, path, why):
@@ -141,3 +156,30 @@ async def test_a_redirect_to_a_private_address_is_not_followed(shelf):
     got = await Images(limit=500, admits=lambda address: address == "127.0.0.1").fetch(asked(f"{shelf}/out"))
     assert isinstance(got, Fault)
     assert "private address" in got.message
+
+
+@pytest.mark.parametrize("host", ["a..example.org", f"{'a' * 64}.example.org"])
+async def test_a_host_name_that_can_be_none_is_not_known(open_bench, host):
+    def change(page):
+        return page.replace("body_limit_mb = 1", "body_limit_mb = 1\nfetch_images = true")
+
+    seen = {"type": "image_url", "image_url": {"url": f"http://{host}/a.png"}}
+    async with open_bench(change=change) as bench:
+        said = await bench.ask([{"role": "user", "content": [seen]}])
+        assert (said.status, said.json["error"]["code"]) == (400, "invalid_image_url")
+        assert "is not known" in said.json["error"]["message"]
+
+
+async def test_the_images_of_a_request_are_not_too_large_together(shelf):
+    images = Images(limit=100, admits=lambda address: True)
+    assert isinstance(await images.fetch(asked(*[f"{shelf}/a.png?{n}" for n in range(3)])), Request)
+    got = await images.fetch(asked(*[f"{shelf}/a.png?{n}" for n in range(30)]))
+    assert isinstance(got, Fault)
+    assert "more than 100 bytes together" in got.message
+
+
+async def test_images_take_no_longer_than_the_caller_waits(silence):
+    within = msgspec.structs.replace(asked(f"{silence}/a.png"), within=0.2)
+    got = await Images(limit=500, admits=lambda address: True).fetch(within)
+    assert isinstance(got, Fault)
+    assert "not within 0.2 s" in got.message

@@ -335,12 +335,41 @@ def test_thinking_under_our_seal_is_not_shown_to_anthropic_and_all_else_stays():
 
 
 def test_what_anthropic_would_refuse_and_we_can_mend_is_written_anew():
-    blank, _ = carried(json.dumps([turn(text(" "), text("Hi."))]).encode())
+    blank, _ = carried(json.dumps([turn(text("Hi.")), turn(text(" "))]).encode())
     assert json.loads(blank)["messages"] == [{"role": "user", "content": "Hi."}]
+    nested, _ = carried(json.dumps([*called(), turn(tool_result(text(" "), text("a cat")))]).encode())
+    assert json.loads(nested)["messages"][-1]["content"][0]["content"] == [text("a cat")]
     spaced, _ = carried(json.dumps([*turns("Count."), {"role": "assistant", "content": "1, 2, "}]).encode())
     assert json.loads(spaced)["messages"][-1] == {"role": "assistant", "content": "1, 2,"}
     lost, _ = carried(json.dumps([turn(tool_result(text("a cat")))]).encode())
     assert b"tool_result" not in lost
+
+
+def called(*before):
+    """A question, and the call that it led to."""
+    return turn(text("Look.")), turn(*before, tool_use(), role="assistant")
+
+
+def test_blank_text_is_taken_out_and_neither_marks_nor_seals_are_lost_by_it():
+    begun, asking = called(thinking("paid", "c2VhbA=="), text("\n\n"))
+    given = turn(tool_result(text("a cat"), cache_control=MARK))
+    out, request = carried(json.dumps([begun, asking, given]).encode(), tools=[LOOK])
+    asking["content"].pop(1)
+    assert json.loads(out)["messages"] == [begun, asking, given]
+    assert UPSTREAM.adjustments(request, claude()) == ()
+
+
+def test_a_conversation_written_anew_is_marked_for_the_cache_again_and_its_lost_seals_are_named():
+    lost = turn(tool_result(text("a cat"), call_id="gone", cache_control=MARK))
+    messages = [*called(thinking("paid", "c2VhbA==")), turn(tool_result(text("a dog"))), lost]
+    system = [text("Be short.", cache_control=MARK)]
+    _, request = carried(json.dumps(messages).encode(), system=system, tools=[LOOK])
+    request = msgspec.structs.replace(request, cache=True)
+    out = json.loads(UPSTREAM.encode_request(request, claude(), stream=False))
+    assert out["system"] == "Be short."
+    assert out["cache_control"] == MARK
+    notes = UPSTREAM.adjustments(request, claude())
+    assert [note.partition(":")[0] for note in notes] == ["messages", "thinking in messages"]
 
 
 def test_a_conversation_that_begins_or_ends_wrongly_is_framed_around_the_callers_bytes():

@@ -164,6 +164,7 @@ REFUSED = {
     "a nested tool": ({"tools": [{"type": "function", "function": {"name": "x"}}]}, "tools", "no name"),
     "a forced search": ({"tool_choice": {"type": "web_search"}}, "tool_choice", "web_search"),
     "a strange choice": ({"tool_choice": "maybe"}, "tool_choice", "maybe"),
+    "a tool not offered": ({"tool_choice": {"type": "function", "name": "fly"}}, "tool_choice", "none of"),
     "what it found": ({"include": ["file_search_call.results"]}, "include", "file_search_call.results"),
     "an effort": ({"reasoning": {"effort": "heroic"}}, "reasoning.effort", "heroic"),
     "no schema": ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format", "no schema"),

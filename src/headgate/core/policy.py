@@ -137,6 +137,13 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
     )
 
 
+def keeps_home(policy: Policy, decision: Decision) -> bool:
+    """Whether the route of a decision lets nothing off the user's machines."""
+    return not decision.by_name and any(
+        [route.local_only and route.name == decision.route for route in policy.routes]  # noqa: C419  # quicker
+    )
+
+
 def arrange(candidates: list[Candidate], wish: Order | None, keeps_to: str) -> Order:
     """Put candidates into the order in which they are tried, and say why it is that.
 

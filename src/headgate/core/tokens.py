@@ -17,6 +17,10 @@ PER_MESSAGE = 4
 """Tokens that a chat template adds around each message."""
 PER_IMAGE = 800
 """Tokens assumed for an image; providers charge 85 to 1,600."""
+PER_DOCUMENT = 2000
+"""Tokens assumed for a document that is only named; a page has 1,500 to 3,000."""
+ENCODED_BYTES_PER_TOKEN = 40
+"""Of a document in base64, where a page is some 100 KB."""
 NEAR = 0.40
 """A guess this close to a limit is not good enough."""
 
@@ -24,7 +28,7 @@ NEAR = 0.40
 def guess(request: Request) -> int:
     """Prompt tokens estimated from bytes."""
     size = 0
-    fixed = 0
+    fixed = request.beyond
     for message in request.messages:
         fixed += PER_MESSAGE
         if isinstance(message.content, str):
@@ -41,13 +45,20 @@ def guess(request: Request) -> int:
 
 def count(request: Request, counter: Counter) -> int:
     """Prompt tokens counted by a real tokenizer; templates and images stay estimates."""
-    total = 0
+    total = request.beyond
     for message in request.messages:
         total += PER_MESSAGE + counter(message.text) + PER_IMAGE * len(message.images)
         total += sum(counter(call.name + call.arguments) for call in message.tool_calls)
     for tool in request.tools:
         total += counter(tool.name + tool.description + bytes(tool.parameters).decode("utf-8", "replace"))
     return total
+
+
+def guess_document(encoded: int, plain: int) -> int:
+    """Tokens of a document by its bytes in base64 and its bytes of text; of one that holds neither, those of a page or so."""
+    if not encoded and not plain:
+        return PER_DOCUMENT
+    return encoded // ENCODED_BYTES_PER_TOKEN + plain // BYTES_PER_TOKEN
 
 
 def longest(request: Request) -> int:

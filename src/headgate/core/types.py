@@ -116,6 +116,10 @@ class Agent(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
 
 
+ORDERS: frozenset[Role] = frozenset({"system", "developer"})
+"""Roles that engines expect at the beginning, if they know them at all."""
+
+
 class Request(Struct, frozen=True, gc=False, kw_only=True):
     """What a caller asked, in our normal form, whichever dialect it came in."""
 
@@ -174,6 +178,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's header for features that are not open to all, for engines of its dialect."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+    beyond: int = 0
+    """Prompt tokens assumed for what is `native`, which the messages do not hold."""
     previous: str = ""
     """The id of the request whose kept conversation goes on here; "" is none."""
     said: int = 0
@@ -212,6 +218,7 @@ class Signals(Struct, frozen=True, gc=False, kw_only=True):
     labels: tuple[str, ...] = ()
     """The labels that the ask offers to choose from, if it lists them."""
     local_only: bool = False
+    """Its caller, its conversation or its route lets it go nowhere but to machines of the user's."""
     keeps_to: str = ""
     """The model that answered the last turn of this conversation a short while ago; "" when there is none."""
     cached: int = 0

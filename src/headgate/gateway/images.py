@@ -26,8 +26,13 @@ REDIRECTS = 3
 AT_ONCE = 8
 """Images of one request that are fetched at a time."""
 
-TUNNELS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
-"""Public IPv6 addresses that lead to an IPv4 address, which may be a private one."""
+PATIENCE = 30.0
+"""Seconds that all images of one request get together."""
+
+INTERNET = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given to anybody. What lies outside leads to a network of one's own, or to an IPv4 address."""
+TUNNEL = ipaddress.ip_network("2002::/16")
+"""Leads to an IPv4 address too, which may be a private one."""
 
 
 class UnfetchedError(Exception):
@@ -40,7 +45,7 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return found.ipv4_mapped.is_global
-        if any(found in tunnel for tunnel in TUNNELS):
+        if found not in INTERNET or found in TUNNEL:
             return False
     return found.is_global and not found.is_multicast
 
@@ -49,7 +54,7 @@ class Images:
     """Fetches images.
 
     Args:
-        limit: bytes that an image may have.
+        limit: bytes that the images of a request may have, all together.
         admits: says of an IP address whether it may be asked.
     """
 
@@ -67,18 +72,15 @@ class Images:
                 if not image.url.startswith("data:")
             }
         )
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def get(url: str) -> str:
-            async with gate:
-                return await self._get(url)
-
+        within = PATIENCE if request.within is None else min(PATIENCE, request.within)
         try:
-            fetched = await asyncio.gather(*(get(url) for url in urls))
-        except UnfetchedError as error:
+            async with asyncio.timeout(within):
+                fetched = await self._get_all(urls)
+        except (UnfetchedError, TimeoutError) as error:
+            reason = str(error) or f"not within {within:g} s"
             return Fault(
                 status=400,
-                message=f"an image could not be fetched: {error}",
+                message=f"an image could not be fetched: {reason}",
                 code="invalid_image_url",
                 param="messages",
                 hint="send the image itself, as a data: URI",
@@ -86,6 +88,31 @@ class Images:
         found = dict(zip(urls, fetched, strict=True))
         messages = tuple([with_images(message, found) for message in request.messages])
         return replace(request, messages=messages, raw_messages=None)
+
+    async def _get_all(self, urls: Sequence[str]) -> Sequence[str]:
+        """Images as data: URIs. The first that cannot be had ends the work on all.
+
+        Raises:
+            UnfetchedError: one could not be had, or they are too large together.
+        """
+        gate = asyncio.Semaphore(AT_ONCE)
+        size = 0
+
+        async def get(url: str) -> str:
+            nonlocal size
+            async with gate:
+                image = await self._get(url)
+            size += (len(image) - image.index(",")) * 3 // 4
+            if size > self._limit:
+                raise UnfetchedError(f"the images have more than {self._limit:,} bytes together")
+            return image
+
+        tasks = [asyncio.create_task(get(url), name="headgate-image") for url in urls]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _get(self, url: str) -> str:
         """An image as a data: URI.
@@ -97,7 +124,10 @@ class Images:
             answer = await self._ask(url)
             if isinstance(answer, bytes):
                 return answer.decode()
-            url = urljoin(url, answer)
+            try:
+                url = urljoin(url, answer)
+            except ValueError as error:
+                raise UnfetchedError(f"{url[:200]} leads to {answer[:200]}, which is no address") from error
         raise UnfetchedError(f"{url[:200]} is more than {REDIRECTS} redirects away")
 
     async def _ask(self, url: str) -> bytes | str:
@@ -144,8 +174,8 @@ class Images:
         """
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise UnfetchedError(f"the host name {host} is not known") from error
+        except (OSError, UnicodeError) as error:  # a name that can be none, with an empty or overlong part
+            raise UnfetchedError(f"the host name {host[:200]} is not known") from error
         addresses: Sequence[str] = [str(entry[4][0]) for entry in found]
         if not addresses or not all(self._admits(address) for address in addresses):
             raise UnfetchedError(f"{host} leads to a private address, where nothing is fetched")

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from headgate.core import cascade
 from headgate.core.cascade import fallback_reason, next_step
 from headgate.core.checks import Check, judge, may_become_call, recover, repair, score
-from headgate.core.policy import Policy, decide, goes_on
+from headgate.core.policy import Policy, decide, goes_on, keeps_home
 from headgate.core.prices import baseline_cost, cost, tokens_for
 from headgate.core.types import (
     Answer,
@@ -100,6 +100,7 @@ class Journey:
         "begun",
         "decision",
         "first_byte",
+        "limited",
         "model",
         "received",
         "replies",
@@ -116,13 +117,18 @@ class Journey:
         self.road = road
         self.request = request
         self.received = received
-        self.signals = signals
         self.decision: Decision = decide(road.policy, road.fleet.view(road.purse.left), request, signals)
+        if not signals.local_only and keeps_home(road.policy, self.decision):
+            signals = replace(
+                signals, local_only=True
+            )  # as the caller's own wish: it holds for what goes on from here
+        self.signals = signals
         self.attempts: list[Attempt] = []
         self.replies: list[Reply | None] = []
         self.model: Model | None = None
         self.first_byte: float | None = None
         self.reserved = 0.0
+        self.limited: dict[str, int] = {}
 
     def now(self) -> float:
         """Seconds since the request was received."""
@@ -329,7 +335,8 @@ class Journey:
         wanted = request.max_tokens or model.max_output or LONG_ANSWER
         if tokens is None or wanted <= tokens:
             return request
-        return replace(request, max_tokens=max(1, tokens))
+        self.limited[model.name] = max(1, tokens)
+        return replace(request, max_tokens=self.limited[model.name])
 
     def leave(self, model: Model, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
@@ -426,9 +433,12 @@ class Journey:
 
     def adjusted(self, model: Model | None) -> tuple[str, ...]:
         """What of the request was said otherwise for the model that answered."""
-        if model is None or not self.request.wishes:
+        if model is None:
             return ()
-        return adjustments(self.request, model)
+        told = adjustments(self.request, model) if self.request.wishes else ()
+        if model.name in self.limited:
+            told += (f"max_tokens: set to {self.limited[model.name]:,}, which is what the money left buys",)
+        return told
 
     def bodies(self) -> dict[str, Any]:
         """Prompt and answer, for a ledger that keeps them: the answer that went out, as far as it did."""

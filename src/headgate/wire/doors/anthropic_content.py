@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from headgate.core.tokens import BYTES_PER_TOKEN, PER_IMAGE, guess_document
 from headgate.core.types import Image, Message, Part, Text, ToolCall
 
 SEAL = "headgate"
@@ -55,6 +56,12 @@ class WireMessage(Struct, gc=False):
     content: str | list[WireBlock]
 
 
+class WireKind(Struct, gc=False):
+    """What kind of source a document has."""
+
+    type: str = ""
+
+
 class WireSource(Struct, gc=False):
     """Where an image is."""
 
@@ -64,6 +71,7 @@ class WireSource(Struct, gc=False):
     url: str = ""
 
 
+decode_kind = msgspec.json.Decoder(WireKind).decode
 decode_source = msgspec.json.Decoder(WireSource).decode
 decode_result = msgspec.json.Decoder(str | list[WireBlock] | None).decode
 decode_block = msgspec.json.Decoder(WireBlock).decode
@@ -74,14 +82,17 @@ decode_turns = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 class Conversation:
     """A conversation being read.
 
-    `native` names what only Anthropic's engines can be told. `blank`: there is text of white space alone, which Anthropic
-    refuses. `sealed`: there is thinking under our seal.
+    `native` names what only Anthropic's engines can be told, and `beyond` guesses its tokens. `blank`: there is a turn, or a result of a tool, with text of
+    white space alone, which Anthropic refuses. `litter`: there is such text beside other blocks. `sealed`: there is thinking
+    under our seal.
     """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.native: set[str] = set()
+        self.beyond = 0
         self.blank = False
+        self.litter = False
         self.sealed = False
 
     def take(self, wire: WireMessage) -> None:
@@ -98,6 +109,11 @@ class Conversation:
         calls: list[ToolCall] = []
         thoughts: list[str] = []
         results = 0
+        if any(is_blank(block) for block in wire.content):
+            if all(is_blank(block) for block in wire.content):
+                self.blank = True
+            else:
+                self.litter = True
         for block in wire.content:
             kind = block.type
             if wire.role == "system" and kind != "text":
@@ -137,6 +153,7 @@ class Conversation:
             raise ValueError(f"content of a tool_result: {error}") from error
         content = wire or ""
         if not isinstance(content, str):
+            self.blank = self.blank or any(is_blank(inner) for inner in content)
             content = content_of([part for inner in content for part in self.parts_from(inner)])
         if block.is_error:
             content = f"{FAILED} {content}" if isinstance(content, str) else (Text(FAILED), *content)
@@ -152,12 +169,12 @@ class Conversation:
         if kind == "text":
             if block.text is None:
                 raise ValueError("a text block has no text in it")
-            self.blank = self.blank or not block.text.strip()
             return (Text(block.text),)
         if kind == "image":
             return self.image_from(block.source)
         if kind in NATIVE_BLOCKS or kind.endswith("_tool_result"):
             self.native.add(NATIVE_BLOCKS.get(kind, OWN_TOOLS))
+            self.beyond += tokens_in(block)
             return ()
         known = ", ".join((*PLAIN_BLOCKS, *NATIVE_BLOCKS))
         raise ValueError(f"a content block has the type {kind[:40]!r}, which is none of {known}")
@@ -178,10 +195,23 @@ class Conversation:
             return (Image(source.url),)
         if source.type == "file":
             self.native.add("a file")
+            self.beyond += PER_IMAGE
             return ()
         raise ValueError(
             "the source of an image is neither base64 with media_type and data, nor a url, nor a file"
         )
+
+
+def tokens_in(block: WireBlock) -> int:
+    """Tokens that a block of Anthropic's own probably has."""
+    held = sum(len(bytes(raw)) for raw in (block.content, block.input)) - len(b"null{}")
+    if block.type != "document":
+        return guess_document(0, max(held, BYTES_PER_TOKEN))
+    source = bytes(block.source)
+    kind = decode_kind(source).type if source.startswith(b"{") else ""
+    if kind == "base64":
+        return guess_document(len(source), held)
+    return guess_document(0, held + (len(source) if kind in ("text", "content") else 0))
 
 
 def demand(role: str, needed: str, kind: str) -> None:
@@ -213,14 +243,19 @@ def content_of(parts: Sequence[Part]) -> str | tuple[Part, ...]:
     return tuple(parts) or ""
 
 
-def without_our_thinking(messages: Raw) -> Raw:
-    """The conversation's bytes without thinking under our seal; all else as it was."""
+def is_blank(block: WireBlock) -> bool:
+    """Whether a block is text of white space alone."""
+    return block.type == "text" and block.text is not None and not block.text.strip()
+
+
+def cleaned(messages: Raw) -> Raw:
+    """The conversation's bytes without thinking under our seal and without blank text; all else as it was."""
     turns = []
     for turn in decode_turns(messages):
         content = bytes(turn["content"])
         if content.startswith(b"["):
             blocks = decode_blocks(content)
-            kept = [block for block in blocks if not is_ours(block)]
+            kept = [block for block in blocks if not is_refused(block)]
             if len(kept) < len(blocks):
                 if not kept:
                     continue
@@ -229,7 +264,7 @@ def without_our_thinking(messages: Raw) -> Raw:
     return Raw(msgspec.json.encode(turns))
 
 
-def is_ours(raw: Raw) -> bool:
-    """Whether a block is thinking under our seal."""
+def is_refused(raw: Raw) -> bool:
+    """Whether a block is thinking under our seal, or blank text: Anthropic refuses both."""
     block = decode_block(raw)
-    return block.type == "thinking" and block.signature == SEAL
+    return (block.type == "thinking" and block.signature == SEAL) or is_blank(block)

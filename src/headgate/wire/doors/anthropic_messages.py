@@ -18,7 +18,7 @@ from headgate.core.types import TEXT, Format, Message, Reply, Request, Tool
 from headgate.core.words import EFFORTS, DialectName, Effort
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.anthropic_answers import PING, EventEncoder, encode_reply
-from headgate.wire.doors.anthropic_content import Conversation, WireMessage, without_our_thinking
+from headgate.wire.doors.anthropic_content import Conversation, WireMessage, cleaned
 from headgate.wire.doors.reading import SEE_DOCS, bad_value, out_of_range, read
 from headgate.wire.faults import Fault
 
@@ -170,6 +170,7 @@ def decode_request(body: bytes, request_id: str, *, counting: bool = False) -> R
         raw_system=fields["system"] if ask.system else None,
         raw_tools=fields["tools"] if tools else None,
         native=tuple(sorted(native)),
+        beyond=read_so_far.beyond,
     )
 
 
@@ -244,7 +245,7 @@ def bytes_for_anthropic(messages: Raw, conversation: Conversation) -> Raw | None
     """The conversation as Anthropic's own engine may be given it; None where it has to be written anew."""
     if conversation.blank and not conversation.native:
         return None
-    return without_our_thinking(messages) if conversation.sealed else messages
+    return cleaned(messages) if conversation.sealed or conversation.litter else messages
 
 
 def extras(ask: WireAsk, fields: dict[str, Raw]) -> dict[str, Raw]:

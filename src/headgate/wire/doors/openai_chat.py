@@ -13,10 +13,24 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from headgate.core.types import TEXT, Format, Image, Message, Part, Reply, Request, Text, Tool, ToolCall
+from headgate.core.tokens import BYTES_PER_TOKEN, guess_document
+from headgate.core.types import (
+    ORDERS,
+    TEXT,
+    Format,
+    Image,
+    Message,
+    Part,
+    Reply,
+    Request,
+    Text,
+    Tool,
+    ToolCall,
+)
 from headgate.core.words import EFFORTS, DialectName, Effort, Role
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.openai_answers import ChunkEncoder, encode_reply
+from headgate.wire.doors.openai_choice import choose
 from headgate.wire.doors.reading import bad_value, out_of_range, read
 from headgate.wire.faults import Fault
 
@@ -34,9 +48,10 @@ class WireCall(Struct, gc=False):
 
 
 class WireMessage(Struct, gc=False):
-    role: Role
+    role: Role | Literal["function"]
     content: str | list[dict[str, Any]] | None = None
     tool_calls: list[WireCall] | None = None
+    function_call: WireFunction | None = None
     tool_call_id: str | None = None
     name: str | None = None
     refusal: str | None = None
@@ -66,7 +81,7 @@ class WireFormat(Struct, gc=False):
 
 
 class WireStreamOptions(Struct, gc=False):
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class WireAsk(Struct, gc=False):
@@ -99,6 +114,8 @@ KNOWN = frozenset(WireAsk.__struct_fields__)
 PLAIN_ROLES = frozenset({"system", "user", "assistant", "tool"})
 NATIVE_PARTS = {"input_audio": "audio", "file": "a file"}
 """Content parts that are carried to engines of OpenAI's dialect only, as the caller wrote them."""
+AUDIO_BYTES_PER_TOKEN = 2000
+"""Of audio in base64: ten tokens a second, of some 20 KB where it is compressed."""
 NATIVE_FIELDS = {
     "functions": "functions (tools took their place)",
     "audio": "an answer in audio",
@@ -145,13 +162,13 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
     problem = check_messages(ask) or (check_wishes(ask) if len(fields) > 2 else None)
     if problem is not None:
         return problem
-    native: set[str] = set()
+    native: dict[str, int] = {}
     try:
         messages = tuple([message_from(wire, native) for wire in ask.messages])
     except ValueError as error:
         return bad_value("messages", str(error), "see the content parts in docs/api.md")
     plain = all([wire.role in PLAIN_ROLES and wire.content is not None for wire in ask.messages])  # noqa: C419  # quicker
-    if len(fields) == 2 and plain and not native:  # a model and messages: most requests ask for no more
+    if len(fields) == 2 and plain and not native and ordinary(messages):  # most requests ask for no more
         return Request(
             id=request_id,
             asked=ask.model,
@@ -161,13 +178,22 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         )
     extra = {name: value for name, value in fields.items() if name not in KNOWN}
     if extra:
-        native.update([what for name, what in NATIVE_FIELDS.items() if extra.get(name, NULL) != NULL])
+        native.update(
+            {
+                what: len(bytes(extra[name])) // BYTES_PER_TOKEN
+                for name, what in NATIVE_FIELDS.items()
+                if extra.get(name, NULL) != NULL
+            }
+        )
+    chosen = choose(tuple([tool_from(tool) for tool in ask.tools or ()]), ask.tool_choice)
+    if isinstance(chosen, Fault):
+        return chosen
     return Request(
         id=request_id,
         asked=ask.model,
         messages=messages,
         stream=bool(ask.stream),
-        include_usage=ask.stream_options is not None and ask.stream_options.include_usage,
+        include_usage=ask.stream_options is not None and bool(ask.stream_options.include_usage),
         max_tokens=ask.max_completion_tokens if ask.max_completion_tokens is not None else ask.max_tokens,
         temperature=ask.temperature,
         top_p=ask.top_p,
@@ -178,14 +204,15 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         seed=ask.seed,
         effort=effort_from(ask.reasoning_effort),
         format=format_from(ask.response_format),
-        tools=tuple([tool_from(tool) for tool in ask.tools]) if ask.tools else (),
-        tool_choice=None if ask.tool_choice == NULL else ask.tool_choice,
+        tools=chosen[0],
+        tool_choice=chosen[1],
         parallel_tools=ask.parallel_tool_calls,
         logprobs=bool(ask.logprobs),
         top_logprobs=ask.top_logprobs,
         extra=extra,
         raw_messages=fields["messages"] if plain or native else None,
         native=tuple(sorted(native)),
+        beyond=sum(native.values()),
     )
 
 
@@ -236,8 +263,8 @@ def check_wishes(ask: WireAsk) -> Fault | None:
     )
 
 
-def message_from(wire: WireMessage, native: set[str]) -> Message:
-    """A message in our form; what only OpenAI's dialect can carry is added to `native`.
+def message_from(wire: WireMessage, native: dict[str, int]) -> Message:
+    """A message in our form; what only OpenAI's dialect can carry is added to `native`, with a guess at its tokens.
 
     Raises:
         ValueError: a content part of a kind we do not know, for people.
@@ -252,8 +279,10 @@ def message_from(wire: WireMessage, native: set[str]) -> Message:
     calls = tuple(
         [ToolCall(call.id, call.function.name, call.function.arguments) for call in wire.tool_calls or ()]
     )
+    if wire.function_call is not None:  # what tool calls were before they had ids
+        calls += (ToolCall("", wire.function_call.name, wire.function_call.arguments),)
     return Message(
-        wire.role,
+        "tool" if wire.role == "function" else wire.role,
         content or wire.refusal or "",
         calls,
         wire.tool_call_id,
@@ -262,7 +291,7 @@ def message_from(wire: WireMessage, native: set[str]) -> Message:
     )
 
 
-def parts_from(wire: list[dict[str, Any]], native: set[str]) -> tuple[Part, ...]:
+def parts_from(wire: list[dict[str, Any]], native: dict[str, int]) -> tuple[Part, ...]:
     """Content parts in our form.
 
     Raises:
@@ -272,10 +301,29 @@ def parts_from(wire: list[dict[str, Any]], native: set[str]) -> tuple[Part, ...]
     for part in wire:
         kind = part.get("type")
         if kind in NATIVE_PARTS:
-            native.add(NATIVE_PARTS[kind])
+            what = NATIVE_PARTS[kind]
+            native[what] = native.get(what, 0) + tokens_in(part)
         else:
             parts.append(part_from(part))
     return tuple(parts)
+
+
+def ordinary(messages: tuple[Message, ...]) -> bool:
+    """Whether a conversation is one that every engine takes as it is: orders first, nobody named, the user last."""
+    return (
+        messages[-1].role != "assistant"
+        and messages[0].role != "assistant"
+        and messages[0].name is None
+        and not any([message.role in ORDERS or message.name is not None for message in messages[1:]])  # noqa: C419  # quicker
+    )
+
+
+def tokens_in(part: dict[str, Any]) -> int:
+    """Tokens that audio or a file probably has."""
+    held = part.get(part["type"])
+    data = (held.get("data") or held.get("file_data")) if isinstance(held, dict) else None
+    size = len(data) if isinstance(data, str) else 0
+    return size // AUDIO_BYTES_PER_TOKEN if part["type"] == "input_audio" else guess_document(size, 0)
 
 
 def part_from(part: dict[str, Any]) -> Part:

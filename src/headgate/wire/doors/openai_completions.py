@@ -91,7 +91,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         asked=ask.model,
         messages=(Message("user", prompt),),
         stream=bool(ask.stream),
-        include_usage=ask.stream_options is not None and ask.stream_options.include_usage,
+        include_usage=ask.stream_options is not None and bool(ask.stream_options.include_usage),
         max_tokens=ask.max_tokens,
         temperature=ask.temperature,
         top_p=ask.top_p,

@@ -349,6 +349,12 @@ def choose(ask: WireAsk) -> tuple[tuple[Tool, ...], Raw | None] | Fault:
             )
         return tools, raw(choice)
     if choice.type == "function" and choice.name:
+        if choice.name not in [tool.name for tool in tools]:
+            return bad_value(
+                "tool_choice",
+                f'tool_choice is the function "{choice.name[:100]}", which is none of tools',
+                "name one of the tools",
+            )
         return tools, raw({"type": "function", "function": {"name": choice.name}})
     if choice.type == "allowed_tools" and all(tool.type == "function" for tool in choice.tools):
         allowed = {tool.name for tool in choice.tools}

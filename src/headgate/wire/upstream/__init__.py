@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from headgate.core.types import Delta, Failure, Model, Reply, Request, Usage
+from headgate.core.types import Delta, Failure, Message, Model, Reply, Request, Usage
 from headgate.core.words import FailureReason
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -111,6 +111,11 @@ def estimate_prompt(request: Request) -> int:
     size += sum(len(call.arguments) for message in request.messages for call in message.tool_calls)
     size += sum(len(tool.description) + len(bytes(tool.parameters)) for tool in request.tools)
     return ceil(size / 4)
+
+
+def has_names(messages: Sequence[Message]) -> bool:
+    """Whether anybody who speaks is named; of a tool's result the name is its tool's."""
+    return any(message.name is not None and message.role != "tool" for message in messages)
 
 
 def mean_logprob(logprobs: Sequence[float | None]) -> float | None:

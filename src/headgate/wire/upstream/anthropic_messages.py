@@ -10,13 +10,14 @@ It does not know keys, addresses and time.
 Source: Anthropic's API reference, version 2026-10-21, and the types of its Python client 2.14.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from headgate.core.types import Failure, Format, Image, Message, Model, Reply, Request, Tool
-from headgate.wire.upstream import Headers, object_from, split_data_uri, unfit_image
+from headgate.core.types import ORDERS, Failure, Format, Image, Message, Model, Reply, Request, Tool
+from headgate.wire.upstream import Headers, has_names, object_from, split_data_uri, unfit_image
 from headgate.wire.upstream.anthropic_replies import AnthropicStream, decode_reply
 from headgate.wire.upstream.anthropic_splice import (
     CONTINUE,
@@ -127,6 +128,10 @@ class _Draft:
         self.body["messages"] = (
             self._splice(request) if self._spliced else _messages(request, model, rule, self.notes)
         )
+        if self._own and not self._spliced and any(message.reasoning for message in messages):
+            self.notes.append(
+                "thinking in messages: left out, its seal would not hold in a conversation written anew"
+            )
         if stream:
             self.body["stream"] = True
         self._sample(version)
@@ -141,7 +146,7 @@ class _Draft:
     def _splice(self, request: Request) -> Raw:
         """The conversation in the caller's own bytes."""
         assert request.raw_messages is not None
-        spoken = [message for message in request.messages if message.role not in ("system", "developer")]
+        spoken = [message for message in request.messages if message.role not in ORDERS]
         raw, before, after = frame(request.raw_messages, spoken, prefill=self._rule.prefill)
         if before:
             self.notes.append(PUT_FIRST)
@@ -264,19 +269,26 @@ class _Draft:
         )
 
     def _instruct(self) -> None:
+        if not self._spliced and any(
+            message.role in ORDERS and before.role not in ORDERS
+            for before, message in pairwise(self._request.messages)
+        ):
+            self.notes.append("system messages: those within the conversation stand at its beginning")
         if self._spliced:
             whole = system_with(self._request.raw_system, self._orders)
             if whole is not None:
                 self.body["system"] = whole
             return
-        system = [
-            message.text for message in self._request.messages if message.role in ("system", "developer")
-        ]
+        system = [message.text for message in self._request.messages if message.role in ORDERS]
         if system := [text for text in (*system, *self._orders) if text.strip()]:
             self.body["system"] = "\n\n".join(system)
 
     def _cache(self) -> None:
-        if self._request.cache and "cache_control" not in self.body and not has_marks(self._request):
+        if (
+            self._request.cache
+            and "cache_control" not in self.body
+            and not has_marks(self._request, spliced=self._spliced)
+        ):
             self.body["cache_control"] = {"type": "ephemeral"}
 
     def _leave_out(self) -> None:
@@ -288,6 +300,8 @@ class _Draft:
             "frequency_penalty": request.frequency_penalty is not None,
         }
         self.notes.extend(f"{name}: dropped, Anthropic has none" for name, asked in missing.items() if asked)
+        if has_names(request.messages):
+            self.notes.append("name of messages: dropped, Anthropic has none")
         if not self._own:
             self.notes.extend(
                 f"{name}: dropped, it is no word of Anthropic's protocol" for name in sorted(request.extra)
@@ -325,7 +339,7 @@ def _messages(request: Request, model: Model, rule: ModelRule, notes: list[str])
     if messages is not request.messages:
         notes.append("messages: tool calls and results get ids that Anthropic takes, and each its partner")
     for message in messages:
-        if message.role in ("system", "developer"):
+        if message.role in ORDERS:
             continue
         role = "assistant" if message.role == "assistant" else "user"
         if not (blocks := _blocks(message)):

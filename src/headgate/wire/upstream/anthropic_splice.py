@@ -68,9 +68,9 @@ def system_with(raw: Raw | None, orders: list[str]) -> Any:
     return [*decode_blocks(raw), {"type": "text", "text": more}]
 
 
-def has_marks(request: Request) -> bool:
-    """Whether the caller has marked himself what is to be cached."""
+def has_marks(request: Request, *, spliced: bool) -> bool:
+    """Whether marks that the caller made himself, for what is to be cached, get there: only in his own bytes."""
     if not is_own(request):
         return False
-    parts = (request.raw_messages, request.raw_system, request.raw_tools)
+    parts = (request.raw_messages, request.raw_system, request.raw_tools) if spliced else (request.raw_tools,)
     return "cache_control" in request.extra or any(part is not None and MARK in bytes(part) for part in parts)

@@ -22,6 +22,7 @@ from headgate.wire.upstream import (
     UNREADABLE,
     Headers,
     estimate_usage,
+    has_names,
     mean_logprob,
     object_from,
     split_data_uri,
@@ -170,6 +171,8 @@ class OllamaNative(Struct, frozen=True):
             notes.append('think: "xhigh" is sent as "high"')
         if any(message.role == "developer" for message in request.messages):
             notes.append("developer messages: sent as system messages")
+        if has_names(request.messages):
+            notes.append("name of messages: dropped, Ollama has none")
         if matched(request.messages, ANY_ID) is not request.messages:
             notes.append("messages: every tool call gets an id of its own, and its result")
         if _forbids_tools(request):
