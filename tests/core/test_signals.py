@@ -33,6 +33,15 @@ def test_only_the_last_human_message_is_the_ask():
     assert measure(asked, POLICY).task in ("chat", None)
 
 
+def test_what_a_harness_puts_into_a_message_is_no_ask():
+    ask = "Summarize the notes of today."
+    reminder = "<system-reminder>\nThe todo list is empty.\n</system-reminder>"
+    assert human_ask(request(user(f"{reminder}\n{ask}"))) == ask
+    assert human_ask(request(user(ask), Message("assistant", "…"), user(reminder))) == ask
+    pasted = "<context>\nThe sky is blue.\n</context>\nWhat colour is it?"
+    assert human_ask(request(user(pasted))) == pasted
+
+
 def test_the_callers_word_wins_and_is_certain():
     signals = measure(request(user("Hello!"), task="code"), POLICY)
     assert (signals.task, signals.task_confidence, signals.task_by) == ("code", 1.0, "caller")

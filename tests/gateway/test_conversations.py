@@ -50,6 +50,19 @@ async def test_nothing_is_remembered_where_the_user_does_not_want_it(open_bench)
         assert (await bench.ask(TWO_TURNS)).headers["x-headgate-model"] == "llama"
 
 
+async def test_a_callers_wish_for_the_cheapest_wins_over_the_cache(open_bench):
+    async with open_bench(local=answers(REFUSAL, "All is well at home, and the garden grows.")) as bench:
+        assert (await bench.ask()).headers["x-headgate-model"] == "claude"
+        assert (await bench.ask(TWO_TURNS, model="auto:cheap")).headers["x-headgate-model"] == "llama"
+
+
+async def test_a_small_limit_of_the_callers_own_is_no_reason_to_pay(open_bench):
+    async with open_bench(local=Answer("One two", finish="length")) as bench:
+        said = await bench.ask("Count to ten.", max_tokens=2)
+        assert (said.headers["x-headgate-model"], said.headers["x-headgate-status"]) == ("llama", "ok")
+        assert said.json["choices"][0]["finish_reason"] == "length"
+
+
 async def test_a_conversation_on_anthropic_is_marked_for_its_cache_and_a_single_question_is_not(open_bench):
     async with open_bench() as bench:
         await bench.ask(model="claude")

@@ -1,6 +1,7 @@
 """Images by address: fetched only when the user allows it, never from a private address, and never without a reason."""
 
 import asyncio
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -183,3 +184,37 @@ async def test_images_take_no_longer_than_the_caller_waits(silence):
     got = await Images(limit=500, admits=lambda address: True).fetch(within)
     assert isinstance(got, Fault)
     assert "not within 0.2 s" in got.message
+
+
+@pytest.mark.parametrize(
+    "asked", [{"model": "auto:local"}, {"headers": {"x_headgate_privacy": "local_only"}}]
+)
+async def test_what_must_stay_at_home_asks_nobody_for_its_images(open_bench, asked):
+    def change(page):
+        page = page.replace("body_limit_mb = 1", "body_limit_mb = 1\nfetch_images = true")
+        return page.replace(*LOCAL_EYES).replace(*PAID_EYES)
+
+    seen = json.loads(json.dumps(SEEN).replace("example.org", "no-such-host.invalid"))
+    async with open_bench(change=change) as bench:
+        said = await bench.ask(seen, **asked)
+        assert "could not be fetched" not in said.json["error"]["message"]
+        (outcome,) = await bench.written()
+        assert outcome.decision.skipped == {"llama": "capability", "claude": "privacy"}
+
+
+async def test_an_address_without_tls_is_not_for_anthropic(open_bench):
+    async with open_bench(change=lambda page: page.replace(*PAID_EYES)) as bench:
+        seen = json.loads(json.dumps(SEEN).replace("https://", "http://"))
+        said = await bench.ask(seen)
+        assert (said.status, said.json["error"]["code"]) == (400, "unsupported_request")
+        assert "bytes or https:// addresses" in said.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [("DATA:image/png;base64,iVBORw0KGgo=", 200), ("data:image/svg+xml,<svg/>", 400), ("/etc/passwd", 400)],
+)
+async def test_an_image_is_bytes_or_an_address(open_bench, url, status):
+    async with open_bench(change=lambda page: page.replace(*LOCAL_EYES)) as bench:
+        part = {"type": "image_url", "image_url": {"url": url}}
+        assert (await bench.ask([{"role": "user", "content": [part]}])).status == status

@@ -31,8 +31,12 @@ WISHES: Mapping[str, Order] = {"auto:cheap": "cheapest first", "auto:quality": "
 DIALECTS: Mapping[EngineKind, DialectName] = {"ollama": "ollama", "anthropic": "anthropic"}
 """Whose words an engine understands; those that are not named here understand OpenAI's."""
 
-FETCHING: frozenset[EngineKind] = frozenset({"openai", "openai_compatible", "anthropic"})
-"""Engines that take an image by its address; the others want its bytes."""
+FETCHED: Mapping[EngineKind, tuple[str, ...]] = {
+    "openai": ("https://", "http://"),
+    "openai_compatible": ("https://", "http://"),
+    "anthropic": ("https://",),
+}
+"""How the addresses of images begin that an engine fetches by itself; those that are not named here want the bytes."""
 
 ANSWER_ALLOWANCE = 512
 """Tokens kept free in a context window for an answer whose length the caller did not limit."""
@@ -147,11 +151,11 @@ def keeps_home(policy: Policy, decision: Decision) -> bool:
 def arrange(candidates: list[Candidate], wish: Order | None, keeps_to: str) -> Order:
     """Put candidates into the order in which they are tried, and say why it is that.
 
-    A conversation stays with the model that has it in its prompt cache, as long as the route names the model and it can
-    serve. A chain rises in ability, so its end is the ablest.
+    A conversation stays with the model that has it in its prompt cache, as long as the route names the model, it can serve, and
+    the caller has no other wish. A chain rises in ability, so its end is the ablest.
     """
     kept = next((c for c in candidates if c.model == keeps_to and c.skip is None), None)
-    if kept is not None:
+    if kept is not None and wish is None:
         if candidates[0] is kept:
             return "route"
         candidates.remove(kept)
@@ -299,8 +303,10 @@ def unfit(
     if signals.images:
         if "images" not in model.capabilities:
             return "capability", "it cannot see images"
-        if model.engine_kind not in FETCHING and by_address(request):
-            return "capability", "it takes images as bytes only, and this one is an address"
+        fetched = FETCHED.get(model.engine_kind, ())
+        if not all(image.url.startswith(("data:", *fetched)) for m in request.messages for image in m.images):
+            what = "bytes or https:// addresses" if fetched else "bytes"
+            return "capability", f"it takes images as {what} only, and this one is an address"
     if signals.tools and "tools" not in model.capabilities:
         return "capability", "it cannot call tools"
     if request.native and DIALECTS.get(model.engine_kind, "openai") != request.dialect:

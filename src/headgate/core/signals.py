@@ -6,6 +6,8 @@ caller's own word ("auto:classification", the header `x-headgate-task`) wins ove
 policy's confidence is no evidence: the task is None, and the confidence is kept, so that the ledger can tell.
 """
 
+import re
+
 from headgate.core import tokens as tokens_
 from headgate.core.labels import find_labels
 from headgate.core.language import detect
@@ -13,6 +15,13 @@ from headgate.core.policy import Policy, asked_task
 from headgate.core.tasks import classify
 from headgate.core.types import Request, Signals
 from headgate.core.words import FormatKind, Task, TaskBy
+
+HARNESS = re.compile(
+    r"<(system-reminder|environment_details|environment_context|user_info|additional_data|command-\w+|local-command-\w+)>"
+    r".*?</\1>",
+    re.DOTALL,
+)
+"""What agents' harnesses put into a person's messages."""
 
 LABELLED: frozenset[Task] = frozenset({"classification", "sentiment"})
 JSON_TASKS: frozenset[Task] = LABELLED | {"extraction"}
@@ -65,10 +74,15 @@ def measure(request: Request, policy: Policy, counter: tokens_.Counter | None = 
 
 
 def human_ask(request: Request) -> str:
-    """The text of the last message that a person wrote; tool results and assistants do not ask."""
+    """The text of the last message that a person wrote; tool results, assistants and harnesses do not ask."""
     for message in reversed(request.messages):
-        if message.role == "user":
-            return message.text
+        if message.role != "user":
+            continue
+        text = message.text
+        if "</" in text:
+            text = HARNESS.sub("", text).strip()
+        if text:
+            return text
     return ""
 
 

@@ -48,7 +48,10 @@ class Intake:
         self.body_limit = body_limit
 
     async def read(self, call: Call, reader: Reader, request_id: str) -> Request | Fault | Ready:
-        """The request of a call, ready to be routed or answered already, or what is wrong with it."""
+        """The request of a call, ready to be routed or answered already, or what is wrong with it.
+
+        What must stay on the user's machines asks nobody for its images.
+        """
         stranger = refusals.foreign_page(call.headers)
         if stranger is not None:
             return stranger
@@ -77,7 +80,7 @@ class Intake:
         found: Request | Fault = request
         if request.asked.startswith(AGENT):
             found = request = give(self.policy.agents[request.asked.removeprefix(AGENT)], request)
-        if self.images is not None and not request.native and by_address(request):
+        if self.images is not None and by_address(request) and not (request.native or stays_home(request)):
             found = await self.images.fetch(request)
         if isinstance(found, Request) and (found.store or found.previous):
             found = await self.conversations.recall(found)
@@ -91,3 +94,8 @@ class Intake:
         if isinstance(texts, int):
             return refusals.no_token(texts)
         return replace(request, messages=tuple([Message("user", text) for text in texts]))
+
+
+def stays_home(request: Request) -> bool:
+    """Whether the caller keeps the request on the user's machines."""
+    return request.local_only or request.asked == "auto:local"

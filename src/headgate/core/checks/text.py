@@ -14,6 +14,9 @@ _ONLY_THOUGHT = Verdict("not-empty", 0.0, "the model thought aloud but gave no a
 _WHOLE = Verdict("not-cut-off", 1.0, "it ends where it should")
 _FILTERED = Verdict("not-cut-off", 0.0, "the engine's content filter stopped it")
 
+_SMALL_LIMIT = 64
+"""Tokens. A caller's limit so small cuts any model's answer, so a cut says nothing about this one's."""
+
 # A sentence never ends with these, in any of the four languages.
 _DANGLING_WORDS = (
     "the a an and or but of to in on at by for with from as that which is are was were be will because "
@@ -49,11 +52,16 @@ def _means_something(text: str) -> bool:
 def not_cut_off(answer: Answer) -> Verdict:
     """0.0 if the engine ran out of tokens or was stopped; less than 0.6 if the text breaks off; else 1.0.
 
+    No evidence where the caller's own limit was too small for any answer.
+
     A code fence that never closes scores 0.2, a last line that ends on a comma or a word like "the" 0.2, a long last line
     without its full stop 0.5. Lists, tables, labels, signatures, URLs and JSON may end as they like.
     """
     reply = answer.reply
     if reply.finish == "length":
+        limit = answer.request.max_tokens
+        if limit is not None and limit <= _SMALL_LIMIT:
+            return Verdict("not-cut-off", None, f"the caller wants {limit} tokens and no more")
         return Verdict("not-cut-off", 0.0, f"it ran out of tokens after {reply.usage.output} of output")
     if reply.finish == "content_filter":
         return _FILTERED

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from headgate.core.tokens import BYTES_PER_TOKEN, PER_IMAGE, guess_document
 from headgate.core.types import Image, Message, Part, Text, ToolCall
+from headgate.wire.doors.reading import image_from
 
 SEAL = "headgate"
 """The signature of thinking that no model of Anthropic's has thought."""
@@ -192,7 +193,7 @@ class Conversation:
         if source.type == "base64" and source.data and source.media_type:
             return (Image(f"data:{source.media_type};base64,{source.data}"),)
         if source.type == "url" and source.url:
-            return (Image(source.url),)
+            return (image_from(source.url),)
         if source.type == "file":
             self.native.add("a file")
             self.beyond += PER_IMAGE

@@ -18,7 +18,6 @@ from headgate.core.types import (
     ORDERS,
     TEXT,
     Format,
-    Image,
     Message,
     Part,
     Reply,
@@ -31,7 +30,7 @@ from headgate.core.words import EFFORTS, DialectName, Effort, Role
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.openai_answers import ChunkEncoder, encode_reply
 from headgate.wire.doors.openai_choice import choose
-from headgate.wire.doors.reading import bad_value, out_of_range, read
+from headgate.wire.doors.reading import bad_value, image_from, out_of_range, read
 from headgate.wire.faults import Fault
 
 NULL = Raw(b"null")
@@ -337,7 +336,7 @@ def part_from(part: dict[str, Any]) -> Part:
         image = part.get("image_url")
         url = image.get("url") if isinstance(image, dict) else image
         if isinstance(url, str):
-            return Image(url)
+            return image_from(url)
     if kind in ("text", "image_url"):
         raise ValueError(f"a content part of type {kind} has no {kind} in it")
     known = ", ".join(("text", "image_url", *NATIVE_PARTS))

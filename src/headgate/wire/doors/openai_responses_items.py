@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from headgate.core.types import Image, Message, Part, Text, ToolCall
+from headgate.core.types import Message, Part, Text, ToolCall
 from headgate.core.words import Role
 from headgate.wire.doors.openai_responses_ids import read_item_id
+from headgate.wire.doors.reading import image_from
 
 
 class WirePart(Struct, gc=False):
@@ -184,7 +185,7 @@ def part_from(part: WirePart) -> Part:
         raise ValueError(
             "an input_image has no image_url; files that OpenAI keeps (file_id) are not known here"
         )
-    return Image(part.image_url)
+    return image_from(part.image_url)
 
 
 def text_of(part: WirePart) -> str:

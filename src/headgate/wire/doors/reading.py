@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from headgate.core.types import Image
 from headgate.wire.faults import Fault
 
 Ask = TypeVar("Ask")
@@ -74,6 +75,20 @@ def out_of_range(
             hint=f"leave {name} out for the model's own default",
         )
     return None
+
+
+def image_from(url: str) -> Image:
+    """An image by its address, or as the bytes in a `data:` URI.
+
+    Raises:
+        ValueError: it is neither, for people.
+    """
+    scheme, colon, rest = url.partition(":")
+    if colon and scheme.lower() == "data" and ";base64," in rest[:200]:
+        return Image(f"data:{rest}")
+    if colon and scheme.lower() in ("http", "https") and rest.startswith("//"):
+        return Image(f"{scheme.lower()}:{rest}")
+    raise ValueError(f"an image is {url[:40]!r}, and neither an http(s):// address nor data:…;base64,…")
 
 
 def bad_value(param: str, message: str, hint: str = SEE_DOCS, code: str = "invalid_value") -> Fault:
