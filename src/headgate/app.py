@@ -32,6 +32,7 @@ from headgate.gateway.http import BACKLOG, Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import Journey, Road
+from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
 from headgate.gateway.serve import Gate
@@ -89,9 +90,9 @@ class OpenGate:
         journey = Journey(self.road, request, signals, received=time(), begun=perf_counter())
         result = await journey.run()
         outcome = (
-            journey.outcome("failed", result.reason)
+            outcome_of(journey, "failed", result.reason)
             if isinstance(result, GiveUp)
-            else journey.outcome(journey.status)
+            else outcome_of(journey, status_of(journey))
         )
         self.writer.put(outcome)
         return result, outcome

@@ -8,19 +8,18 @@ off, or left by its caller.
 """
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from time import perf_counter
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core import cascade
-from headgate.core.cascade import fallback_reason, next_step
+from headgate.core.cascade import next_step
 from headgate.core.checks import Check, judge, may_become_call, recover, repair, score
 from headgate.core.policy import Policy, decide, goes_on, keeps_home
-from headgate.core.prices import baseline_cost, cost, tokens_for
+from headgate.core.prices import cost, tokens_for
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -30,7 +29,6 @@ from headgate.core.types import (
     Failure,
     GiveUp,
     Model,
-    Outcome,
     Price,
     Reply,
     Request,
@@ -39,8 +37,7 @@ from headgate.core.types import (
     Usage,
     Verdict,
 )
-from headgate.core.words import Mode, Status
-from headgate.engines.profiles import adjustments
+from headgate.core.words import Mode
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
 from headgate.gateway.affinity import Affinity
@@ -396,97 +393,6 @@ class Journey:
             reply = repair(answer)
             answer = Answer(self.request, self.signals, reply, model)
         return reply, judge(self.road.named(self.decision.checks), answer)
-
-    # ── The end ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def outcome(self, status: Status, error: str = "") -> Outcome:
-        """The journey as one row of the ledger."""
-        road = self.road
-        model = self.model
-        final = self.answering
-        reason = fallback_reason(self.decision, self.attempts, model, road.policy.models)
-        usage = final.usage if final is not None else None
-        seconds = self.now()
-        return Outcome(
-            id=self.request.id,
-            received=self.received,
-            asked=self.request.asked,
-            stream=self.request.stream,
-            signals=self.signals,
-            decision=self.decision,
-            attempts=tuple(self.attempts),
-            status=status,
-            model=model.name if model is not None else None,
-            fallback=reason[0] if reason is not None else None,
-            fallback_limit=reason[1] if reason is not None else None,
-            seconds=seconds,
-            first_token=self.first_byte if self.first_byte is not None else seconds,
-            usage=usage,
-            cost=total_cost(self.attempts),
-            baseline=road.policy.baseline,
-            baseline_cost=baseline_cost(usage, road.baseline_price) if self.request.kind == "chat" else None,
-            prices_as_of=road.prices_as_of,
-            error=error,
-            adjusted=self.adjusted(model),
-            **(self.bodies() if road.keep_bodies else {}),
-        )
-
-    def adjusted(self, model: Model | None) -> tuple[str, ...]:
-        """What of the request was said otherwise for the model that answered."""
-        if model is None:
-            return ()
-        told = adjustments(self.request, model) if self.request.wishes else ()
-        if model.name in self.limited:
-            told += (f"max_tokens: set to {self.limited[model.name]:,}, which is what the money left buys",)
-        return told
-
-    def bodies(self) -> dict[str, Any]:
-        """Prompt and answer, for a ledger that keeps them: the answer that went out, as far as it did."""
-        prompt = "\n\n".join(f"{message.role}: {message.text}" for message in self.request.messages)
-        answer = ""
-        for attempt, reply in zip(self.attempts, self.replies, strict=True):
-            if self.model is not None and attempt.model == self.model.name:
-                answer = (
-                    reply.text
-                    if reply is not None
-                    else attempt.failure.text
-                    if attempt.failure is not None
-                    else ""
-                )
-        return {"prompt": prompt, "answer": answer}
-
-    @property
-    def reason(self) -> str | None:
-        """The fallback's reason, as far as it is known by now."""
-        found = fallback_reason(self.decision, self.attempts, self.model, self.road.policy.models)
-        return found[0] if found is not None else None
-
-    @property
-    def status(self) -> Status:
-        """How good the delivered answer is."""
-        answered = self.answering or (self.attempts[-1] if self.attempts else None)
-        if answered is None:
-            return "failed"
-        return "ok" if cascade.passes(answered, self.decision.pass_at) else "imperfect"
-
-    @property
-    def answering(self) -> Attempt | None:
-        """The attempt whose answer goes out."""
-        if self.model is not None:
-            for attempt in reversed(self.attempts):
-                if attempt.model == self.model.name:
-                    return attempt
-        return None
-
-
-def total_cost(attempts: Iterable[Attempt]) -> float | None:
-    """Dollars of all attempts together; None when any part is unknown."""
-    total = 0.0
-    for attempt in attempts:
-        if attempt.cost is None:
-            return None
-        total += attempt.cost
-    return total
 
 
 def plausible(result: Reply | Failure) -> Reply | Failure:

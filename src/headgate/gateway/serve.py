@@ -27,6 +27,7 @@ from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey, Road
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
+from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.streams import AnswerStream
 from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
 from headgate.wire.faults import Fault
@@ -143,7 +144,7 @@ class Gate:
             fault = refusals.no_answer(journey, result)
             answer_fault(call, fault, told(outcome), door.dialect, outcome.id)
             return
-        outcome = self.finish(journey, journey.status, reply=result)
+        outcome = self.finish(journey, status_of(journey), reply=result)
         model = journey.model.id if journey.model is not None else ""
         about = About(journey.request, model, outcome.received)
         call.answer(200, JSON + told(outcome), door.encode_reply(result, about))
@@ -178,14 +179,14 @@ class Gate:
             self.finish(journey, "broken", stream.broken.detail)
             stream.fail(refusals.broken_off(stream.broken), None)
         else:
-            outcome = self.finish(journey, journey.status, reply=stream.reply)
+            outcome = self.finish(journey, status_of(journey), reply=stream.reply)
             await stream.end(outcome)
 
     def finish(
         self, journey: Journey, status: Status, error: str = "", reply: Reply | None = None
     ) -> Outcome:
         """Write the journey down, and what was said on it if a later one may go on from there."""
-        outcome = journey.outcome(status, error)
+        outcome = outcome_of(journey, status, error)
         if reply is not None and journey.request.remember:
             turn = self.intake.conversations.note(
                 journey.request, reply, local_only=outcome.signals.local_only

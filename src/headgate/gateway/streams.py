@@ -7,6 +7,7 @@ from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import answer_fault, ascii_bytes, told
 from headgate.gateway.journey import Journey
+from headgate.gateway.outcomes import reason_of
 from headgate.wire.doors import About, StreamEncoder, StreamingDoor, deltas_of
 from headgate.wire.faults import Fault
 
@@ -90,7 +91,7 @@ class AnswerStream:
         lines = b"x-headgate-request-id: %b\r\nx-headgate-route: %b\r\nx-headgate-reason: %b\r\n" % (
             journey.request.id.encode(),
             ascii_bytes(journey.decision.route),
-            ascii_bytes(journey.reason or journey.decision.why),
+            ascii_bytes(reason_of(journey) or journey.decision.why),
         )
         if journey.model is None:
             return lines

@@ -1,0 +1,104 @@
+"""How a journey ended, as one row of the ledger: who answered, how well, why a paid model did, and at what cost.
+
+It reads a `Journey` and changes nothing. It does not know how the row is stored (`ledger`), nor how it is told (`headers`).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from headgate.core import cascade
+from headgate.core.cascade import fallback_reason
+from headgate.core.prices import baseline_cost
+from headgate.core.types import Attempt, Model, Outcome
+from headgate.core.words import FallbackReason, Status
+from headgate.engines.profiles import adjustments
+from headgate.gateway.journey import Journey
+
+
+def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
+    """The journey as one row of the ledger."""
+    road, request, model = journey.road, journey.request, journey.model
+    final = answering(journey)
+    reason = fallback_reason(journey.decision, journey.attempts, model, road.policy.models)
+    usage = final.usage if final is not None else None
+    seconds = journey.now()
+    return Outcome(
+        id=request.id,
+        received=journey.received,
+        asked=request.asked,
+        stream=request.stream,
+        signals=journey.signals,
+        decision=journey.decision,
+        attempts=tuple(journey.attempts),
+        status=status,
+        model=model.name if model is not None else None,
+        fallback=reason[0] if reason is not None else None,
+        fallback_limit=reason[1] if reason is not None else None,
+        seconds=seconds,
+        first_token=journey.first_byte if journey.first_byte is not None else seconds,
+        usage=usage,
+        cost=total_cost(journey.attempts),
+        baseline=road.policy.baseline,
+        baseline_cost=baseline_cost(usage, road.baseline_price) if request.kind == "chat" else None,
+        prices_as_of=road.prices_as_of,
+        error=error,
+        adjusted=adjusted(journey, model) if model is not None else (),
+        **(bodies(journey) if road.keep_bodies else {}),
+    )
+
+
+def status_of(journey: Journey) -> Status:
+    """How good the delivered answer is."""
+    answered = answering(journey) or (journey.attempts[-1] if journey.attempts else None)
+    if answered is None:
+        return "failed"
+    return "ok" if cascade.passes(answered, journey.decision.pass_at) else "imperfect"
+
+
+def reason_of(journey: Journey) -> FallbackReason | None:
+    """Why a paid model answers, as far as it is known by now; None if none does."""
+    found = fallback_reason(journey.decision, journey.attempts, journey.model, journey.road.policy.models)
+    return found[0] if found is not None else None
+
+
+def answering(journey: Journey) -> Attempt | None:
+    """The attempt whose answer goes out."""
+    if journey.model is not None:
+        for attempt in reversed(journey.attempts):
+            if attempt.model == journey.model.name:
+                return attempt
+    return None
+
+
+def total_cost(attempts: Iterable[Attempt]) -> float | None:
+    """Dollars of all attempts together; None when any part is unknown."""
+    total = 0.0
+    for attempt in attempts:
+        if attempt.cost is None:
+            return None
+        total += attempt.cost
+    return total
+
+
+def adjusted(journey: Journey, model: Model) -> tuple[str, ...]:
+    """What of the request was said otherwise for the model that answered."""
+    told = adjustments(journey.request, model) if journey.request.wishes else ()
+    if model.name in journey.limited:
+        told += (f"max_tokens: set to {journey.limited[model.name]:,}, which is what the money left buys",)
+    return told
+
+
+def bodies(journey: Journey) -> dict[str, Any]:
+    """Prompt and answer, for a ledger that keeps them: the answer that went out, as far as it did."""
+    prompt = "\n\n".join(f"{message.role}: {message.text}" for message in journey.request.messages)
+    answer = ""
+    for attempt, reply in zip(journey.attempts, journey.replies, strict=True):
+        if journey.model is not None and attempt.model == journey.model.name:
+            answer = (
+                reply.text
+                if reply is not None
+                else attempt.failure.text
+                if attempt.failure is not None
+                else ""
+            )
+    return {"prompt": prompt, "answer": answer}
