@@ -138,13 +138,7 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         by_name=by_name,
         tokens_over=None if by_name else route.tokens_over,
         order=order,
-    )
-
-
-def keeps_home(policy: Policy, decision: Decision) -> bool:
-    """Whether the route of a decision lets nothing off the user's machines."""
-    return not decision.by_name and any(
-        [route.local_only and route.name == decision.route for route in policy.routes]  # noqa: C419  # quicker
+        local_only=local_only,
     )
 
 

@@ -304,6 +304,8 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     tokens_over: int | None = None
     """The token limit of the matching route, if that is what made it match."""
     order: Order = "route"
+    local_only: bool = False
+    """Nothing of the request leaves the user's machines: the caller says so, or the route."""
 
     @property
     def chain(self) -> tuple[str, ...]:

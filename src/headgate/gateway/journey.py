@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from headgate.core import cascade
 from headgate.core.cascade import next_step
 from headgate.core.checks import Check, judge, may_become_call, recover, repair, score
-from headgate.core.policy import Policy, decide, goes_on, keeps_home
+from headgate.core.policy import Policy, decide, goes_on
 from headgate.core.prices import cost, tokens_for
 from headgate.core.types import (
     Answer,
@@ -115,10 +115,10 @@ class Journey:
         self.request = request
         self.received = received
         self.decision: Decision = decide(road.policy, road.fleet.view(road.purse.left), request, signals)
-        if not signals.local_only and keeps_home(road.policy, self.decision):
-            signals = replace(
-                signals, local_only=True
-            )  # as the caller's own wish: it holds for what goes on from here
+        if (
+            self.decision.local_only and not signals.local_only
+        ):  # the route's wish is as good as the caller's own
+            signals = replace(signals, local_only=True)
         self.signals = signals
         self.attempts: list[Attempt] = []
         self.replies: list[Reply | None] = []

@@ -176,6 +176,7 @@ def _decision(
         by_name=plan.by_name,
         tokens_over=plan.tokens_over,
         order=plan.order,
+        local_only=plan.local_only,
     )
 
 

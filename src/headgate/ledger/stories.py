@@ -37,6 +37,7 @@ class Plan(Struct, frozen=True, array_like=True):
     by_name: bool
     tokens_over: int | None
     order: Order
+    local_only: bool
 
 
 class CommonStory(Struct, frozen=True, omit_defaults=True):
@@ -105,6 +106,7 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
         decision.by_name,
         decision.tokens_over,
         decision.order,
+        decision.local_only,
         *chain,
     )
     common = numbers.told.get(key)
@@ -199,6 +201,7 @@ def _common(
         by_name=decision.by_name,
         tokens_over=decision.tokens_over,
         order=decision.order,
+        local_only=decision.local_only,
     )
     details = [detail or "" for detail in chain[2::3]]
     flat: list[int] = []
