@@ -12,7 +12,7 @@ BAD = {
     "a text": (b'"hello"', "not a JSON object"),
     "bad utf-8": (b'{"model": "auto", "messages": [{"role": "user", "content": "\xff\xfe"}]}', "JSON"),
     "a raw NUL": (b'{"model": "auto",\x00 "messages": []}', "JSON"),
-    "deep nesting": (b'{"model": "auto", "messages": [], "x": ' + b"[" * 100_000, "JSON"),
+    "deep nesting": (b'{"model": "auto", "messages": [{"role": "user"}], "x": ' + b"[" * 100_000, "JSON"),
     "no messages": (json.dumps({"model": "auto"}).encode(), "messages is missing"),
     "empty messages": (json.dumps({"model": "auto", "messages": []}).encode(), "messages is empty"),
     "no model": (json.dumps({"messages": HELLO}).encode(), "model is missing"),
@@ -44,8 +44,8 @@ BAD = {
 
 
 CHOICES = {
-    "a number": (5, "5"),
-    "a list": (["look_up"], "look_up"),
+    "a number": (5, "got `int`"),
+    "a list": (["look_up"], "got `array`"),
     "a word of another service": ("any", "any"),
     "a name in the wrong place": ({"type": "function", "function": "look_up"}, "function"),
     "no name": ({"type": "function"}, "function"),
@@ -63,7 +63,7 @@ async def test_a_choice_of_tools_that_says_nothing_is_refused_and_not_ignored(op
         said = await bench.ask(model=model, tools=tools, tool_choice=choice)
         assert said.status == 400
         error = said.json["error"]
-        assert error["param"] == "tool_choice"
+        assert error["param"].startswith("tool_choice")
         assert words in error["message"]
 
 

@@ -27,7 +27,7 @@ BAD = {
     "an option of a wrong type": ({"options": {"temperature": "hot"}}, 400, "options.temperature"),
     "a hot temperature": ({"options": {"temperature": 9}}, 400, "between 0 and 2"),
     "a strange format": ({"format": "xml"}, 400, 'format is "xml"'),
-    "a strange level": ({"think": "huge"}, 400, 'think is "huge"'),
+    "a strange level": ({"think": "huge"}, 400, "think is 'huge'"),
     "too many alternatives": ({"top_logprobs": 21}, 400, "between 0 and 20"),
     "no base64": (
         {"messages": [{"role": "user", "images": ["!"]}]},

@@ -62,7 +62,7 @@ REFUSED = {
     "no prompt": ({"prompt": []}, "prompt", "empty"),
     "an empty prompt": ({"prompt": ""}, "prompt", "empty"),
     "a number": ({"prompt": 5}, "prompt", "got `int`"),
-    "null": ({"prompt": None}, "prompt", "got `null`"),
+    "null": ({"prompt": None}, "prompt", "missing"),
     "no model": ({"model": ""}, "model", "empty"),
     "several answers": ({"n": 2}, "n", "one answer"),
     "the best of several": ({"best_of": 3}, "best_of", "one answer"),

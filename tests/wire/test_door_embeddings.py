@@ -104,7 +104,7 @@ BAD_FOR_OPENAI = {
     "ids and lists of ids": (b'{"model": "m", "input": [1, [1]]}', "mixes"),
     "a number": (b'{"model": "m", "input": 7}', "input"),
     "half a token": (b'{"model": "m", "input": [1.5]}', "input"),
-    "a negative id": (b'{"model": "m", "input": [-1]}', ">= 0"),
+    "a negative id": (b'{"model": "m", "input": [-1]}', "at least 0"),
     "null": (b'{"model": "m", "input": null}', "input"),
     "too many texts": (json.dumps({"model": "m", "input": ["a"] * 2049}).encode(), "2,048 is the most"),
     "a strange encoding": (b'{"model": "m", "input": "a", "encoding_format": "hex"}', "hex"),

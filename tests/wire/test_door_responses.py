@@ -167,7 +167,11 @@ REFUSED = {
     "a tool not offered": ({"tool_choice": {"type": "function", "name": "fly"}}, "tool_choice", "none of"),
     "what it found": ({"include": ["file_search_call.results"]}, "include", "file_search_call.results"),
     "an effort": ({"reasoning": {"effort": "heroic"}}, "reasoning.effort", "heroic"),
-    "no schema": ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format", "no schema"),
+    "no schema": (
+        {"text": {"format": {"type": "json_schema", "name": "x"}}},
+        "text.format.schema",
+        "missing",
+    ),
     "a word of chat": ({"max_tokens": 5}, "max_tokens", "Chat Completions"),
     "messages": ({"messages": []}, "messages", "Chat Completions"),
     "a file": (

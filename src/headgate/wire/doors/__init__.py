@@ -7,7 +7,7 @@ served under, nor headers, sockets and clocks: `gateway` does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -76,6 +76,11 @@ class Reader(Protocol):
     @property
     def dialect(self) -> DialectName:
         """Whose words it uses; errors take that dialect's form."""
+        ...
+
+    @property
+    def form(self) -> Any:
+        """The type that its requests are decoded as; /openapi.json tells it to everybody."""
         ...
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready | Referring:

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from headgate.core.tokens import BYTES_PER_TOKEN, PER_IMAGE, guess_document
 from headgate.core.types import Image, Message, Part, Text, ToolCall
 from headgate.wire.doors.reading import image_from
+from headgate.wire.doors.values import empty, null
 
 SEAL = "headgate"
 """The signature of thinking that no model of Anthropic's has thought."""
@@ -43,12 +44,12 @@ class WireBlock(Struct, gc=False):
     text: str | None = None
     thinking: str = ""
     signature: str = ""
-    source: Raw = Raw(b"null")
+    source: Raw = field(default_factory=null)
     id: str = ""
     name: str = ""
-    input: Raw = Raw(b"{}")
+    input: Raw = field(default_factory=empty)
     tool_use_id: str = ""
-    content: Raw = Raw(b"null")
+    content: Raw = field(default_factory=null)
     is_error: bool | None = None
 
 

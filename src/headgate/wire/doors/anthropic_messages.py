@@ -9,20 +9,20 @@ prompt cache, the seals on thinking, and what only Anthropic has (`native`) get 
 Source: Anthropic's API reference, versions 2023-06-01 and 2026-10-21, and the types of its Python client 2.14 (docs/api.md).
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
 from headgate.core.types import TEXT, Format, Message, Reply, Request, Tool
-from headgate.core.words import EFFORTS, DialectName, Effort
+from headgate.core.words import DialectName, Effort
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.anthropic_answers import PING, EventEncoder, encode_reply
 from headgate.wire.doors.anthropic_content import Conversation, WireMessage, cleaned
-from headgate.wire.doors.reading import SEE_DOCS, bad_value, out_of_range, read
+from headgate.wire.doors.anthropic_shapes import TURN
+from headgate.wire.doors.reading import SEE_DOCS, bad_value, no_object, read
+from headgate.wire.doors.values import NULL, Count, ModelName, Share, Stop, Tokens, is_object, null
 from headgate.wire.faults import Fault
-
-NULL = Raw(b"null")
 
 
 class WireText(Struct, gc=False):
@@ -34,7 +34,7 @@ class WireTool(Struct, gc=False):
     type: str | None = None
     name: str = ""
     description: str | None = None
-    input_schema: Raw = NULL
+    input_schema: Raw = field(default_factory=null)
     strict: bool | None = None
 
     @property
@@ -43,19 +43,52 @@ class WireTool(Struct, gc=False):
         return self.type is None or self.type == "custom"
 
 
-class WireToolChoice(Struct, gc=False):
-    type: Literal["auto", "any", "tool", "none"]
-    name: str | None = None
+TOOL = {
+    "anyOf": [
+        {
+            "properties": {
+                "type": {"enum": ["custom", None]},
+                "name": {"minLength": 1},
+                "input_schema": {"type": "object"},
+            },
+            "required": ["name", "input_schema"],
+        },
+        {
+            "properties": {"type": {"type": "string", "not": {"const": "custom"}}},
+            "required": ["type"],
+        },
+    ]
+}
+"""A tool of the caller's own, or one of Anthropic's, which needs nothing that is known here."""
+
+
+class ChooseFreely(Struct, gc=False, tag_field="type", tag="auto"):
     disable_parallel_tool_use: bool | None = None
+
+
+class ChooseAny(Struct, gc=False, tag_field="type", tag="any"):
+    disable_parallel_tool_use: bool | None = None
+
+
+class ChooseOne(Struct, gc=False, tag_field="type", tag="tool"):
+    name: Annotated[str, Meta(min_length=1)]
+    disable_parallel_tool_use: bool | None = None
+
+
+class ChooseNone(Struct, gc=False, tag_field="type", tag="none"):
+    disable_parallel_tool_use: bool | None = None
+
+
+WireToolChoice = ChooseFreely | ChooseAny | ChooseOne | ChooseNone
 
 
 class WireFormat(Struct, gc=False):
     type: Literal["json_schema"]
-    schema: Raw
+    schema: Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class WireOutput(Struct, gc=False):
-    effort: str | None = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: WireFormat | None = None
 
 
@@ -63,39 +96,46 @@ class WireThinking(Struct, gc=False):
     type: Literal["adaptive", "between_tools", "enabled", "disabled"]
 
 
-class WireAsk(Struct, gc=False):
+class WirePrompt(Struct, gc=False, kw_only=True):
     """The known top-level fields. Their names are Anthropic's."""
 
-    messages: list[WireMessage]
-    model: str
-    max_tokens: int | None = None
+    messages: Annotated[list[Annotated[WireMessage, Meta(extra_json_schema=TURN)]], Meta(min_length=1)]
+    model: ModelName
+    max_tokens: Tokens | None = None
     system: str | list[WireText] | None = None
-    stop_sequences: list[str] | None = None
+    stop_sequences: list[Stop] | None = None
     stream: bool | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    tools: list[WireTool] | None = None
+    temperature: Share | None = None
+    top_p: Share | None = None
+    top_k: Count | None = None
+    tools: list[Annotated[WireTool, Meta(extra_json_schema=TOOL)]] | None = None
     tool_choice: WireToolChoice | None = None
     thinking: WireThinking | None = None
     output_config: WireOutput | None = None
 
 
+class WireAsk(WirePrompt, gc=False, kw_only=True):
+    """The same for an answer, whose length must be limited."""
+
+    max_tokens: Tokens
+
+
 KNOWN = frozenset(WireAsk.__struct_fields__)
 NATIVE_FIELDS = {"mcp_servers": "MCP servers", "container": "a container"}
 """Fields without which the answer would be another one, and that only Anthropic's dialect has."""
-ANTHROPIC_EFFORTS = EFFORTS[EFFORTS.index("low") :]
-CHOICES = {"auto": Raw(b'"auto"'), "any": Raw(b'"required"'), "none": Raw(b'"none"')}
+CHOICES = {ChooseFreely: Raw(b'"auto"'), ChooseAny: Raw(b'"required"'), ChooseNone: Raw(b'"none"')}
 """Choices of tools in OpenAI's form, which is ours."""
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-decode_ask = msgspec.json.Decoder(WireAsk).decode
+ASK = msgspec.json.Decoder(WireAsk)
+PROMPT = msgspec.json.Decoder(WirePrompt)
 
 
 class Messages(Struct, frozen=True):
     """The door."""
 
     dialect: DialectName = "anthropic"
+    form: Any = ASK.type
     stream_type: bytes = SSE
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
@@ -119,22 +159,27 @@ class TokenCount(Struct, frozen=True):
     """The way to ask how long a prompt is: the same request, without a limit on an answer that will not come."""
 
     dialect: DialectName = "anthropic"
+    form: Any = PROMPT.type
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
         """A request in our normal form, or what is wrong with it."""
-        return decode_request(body, request_id, counting=True)
+        return decode_request(body, request_id, PROMPT)
 
     def encode_count(self, tokens: int) -> bytes:
         """The number of tokens."""
         return b'{"input_tokens":%d}' % tokens
 
 
-def decode_request(body: bytes, request_id: str, *, counting: bool = False) -> Request | Fault:
+def decode_request(
+    body: bytes,
+    request_id: str,
+    decoder: msgspec.json.Decoder[Any] = ASK,
+) -> Request | Fault:
     """A request in our normal form, or what is wrong with it."""
-    ask = read(decode_ask, body)
+    ask: WirePrompt | Fault = read(decoder, body)
     if isinstance(ask, Fault):
         return ask
-    problem = check(ask, counting=counting)
+    problem = check(ask)
     if problem is not None:
         return problem
     fields = decode_fields(body)
@@ -174,56 +219,34 @@ def decode_request(body: bytes, request_id: str, *, counting: bool = False) -> R
     )
 
 
-def check(ask: WireAsk, *, counting: bool) -> Fault | None:
+def check(ask: WirePrompt) -> Fault | None:
     """What is wrong with the values, beyond their types."""
-    if not ask.messages:
-        return bad_value("messages", "messages is empty", "send at least one message")
-    if not ask.model:
-        return bad_value("model", "model is empty", 'use "auto" to be routed')
-    if ask.max_tokens is None and not counting:
-        return bad_value(
-            "max_tokens",
-            "max_tokens is missing",
-            "say how many tokens the answer may have at most",
-            "missing_required_parameter",
-        )
-    if ask.max_tokens == 0:
-        hint = "an answer needs at least one token; prompts are not warmed up here"
-        return bad_value(
-            "max_tokens", "max_tokens is 0, but must be at least 1", hint, "integer_below_min_value"
-        )
-    effort = ask.output_config.effort if ask.output_config is not None else None
-    if effort is not None and effort not in ANTHROPIC_EFFORTS:
-        return bad_value(
-            "output_config.effort",
-            f'output_config.effort is "{effort[:40]}"',
-            f"one of: {', '.join(ANTHROPIC_EFFORTS)}",
-        )
-    return check_tools(ask) or out_of_range(
-        (
-            ("max_tokens", ask.max_tokens, 1, None),
-            ("temperature", ask.temperature, 0, 1),
-            ("top_p", ask.top_p, 0, 1),
-            ("top_k", ask.top_k, 0, None),
-        )
-    )
+    wanted = ask.output_config.format if ask.output_config is not None else None
+    if wanted is not None and (wanted.schema == NULL or not is_object(wanted.schema)):
+        return no_object("output_config.format.schema")
+    return check_tools(ask)
 
 
-def check_tools(ask: WireAsk) -> Fault | None:
+def check_tools(ask: WirePrompt) -> Fault | None:
     """What is wrong with the tools, and with the choice among them."""
     tools = ask.tools or ()
     for index, tool in enumerate(tools):
         if tool.is_callers and (not tool.name or tool.input_schema == NULL):
             missing = f"tools[{index}].{'input_schema' if tool.name else 'name'}"
             return bad_value(missing, f"{missing} is missing", SEE_DOCS, "missing_required_parameter")
+        if tool.is_callers and not is_object(tool.input_schema):
+            return no_object(f"tools[{index}].input_schema")
     choice = ask.tool_choice
-    if choice is not None and choice.type == "tool" and choice.name not in [tool.name for tool in tools]:
-        named = "without a name" if choice.name is None else f'"{choice.name[:100]}", which is none of tools'
-        return bad_value("tool_choice.name", f"tool_choice is a tool {named}", "name one of the tools")
+    if isinstance(choice, ChooseOne) and choice.name not in [tool.name for tool in tools]:
+        return bad_value(
+            "tool_choice.name",
+            f'tool_choice is a tool "{choice.name[:100]}", which is none of tools',
+            "name one of the tools",
+        )
     return None
 
 
-def converse(ask: WireAsk) -> Conversation | Fault:
+def converse(ask: WirePrompt) -> Conversation | Fault:
     """The system prompt and the turns in our form, or what is wrong with them."""
     conversation = Conversation()
     system = ask.system or ""
@@ -248,7 +271,7 @@ def bytes_for_anthropic(messages: Raw, conversation: Conversation) -> Raw | None
     return cleaned(messages) if conversation.sealed or conversation.litter else messages
 
 
-def extras(ask: WireAsk, fields: dict[str, Raw]) -> dict[str, Raw]:
+def extras(ask: WirePrompt, fields: dict[str, Raw]) -> dict[str, Raw]:
     """What has no place in our form, in the caller's bytes: fields that we do not know, and the rest of those we do."""
     extra = {name: value for name, value in fields.items() if name not in KNOWN}
     off = ask.thinking is not None and ask.thinking.type == "disabled"
@@ -264,12 +287,11 @@ def extras(ask: WireAsk, fields: dict[str, Raw]) -> dict[str, Raw]:
     return extra
 
 
-def effort_from(ask: WireAsk) -> Effort | None:
+def effort_from(ask: WirePrompt) -> Effort | None:
     """How long the model may think: not at all where thinking is off, else as the effort says."""
     if ask.thinking is not None and ask.thinking.type == "disabled":
         return "none"
-    word = ask.output_config.effort if ask.output_config is not None else None
-    return next((effort for effort in EFFORTS if effort == word), None)
+    return ask.output_config.effort if ask.output_config is not None else None
 
 
 def tool_from(wire: WireTool) -> Tool:
@@ -279,6 +301,6 @@ def tool_from(wire: WireTool) -> Tool:
 
 def choice_from(wire: WireToolChoice) -> Raw:
     """A choice among the tools in our form."""
-    if wire.type != "tool":
-        return CHOICES[wire.type]
-    return Raw(msgspec.json.encode({"type": "function", "function": {"name": wire.name}}))
+    if isinstance(wire, ChooseOne):
+        return Raw(msgspec.json.encode({"type": "function", "function": {"name": wire.name}}))
+    return CHOICES[type(wire)]

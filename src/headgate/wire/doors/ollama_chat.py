@@ -6,29 +6,31 @@ without one get one here, and each result finds its call: by id, else by the too
 Source: Ollama 0.33.0-rc2 (`api/types.go`, `server/routes.go`), its Python client 0.6.3.
 """
 
+from typing import Any
+
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct, field
 
 from headgate.core.types import Message, Reply, Request, Tool, ToolCall
 from headgate.core.words import DialectName, Role
 from headgate.wire.doors import NDJSON, About, Ready
 from headgate.wire.doors.ollama_answers import LineEncoder, encode_reply, in_message, keep_alive
 from headgate.wire.doors.ollama_words import (
-    NULL,
+    Picture,
     WireAsk,
-    check,
     content_from,
     decode_fields,
     ready,
     shared_from,
 )
-from headgate.wire.doors.reading import bad_value, read
+from headgate.wire.doors.reading import bad_value, no_object, read
+from headgate.wire.doors.values import RawObject, is_object, null, object_of
 from headgate.wire.faults import Fault
 
 
 class WireFunction(Struct, gc=False):
     name: str = ""
-    arguments: Raw = Raw(b"{}")
+    arguments: RawObject = field(default_factory=null)
 
 
 class WireCall(Struct, gc=False):
@@ -40,7 +42,7 @@ class WireMessage(Struct, gc=False):
     role: Role
     content: str | None = None
     thinking: str | None = None
-    images: list[str] | None = None
+    images: list[Picture] | None = None
     tool_calls: list[WireCall] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
@@ -49,7 +51,7 @@ class WireMessage(Struct, gc=False):
 class WireToolFunction(Struct, gc=False):
     name: str
     description: str | None = None
-    parameters: Raw = NULL
+    parameters: RawObject = field(default_factory=null)
 
 
 class WireTool(Struct, gc=False):
@@ -64,13 +66,14 @@ class WireChat(WireAsk, gc=False, kw_only=True):
 
 
 KNOWN = frozenset(WireChat.__struct_fields__) - {"keep_alive"}
-decode_ask = msgspec.json.Decoder(WireChat).decode
+ASK = msgspec.json.Decoder(WireChat)
 
 
 class OllamaChat(Struct, frozen=True):
     """The door."""
 
     dialect: DialectName = "ollama"
+    form: Any = ASK.type
     stream_type: bytes = NDJSON
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
@@ -92,22 +95,24 @@ class OllamaChat(Struct, frozen=True):
 
 def decode_request(body: bytes, request_id: str) -> Request | Fault | Ready:
     """A request in our normal form, what is wrong with it, or the answer to one that only wants a model loaded."""
-    ask = read(decode_ask, body)
+    ask = read(ASK, body)
     if isinstance(ask, Fault):
         return ask
-    problem = check(ask)
-    if problem is not None:
-        return problem
+    try:
+        shared = shared_from(ask, decode_fields(body), KNOWN)
+    except ValueError as error:
+        return bad_value("format", str(error))
+    strange = next(
+        (i for i, tool in enumerate(ask.tools or ()) if not is_object(tool.function.parameters)), None
+    )
+    if strange is not None:
+        return no_object(f"tools[{strange}].function.parameters")
     if not ask.messages:
         return ready(ask, request_id, in_message)
     try:
         messages = messages_from(ask.messages)
     except ValueError as error:
         return bad_value("messages", str(error))
-    try:
-        shared = shared_from(ask, decode_fields(body), KNOWN)
-    except ValueError as error:
-        return bad_value("format", str(error))
     tools = tuple([tool_from(tool.function) for tool in ask.tools or ()])
     return Request(id=request_id, asked=ask.model, messages=messages, tools=tools, **shared)
 
@@ -155,12 +160,10 @@ def call_from(wire: WireCall, message: int, index: int) -> ToolCall:
     Raises:
         ValueError: arguments that are no object, for people.
     """
-    arguments = bytes(wire.function.arguments)
-    if arguments == b"null":
-        arguments = b"{}"
-    if not arguments.startswith(b"{"):
+    if not is_object(wire.function.arguments):
         raise ValueError(f"tool_calls[{index}].function.arguments is not an object")
-    return ToolCall(wire.id or f"call_{message}_{index}", wire.function.name, arguments.decode())
+    arguments = bytes(object_of(wire.function.arguments)).decode()
+    return ToolCall(wire.id or f"call_{message}_{index}", wire.function.name, arguments)
 
 
 def answering(result: Message, waiting: list[ToolCall]) -> Message:
@@ -178,5 +181,4 @@ def answering(result: Message, waiting: list[ToolCall]) -> Message:
 
 def tool_from(wire: WireToolFunction) -> Tool:
     """A tool definition in our form."""
-    parameters = Raw(b"{}") if wire.parameters == NULL else wire.parameters
-    return Tool(wire.name, wire.description or "", parameters)
+    return Tool(wire.name, wire.description or "", object_of(wire.parameters))

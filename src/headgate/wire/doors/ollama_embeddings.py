@@ -7,17 +7,18 @@ Source: Ollama 0.33.0-rc2 as observed, and the types of its Python client 0.6.3 
 """
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from headgate.core.types import Message, Reply, Request
 from headgate.core.words import DialectName
 from headgate.wire.doors import About, Ready
 from headgate.wire.doors.ollama_answers import nanoseconds
-from headgate.wire.doors.ollama_words import NULL, decode_fields
-from headgate.wire.doors.reading import bad_value, out_of_range, read
+from headgate.wire.doors.ollama_words import decode_fields
+from headgate.wire.doors.reading import bad_value, read
+from headgate.wire.doors.values import NULL, Dimensions, ModelName
 from headgate.wire.faults import Fault
 from headgate.wire.vectors import unpack
 
@@ -25,42 +26,52 @@ KNOWN = frozenset({"model", "input", "prompt", "dimensions"})
 """Fields that have a place in a `Request`."""
 
 
+SOME_TEXTS = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string", "minLength": 1}},
+        {"type": "array", "items": {"type": "string"}, "maxItems": 1},
+    ]
+}
+"""No text at all asks for a model to be loaded; beside others there may be no empty one."""
+
+
 class WireTexts(Struct, gc=False):
     """The fields of `/api/embed`."""
 
-    model: str
-    input: str | list[str]
+    model: ModelName
+    input: Annotated[str | list[str], Meta(extra_json_schema={"allOf": [SOME_TEXTS]})]
     truncate: bool | None = None
-    dimensions: int | None = None
+    dimensions: Dimensions | None = None
     options: dict[str, Any] | None = None
 
 
 class WireText(Struct, gc=False):
     """The fields of `/api/embeddings`."""
 
-    model: str
+    model: ModelName
     prompt: str
     options: dict[str, Any] | None = None
 
 
-decode_texts = msgspec.json.Decoder(WireTexts).decode
-decode_text = msgspec.json.Decoder(WireText).decode
+TEXTS = msgspec.json.Decoder(WireTexts)
+TEXT = msgspec.json.Decoder(WireText)
 
 
 class OllamaEmbed(Struct, frozen=True):
     """The door `/api/embed`."""
 
     dialect: DialectName = "ollama"
+    form: Any = TEXTS.type
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
         """A request in our normal form, what is wrong with it, or the answer to one without a text."""
-        ask = read(decode_texts, body)
+        ask = read(TEXTS, body)
         if isinstance(ask, Fault):
             return ask
         texts = [ask.input] if isinstance(ask.input, str) else ask.input
-        problem = check("input", ask.model, texts) or out_of_range((("dimensions", ask.dimensions, 1, None),))
-        if problem is not None:
-            return problem
+        if len(texts) > 1 and "" in texts:
+            return bad_value("input", "input has an empty text", "leave empty texts out")
         request = request_from(request_id, ask.model, texts, body, ask.dimensions)
         return request if any(texts) else Ready(request, partial(encode_loaded, ask.model))
 
@@ -81,30 +92,19 @@ class OllamaEmbeddings(Struct, frozen=True):
     """The older door `/api/embeddings`."""
 
     dialect: DialectName = "ollama"
+    form: Any = TEXT.type
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
         """A request in our normal form, what is wrong with it, or the answer to one without a text."""
-        ask = read(decode_text, body)
+        ask = read(TEXT, body)
         if isinstance(ask, Fault):
             return ask
-        problem = check("prompt", ask.model, [ask.prompt])
-        if problem is not None:
-            return problem
         request = request_from(request_id, ask.model, [ask.prompt], body)
         return request if ask.prompt else Ready(request, lambda _: b'{"embedding":[]}')
 
     def encode_reply(self, reply: Reply, about: About) -> bytes:  # noqa: ARG002  # this answer names no model
         """The one vector."""
         return msgspec.json.encode({"embedding": unpack(reply.vectors[0])})
-
-
-def check(field: str, model: str, texts: list[str]) -> Fault | None:
-    """What is wrong with the values, beyond their types."""
-    if not model:
-        return bad_value("model", "model is empty", 'use "auto:embedding", or a model that makes embeddings')
-    if "" in texts[len(texts) == 1 :]:
-        return bad_value(field, f"{field} has an empty text", "leave empty texts out")
-    return None
 
 
 def encode_loaded(model: str, _: float) -> bytes:

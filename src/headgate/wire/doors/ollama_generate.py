@@ -6,16 +6,22 @@ tokens mean something only to the model that gave them. So answers carry no `con
 Source: Ollama 0.33.0-rc2 (`api/types.go`, `server/routes.go`), its Python client 0.6.3.
 """
 
+from typing import Annotated, Any
+
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from headgate.core.types import Message, Reply, Request
 from headgate.core.words import DialectName
 from headgate.wire.doors import NDJSON, About, Ready
 from headgate.wire.doors.ollama_answers import LineEncoder, at_top, encode_reply, keep_alive
-from headgate.wire.doors.ollama_words import WireAsk, check, content_from, decode_fields, ready, shared_from
+from headgate.wire.doors.ollama_words import Picture, WireAsk, content_from, decode_fields, ready, shared_from
 from headgate.wire.doors.reading import bad_value, read
 from headgate.wire.faults import Fault
+
+NoText = Annotated[str | None, Meta(extra_json_schema={"enum": ["", None]})]
+NoNumber = Annotated[int | None, Meta(extra_json_schema={"enum": [0, None]})]
+"""Zero values, which Ollama's own client sends; any other is refused with a reason (`REFUSED`)."""
 
 
 class WireGenerate(WireAsk, gc=False, kw_only=True):
@@ -23,14 +29,14 @@ class WireGenerate(WireAsk, gc=False, kw_only=True):
 
     prompt: str | None = None
     system: str | None = None
-    images: list[str] | None = None
-    suffix: str | None = None
-    template: str | None = None
-    raw: bool | None = None
-    context: list[int] | None = None
-    width: int | None = None
-    height: int | None = None
-    steps: int | None = None
+    images: list[Picture] | None = None
+    suffix: NoText = None
+    template: NoText = None
+    raw: Annotated[bool | None, Meta(extra_json_schema={"enum": [False, None]})] = None
+    context: Annotated[list[int] | None, Meta(extra_json_schema={"enum": [[], None]})] = None
+    width: NoNumber = None
+    height: NoNumber = None
+    steps: NoNumber = None
 
 
 REFUSED = {
@@ -48,13 +54,14 @@ REFUSED = {
 """Fields that cannot be had: why, and what to do."""
 
 KNOWN = frozenset(WireGenerate.__struct_fields__) - {"keep_alive"}
-decode_ask = msgspec.json.Decoder(WireGenerate).decode
+ASK = msgspec.json.Decoder(WireGenerate)
 
 
 class OllamaGenerate(Struct, frozen=True):
     """The door."""
 
     dialect: DialectName = "ollama"
+    form: Any = ASK.type
     stream_type: bytes = NDJSON
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Ready:
@@ -76,22 +83,22 @@ class OllamaGenerate(Struct, frozen=True):
 
 def decode_request(body: bytes, request_id: str) -> Request | Fault | Ready:
     """A request in our normal form, what is wrong with it, or the answer to one that only wants a model loaded."""
-    ask = read(decode_ask, body)
+    ask = read(ASK, body)
     if isinstance(ask, Fault):
         return ask
-    problem = check(ask) or refused(ask)
+    problem = refused(ask)
     if problem is not None:
         return problem
-    if not ask.prompt:
-        return ready(ask, request_id, at_top)
-    try:
-        content = content_from(ask.prompt, ask.images)
-    except ValueError as error:
-        return bad_value("images", str(error))
     try:
         shared = shared_from(ask, decode_fields(body), KNOWN)
     except ValueError as error:
         return bad_value("format", str(error))
+    try:
+        content = content_from(ask.prompt or "", ask.images)
+    except ValueError as error:
+        return bad_value("images", str(error))
+    if not ask.prompt:
+        return ready(ask, request_id, at_top)
     system = (Message("system", ask.system),) if ask.system else ()
     return Request(id=request_id, asked=ask.model, messages=(*system, Message("user", content)), **shared)
 

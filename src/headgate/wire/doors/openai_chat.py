@@ -8,10 +8,10 @@ there whole. What we cannot do is refused with a reason, never dropped.
 Source: OpenAI's API reference and the types of its Python client 3.54 (docs/api.md).
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
 from headgate.core.tokens import BYTES_PER_TOKEN, guess_document
 from headgate.core.types import (
@@ -26,14 +26,30 @@ from headgate.core.types import (
     Tool,
     ToolCall,
 )
-from headgate.core.words import EFFORTS, DialectName, Effort, Role
+from headgate.core.words import DialectName, Effort, Role
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.openai_answers import ChunkEncoder, encode_reply
-from headgate.wire.doors.openai_choice import choose
-from headgate.wire.doors.reading import bad_value, image_from, out_of_range, read
+from headgate.wire.doors.openai_choice import WireChoice, choose
+from headgate.wire.doors.reading import bad_value, image_from, no_object, read
+from headgate.wire.doors.values import (
+    NULL,
+    Count,
+    ImageUrl,
+    JsonObject,
+    ModelName,
+    Penalty,
+    RawObject,
+    Seed,
+    Share,
+    Stop,
+    Temperature,
+    Tokens,
+    TopLogprobs,
+    is_object,
+    null,
+    object_of,
+)
 from headgate.wire.faults import Fault
-
-NULL = Raw(b"null")
 
 
 class WireFunction(Struct, gc=False):
@@ -46,9 +62,36 @@ class WireCall(Struct, gc=False):
     id: str = ""
 
 
+class WireText(Struct, gc=False, tag_field="type", tag="text"):
+    text: str
+
+
+class WireRefusal(Struct, gc=False, tag_field="type", tag="refusal"):
+    refusal: str
+
+
+class WireUrl(Struct, gc=False):
+    url: ImageUrl
+
+
+class WireImage(Struct, gc=False, tag_field="type", tag="image_url"):
+    image_url: WireUrl | ImageUrl
+
+
+class WireAudio(Struct, gc=False, tag_field="type", tag="input_audio"):
+    input_audio: JsonObject
+
+
+class WireFile(Struct, gc=False, tag_field="type", tag="file"):
+    file: JsonObject
+
+
+WirePart = WireText | WireRefusal | WireImage | WireAudio | WireFile
+
+
 class WireMessage(Struct, gc=False):
     role: Role | Literal["function"]
-    content: str | list[dict[str, Any]] | None = None
+    content: str | list[WirePart] | None = None
     tool_calls: list[WireCall] | None = None
     function_call: WireFunction | None = None
     tool_call_id: str | None = None
@@ -60,7 +103,7 @@ class WireMessage(Struct, gc=False):
 class WireToolFunction(Struct, gc=False):
     name: str
     description: str | None = None
-    parameters: Raw = Raw(b"{}")
+    parameters: RawObject = field(default_factory=null)
     strict: bool | None = None
 
 
@@ -70,48 +113,62 @@ class WireTool(Struct, gc=False):
 
 
 class WireSchema(Struct, gc=False):
-    schema: Raw = Raw(b"{}")
+    schema: RawObject = field(default_factory=null)
     name: str = "answer"
 
 
-class WireFormat(Struct, gc=False):
-    type: Literal["text", "json_object", "json_schema"]
-    json_schema: WireSchema | None = None
+class TextFormat(Struct, gc=False, tag_field="type", tag="text"):
+    pass
+
+
+class JsonFormat(Struct, gc=False, tag_field="type", tag="json_object"):
+    pass
+
+
+class SchemaFormat(Struct, gc=False, tag_field="type", tag="json_schema"):
+    json_schema: WireSchema
+
+
+WireFormat = TextFormat | JsonFormat | SchemaFormat
 
 
 class WireStreamOptions(Struct, gc=False):
     include_usage: bool | None = None
 
 
+OnlyOne = Annotated[int | None, Meta(extra_json_schema={"enum": [1, None]})]
+"""A number of answers; another one is refused with a reason (`check`)."""
+
+
 class WireAsk(Struct, gc=False):
     """The known top-level fields. Their names are OpenAI's; None and absent mean the same there."""
 
-    messages: list[WireMessage]
-    model: str
+    messages: Annotated[list[WireMessage], Meta(min_length=1)]
+    model: ModelName
     stream: bool | None = None
     stream_options: WireStreamOptions | None = None
-    max_completion_tokens: int | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    n: int | None = None
-    stop: str | list[str] | None = None
-    seed: int | None = None
-    reasoning_effort: str | None = None
+    max_completion_tokens: Tokens | None = None
+    max_tokens: Tokens | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    top_k: Count | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    n: OnlyOne = None
+    stop: Stop | list[Stop] | None = None
+    seed: Seed | None = None
+    reasoning_effort: Effort | None = None
     logprobs: bool | None = None
-    top_logprobs: int | None = None
+    top_logprobs: TopLogprobs | None = None
     response_format: WireFormat | None = None
     tools: list[WireTool] | None = None
-    tool_choice: Raw = NULL  # a union with None would let nothing but null in
+    tool_choice: WireChoice | None = None
     parallel_tool_calls: bool | None = None
 
 
 KNOWN = frozenset(WireAsk.__struct_fields__)
 PLAIN_ROLES = frozenset({"system", "user", "assistant", "tool"})
-NATIVE_PARTS = {"input_audio": "audio", "file": "a file"}
+NATIVE_PARTS = {WireAudio: "audio", WireFile: "a file"}
 """Content parts that are carried to engines of OpenAI's dialect only, as the caller wrote them."""
 AUDIO_BYTES_PER_TOKEN = 2000
 """Of audio in base64: ten tokens a second, of some 20 KB where it is compressed."""
@@ -123,13 +180,14 @@ NATIVE_FIELDS = {
 """Fields without which the answer would be another one, and that only OpenAI's dialect has."""
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-decode_ask = msgspec.json.Decoder(WireAsk).decode
+ASK = msgspec.json.Decoder(WireAsk)
 
 
 class ChatCompletions(Struct, frozen=True):
     """The door."""
 
     dialect: DialectName = "openai"
+    form: Any = ASK.type
     stream_type: bytes = SSE
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
@@ -154,11 +212,11 @@ KEEP_ALIVE = b": the answer is being checked before it is sent\n\n"
 
 def decode_request(body: bytes, request_id: str) -> Request | Fault:
     """A request in our normal form, or what is wrong with it."""
-    ask = read(decode_ask, body)
+    ask = read(ASK, body)
     if isinstance(ask, Fault):
         return ask
     fields = decode_fields(body)
-    problem = check_messages(ask) or (check_wishes(ask) if len(fields) > 2 else None)
+    problem = check_wishes(ask) if len(fields) > 2 else None
     if problem is not None:
         return problem
     native: dict[str, int] = {}
@@ -184,7 +242,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
                 if extra.get(name, NULL) != NULL
             }
         )
-    chosen = choose(tuple([tool_from(tool) for tool in ask.tools or ()]), ask.tool_choice)
+    chosen = choose(tuple([tool_from(tool) for tool in ask.tools or ()]), ask.tool_choice, fields)
     if isinstance(chosen, Fault):
         return chosen
     return Request(
@@ -201,7 +259,7 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         frequency_penalty=ask.frequency_penalty,
         stop=() if ask.stop is None else (ask.stop,) if isinstance(ask.stop, str) else tuple(ask.stop),
         seed=ask.seed,
-        effort=effort_from(ask.reasoning_effort),
+        effort=ask.reasoning_effort,
         format=format_from(ask.response_format),
         tools=chosen[0],
         tool_choice=chosen[1],
@@ -215,15 +273,6 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
     )
 
 
-def check_messages(ask: WireAsk) -> Fault | None:
-    """What is wrong with the two fields that every request has, beyond their types."""
-    if not ask.messages:
-        return bad_value("messages", "messages is empty", "send at least one message")
-    if not ask.model:
-        return bad_value("model", "model is empty", 'use "auto" to be routed')
-    return None
-
-
 def check_wishes(ask: WireAsk) -> Fault | None:
     """What is wrong with the values of all others."""
     if ask.n is not None and ask.n != 1:
@@ -233,40 +282,21 @@ def check_wishes(ask: WireAsk) -> Fault | None:
             "send the request n times",
             "unsupported_value",
         )
-    if ask.reasoning_effort is not None and ask.reasoning_effort not in EFFORTS:
-        return bad_value(
-            "reasoning_effort",
-            f'reasoning_effort is "{ask.reasoning_effort[:40]}"',
-            f"one of: {', '.join(EFFORTS)}",
-        )
-    if (
-        ask.response_format is not None
-        and ask.response_format.type == "json_schema"
-        and ask.response_format.json_schema is None
+    for index, tool in enumerate(ask.tools or ()):
+        if not is_object(tool.function.parameters):
+            return no_object(f"tools[{index}].function.parameters")
+    if isinstance(ask.response_format, SchemaFormat) and not is_object(
+        ask.response_format.json_schema.schema
     ):
-        return bad_value(
-            "response_format",
-            "response_format is json_schema, but has no json_schema",
-            'send {"type": "json_schema", "json_schema": {"name": "...", "schema": {...}}}',
-        )
-    return out_of_range(
-        (
-            ("max_tokens", ask.max_tokens, 1, None),
-            ("max_completion_tokens", ask.max_completion_tokens, 1, None),
-            ("temperature", ask.temperature, 0, 2),
-            ("top_p", ask.top_p, 0, 1),
-            ("presence_penalty", ask.presence_penalty, -2, 2),
-            ("frequency_penalty", ask.frequency_penalty, -2, 2),
-            ("top_logprobs", ask.top_logprobs, 0, 20),
-        )
-    )
+        return no_object("response_format.json_schema.schema")
+    return None
 
 
 def message_from(wire: WireMessage, native: dict[str, int]) -> Message:
     """A message in our form; what only OpenAI's dialect can carry is added to `native`, with a guess at its tokens.
 
     Raises:
-        ValueError: a content part of a kind we do not know, for people.
+        ValueError: an image that is neither an address nor its bytes, for people.
     """
     content: str | tuple[Part, ...] = (
         wire.content
@@ -290,20 +320,25 @@ def message_from(wire: WireMessage, native: dict[str, int]) -> Message:
     )
 
 
-def parts_from(wire: list[dict[str, Any]], native: dict[str, int]) -> tuple[Part, ...]:
-    """Content parts in our form.
+def parts_from(wire: list[WirePart], native: dict[str, int]) -> tuple[Part, ...]:
+    """Content parts in our form: texts and images.
 
     Raises:
-        ValueError: a part of a kind we do not know, for people.
+        ValueError: an image that is neither an address nor its bytes, for people.
     """
     parts: list[Part] = []
     for part in wire:
-        kind = part.get("type")
-        if kind in NATIVE_PARTS:
-            what = NATIVE_PARTS[kind]
-            native[what] = native.get(what, 0) + tokens_in(part)
+        if isinstance(part, WireText):
+            parts.append(Text(part.text))
+        elif isinstance(part, WireRefusal):
+            parts.append(Text(part.refusal))
+        elif isinstance(part, WireImage):
+            parts.append(
+                image_from(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
+            )
         else:
-            parts.append(part_from(part))
+            what = NATIVE_PARTS[type(part)]
+            native[what] = native.get(what, 0) + tokens_in(part)
     return tuple(parts)
 
 
@@ -317,47 +352,23 @@ def ordinary(messages: tuple[Message, ...]) -> bool:
     )
 
 
-def tokens_in(part: dict[str, Any]) -> int:
+def tokens_in(part: WireAudio | WireFile) -> int:
     """Tokens that audio or a file probably has."""
-    held = part.get(part["type"])
-    data = (held.get("data") or held.get("file_data")) if isinstance(held, dict) else None
-    size = len(data) if isinstance(data, str) else 0
-    return size // AUDIO_BYTES_PER_TOKEN if part["type"] == "input_audio" else guess_document(size, 0)
-
-
-def part_from(part: dict[str, Any]) -> Part:
-    """A content part in our form: text or an image."""
-    kind = part.get("type")
-    if kind in ("text", "refusal"):
-        text = part.get(kind)
-        if isinstance(text, str):
-            return Text(text)
-    if kind == "image_url":
-        image = part.get("image_url")
-        url = image.get("url") if isinstance(image, dict) else image
-        if isinstance(url, str):
-            return image_from(url)
-    if kind in ("text", "image_url"):
-        raise ValueError(f"a content part of type {kind} has no {kind} in it")
-    known = ", ".join(("text", "image_url", *NATIVE_PARTS))
-    raise ValueError(f"a content part has the type {str(kind)[:40]!r}, which is none of {known}")
+    if isinstance(part, WireAudio):
+        return len(bytes(part.input_audio.get("data", b""))) // AUDIO_BYTES_PER_TOKEN
+    return guess_document(len(bytes(part.file.get("file_data", b""))), 0)
 
 
 def tool_from(wire: WireTool) -> Tool:
     """A tool definition in our form."""
     function = wire.function
-    return Tool(function.name, function.description or "", function.parameters, function.strict)
-
-
-def effort_from(word: str | None) -> Effort | None:
-    """The asked effort, if it is one of the known words."""
-    return next((effort for effort in EFFORTS if effort == word), None) if word is not None else None
+    return Tool(function.name, function.description or "", object_of(function.parameters), function.strict)
 
 
 def format_from(wire: WireFormat | None) -> Format:
     """The asked format in our form."""
-    if wire is None or wire.type == "text":
+    if wire is None or isinstance(wire, TextFormat):
         return TEXT
-    if wire.type == "json_object" or wire.json_schema is None:
+    if isinstance(wire, JsonFormat):
         return Format("json")
-    return Format("schema", wire.json_schema.schema, wire.json_schema.name)
+    return Format("schema", object_of(wire.json_schema.schema), wire.json_schema.name)

@@ -7,54 +7,66 @@ refused with a reason. OpenAI's limit of 16 tokens for callers who name none doe
 Source: OpenAI's API reference and the types of its Python client 3.57 (docs/api.md).
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from headgate.core.types import Delta, Message, Reply, Request
 from headgate.core.words import DialectName
 from headgate.wire import faults
 from headgate.wire.doors import SSE, About
 from headgate.wire.doors.openai_answers import DONE, encode, usage_out
-from headgate.wire.doors.openai_chat import KEEP_ALIVE, WireStreamOptions
-from headgate.wire.doors.reading import bad_value, out_of_range, read
+from headgate.wire.doors.openai_chat import KEEP_ALIVE, OnlyOne, WireStreamOptions
+from headgate.wire.doors.reading import bad_value, read
+from headgate.wire.doors.values import ModelName, Penalty, Seed, Share, Stop, Temperature, Tokens
 from headgate.wire.faults import Fault
 
 CHAT_DOES = "ask /v1/chat/completions"
 
 
+ONE_TEXT = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 1},
+    ]
+}
+Prompt = Annotated[str | list[str | int | list[int]], Meta(extra_json_schema={"allOf": [ONE_TEXT]})]
+"""What OpenAI takes; of that, one text can be had here, and all else is refused with a reason (`prompt_of`)."""
+
+
 class WireAsk(Struct, gc=False):
     """The known top-level fields. Their names are OpenAI's; None and absent mean the same there."""
 
-    model: str
-    prompt: str | list[str | int | list[int]]
+    model: ModelName
+    prompt: Prompt
     stream: bool | None = None
     stream_options: WireStreamOptions | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    stop: str | list[str] | None = None
-    seed: int | None = None
-    n: int | None = None
-    best_of: int | None = None
-    suffix: str | None = None
-    echo: bool | None = None
-    logprobs: int | None = None
+    max_tokens: Tokens | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    stop: Stop | list[Stop] | None = None
+    seed: Seed | None = None
+    n: OnlyOne = None
+    best_of: OnlyOne = None
+    suffix: Annotated[str | None, Meta(extra_json_schema={"enum": ["", None]})] = None
+    echo: Annotated[bool | None, Meta(extra_json_schema={"enum": [False, None]})] = None
+    logprobs: Annotated[int | None, Meta(extra_json_schema={"enum": [None]})] = None
 
 
 KNOWN = frozenset(WireAsk.__struct_fields__)
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-decode_ask = msgspec.json.Decoder(WireAsk).decode
+ASK = msgspec.json.Decoder(WireAsk)
 
 
 class Completions(Struct, frozen=True):
     """The door."""
 
     dialect: DialectName = "openai"
+    form: Any = ASK.type
     stream_type: bytes = SSE
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
@@ -77,7 +89,7 @@ class Completions(Struct, frozen=True):
 
 def decode_request(body: bytes, request_id: str) -> Request | Fault:
     """A request in our normal form, or what is wrong with it."""
-    ask = read(decode_ask, body)
+    ask = read(ASK, body)
     if isinstance(ask, Fault):
         return ask
     problem = check(ask)
@@ -105,8 +117,6 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
 
 def check(ask: WireAsk) -> Fault | None:
     """What is wrong with the values, beyond their types."""
-    if not ask.model:
-        return bad_value("model", "model is empty", 'use "auto" to be routed')
     for name, count in (("n", ask.n), ("best_of", ask.best_of)):
         if count is not None and count != 1:
             return cannot(
@@ -122,15 +132,7 @@ def check(ask: WireAsk) -> Fault | None:
         )
     if ask.logprobs is not None:
         return cannot("logprobs", "log-probabilities are not given in this form", CHAT_DOES)
-    return out_of_range(
-        (
-            ("max_tokens", ask.max_tokens, 1, None),
-            ("temperature", ask.temperature, 0, 2),
-            ("top_p", ask.top_p, 0, 1),
-            ("presence_penalty", ask.presence_penalty, -2, 2),
-            ("frequency_penalty", ask.frequency_penalty, -2, 2),
-        )
-    )
+    return None
 
 
 def prompt_of(wire: str | list[str | int | list[int]]) -> str | Fault:

@@ -8,7 +8,7 @@ Source: OpenAI's API reference and the types of its Python client 3.57 (docs/api
 """
 
 from base64 import b64encode
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -16,7 +16,8 @@ from msgspec import Meta, Raw, Struct
 from headgate.core.types import Message, Reply, Request
 from headgate.core.words import DialectName
 from headgate.wire.doors import About
-from headgate.wire.doors.reading import bad_value, out_of_range, read
+from headgate.wire.doors.reading import bad_value, read
+from headgate.wire.doors.values import Count, Dimensions, ModelName
 from headgate.wire.faults import Fault
 from headgate.wire.vectors import unpack
 
@@ -25,33 +26,53 @@ MOST_TEXTS = 2048
 
 BASE64 = Raw(b'"base64"')
 
-TokenId = Annotated[int, Meta(ge=0)]
+LAST_TOKEN = 100_255
+"""Of cl100k_base, without its special tokens; whoever has the vocabulary refuses what lies beyond."""
+
+TOKEN_ID = {"type": "integer", "minimum": 0, "maximum": LAST_TOKEN}
+
+
+ONE_KIND = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": MOST_TEXTS},
+        {"type": "array", "items": TOKEN_ID, "minItems": 1},
+        {
+            "type": "array",
+            "items": {"type": "array", "items": TOKEN_ID, "minItems": 1},
+            "minItems": 1,
+            "maxItems": MOST_TEXTS,
+        },
+    ]
+}
+"""Texts only, or ids only; the types alone would let a mixture in, so `check` looks again."""
 
 
 class WireTexts(Struct, gc=False):
     """The known fields. None and absent mean the same."""
 
-    model: str
-    input: str | list[str | TokenId | list[TokenId]]
+    model: ModelName
+    input: Annotated[str | list[str | Count | list[Count]], Meta(extra_json_schema={"allOf": [ONE_KIND]})]
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: int | None = None
+    dimensions: Dimensions | None = None
 
 
 KNOWN = frozenset({"model", "input", "dimensions"})
 """Fields that have a place in a `Request`; `encoding_format` stays among the others until the answer is written."""
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-decode_texts = msgspec.json.Decoder(WireTexts).decode
+ASK = msgspec.json.Decoder(WireTexts)
 
 
 class OpenAIEmbeddings(Struct, frozen=True):
     """The door."""
 
     dialect: DialectName = "openai"
+    form: Any = ASK.type
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault:
         """A request in our normal form, or what is wrong with it."""
-        ask = read(decode_texts, body)
+        ask = read(ASK, body)
         if isinstance(ask, Fault):
             return ask
         texts, ids = texts_from(ask.input), ids_from(ask.input)
@@ -104,8 +125,6 @@ def ids_from(given: str | list[str | int | list[int]]) -> tuple[tuple[int, ...],
 
 def check(ask: WireTexts, texts: list[str], ids: tuple[tuple[int, ...], ...]) -> Fault | None:
     """What is wrong with the values, beyond their types."""
-    if not ask.model:
-        return bad_value("model", "model is empty", 'use "auto:embedding", or a model that makes embeddings')
     if not ask.input:
         return bad_value("input", "input is empty", "send at least one text")
     items = texts or ids
@@ -118,4 +137,4 @@ def check(ask: WireTexts, texts: list[str], ids: tuple[tuple[int, ...], ...]) ->
     empty = next((index for index, item in enumerate(items) if not item), None)
     if empty is not None:
         return bad_value(f"input[{empty}]", f"input[{empty}] is empty", "leave empty texts out")
-    return out_of_range((("dimensions", ask.dimensions, 1, None),))
+    return None

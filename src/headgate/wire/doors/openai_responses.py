@@ -10,41 +10,69 @@ Source: OpenAI's API reference and the types of its Python client 3.57 (docs/api
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
+from headgate.core.policy import AUTO
 from headgate.core.types import TEXT, Format, Message, Reply, Request, Tool
-from headgate.core.words import EFFORTS, DialectName
+from headgate.core.words import DialectName, Effort
 from headgate.wire.doors import SSE, About, Referring
-from headgate.wire.doors.openai_chat import KEEP_ALIVE, NULL, effort_from
+from headgate.wire.doors.openai_chat import KEEP_ALIVE
 from headgate.wire.doors.openai_responses_answers import RESPONSE_ID, EventEncoder, encode_reply
-from headgate.wire.doors.openai_responses_items import Conversation, WireItem, answers_named
-from headgate.wire.doors.reading import bad_value, out_of_range, read
+from headgate.wire.doors.openai_responses_items import Conversation, WireItem, answers_named, no_item
+from headgate.wire.doors.openai_responses_shapes import CHOICE, ITEM, SAYS_SOMETHING, SPEAKS
+from headgate.wire.doors.reading import bad_value, no_object, read
+from headgate.wire.doors.values import (
+    NULL,
+    ModelName,
+    RawObject,
+    Share,
+    Temperature,
+    Tokens,
+    TopLogprobs,
+    is_object,
+    null,
+    object_of,
+)
 from headgate.wire.faults import Fault
 
+LOGPROBS = "message.output_text.logprobs"
+INCLUDED = frozenset({LOGPROBS, "reasoning.encrypted_content"})
+"""What may be asked to be included. Reasoning is given as it is, so there is nothing to encrypt."""
 
-class WireFormat(Struct, gc=False):
-    type: Literal["text", "json_object", "json_schema"]
-    schema: Raw = NULL
+
+class TextFormat(Struct, gc=False, tag_field="type", tag="text"):
+    pass
+
+
+class JsonFormat(Struct, gc=False, tag_field="type", tag="json_object"):
+    pass
+
+
+class SchemaFormat(Struct, gc=False, tag_field="type", tag="json_schema"):
+    schema: Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
     name: str = "answer"
+
+
+WireFormat = TextFormat | JsonFormat | SchemaFormat
 
 
 class WireText(Struct, gc=False):
     format: WireFormat | None = None
-    verbosity: Raw = NULL
+    verbosity: Raw = field(default_factory=null)
 
 
 class WireReasoning(Struct, gc=False):
-    effort: str | None = None
+    effort: Effort | None = None
 
 
 class WireTool(Struct, gc=False):
-    type: str
-    name: str = ""
+    type: Annotated[str, Meta(extra_json_schema={"const": "function"})]
+    name: Annotated[str, Meta(extra_json_schema={"minLength": 1})] = ""
     description: str | None = None
-    parameters: Raw = NULL
+    parameters: RawObject = field(default_factory=null)
     strict: bool | None = None
 
 
@@ -60,27 +88,33 @@ class WireChoice(Struct, gc=False):
     tools: list[WireNamed] = []
 
 
-class WireAsk(Struct, gc=False):
+class WirePrompt(Struct, gc=False, kw_only=True):
     """The known top-level fields. Their names are OpenAI's; None and absent mean the same there."""
 
-    model: str | None = None
-    input: str | list[WireItem] | None = None
+    model: ModelName | None = None
+    input: str | Annotated[list[Annotated[WireItem, Meta(extra_json_schema=ITEM)]], SPEAKS] | None = None
     instructions: str | None = None
     previous_response_id: str | None = None
     stream: bool | None = None
     store: bool | None = None
-    background: bool | None = None
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
+    background: Annotated[bool | None, Meta(extra_json_schema={"enum": [False, None]})] = None
+    max_output_tokens: Tokens | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
     text: WireText | None = None
     reasoning: WireReasoning | None = None
-    tools: list[WireTool] | None = None
-    tool_choice: str | WireChoice | None = None
+    tools: list[Annotated[WireTool, Meta(extra_json_schema={"required": ["name"]})]] | None = None
+    tool_choice: Annotated[str | WireChoice | None, Meta(extra_json_schema={"allOf": [CHOICE]})] = None
     parallel_tool_calls: bool | None = None
-    include: list[str] | None = None
-    top_logprobs: int | None = None
-    truncation: str | None = None
+    include: list[Annotated[str, Meta(extra_json_schema={"enum": sorted(INCLUDED)})]] | None = None
+    top_logprobs: TopLogprobs | None = None
+    truncation: Annotated[str | None, Meta(extra_json_schema={"enum": ["disabled", None]})] = None
+
+
+class WireAsk(WirePrompt, gc=False, kw_only=True):
+    """The same for an answer, which somebody must give."""
+
+    model: ModelName
 
 
 OWN = frozenset({"metadata", "max_tool_calls", "stream_options"})
@@ -109,22 +143,21 @@ CHATS = {
     "reasoning_effort": "reasoning.effort",
 }
 """Words of Chat Completions, which are said otherwise here."""
-LOGPROBS = "message.output_text.logprobs"
-INCLUDED = frozenset({LOGPROBS, "reasoning.encrypted_content"})
-"""What may be asked to be included. Reasoning is given as it is, so there is nothing to encrypt."""
 CHOICES = frozenset({"none", "auto", "required"})
 
 NONE_KNOWN: Mapping[str, Message] = {}
 """The earlier answers of a request that names none."""
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-decode_ask = msgspec.json.Decoder(WireAsk).decode
+ASK = msgspec.json.Decoder(WireAsk)
+PROMPT = msgspec.json.Decoder(WirePrompt)
 
 
 class Responses(Struct, frozen=True):
     """The door."""
 
     dialect: DialectName = "openai"
+    form: Any = Annotated[WireAsk, SAYS_SOMETHING]
     stream_type: bytes = SSE
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Referring:
@@ -148,38 +181,43 @@ class InputTokens(Struct, frozen=True):
     """The door for counting: what a request would take, without asking a model."""
 
     dialect: DialectName = "openai"
+    form: Any = Annotated[WirePrompt, SAYS_SOMETHING]
 
     def decode_request(self, body: bytes, request_id: str) -> Request | Fault | Referring:
         """A request in our normal form, or what is wrong with it; it may come without a model."""
-        return decode_request(body, request_id, model="auto")
+        return decode_request(body, request_id, PROMPT)
 
     def encode_count(self, tokens: int) -> bytes:
         """The count."""
         return msgspec.json.encode({"object": "response.input_tokens", "input_tokens": tokens})
 
 
-def decode_request(body: bytes, request_id: str, *, model: str = "") -> Request | Fault | Referring:
+def decode_request(
+    body: bytes,
+    request_id: str,
+    decoder: msgspec.json.Decoder[Any] = ASK,
+) -> Request | Fault | Referring:
     """A request in our normal form, or what is wrong with it.
 
     Args:
         body: as it came.
         request_id: ours.
-        model: taken where the caller names none.
+        decoder: of a request that names a model, or of one that need not.
     """
-    ask = read(decode_ask, body)
+    ask: WirePrompt | Fault = read(decoder, body)
     if isinstance(ask, Fault):
         return ask
     fields = decode_fields(body)
-    problem = unknown_here(fields) or check(ask, model)
+    problem = unknown_here(fields) or check(ask)
     if problem is not None:
         return problem
-    understand = partial(request_from, ask, fields, request_id, ask.model or model)
+    understand = partial(request_from, ask, fields, request_id)
     answers = answers_named(ask.input) if isinstance(ask.input, list) else None
     return Referring(answers, understand) if answers else understand(NONE_KNOWN)
 
 
 def request_from(
-    ask: WireAsk, fields: Mapping[str, Raw], request_id: str, model: str, known: Mapping[str, Message]
+    ask: WirePrompt, fields: Mapping[str, Raw], request_id: str, known: Mapping[str, Message]
 ) -> Request | Fault:
     """What is asked, in our normal form.
 
@@ -187,7 +225,6 @@ def request_from(
         ask: the fields that are understood.
         fields: all of them.
         request_id: ours.
-        model: the model that is asked for.
         known: the earlier answers whose items may be named, by the ids of their requests.
     """
     try:
@@ -210,13 +247,13 @@ def request_from(
         extra["verbosity"] = text.verbosity
     return Request(
         id=request_id,
-        asked=model,
+        asked=ask.model or AUTO,
         messages=first + said,
         stream=bool(ask.stream),
         max_tokens=ask.max_output_tokens,
         temperature=ask.temperature,
         top_p=ask.top_p,
-        effort=effort_from(ask.reasoning.effort) if ask.reasoning is not None else None,
+        effort=ask.reasoning.effort if ask.reasoning is not None else None,
         format=format_from(text.format),
         tools=tools,
         tool_choice=tool_choice,
@@ -245,10 +282,8 @@ def unknown_here(fields: Mapping[str, Raw]) -> Fault | None:
     return None
 
 
-def check(ask: WireAsk, model: str) -> Fault | None:
+def check(ask: WirePrompt) -> Fault | None:
     """What is wrong with the values, beyond their types."""
-    if not (ask.model or model):
-        return bad_value("model", "model is missing", 'use "auto" to be routed', "missing_required_parameter")
     if not ask.input and not ask.previous_response_id:
         return nothing_said()
     if ask.background:
@@ -260,26 +295,13 @@ def check(ask: WireAsk, model: str) -> Fault | None:
         return unsupported(
             "include", f"include asks for {strange[:60]!r}, which belongs to a tool that is not run here"
         )
-    effort = ask.reasoning.effort if ask.reasoning is not None else None
-    if effort is not None and effort not in EFFORTS:
-        return bad_value(
-            "reasoning.effort", f'reasoning.effort is "{effort[:40]}"', f"one of: {', '.join(EFFORTS)}"
-        )
     wanted = ask.text.format if ask.text is not None else None
-    if wanted is not None and wanted.type == "json_schema" and wanted.schema == NULL:
-        return bad_value(
-            "text.format",
-            "text.format is json_schema, but has no schema",
-            'send {"type": "json_schema", "name": "...", "schema": {...}}',
-        )
-    return out_of_range(
-        (
-            ("max_output_tokens", ask.max_output_tokens, 1, None),
-            ("temperature", ask.temperature, 0, 2),
-            ("top_p", ask.top_p, 0, 1),
-            ("top_logprobs", ask.top_logprobs, 0, 20),
-        )
-    )
+    if isinstance(wanted, SchemaFormat) and (wanted.schema == NULL or not is_object(wanted.schema)):
+        return no_object("text.format.schema")
+    for index, tool in enumerate(ask.tools or ()):
+        if not is_object(tool.parameters):
+            return no_object(f"tools[{index}].parameters")
+    return None
 
 
 def unsupported(param: str, message: str) -> Fault:
@@ -291,17 +313,6 @@ def nothing_said() -> Fault:
     """There is no input, or nothing in it that is for a model."""
     return bad_value(
         "input", "input is missing", "send a text or a list of items", "missing_required_parameter"
-    )
-
-
-def no_item(name: str) -> Fault:
-    """A reference to what is not known, or not any more."""
-    return Fault(
-        status=404,
-        message=f"Item with id '{name[:100]}' not found.",
-        param="input",
-        hint="items are remembered for an hour, and not with store: false; send the items themselves"
-        " (Vercel's AI SDK does with providerOptions: {openai: {store: false}})",
     )
 
 
@@ -322,7 +333,7 @@ def said_in(wire: str | list[WireItem] | None, known: Mapping[str, Message]) -> 
     return conversation.messages()
 
 
-def choose(ask: WireAsk) -> tuple[tuple[Tool, ...], Raw | None] | Fault:
+def choose(ask: WirePrompt) -> tuple[tuple[Tool, ...], Raw | None] | Fault:
     """The tools that may be called, and how one is chosen, in Chat Completions' form."""
     foreign = sorted({tool.type for tool in ask.tools or () if tool.type != "function"})
     if foreign:
@@ -371,14 +382,13 @@ def raw(value: Any) -> Raw:
 
 def tool_from(wire: WireTool) -> Tool:
     """A tool definition in our form."""
-    parameters = wire.parameters if wire.parameters != NULL else Raw(b"{}")
-    return Tool(wire.name, wire.description or "", parameters, wire.strict)
+    return Tool(wire.name, wire.description or "", object_of(wire.parameters), wire.strict)
 
 
 def format_from(wire: WireFormat | None) -> Format:
     """The asked format in our form."""
-    if wire is None or wire.type == "text":
+    if wire is None or isinstance(wire, TextFormat):
         return TEXT
-    if wire.type == "json_object":
+    if isinstance(wire, JsonFormat):
         return Format("json")
     return Format("schema", wire.schema, wire.name)

@@ -19,6 +19,9 @@ from headgate.core.types import Message, Part, Text, ToolCall
 from headgate.core.words import Role
 from headgate.wire.doors.openai_responses_ids import read_item_id
 from headgate.wire.doors.reading import image_from
+from headgate.wire.faults import Fault
+
+TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
 
 class WirePart(Struct, gc=False):
@@ -45,9 +48,6 @@ class WireItem(Struct, gc=False):
         if self.type == "message":
             return self.role is None and self.content is None and self.id is not None
         return self.type == "item_reference"
-
-
-TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
 
 class Conversation:
@@ -152,6 +152,17 @@ def answers_named(items: Sequence[WireItem]) -> frozenset[str]:
     """The ids of the requests whose answers are referred to, in as far as they can be ours."""
     named = [read_item_id(item.id or "").answer for item in items if item.refers]
     return frozenset([answer for answer in named if answer])
+
+
+def no_item(name: str) -> Fault:
+    """A reference to what is not known, or not any more."""
+    return Fault(
+        status=404,
+        message=f"Item with id '{name[:100]}' not found.",
+        param="input",
+        hint="items are remembered for an hour, and not with store: false; send the items themselves"
+        " (Vercel's AI SDK does with providerOptions: {openai: {store: false}})",
+    )
 
 
 def parts_of(item: WireItem) -> Sequence[WirePart]:
