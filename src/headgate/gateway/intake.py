@@ -64,11 +64,13 @@ class Intake:
             asked = reader.decode_request(body, request_id)
         if isinstance(asked, Referring):
             asked = await self.conversations.resolve(asked)
-        if isinstance(asked, Ready):
-            named = refusals.by_known_name(self.policy, asked.request)
-            return refusals.unroutable(self.policy, named) or asked
         if isinstance(asked, Fault):
-            return asked
+            return refusals.compressed(call.headers) or asked
+        if isinstance(asked, Ready):
+            known = refusals.apply_headers(asked.request, call.headers)
+            if isinstance(known, Fault):
+                return known
+            return refusals.unroutable(self.policy, refusals.by_known_name(self.policy, known)) or asked
         request = refusals.apply_headers(asked, call.headers)
         if isinstance(request, Fault):
             return request

@@ -42,7 +42,16 @@ COUNTERS: Mapping[str, Counter] = {
 }
 """POST: how many tokens a prompt has."""
 
-LOOKS: tuple[str, ...] = ("/healthz", "/metrics", "/v1/models", "/", "/api/version", "/api/tags", "/api/ps")
+LOOKS: tuple[str, ...] = (
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+    "/v1/models",
+    "/",
+    "/api/version",
+    "/api/tags",
+    "/api/ps",
+)
 """GET or HEAD: what the gate shows."""
 
 ONE_MODEL = "/v1/models/"

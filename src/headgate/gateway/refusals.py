@@ -83,6 +83,20 @@ def too_large(limit: int) -> Fault:
     )
 
 
+def compressed(headers: Mapping[bytes, bytes]) -> Fault | None:
+    """The body could not be read because it is compressed; no client does that unasked, so it is not undone here."""
+    coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip()
+    if coding.lower() in ("", "identity"):
+        return None
+    return Fault(
+        status=415,
+        message=f"the body is compressed ({coding[:LONGEST_WORD]}), which is not undone here",
+        code="unsupported_content_encoding",
+        param="content-encoding",
+        hint="send it as it is, without content-encoding",
+    )
+
+
 def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request | Fault:
     """The request with what the caller says in headers: the task, privacy, a deadline, Anthropic's betas."""
     if READ_HEADERS.isdisjoint(headers):
@@ -119,7 +133,7 @@ def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request |
 def as_seconds(word: str) -> float | None:
     """A number of seconds up to a day, or None."""
     try:
-        seconds = float(word)
+        seconds = float(word.replace("_", "?"))  # Python reads 1_0 as 10
     except ValueError:
         return None
     return seconds if 0 < seconds <= 86_400 else None
@@ -271,8 +285,12 @@ def no_answer(journey: Journey, result: GiveUp) -> Fault:
     failures = [attempt.failure for attempt in journey.attempts if attempt.failure is not None]
     skips = set(journey.decision.skipped.values())
     overflow = bool(skips & {"window"}) or any(failure.reason == "context_overflow" for failure in failures)
-    unfit = skips <= NEVER_FIT and all(
-        failure.reason == "context_overflow" or failure.status in CALLERS_FAULT for failure in failures
+    unfit = (
+        bool(failures or skips)  # else there was no time to try
+        and skips <= NEVER_FIT
+        and all(
+            failure.reason == "context_overflow" or failure.status in CALLERS_FAULT for failure in failures
+        )
     )
     if unfit:
         return Fault(
@@ -287,7 +305,11 @@ def no_answer(journey: Journey, result: GiveUp) -> Fault:
     models = journey.road.policy.models
     waits += journey.road.fleet.pauses({models[name].engine for name in journey.decision.skipped})
     busy = bool(skips & {"busy"}) or bool(waits) or any(failure.status == 429 for failure in failures)
-    late = not busy and bool(failures) and all(failure.reason == "timeout" for failure in failures)
+    late = (
+        not busy
+        and bool(failures or journey.decision.chain)
+        and all(failure.reason == "timeout" for failure in failures)
+    )
     if "privacy" in skips:
         hint = "this request may not leave your machines; start a local engine, or drop the privacy wish"
     elif skips & {"down"} or any(

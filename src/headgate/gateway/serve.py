@@ -213,6 +213,10 @@ class Gate:
             answer_fault(call, paths.wrong_method(path, method, takes[0]), allowed, dialect)
         elif path == "/":
             call.answer(200, b"content-type: text/plain; charset=utf-8\r\n", RUNNING)
+        elif path == "/openapi.json":
+            from headgate.gateway import openapi  # noqa: PLC0415  # only if somebody asks
+
+            call.answer(200, JSON, openapi.document())
         elif path == "/metrics":
             text = self.metrics.text(open_requests=self.open, rows_lost=self.health()["ledger"]["rows_lost"])
             call.answer(200, b"content-type: %b\r\n" % CONTENT_TYPE, text)
@@ -236,7 +240,12 @@ class Gate:
         if path == "/api/ps":
             return shown.ready_for_ollama(policy, self.road.fleet)
         if path == paths.SHOW:
-            name = refusals.known_name(policy, shown.asked_to_show(call.body or b""))
+            if call.body is None:
+                return refusals.too_large(self.intake.body_limit)
+            asked = shown.asked_to_show(call.body)
+            if isinstance(asked, Fault):
+                return refusals.compressed(call.headers) or asked
+            name = refusals.known_name(policy, asked)
             if not name:
                 return refusals.nameless()
             found = shown.show_for_ollama(policy, name)

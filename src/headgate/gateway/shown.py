@@ -7,15 +7,18 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta, Struct
 
 from headgate import __version__
 from headgate.core.policy import AGENT, AUTO, Policy
 from headgate.core.types import Model
 from headgate.core.words import TASKS, DialectName
 from headgate.fleet.fleet import Fleet
+from headgate.wire.doors.reading import read
+from headgate.wire.faults import Fault
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC).isoformat().replace("+00:00", "Z")
 """When a model was made is not known here, and some clients cannot do without a date."""
@@ -139,14 +142,32 @@ def show_for_ollama(policy: Policy, name: str) -> dict[str, Any] | None:
     return None
 
 
-def asked_to_show(body: bytes) -> str:
-    """The model's name in a body of `/api/show`; "" when there is none."""
-    try:
-        asked = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    name = (asked.get("model") or asked.get("name")) if isinstance(asked, dict) else None
-    return name if isinstance(name, str) else ""
+class WireShow(Struct):
+    """A body of `/api/show`; `name` is what `model` was called once."""
+
+    model: str | None = None
+    name: str | None = None
+
+
+NAMED: dict[str, Any] = {"type": "string", "minLength": 1}
+SHOW_FORM = Annotated[
+    WireShow,
+    Meta(
+        extra_json_schema={
+            "anyOf": [
+                {"required": ["model"], "properties": {"model": NAMED}},
+                {"required": ["name"], "properties": {"name": NAMED}},
+            ]
+        }
+    ),
+]
+SHOW = msgspec.json.Decoder(WireShow)
+
+
+def asked_to_show(body: bytes) -> str | Fault:
+    """The model's name in a body of `/api/show`, "" when there is none; or what is wrong with the body."""
+    asked = read(SHOW, body)
+    return asked if isinstance(asked, Fault) else asked.model or asked.name or ""
 
 
 def ready_for_ollama(policy: Policy, fleet: Fleet) -> dict[str, Any]:
