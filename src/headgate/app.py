@@ -31,10 +31,11 @@ from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
-from headgate.gateway.journey import Journey, Road
+from headgate.gateway.journey import Journey
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
+from headgate.gateway.road import Road
 from headgate.gateway.serve import Gate
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults

@@ -8,17 +8,16 @@ off, or left by its caller.
 """
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.cascade import next_step
-from headgate.core.checks import Check, judge, may_become_call, recover, repair, score
-from headgate.core.policy import Policy, decide, goes_on
+from headgate.core.checks import judge, may_become_call, recover, repair, score
+from headgate.core.policy import decide, goes_on
 from headgate.core.prices import cost, tokens_for
 from headgate.core.types import (
     Answer,
@@ -29,7 +28,6 @@ from headgate.core.types import (
     Failure,
     GiveUp,
     Model,
-    Price,
     Reply,
     Request,
     Signals,
@@ -38,10 +36,7 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode
-from headgate.engines.tokenizer import Tokenizer
-from headgate.fleet.fleet import Fleet
-from headgate.gateway.affinity import Affinity
-from headgate.gateway.purse import Purse
+from headgate.gateway.road import Road
 
 OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "asks-back"})
 """What can be judged on the opening of an answer; the rest needs its end."""
@@ -55,30 +50,6 @@ LONG_ANSWER = 16_384
 
 MOST_TOKENS = 2**31
 """More in one attempt cannot be."""
-
-
-class Road(Struct, frozen=True, kw_only=True):
-    """What all journeys share: the compiled policy and the ways out."""
-
-    policy: Policy
-    checks: Mapping[str, Check]
-    fleet: Fleet
-    purse: Purse
-    tokenizer: Tokenizer
-    affinity: Affinity
-    baseline_price: Price | None
-    prices_as_of: str
-    peek_characters: int
-    keep_bodies: bool
-    chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}
-    """The checks of each set of names that was asked for so far."""
-
-    def named(self, names: tuple[str, ...]) -> tuple[tuple[str, Check], ...]:
-        """The checks of these names."""
-        found = self.chosen.get(names)
-        if found is None:
-            found = self.chosen[names] = tuple([(name, self.checks[name]) for name in names])
-        return found
 
 
 class Journey:

@@ -25,9 +25,10 @@ from headgate.gateway import paths, refusals, shown
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.intake import Intake
-from headgate.gateway.journey import HUNG_UP, Journey, Road
+from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.outcomes import outcome_of, status_of
+from headgate.gateway.road import Road
 from headgate.gateway.streams import AnswerStream
 from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
 from headgate.wire.faults import Fault

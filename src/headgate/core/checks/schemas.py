@@ -10,10 +10,22 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 
-# The same few schemas come again and again. The memory is a pure function's: same bytes, same validator.
-@lru_cache(maxsize=128)
+LONGEST_REMEMBERED = 64 * 1024
+"""Bytes of a schema; a longer one is compiled each time, or a few of them would fill the memory."""
+
+
 def compiled(schema: bytes) -> "jsonschema_rs.Validator | str":
     """The schema's validator, or why there can be none."""
+    return _remembered(schema) if len(schema) <= LONGEST_REMEMBERED else _compile(schema)
+
+
+# The same few schemas come again and again. The memory is a pure function's: same bytes, same validator.
+@lru_cache(maxsize=128)
+def _remembered(schema: bytes) -> "jsonschema_rs.Validator | str":
+    return _compile(schema)
+
+
+def _compile(schema: bytes) -> "jsonschema_rs.Validator | str":
     import jsonschema_rs  # noqa: PLC0415 - 15 MB that only requests with a schema need
 
     try:

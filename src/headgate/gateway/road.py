@@ -1,0 +1,37 @@
+"""What all journeys share. Built once (`app`), read by everything on a request's path."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from headgate.core.checks import Check
+from headgate.core.policy import Policy
+from headgate.core.types import Price
+from headgate.engines.tokenizer import Tokenizer
+from headgate.fleet.fleet import Fleet
+from headgate.gateway.affinity import Affinity
+from headgate.gateway.purse import Purse
+
+
+class Road(Struct, frozen=True, kw_only=True):
+    """The compiled policy, and the ways out."""
+
+    policy: Policy
+    checks: Mapping[str, Check]
+    fleet: Fleet
+    purse: Purse
+    tokenizer: Tokenizer
+    affinity: Affinity
+    baseline_price: Price | None
+    prices_as_of: str
+    peek_characters: int
+    keep_bodies: bool
+    chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}
+    """The checks of each set of names that was asked for so far."""
+
+    def named(self, names: tuple[str, ...]) -> tuple[tuple[str, Check], ...]:
+        """The checks of these names."""
+        found = self.chosen.get(names)
+        if found is None:
+            found = self.chosen[names] = tuple([(name, self.checks[name]) for name in names])
+        return found
