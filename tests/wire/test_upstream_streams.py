@@ -26,6 +26,7 @@ from headgate.wire import ndjson
 from headgate.wire import sse as events
 from headgate.wire.ndjson import LineDecoder, OverlongLineError
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
+from headgate.wire.upstream import Pieces
 
 UNICODE = sse(chunk("na\u00efve \u2014 "), chunk("\u65e5\u672c\u8a9e \U0001f600"), chunk(finish="stop"))
 STREAMS = {
@@ -171,3 +172,11 @@ def test_whatever_an_engine_sends_becomes_a_value(value):
         assert isinstance(dialect.decode_error(500, {}, value), Failure)
         stream = [b"data: ", value, b"\n\n", value, b"\n"]
         assert isinstance(read_stream(dialect, stream, a_request(), model)[1], Reply | Failure)
+
+
+def test_a_text_in_many_pieces_is_kept_in_few_and_whole():
+    pieces = Pieces()
+    for number in range(5000):
+        pieces.add(f"{number} ")
+    assert "".join(pieces) == "".join(f"{number} " for number in range(5000))
+    assert len(pieces) < 1024

@@ -92,6 +92,20 @@ class Dialect(Endpoint, Protocol):
         ...
 
 
+MANY = 1024
+"""Pieces of a text that are kept apart."""
+
+
+class Pieces(list[str]):
+    """A text that comes in many small pieces, kept in few: each of them costs fifty bytes beyond its letters."""
+
+    def add(self, piece: str) -> None:
+        """Take the next piece."""
+        self.append(piece)
+        if len(self) >= MANY:
+            self[:] = ["".join(self)]
+
+
 def estimate_usage(request: Request, parts: Sequence[str], prompt: int | None = None) -> Usage:
     """The tokens of an attempt whose engine did not count them, by bytes/4.
 

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason, Finish
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
-from headgate.wire.upstream import UNREADABLE, estimate_usage
+from headgate.wire.upstream import UNREADABLE, Pieces, estimate_usage
 from headgate.wire.upstream.anthropic_content import Content, Piece, content_in
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.trouble import classify, describe, read_trouble
@@ -115,8 +115,8 @@ class Answer:
     def __init__(self, request: Request, model: Model) -> None:
         self._request = request
         self._model = model
-        self._text: list[str] = []
-        self._thinking: list[str] = []
+        self._text = Pieces()
+        self._thinking = Pieces()
         self._calls: dict[int, list[str]] = {}  # index of the block → id, name, then pieces of the input
         self._whole: dict[int, str] = {}  # inputs that came in one piece
         self._usage = WireUsage()
@@ -161,8 +161,8 @@ class Answer:
     def _add(self, text: str, thinking: str) -> list[Delta]:
         if not (text or thinking):
             return []
-        self._text.append(text)
-        self._thinking.append(thinking)
+        self._text.add(text)
+        self._thinking.add(thinking)
         return [Delta(text, thinking)]
 
     def judged(self, blocks: Raw | None) -> Reply | Failure:

@@ -21,6 +21,7 @@ from headgate.wire.ndjson import LineDecoder, OverlongLineError
 from headgate.wire.upstream import (
     UNREADABLE,
     Headers,
+    Pieces,
     estimate_usage,
     has_names,
     mean_logprob,
@@ -289,8 +290,8 @@ class OllamaStream:
         self._request = request
         self._model = model
         self._lines = LineDecoder()
-        self._text: list[str] = []
-        self._thinking: list[str] = []
+        self._text = Pieces()
+        self._thinking = Pieces()
         self._calls: list[ToolCall] = []
         self._tokens: list[WireToken] = []
         self._last: WireObject | None = None
@@ -372,8 +373,8 @@ class OllamaStream:
         message = wire.message or WireMessage()
         deltas: list[Delta] = []
         if message.content or message.thinking:
-            self._text.append(message.content)
-            self._thinking.append(message.thinking)
+            self._text.add(message.content)
+            self._thinking.add(message.thinking)
             asked = wire.logprobs and self._request.logprobs
             logprobs = Raw(msgspec.json.encode(wire.logprobs)) if asked else None
             deltas.append(Delta(message.content, message.thinking, logprobs=logprobs))

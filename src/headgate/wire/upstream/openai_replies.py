@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason, Finish
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
-from headgate.wire.upstream import UNREADABLE, estimate_prompt, estimate_usage, mean_logprob
+from headgate.wire.upstream import UNREADABLE, Pieces, estimate_prompt, estimate_usage, mean_logprob
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.openai_profile import Profile
 from headgate.wire.upstream.trouble import Trouble, classify, describe, read_trouble
@@ -163,8 +163,8 @@ class Answer:
         self._request = request
         self._model = model
         self._profile = profile
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
+        self._text = Pieces()
+        self._reasoning = Pieces()
         self._calls: dict[int, list[str]] = {}  # index → id, name, then pieces of arguments
         self._logprobs: list[float | None] = []
         self._tokens: list[bytes] = []
@@ -197,9 +197,9 @@ class Answer:
         if not isinstance(reasoning, str):
             reasoning = ""
         if text:
-            self._text.append(text)
+            self._text.add(text)
         if reasoning:
-            self._reasoning.append(reasoning)
+            self._reasoning.add(reasoning)
         if text or reasoning:
             deltas.append(Delta(text, reasoning))
         if message.tool_calls:
