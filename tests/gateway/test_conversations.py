@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
+from headgate.core.types import Message, Model, Request, Signals, Usage
+from headgate.gateway.affinity import MOST, Affinity
 from headgate.testing import Answer
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -241,3 +244,19 @@ async def test_a_wrong_base_url_is_told_which_one_is_right(open_bench, path, hin
         said = await bench.send("POST", path, b"{}")
         assert said.status == 404
         assert hint in said.body.decode()
+
+
+def test_the_oldest_of_very_many_turns_are_forgotten_and_the_youngest_known():
+    affinity = Affinity(keep_for=60, clock=lambda: 0.0)
+    model = Model(name="m", engine="e", engine_kind="openai", id="m", local=False)
+    asked = [Request(id="r", asked="auto", messages=(Message("user", f"{n}"),)) for n in range(2 * MOST + 1)]
+    for request in asked:
+        affinity.note(request, model, Usage(input=2000))
+    signals = Signals(task=None, task_confidence=0, task_by="none", tokens=1, tokens_exact=False)
+
+    def kept(request):
+        more = (*request.messages, Message("assistant", "Well."), Message("user", "And?"))
+        return affinity.recall(replace(request, messages=more), signals)
+
+    assert (kept(asked[-1]).keeps_to, kept(asked[-1]).cached) == ("m", 2000)
+    assert kept(asked[0]).keeps_to == ""

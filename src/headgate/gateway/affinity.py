@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from headgate.core.types import Message, Model, Request, Signals, Usage
 
-MOST = 20_000
-"""Conversations that are remembered; beyond, the oldest are forgotten."""
+MOST = 10_000
+"""Turns in each of two generations; when the younger is full, the older is forgotten."""
 
 CACHED_BY_ITSELF = 1024
 """Tokens from which on OpenAI caches a prompt without being asked."""
 
 
-class Answered(Struct, frozen=True):
+class Answered(Struct, frozen=True, gc=False):
     """Who answered the last turn of a conversation."""
 
     model: str
@@ -40,14 +40,16 @@ class Affinity:
     def __init__(self, keep_for: float, clock: Callable[[], float] = monotonic) -> None:
         self._keep_for = keep_for
         self._clock = clock
-        self._turns: dict[int, Answered] = {}
+        self._young: dict[int, Answered] = {}
+        self._old: dict[int, Answered] = {}
 
     def recall(self, request: Request, signals: Signals) -> Signals:
         """The signals, with the model that answered the turn before, if there was one."""
-        if len(request.messages) < 3 or not self._turns:
+        if len(request.messages) < 3:
             return signals
         before = opening(request.messages)
-        turn = self._turns.get(hash(before)) if before else None
+        key = hash(before)
+        turn = (self._young.get(key) or self._old.get(key)) if before else None
         if turn is None or turn.until < self._clock():
             return signals
         return replace(signals, keeps_to=turn.model, cached=turn.cached)
@@ -56,11 +58,10 @@ class Affinity:
         """Remember who answered."""
         if not self._keep_for:
             return
-        if len(self._turns) >= MOST:
-            del self._turns[next(iter(self._turns))]
-        key = hash(request.messages)
-        self._turns.pop(key, None)  # a turn that is asked again is the youngest
-        self._turns[key] = Answered(model.name, cached_after(model, usage), self._clock() + self._keep_for)
+        if len(self._young) >= MOST:
+            self._old, self._young = self._young, {}
+        until = self._clock() + self._keep_for
+        self._young[hash(request.messages)] = Answered(model.name, cached_after(model, usage), until)
 
 
 def opening(messages: Sequence[Message]) -> Sequence[Message]:

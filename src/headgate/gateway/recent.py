@@ -5,6 +5,7 @@ a month. Within one talk an hour is enough, and nothing has to be written for it
 in time; the oldest go first. It does not know how a caller names an answer (`wire.doors`), nor what the ledger keeps.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from sys import getsizeof
 from time import monotonic
@@ -50,7 +51,7 @@ class RecentAnswers:
         self._most_bytes = most_bytes
         self._keep_for = keep_for
         self._clock = clock
-        self._answers: dict[str, Remembered] = {}
+        self._answers: OrderedDict[str, Remembered] = OrderedDict()  # a dict finds its oldest entry slowly
 
     def note(self, request_id: str, answer: Message, *, local_only: bool) -> None:
         """Remember an answer; one that alone is larger than all that may be remembered is not."""
