@@ -1,5 +1,6 @@
 """A killed gate loses about its last flush interval, and the next start says what it found."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from ledger_samples import realistic
 
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
+from headgate.ledger.runs import is_alive
 from headgate.ledger.writer import LedgerWriter
 
 FLUSH = 0.25
@@ -105,3 +107,13 @@ def test_a_gate_that_still_runs_is_not_taken_for_a_crashed_one(path):
     writer.close()
     assert "seems to write to this ledger too" in second.stdout
     assert "ended without closing" not in second.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells how a process is")
+def test_a_process_that_has_ended_unnoticed_does_not_live():
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    assert is_alive(child.pid) is True
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has taken notice
+    assert is_alive(child.pid) is False
+    child.communicate()

@@ -120,7 +120,15 @@ def is_alive(pid: int) -> bool | None:
         return False
     except OSError:
         return True  # it lives, but belongs to somebody else
-    return True
+    return not is_zombie(pid)
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended and waits for a parent to notice, as for ever in containers whose first process never does."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].startswith(b"Z")
+    except OSError:
+        return False  # no such system, or gone by now
 
 
 def _tell(crash: Crash, flush_every: float) -> str:
