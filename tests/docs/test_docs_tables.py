@@ -224,3 +224,14 @@ def import_script(name: str) -> Any:
         return import_module(name)
     finally:
         sys.path.pop(0)
+
+
+def test_every_hint_names_a_command_that_there_is():
+    told = [
+        (path.name, word)
+        for path in SOURCE.rglob("*.py")
+        for hint in re.findall(r'hint=f?"([^"]*)"', path.read_text(encoding="utf-8"))
+        for word in re.findall(r"\bheadgate ([a-z]+)", hint)
+    ]
+    assert told
+    assert [(name, word) for name, word in told if word not in COMMANDS] == []

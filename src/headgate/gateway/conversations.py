@@ -142,7 +142,7 @@ def behind() -> Fault:
         message="the ledger cannot be written at the moment, and the earlier answer may be waiting for that",
         kind="api_error",
         code="ledger_behind",
-        hint="headgate status says what is wrong with the ledger",
+        hint="headgate doctor says what is wrong with the ledger",
         retry=True,
         retry_after=5.0,
     )
