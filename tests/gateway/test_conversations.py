@@ -260,3 +260,33 @@ def test_the_oldest_of_very_many_turns_are_forgotten_and_the_youngest_known():
 
     assert (kept(asked[-1]).keeps_to, kept(asked[-1]).cached) == ("m", 2000)
     assert kept(asked[0]).keeps_to == ""
+
+
+def asked(*messages):
+    return Request(id="r", asked="auto", messages=messages)
+
+
+def test_a_turn_is_forgotten_when_no_provider_keeps_its_cache_any_more():
+    now = [0.0]
+    affinity = Affinity(keep_for=300, clock=lambda: now[0])
+    model = Model(name="m", engine="e", engine_kind="openai", id="m", local=False)
+    first = Message("user", "Hi")
+    affinity.note(asked(first), model, Usage(input=5))
+    later = asked(first, Message("assistant", "Well."), Message("user", "And?"))
+    signals = Signals(task=None, task_confidence=0, task_by="none", tokens=1, tokens_exact=False)
+    now[0] = 299.0
+    assert affinity.recall(later, signals).keeps_to == "m"
+    now[0] = 301.0
+    assert affinity.recall(later, signals).keeps_to == ""
+
+
+async def test_the_price_of_writing_a_prompt_cache_is_in_the_decision(open_bench):
+    async with open_bench() as bench:
+        await bench.ask(HI["content"] * 50, model="claude")
+        single = {"role": "user", "content": HI["content"] * 50}
+        await bench.ask([{"role": "user", "content": "Hi"}, TWO_TURNS[1], single], model="claude")
+        once, going_on = await bench.written(2)
+        price = bench.gate.road.policy.models["claude"].price
+        for outcome, rate in ((once, price.input), (going_on, price.cache_write_5m)):
+            expected = (outcome.signals.tokens * rate + 300 * price.output) / 1e6
+            assert outcome.decision.candidates[0].estimate == pytest.approx(expected)

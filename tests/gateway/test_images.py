@@ -218,3 +218,13 @@ async def test_an_image_is_bytes_or_an_address(open_bench, url, status):
     async with open_bench(change=lambda page: page.replace(*LOCAL_EYES)) as bench:
         part = {"type": "image_url", "image_url": {"url": url}}
         assert (await bench.ask([{"role": "user", "content": [part]}])).status == status
+
+
+async def test_a_name_that_also_leads_to_a_private_address_is_not_asked(shelf, monkeypatch):
+    async def both(host, port, **_):
+        return [(None, None, None, "", ("93.184.216.34", port)), (None, None, None, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+    got = await Images(limit=500).fetch(asked(f"{shelf}/a.png"))
+    assert isinstance(got, Fault)
+    assert "private address" in got.message

@@ -4,8 +4,10 @@ import msgspec
 import pytest
 from upstream_values import CLOSED, PNG, a_model, a_request, captured, failed, read_stream, replied, sent, sse
 
-from headgate.core.types import Format, Image, Message, Text, Tool, ToolCall
+from headgate.core.types import Delta, Format, Image, Message, Text, Tool, ToolCall
 from headgate.engines.profiles import GENERIC, LLAMA_SERVER, LMSTUDIO, OPENAI, profile_for
+from headgate.wire.doors import About
+from headgate.wire.doors.openai_answers import ChunkEncoder
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import Profile
 
@@ -481,3 +483,29 @@ def test_an_interrupted_stream_keeps_the_reason_it_is_given():
     decoder.feed(sse(chunk("fo"), done=False))
     failure = decoder.interrupted("timeout", "silent for 30 s")
     assert (failure.reason, failure.text) == ("timeout", "fo")
+
+
+def test_images_of_tool_results_follow_as_the_users_because_tool_messages_hold_text_alone():
+    call = ToolCall("call_1", "look", "{}")
+    seen = Message("tool", (Text("a kite"), Image(PNG)), tool_call_id="call_1")
+    messages = (Message("user", "Look."), Message("assistant", "", (call,)), seen, Message("user", "So?"))
+    told = sent(PLAIN, a_request(messages=messages), a_model())["messages"]
+    assert [message["role"] for message in told] == ["user", "assistant", "tool", "user", "user"]
+    assert told[2]["content"] == "a kite"
+    assert told[3]["content"] == [{"type": "image_url", "image_url": {"url": PNG}}]
+
+
+def test_what_only_the_callers_bytes_can_say_goes_out_in_them_though_roles_would_be_changed():
+    raw = Raw(b'[{"role":"developer","content":"Hear."},{"role":"user","content":[{"type":"input_audio"}]}]')
+    messages = (Message("developer", "Hear."), Message("user", ""))
+    request = a_request(messages=messages, native=("audio",), raw_messages=raw)
+    assert sent(PLAIN, request, a_model())["messages"] == msgspec.json.decode(raw)
+
+
+def test_log_probabilities_stand_on_one_line_of_an_event_whatever_the_engine_wrote():
+    encoder = ChunkEncoder(About(a_request(), "m", 0.0))
+    event = encoder.delta(Delta("a", logprobs=Raw(b'[\n  {"token": "a",\n  "logprob": -0.1}\n]'))).split(
+        b"\n\n"
+    )[1]
+    assert b"\n" not in event
+    assert b'"logprob":-0.1' in event
