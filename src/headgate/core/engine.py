@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from headgate.core.memory import Shape
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind, ModelKind
 
@@ -36,6 +37,37 @@ class ListedModel(Struct, frozen=True, kw_only=True):
     loaded: bool | None = None
     remote: bool = False
     """It runs on somebody else's machine (Ollama's `:cloud` models)."""
+    digest: str = ""
+    """Of its files; another one is another model."""
+
+
+class LoadedModel(Struct, frozen=True, kw_only=True):
+    """A model in an engine's memory. Unknown facts are None."""
+
+    id: str
+    instance: str = ""
+    """LM Studio's name for this copy of it."""
+    context: int | None = None
+    """Tokens that one request may take."""
+    parallel: int | None = None
+    """Requests at a time."""
+    memory: int | None = None
+    """Bytes, wherever they are."""
+    vram: int | None = None
+    """Bytes of these on a GPU."""
+    until: float | None = None
+    """Unix time at which the engine unloads it by itself."""
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a download is. Bytes; None is not known yet."""
+
+    step: str
+    """For people: "pulling manifest", "downloading", "verifying" …"""
+    file: str = ""
+    """Which of several files, where there are several."""
+    completed: int | None = None
+    total: int | None = None
 
 
 class Engine(Protocol):
@@ -79,4 +111,45 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Close connections; stop the process if it is ours."""
+        ...
+
+
+class ManagedEngine(Engine, Protocol):
+    """An engine whose models can be fetched, loaded, unloaded and removed. Expected failures are values here too."""
+
+    async def loaded(self) -> tuple[LoadedModel, ...] | Failure:
+        """What is in memory now."""
+        ...
+
+    async def shape(self, model_id: str) -> Shape | Failure:
+        """The facts that decide how much memory a model takes, from its own metadata."""
+        ...
+
+    async def load(
+        self, model_id: str, context: int | None, *, parallel: int | None, within: float
+    ) -> LoadedModel | Failure:
+        """Load a model, or load it anew with another context, and prove that it took effect.
+
+        Args:
+            model_id: a model that the engine has.
+            context: tokens for one request; None leaves it to the engine.
+            parallel: requests at a time; None leaves it to the engine.
+            within: seconds.
+        """
+        ...
+
+    async def unload(self, model_id: str) -> Failure | None:
+        """Take every copy of a model out of memory. One that is not loaded is no failure."""
+        ...
+
+    def pull(self, model_id: str) -> AsyncGenerator[Progress | Failure]:
+        """Fetch a model, going on where an earlier try ended.
+
+        Yields `Progress`; a `Failure` is the last item, and without one the model is there, whole and checked. Closing the
+        generator early stops the download, and nothing half done is taken for a model.
+        """
+        ...
+
+    async def remove(self, model_id: str) -> Failure | None:
+        """Delete a model from the disk."""
         ...
