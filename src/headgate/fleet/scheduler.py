@@ -1,0 +1,369 @@
+"""Who is served when, and which models are in memory for it: a reducer over what happens.
+
+    enter · ask · withdraw · leave · loaded · load_failed · unloaded · seen · tick  →  Start · Refuse · Load · Unload
+
+Every method takes what has happened and the time, and gives back what is to be done; nothing is done here, so tests and the
+simulation need no clock, no engine and no event loop. What holds at any moment:
+
+- an engine, and a lane, is never sent more requests than it has slots;
+- a lane is only unloaded when nothing runs in it, and only one is loaded at a time into one memory;
+- what is loaded, loading and leaving fits into its memory together;
+- a request that waits is started, refused or withdrawn, once.
+
+It does not know requests, routes, money or HTTP, nor how a model is loaded (`fleet`).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from headgate.fleet.lanes import NEWEST, Lane, LaneFacts, Pool, used
+from headgate.fleet.residency import Swap, next_swap, same_weights, stands_in, worth_warming
+from headgate.fleet.turns import Clocks, Ticket, rank
+
+LONGEST_QUEUE = 1000
+"""Requests that wait for one engine."""
+
+RETRY = 10.0
+"""Seconds until a lane whose load failed is tried again; twice as long each time."""
+
+LONGEST_RETRY = 300.0
+
+
+class Start(Struct, frozen=True):
+    """Serve this request now, in that lane."""
+
+    ticket: int
+    lane: str
+
+
+class Refuse(Struct, frozen=True):
+    """Wait no longer, for this reason."""
+
+    ticket: int
+    why: str
+    down: bool
+    """Because the model cannot be loaded, and not because others are served."""
+
+
+class Load(Struct, frozen=True):
+    """Load this lane; tell `loaded` or `load_failed`."""
+
+    lane: str
+
+
+class Unload(Struct, frozen=True):
+    """Unload this lane; tell `unloaded`."""
+
+    lane: str
+
+
+Effect = Start | Refuse | Load | Unload
+Effects = tuple[Effect, ...]
+
+
+class Resident(Struct, frozen=True):
+    """A model that an engine says it has in memory."""
+
+    weights: str
+    context: int | None = None
+    memory: int | None = None
+
+
+class Scheduler:
+    """The slots and the memory of all engines of a gate.
+
+    Args:
+        lanes: all there are.
+        slots: requests at a time, by engine.
+        pools: the memories that lanes share.
+    """
+
+    def __init__(
+        self, lanes: Iterable[LaneFacts], slots: Mapping[str, int], pools: Iterable[Pool] = ()
+    ) -> None:
+        self.lanes = {facts.name: Lane(facts) for facts in lanes}
+        self.slots = dict(slots)
+        self.pools = {pool.name: pool for pool in pools}
+        self.running = dict.fromkeys(self.slots, 0)
+        self.clocks = Clocks()
+        self.swaps: dict[str, Swap] = {}
+        """By pool: what is being made room for, or loaded."""
+        self.foreign: dict[str, int] = dict.fromkeys(self.slots, 0)
+        """Bytes that an engine's other models take, by engine."""
+        self.waiting = 0
+        """Requests that wait, for all engines together."""
+        self.wake_at: float | None = None
+        """When `tick` should be called, if nothing else happens before."""
+        self._engines = {
+            engine: [lane for lane in self.lanes.values() if lane.engine == engine] for engine in self.slots
+        }
+        self._in_pool = {
+            pool: [lane for lane in self.lanes.values() if lane.pool == pool] for pool in self.pools
+        }
+
+    # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def enter(self, name: str) -> str | None:
+        """Take a slot at once, if nobody has to wait for it. The common case, in a microsecond.
+
+        Returns:
+            The lane that serves: this one, or a longer one of the same model that is loaded in its place. None: `ask`.
+        """
+        lane = self.lanes[name]
+        if lane.waiting or self.running[lane.engine] >= self.slots[lane.engine]:
+            return None
+        server = lane if lane.state == "ready" else self._server(lane)
+        if server is None or server.draining or server.running >= server.slots or server.waiting:
+            return None
+        server.running += 1
+        self.running[lane.engine] += 1
+        return server.name
+
+    def ask(self, ticket: Ticket, now: float) -> Effects:
+        """Wait for a slot."""
+        lane = self.lanes[ticket.lane]
+        if lane.retry_at > now and self._server(lane) is None:
+            return (Refuse(ticket.id, lane.why_not, down=True),)
+        if lane.pool is not None and lane.memory > self.pools[lane.pool].capacity:
+            need, have = lane.memory / 2**30, self.pools[lane.pool].capacity / 2**30
+            return (Refuse(ticket.id, f"it takes {need:.1f} GiB, and {lane.pool} has {have:.1f}", down=True),)
+        if sum([len(other.waiting) for other in self._engines[lane.engine]]) >= LONGEST_QUEUE:
+            return (Refuse(ticket.id, f"{LONGEST_QUEUE:,} requests wait for {lane.engine}", down=False),)
+        lane.waiting.add(ticket)
+        self.waiting += 1
+        return self._go_on(lane.engine, now)
+
+    def withdraw(self, ticket: Ticket, now: float) -> Effects:
+        """The request waits no longer. Whoever withdraws one that was started calls `leave`."""
+        lane = self.lanes[ticket.lane]
+        if lane.waiting.remove(ticket):
+            self.waiting -= 1
+        return self._go_on(lane.engine, now)
+
+    def leave(self, name: str, seconds: float | None, now: float) -> Effects:
+        """A request has ended in that lane, after so many seconds where these say something about the pace."""
+        lane = self.lanes[name]
+        lane.running -= 1
+        self.running[lane.engine] -= 1
+        lane.served(seconds, now)
+        if not self.waiting and not self.swaps:
+            return ()
+        return self._go_on(lane.engine, now)
+
+    def expected_wait(self, name: str, caller: str, now: float, *, batch: bool = False) -> float:
+        """Seconds that a newcomer would probably wait; 0 where the pace is unknown."""
+        asked = self.lanes[name]
+        lane = self._server(asked) or asked
+        wait = 0.0
+        if lane.state != "ready" or lane.draining:
+            wait = (
+                lane.load_seconds
+                if lane.state != "loading"
+                else max(0.0, lane.since + lane.load_seconds - now)
+            )
+            wait += self._until_room(lane) if lane.state == "out" else 0.0
+        elif (
+            lane.running < lane.slots
+            and not lane.waiting
+            and self.running[lane.engine] < self.slots[lane.engine]
+        ):
+            return 0.0
+        service = lane.service or 0.0
+        at_once = min(lane.slots, self.slots[lane.engine])
+        ahead = lane.waiting.ahead_of(caller, batch=batch) + (
+            asked.waiting.ahead_of(caller, batch=batch) if asked is not lane else 0
+        )
+        return wait + (ahead + (1 if lane.state == "ready" else 0)) * service / at_once
+
+    # ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def loaded(self, name: str, seconds: float, memory: int | None, now: float) -> Effects:
+        """A lane has been loaded, in so many seconds, and takes so many bytes."""
+        lane = self.lanes[name]
+        lane.enter("ready", now)
+        lane.failures, lane.retry_at, lane.why_not = 0, 0.0, ""
+        lane.load_seconds = (
+            seconds if not lane.load_seconds else lane.load_seconds + NEWEST * (seconds - lane.load_seconds)
+        )
+        if memory is not None:
+            lane.memory = memory
+        self._end_swap(lane)
+        return self._go_on(lane.engine, now)
+
+    def load_failed(self, name: str, why: str, now: float) -> Effects:
+        """A lane could not be loaded. Whoever waits for it is told why, and it is left alone for a while."""
+        lane = self.lanes[name]
+        lane.enter("out", now)
+        lane.retry_at = now + min(RETRY * 2**lane.failures, LONGEST_RETRY)
+        lane.failures += 1
+        lane.why_not = why
+        self._end_swap(lane)
+        refused = tuple([Refuse(ticket.id, why, down=True) for ticket in lane.waiting])
+        self.waiting -= len(refused)
+        lane.waiting.clear()
+        return refused + self._go_on(lane.engine, now)
+
+    def unloaded(self, name: str, now: float) -> Effects:
+        """A lane is out of memory."""
+        lane = self.lanes[name]
+        lane.enter("out", now)
+        return self._go_on(lane.engine, now)
+
+    def seen(self, engine: str, residents: Iterable[Resident], now: float) -> Effects:
+        """What an engine says it has in memory: it unloads by itself, and others may use it too."""
+        found = {resident.weights: resident for resident in residents}
+        managed = [lane for lane in self._engines[engine] if lane.pool is not None]
+        known = {lane.weights for lane in managed}
+        self.foreign[engine] = sum([r.memory or 0 for w, r in found.items() if w not in known])
+        for lane in managed:
+            resident = found.get(lane.weights)
+            here = resident is not None and lane.context == self._loaded_as(lane, resident)
+            if lane.state == "ready" and not here and not lane.running:
+                lane.enter("out", now)
+            elif lane.state == "out" and here and not self._is_swapping(lane):
+                lane.enter("ready", now)
+            if here and lane.state == "ready" and resident is not None and resident.memory:
+                lane.memory = resident.memory
+        return self._go_on(engine, now)
+
+    def tick(self, now: float) -> Effects:
+        """Time has passed."""
+        effects: Effects = ()
+        for pool in self.pools:
+            effects += self._advance(pool, now)
+        self._set_alarm(now)
+        return effects
+
+    # ── What follows ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _go_on(self, engine: str, now: float) -> Effects:
+        """What follows from a change: requests that can start, then memory that can be used otherwise."""
+        effects: list[Effect] = []
+        while (started := self._start_one(engine, now)) is not None:
+            effects.append(started)
+        for pool in self.pools:
+            effects += self._advance(pool, now)
+        if self.pools:
+            self._set_alarm(now)
+        return tuple(effects)
+
+    def _start_one(self, engine: str, now: float) -> Start | None:
+        """Give a free slot to whoever's turn it is."""
+        if self.running[engine] >= self.slots[engine]:
+            return None
+        best: tuple[tuple[bool, float, float, float], Ticket, Lane, Lane] | None = None
+        for lane in self._engines[engine]:
+            if not lane.waiting:
+                continue
+            server = self._server(lane)
+            if server is None or server.draining or server.running >= server.slots:
+                continue
+            ticket = lane.waiting.next(self.clocks, now)
+            assert ticket is not None
+            key = rank(ticket, self.clocks, now)
+            if best is None or key < best[0]:
+                best = key, ticket, lane, server
+        if best is None:
+            return None
+        _, ticket, lane, server = best
+        lane.waiting.remove(ticket)
+        self.waiting -= 1
+        self.clocks.charge(ticket.caller, (server.service or 1.0) / server.slots)
+        server.running += 1
+        self.running[engine] += 1
+        return Start(ticket.id, server.name)
+
+    def _server(self, lane: Lane) -> Lane | None:
+        """The lane that is in memory and serves this one's requests; None when there is none."""
+        if lane.state == "ready":
+            return lane
+        for other in self._engines[lane.engine]:
+            if other.state == "ready" and stands_in(other, lane):
+                return other
+        return None
+
+    def _advance(self, pool: str, now: float) -> Effects:
+        """Take the next step towards what should be in memory."""
+        swap = self.swaps.get(pool)
+        if swap is not None and self.lanes[swap.load].state == "out" and not self._is_wanted(swap):
+            for name in swap.evict:
+                self.lanes[name].draining = False
+            del self.swaps[pool]
+            swap = None
+        if swap is None:
+            found = next_swap(self._in_pool[pool], self.free(pool), now)
+            if isinstance(found, Swap):
+                swap = found
+            elif found is None and (warm := worth_warming(self._in_pool[pool], self.free(pool), now)):
+                swap = Swap(warm)
+            else:
+                return ()
+            self.swaps[pool] = swap
+        effects: list[Effect] = []
+        for name in swap.evict:
+            victim = self.lanes[name]
+            if victim.state == "ready":
+                victim.draining = True
+                if not victim.running:
+                    victim.enter("leaving", now)
+                    effects.append(Unload(name))
+        lane = self.lanes[swap.load]
+        gone = all(self.lanes[name].state == "out" for name in swap.evict)
+        if lane.state == "out" and gone and lane.memory <= self.free(pool):
+            lane.enter("loading", now)
+            effects.append(Load(lane.name))
+        elif lane.state == "out" and gone:
+            del self.swaps[pool]  # others took the room meanwhile
+        return tuple(effects)
+
+    def _is_wanted(self, swap: Swap) -> bool:
+        """Whether somebody still waits for what a swap would load, or it was nobody's loss."""
+        return bool(self.lanes[swap.load].waiting) or not swap.evict
+
+    def _is_swapping(self, lane: Lane) -> bool:
+        return any(lane.name in (swap.load, *swap.evict) for swap in self.swaps.values())
+
+    def _end_swap(self, lane: Lane) -> None:
+        if (
+            lane.pool is not None
+            and (swap := self.swaps.get(lane.pool)) is not None
+            and swap.load == lane.name
+        ):
+            del self.swaps[lane.pool]
+
+    def free(self, pool: str) -> int:
+        """Bytes of a pool that no model takes."""
+        engines = {lane.engine for lane in self._in_pool[pool]}
+        foreign = sum([self.foreign[engine] for engine in engines])
+        return self.pools[pool].capacity - used(self.lanes, pool) - foreign
+
+    def _loaded_as(self, lane: Lane, resident: Resident) -> int | None:
+        """The context of the lane that a resident model is: the longest that it can serve."""
+        if resident.context is None:
+            return lane.context
+        able = [
+            other.context
+            for other in self._engines[lane.engine]
+            if same_weights(other, lane) and other.context is not None and other.context <= resident.context
+        ]
+        return max(able, default=None)
+
+    def _until_room(self, lane: Lane) -> float:
+        """Seconds until a lane's turn to be loaded comes, as far as that can be told."""
+        if lane.pool is None or lane.memory <= self.free(lane.pool):
+            return 0.0
+        swap = self.swaps.get(lane.pool)
+        if swap is not None and swap.load != lane.name:
+            return self.lanes[swap.load].load_seconds
+        busy = [other for other in self._in_pool[lane.pool] if other.running]
+        return max([other.service or 0.0 for other in busy], default=0.0)
+
+    def _set_alarm(self, now: float) -> None:
+        moments = []
+        for pool in self.pools:
+            if pool not in self.swaps:
+                found = next_swap(self._in_pool[pool], self.free(pool), now)
+                if isinstance(found, float):
+                    moments.append(found)
+        self.wake_at = min(moments, default=None)
