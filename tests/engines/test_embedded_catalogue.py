@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.errors import EngineError
+from headgate.core.memory import Shape
 from headgate.engines.llamacpp import catalogue
 from headgate.engines.llamacpp.catalogue import SHIPPED, File, examine, resolve
-from headgate.engines.llamacpp.header import Header, read_header
+from headgate.engines.llamacpp.header import Header, read_header, shape_of
 
 U32, BOOL, STRING, ARRAY = 4, 7, 8, 9
 
@@ -46,7 +47,12 @@ def head(*facts, version=3):
 
 def test_the_head_of_a_file_says_what_the_model_is():
     assert read_header(head(*FACTS)) == Header(
-        architecture="llama", context=131072, parameters="8B", quantization="Q4_K_M", embeds=False
+        architecture="llama",
+        context=131072,
+        parameters="8B",
+        quantization="Q4_K_M",
+        embeds=False,
+        facts={"llama.context_length": 131072, "llama.pooling_type": 0, "llama.vocab_size": 2},
     )
 
 
@@ -79,6 +85,58 @@ def test_any_bytes_are_read_or_refused_but_never_raise(junk):
     assert isinstance(read_header(b"GGUF" + junk), Header | str)
     assert isinstance(read_header(head(*FACTS)[:40] + junk), Header | str)
     assert isinstance(read_header(head(text("a") + junk)), Header | str)
+
+
+def numbers(key, *values):
+    return fact(key, ARRAY, struct.pack(f"<IQ{len(values)}I", U32, len(values), *values))
+
+
+def flags(key, *values):
+    return fact(key, ARRAY, struct.pack(f"<IQ{len(values)}?", BOOL, len(values), *values))
+
+
+def test_the_head_of_a_file_says_what_its_cache_takes():
+    odd = head(
+        fact("general.architecture", STRING, text("odd")),
+        u32("odd.block_count", 4),
+        u32("odd.embedding_length", 512),
+        u32("odd.attention.head_count", 8),
+        numbers("odd.attention.head_count_kv", 0, 2, 4, 4),
+        u32("odd.attention.value_length", 48),
+        u32("odd.attention.sliding_window", 1024),
+        flags("odd.attention.sliding_window_pattern", True, True, False, True),
+        numbers("odd.feed_forward_length", 1000, 1200, 1200, 1200),
+        fact(
+            "tokenizer.ggml.tokens", ARRAY, struct.pack("<IQ", STRING, 3) + text("a") + text("b") + text("c")
+        ),
+        numbers("tokenizer.ggml.token_type", *range(2000)),
+    )
+    assert shape_of(read_header(odd), 99) == Shape(
+        architecture="odd",
+        weights=99,
+        layers=4,
+        kv_heads=(0, 2, 4, 4),
+        key_length=64,
+        value_length=48,
+        window=1024,
+        windowed=3,
+        embedding=512,
+        vocabulary=3,
+        feed_forward=1200,
+    )
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_model_says_what_its_cache_takes(name):
+    file = examine(name)
+    shape = shape_of(file.header, file.size)
+    assert shape.weights == file.size
+    assert shape.context == file.header.context
+    assert shape.embeds is file.header.embeds
+
+
+def test_a_head_without_layers_has_no_shape():
+    assert shape_of(read_header(head(*FACTS)), 1) is None
 
 
 def test_a_string_that_claims_to_be_endless_is_refused_at_once():

@@ -1,14 +1,17 @@
-"""Reads the few facts about a model that the head of its GGUF file holds: what it is and how much it can take.
+"""Reads the few facts about a model that the head of its GGUF file holds: what it is, and what decides its memory.
 
 A pure function over bytes. Hand it a memory map, and only the pages that it walks are read: a few kB, and the
 vocabulary, which it steps over in 0.1 s at most. It does not know tensors or weights.
 """
 
 import struct
+from collections.abc import Mapping
 from mmap import mmap
 from typing import Any
 
 from msgspec import Struct
+
+from headgate.core.memory import Shape, shape_from
 
 MAGIC = b"GGUF"
 
@@ -32,6 +35,8 @@ _SCALARS = {
 }
 _UINT32, _UINT64 = _SCALARS[4], _SCALARS[10]
 _STRING, _ARRAY = 8, 9
+_SHORT = 1024
+"""Numbers in an array that is kept: one for each layer of any model. Longer ones belong to the vocabulary."""
 _QUANTIZATIONS = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
     12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS",
@@ -52,6 +57,8 @@ class Header(Struct, frozen=True, kw_only=True):
     quantization: str = ""
     embeds: bool = False
     """It turns text into vectors: the file says how to pool."""
+    facts: Mapping[str, Any] = {}
+    """The architecture's own numbers under the format's keys, for `shape_of`."""
 
 
 def read_header(data: bytes | mmap) -> Header | str:
@@ -68,8 +75,21 @@ def read_header(data: bytes | mmap) -> Header | str:
         return "it is a GGUF file, but cut short or damaged"
 
 
+def shape_of(header: Header, size: int) -> Shape | None:
+    """What decides the model's memory; None when the file does not say.
+
+    Args:
+        header: what `read_header` read.
+        size: bytes of the whole file, of all its parts where it was split.
+    """
+    return shape_from({"general.architecture": header.architecture} | dict(header.facts), size)
+
+
 def _describe(facts: dict[str, Any]) -> Header:
     architecture = str(facts.get("general.architecture", ""))
+    kept = {key: value for key, value in facts.items() if architecture and key.startswith(f"{architecture}.")}
+    if architecture and facts.get("tokenizer.ggml.tokens"):
+        kept.setdefault(f"{architecture}.vocab_size", facts["tokenizer.ggml.tokens"])
     context = facts.get(f"{architecture}.context_length")
     pooling = facts.get(f"{architecture}.pooling_type", 0)
     return Header(
@@ -79,11 +99,15 @@ def _describe(facts: dict[str, Any]) -> Header:
         parameters=str(facts.get("general.size_label", "")),
         quantization=_QUANTIZATIONS.get(facts.get("general.file_type", -1), ""),
         embeds=architecture.endswith("bert") or pooling in {1, 2, 3},
+        facts=kept,
     )
 
 
 def _facts(data: bytes | mmap, at: int = 24) -> dict[str, Any]:
-    """All scalars and strings. Raises struct.error where the bytes end too early."""
+    """Scalars, strings, short arrays of numbers, and of other arrays the length.
+
+    Raises struct.error where the bytes end too early.
+    """
     version, _tensors, count = struct.unpack_from("<IQQ", data, 4)
     if version not in _VERSIONS:
         raise KeyError(version)
@@ -94,7 +118,7 @@ def _facts(data: bytes | mmap, at: int = 24) -> dict[str, Any]:
         if kind == _STRING:
             facts[key], at = _string(data, at)
         elif kind == _ARRAY:
-            at = _past_array(data, at)
+            facts[key], at = _array(data, at)
         else:
             facts[key], at = _number(data, at, _SCALARS[kind])
     return facts
@@ -109,14 +133,19 @@ def _string(data: bytes | mmap, at: int) -> tuple[str, int]:
     return data[at : _within(data, at + length)].decode(), at + length
 
 
-def _past_array(data: bytes | mmap, at: int) -> int:
+def _array(data: bytes | mmap, at: int) -> tuple[Any, int]:
     kind, at = _number(data, at, _UINT32)
     count, at = _number(data, at, _UINT64)
     if kind == _STRING:
         for _ in range(count):  # a vocabulary has hundreds of thousands: kept short on purpose
             at = _within(data, at + 8 + _UINT64.unpack_from(data, at)[0])
-        return at
-    return _within(data, at + count * _SCALARS[kind].size)
+        return count, at
+    end = _within(data, at + count * _SCALARS[kind].size)
+    if count > _SHORT:
+        return count, end
+    return tuple(
+        _SCALARS[kind].unpack_from(data, at + step)[0] for step in range(0, end - at, _SCALARS[kind].size)
+    ), end
 
 
 def _within(data: bytes | mmap, at: int) -> int:
