@@ -1,12 +1,32 @@
-"""What a model's memory depends on.
+"""What a model's memory depends on, and how much it is: weights, cache of keys and values, and what computing takes.
 
-A `Shape` comes from the model's own metadata (a GGUF header, Ollama's `/api/show`, a catalogue), never from its name.
+A `Shape` comes from the model's own metadata (a GGUF header, Ollama's `/api/show`, a catalogue), never from its name. It does
+not know how much memory there is: `core.fit` does. Where a figure is an estimate it is rather too high (docs/memory.md).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
+
+GIB = 1024**3
+MIB = 1024**2
+
+KvType = Literal["f16", "q8_0", "q4_0"]
+"""How a number of the cache is kept, in llama.cpp's words."""
+KV_TYPES: tuple[KvType, ...] = get_args(KvType)
+
+_BLOCK = {"f16": 64, "q8_0": 34, "q4_0": 18}
+"""Bytes for 32 numbers: the quantized ones have a scale of two bytes beside them."""
+
+CELLS = 256
+"""Engines take room for the cache in steps of so many tokens."""
+BATCH = 512
+"""Prompt tokens that are computed at once, as all three local engines do unless told otherwise."""
+PROCESS = 448 * MIB
+"""What a model's process takes of a GPU before it holds anything. CUDA: 300 to 450 MiB."""
+UNKNOWN_VOCABULARY = 262_144
+UNKNOWN_WIDTH = 8_192
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -120,3 +140,97 @@ def _heads(facts: Mapping[str, Any], key: str) -> tuple[int, ...]:
 
 def _positive(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+class Need(Struct, frozen=True, kw_only=True):
+    """The memory that a loaded model takes, in bytes, and for what it was computed."""
+
+    weights: int
+    kv: int
+    """The cache of keys and values, all requests together."""
+    overhead: int
+    """What computing takes: buffers, and the process itself."""
+    context: int
+    """Tokens that one request may take."""
+    parallel: int
+    """Requests at a time."""
+    kv_type: KvType = "f16"
+    measured: bool = False
+    """The overhead was measured here, and is no estimate."""
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.kv + self.overhead
+
+
+def need(
+    shape: Shape,
+    context: int,
+    parallel: int = 1,
+    kv_type: KvType = "f16",
+    *,
+    overhead: int | None = None,
+) -> Need:
+    """The memory that a model takes when it is loaded so.
+
+    Args:
+        shape: the model.
+        context: tokens that one request may take.
+        parallel: requests at a time; each has a cache of its own.
+        kv_type: how the cache is kept.
+        overhead: what computing takes as `overhead_of` found it here; None is estimated.
+    """
+    return Need(
+        weights=shape.weights,
+        kv=kv_bytes(shape, context, parallel, kv_type),
+        overhead=estimated_overhead(shape, context, parallel) if overhead is None else overhead,
+        context=context,
+        parallel=parallel,
+        kv_type=kv_type,
+        measured=overhead is not None,
+    )
+
+
+def kv_bytes(shape: Shape, context: int, parallel: int = 1, kv_type: KvType = "f16") -> int:
+    """The cache of keys and values: exact for llama.cpp and what is built on it, to the step in which room is taken.
+
+    Which layers have a sliding window is not known where their heads differ, so those with the fewest heads are taken for
+    them: the bigger cache.
+    """
+    if shape.embeds:
+        return 0
+    tokens = _stepped(context)
+    inside = min(tokens, _stepped(shape.window + BATCH)) if shape.window else tokens
+    heads = sorted(shape.kv_heads if len(shape.kv_heads) > 1 else shape.kv_heads * shape.layers)
+    kept = sum(heads[: shape.windowed]) * inside + sum(heads[shape.windowed :]) * tokens
+    return kept * (shape.key_length + shape.value_length) * _BLOCK[kv_type] // 32 * parallel
+
+
+def kv_per_token(shape: Shape, kv_type: KvType = "f16") -> int:
+    """Bytes of cache for one more token of a long context: what its layers without a window keep."""
+    far = _stepped(shape.window or 0) + 2 * BATCH
+    return (kv_bytes(shape, far + CELLS, 1, kv_type) - kv_bytes(shape, far, 1, kv_type)) // CELLS
+
+
+def estimated_overhead(shape: Shape, context: int, parallel: int = 1) -> int:
+    """What computing takes, rather too high: with flash attention, which engines turn on where it runs.
+
+    The scores of the whole vocabulary for one batch, the states that its tokens go through, the mask of who sees whom (once
+    in 32 and once in 16 bits), and the process. A model that keeps no cache reads its whole text as one batch.
+    """
+    batch = context if shape.embeds else min(BATCH, context)
+    scores = 0 if shape.embeds else 4 * batch * (shape.vocabulary or UNKNOWN_VOCABULARY)
+    width = shape.embedding or UNKNOWN_WIDTH
+    states = 4 * batch * (4 * width + 2 * (shape.feed_forward or 4 * width))
+    mask = 6 * batch * _stepped(context) * (1 if shape.embeds else parallel)
+    return scores + states + mask + PROCESS
+
+
+def overhead_of(shape: Shape, memory: int, context: int, parallel: int = 1, kv_type: KvType = "f16") -> int:
+    """What computing took of a model that was measured: all that it took, less weights and cache."""
+    return max(0, memory - shape.weights - kv_bytes(shape, context, parallel, kv_type))
+
+
+def _stepped(tokens: int) -> int:
+    return -(-tokens // CELLS) * CELLS
