@@ -4,8 +4,9 @@ import importlib.util
 
 import pytest
 
+from headgate.core.processor import cores_in, features_in
 from headgate.engines.llamacpp import readiness
-from headgate.engines.llamacpp.readiness import Machine, cores_in, features_in, judge
+from headgate.engines.llamacpp.readiness import Machine, judge
 
 ABLE = frozenset({"sse2", "avx", "avx2", "fma", "f16c"})
 

@@ -8,7 +8,6 @@ import ctypes
 import importlib.util
 import os
 import platform
-import re
 import subprocess
 import sys
 import sysconfig
@@ -17,9 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from headgate.core.errors import EngineError
-
-NEEDED = ("avx2", "fma", "f16c")
-"""What the x86 wheels are compiled for, in /proc/cpuinfo's words."""
+from headgate.core.processor import NEEDED, cores_in, features_in
 
 _OTHER_WAYS = (
     "use Ollama instead (https://ollama.com/download), or build llama-cpp-python and name its server's url"
@@ -102,12 +99,6 @@ def _processor_features() -> frozenset[str] | None:
     return None
 
 
-def features_in(cpuinfo: str) -> frozenset[str] | None:
-    """The features of the first processor in the text of /proc/cpuinfo; None when it lists none."""
-    found = re.search(r"^flags\s*:(.*)$", cpuinfo, re.MULTILINE)
-    return frozenset(found[1].split()) if found else None
-
-
 def physical_cores() -> int:
     """Cores that this process may use, without counting hyper-threads twice; at least 1."""
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -118,13 +109,6 @@ def physical_cores() -> int:
     else:
         real = 0
     return max(1, min(allowed, real or allowed))
-
-
-def cores_in(cpuinfo: str) -> int:
-    """Distinct cores in the text of /proc/cpuinfo; 0 when it does not say."""
-    sockets = re.findall(r"^physical id\s*:\s*(\d+)", cpuinfo, re.MULTILINE)
-    cores = re.findall(r"^core id\s*:\s*(\d+)", cpuinfo, re.MULTILINE)
-    return len(set(zip(sockets, cores, strict=False)))
 
 
 def _read(path: Path) -> str:
