@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli import models_plan
 from headgate.cli.common import console, load, put_json, table, with_config, with_json
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 @click.group("models")
 def command() -> None:
     """The models of this gate."""
+
+
+command.add_command(models_plan.command)
 
 
 @command.command("list")
