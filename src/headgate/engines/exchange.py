@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from headgate.config.engine import EngineSettings
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import FailureReason
+from headgate.engines.pace import SILENCE, Pace
 from headgate.engines.patience import Patience
 from headgate.engines.transport import (
     Clocks,
@@ -60,6 +61,7 @@ class Exchange:
         self._transport = transport
         self._dialect = dialect
         self._settings = settings
+        self._paces: dict[str, Pace] = {}
 
     def chat(self, request: Request, model: Model, within: float, headers: Headers = ()) -> Answering:
         """Ask once and wait for the whole answer, `within` seconds at most."""
@@ -91,7 +93,7 @@ class Exchange:
             endpoint.path,
             headers=headers,
             body=body,
-            clocks=self._clocks(within, within, self._settings.between_tokens),
+            clocks=self._clocks(within, within, self._settings.between_tokens or SILENCE),
         )
         if isinstance(response, TransportFailure):
             return replace(_failed(response), seconds=perf_counter() - started)
@@ -113,10 +115,10 @@ class Exchange:
             return
         started = perf_counter()
         first: float | None = None
-        settings = self._settings
-        clocks = self._clocks(
-            settings.first_token, within, silence=settings.first_token + settings.between_tokens
-        )
+        pace = self._paces.get(model.id) or self._paces.setdefault(model.id, self._new_pace())
+        patience_first, silence = pace.first_token(len(body)), pace.silence
+        last, gap = started, 0.0
+        clocks = self._clocks(patience_first, within, silence=patience_first + silence)
         async with self._transport.stream(
             "POST", dialect.path, headers=headers, body=body, clocks=clocks
         ) as response:
@@ -134,21 +136,24 @@ class Exchange:
                 try:
                     with Patience() as patience:
                         while not decoder.over:
-                            limit = (
-                                settings.between_tokens
-                                if first
-                                else settings.first_token - perf_counter() + started
-                            )
+                            limit = silence if first else patience_first - perf_counter() + started
                             chunk = await patience.wait(anext(chunks, b""), limit)
                             if not chunk:
                                 break
+                            if first:
+                                now = perf_counter()
+                                gap, last = max(gap, now - last), now
                             for delta in decoder.feed(chunk):
-                                first = first or perf_counter() - started
+                                if not first:
+                                    last = perf_counter()
+                                    first = last - started
                                 yield delta
                     result = _result(decoder, response.end)
                 except TimeoutError:
-                    result = decoder.interrupted("timeout", _impatience(settings, first))
+                    result = decoder.interrupted("timeout", _impatience(patience_first, silence, first))
                 if isinstance(result, Reply):
+                    if first:
+                        pace.note(len(body), first, gap)
                     await _read_to_end(response)
             yield self._censored(replace(result, first_token=first, seconds=perf_counter() - started))
 
@@ -193,6 +198,10 @@ class Exchange:
             total=within,
         )
 
+    def _new_pace(self) -> Pace:
+        settings = self._settings
+        return Pace(settings.first_token, settings.between_tokens, at_home=settings.local)
+
     def _censored(self, result: Result) -> Result:
         """The result without our key, should the engine have repeated it."""
         key = self._settings.key
@@ -212,10 +221,10 @@ def _result(decoder: StreamDecoder, end: StreamEnd | TransportFailure | None) ->
     return decoder.finish()
 
 
-def _impatience(settings: EngineSettings, first: float | None) -> str:
+def _impatience(patience_first: float, silence: float, first: float | None) -> str:
     if first is None:
-        return f"no token came within {settings.first_token:g} s"
-    return f"the engine fell silent for {settings.between_tokens:g} s in the middle of its answer"
+        return f"no token came within {patience_first:.3g} s"
+    return f"the engine fell silent for {silence:.3g} s in the middle of its answer"
 
 
 def _is_document(head: ResponseHead) -> bool:
