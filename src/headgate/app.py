@@ -24,7 +24,9 @@ from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
+from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
+from headgate.fleet.sizes import Memory
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
@@ -140,7 +142,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     try:
         writer.describe([*models, baseline_model(config)])
         engines = {name: build_engine(settings, models) for name, settings in config.engines.items()}
-        fleet = Fleet(engines, config.engines, config.policy.limits.queue_for)
+        memory = Memory(hardware=await asyncio.to_thread(hardware.look), vram=config.vram, ram=config.ram)
+        fleet = Fleet(engines, config.engines, config.policy.models, memory)
         try:
             troubles = await start_embedded(engines)
             await fleet.start()

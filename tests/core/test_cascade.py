@@ -193,9 +193,7 @@ def test_every_candidate_is_fit_or_has_a_reason_from_the_closed_list(known, data
         tokens_exact=False,
         images=data.draw(st.integers(0, 1)),
     )
-    fleet = FleetView(
-        paid_left=data.draw(st.none() | st.floats(0, 1)), busy=frozenset({"e0"}), breaker=frozenset({"e1"})
-    )
+    fleet = FleetView(paid_left=data.draw(st.none() | st.floats(0, 1)), breaker=frozenset({"m1"}))
     policy = Policy(routes=(Route(name="all", chain=chain),), models=known)
     decision = decide(
         policy, fleet, Request(id="x", asked="auto", messages=(Message("user", "hi"),)), signals

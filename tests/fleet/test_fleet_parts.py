@@ -6,59 +6,118 @@ from datetime import datetime
 import pytest
 
 from headgate.core.types import Failure
-from headgate.fleet.admission import Admission
-from headgate.fleet.breaker import FAILURES, LONGEST_PAUSE, PAUSE, Breaker
+from headgate.fleet.admission import Admission, Denied
+from headgate.fleet.breaker import FAILURES, LONGEST_PAUSE, PAUSE, TRIAL, Breaker
+from headgate.fleet.lanes import LaneFacts, Pool
+from headgate.fleet.scheduler import Scheduler
 from headgate.gateway.purse import Purse
 
 REFUSED = Failure(reason="refused", detail="x")
 
 
+class Hands:
+    """Loads and unloads as the test says."""
+
+    def __init__(self) -> None:
+        self.moved: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.fails = ""
+
+    async def load(self, lane: str) -> int | Denied | None:
+        self.moved.append(f"load {lane}")
+        await self.gate.wait()
+        return Denied(self.fails, down=True) if self.fails else None
+
+    async def unload(self, lane: str) -> None:
+        self.moved.append(f"unload {lane}")
+        await self.gate.wait()
+
+
+def admission_of(*lanes: str, parallel: int = 1, capacity: int | None = None) -> Admission:
+    """Lanes of one engine; with a capacity, each takes 10 of it and has to be loaded first."""
+    facts = [
+        LaneFacts(name=name, engine="e", weights=name, slots=parallel, memory=10, pool=capacity and "GPU")
+        for name in lanes
+    ]
+    pools = [Pool("GPU", capacity)] if capacity is not None else []
+    return Admission(Scheduler(facts, {"e": parallel}, pools), Hands())
+
+
+def wait(admission: Admission, name: str = "a", *, caller: str = "x", patience: float = 5.0):
+    return admission.wait(name, caller=caller, batch=False, patience=patience, deadline=60.0)
+
+
 async def test_slots_are_given_first_come_first_served():
-    admission = Admission(parallel=1, patience=5)
+    admission = admission_of("a")
     order: list[int] = []
 
     async def use(number: int) -> None:
-        assert admission.enter() or await admission.wait(5)
+        lane = admission.enter("a") or await wait(admission)
         order.append(number)
         await asyncio.sleep(0)
-        admission.leave(0.01)
+        admission.leave(lane, 0.01)
 
     await asyncio.gather(*(use(number) for number in range(5)))
     assert order == [0, 1, 2, 3, 4]
-    assert admission.running == 0
+    assert admission.scheduler.running == {"e": 0}
 
 
 async def test_whoever_waited_too_long_is_told_and_leaves_no_trace():
-    admission = Admission(parallel=1, patience=0.01)
-    assert admission.enter()
-    assert not await admission.wait(5)
-    assert not admission.waiting
-    admission.leave(None)
-    assert admission.running == 0
-    assert admission.enter()
+    admission = admission_of("a")
+    assert admission.enter("a") == "a"
+    denied = await wait(admission, patience=0.01)
+    assert isinstance(denied, Denied)
+    assert "no slot within" in denied.why
+    assert not admission.scheduler.waiting
+    admission.leave("a", None)
+    assert admission.scheduler.running == {"e": 0}
+    assert admission.enter("a") == "a"
 
 
 async def test_a_cancelled_wait_gives_its_turn_to_the_next():
-    admission = Admission(parallel=1, patience=5)
-    admission.enter()
-    first, second = asyncio.create_task(admission.wait(5)), asyncio.create_task(admission.wait(5))
+    admission = admission_of("a")
+    assert admission.enter("a")
+    first, second = asyncio.create_task(wait(admission)), asyncio.create_task(wait(admission))
     await asyncio.sleep(0)
-    admission.leave(0.1)  # the first one's turn comes …
+    admission.leave("a", 0.1)  # the first one's turn comes …
     first.cancel()  # … in the moment in which it goes away
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert await second
-    admission.leave(0.1)
-    assert admission.running == 0
+    assert await second == "a"
+    admission.leave("a", 0.1)
+    assert admission.scheduler.running == {"e": 0}
 
 
-def test_a_queue_that_would_take_too_long_is_full():
-    admission = Admission(parallel=2, patience=3)
-    assert not admission.full
-    admission.leave(10.0)
-    admission.running = 2
-    assert admission.expected_wait == 5.0
-    assert admission.full
+async def test_a_model_is_loaded_for_whoever_waits_and_makes_room_when_idle():
+    admission = admission_of("a", "b", capacity=15)
+    assert admission.enter("a") is None
+    assert await wait(admission, "a") == "a"
+    admission.leave("a", None)
+    assert admission.cold == {"b"}
+    assert await wait(admission, "b") == "b"
+    assert admission.hands.moved == ["load a", "unload a", "load b"]
+    assert admission.cold == {"a"}
+    await admission.close()
+
+
+async def test_a_load_that_fails_tells_everybody_who_waits_and_is_not_tried_again_at_once():
+    admission = admission_of("a", capacity=15)
+    admission.hands.fails = "the file is broken"
+    answers = await asyncio.gather(wait(admission), wait(admission, caller="y"))
+    assert answers == [Denied("the file is broken", down=True)] * 2
+    assert await wait(admission) == Denied("the file is broken", down=True)
+    assert admission.hands.moved == ["load a"]
+    await admission.close()
+
+
+async def test_closing_lets_nobody_wait_and_stops_loading():
+    admission = admission_of("a", capacity=15)
+    admission.hands.gate.clear()
+    waiting = asyncio.create_task(wait(admission))
+    await asyncio.sleep(0)
+    await admission.close()
+    assert await waiting == Denied("the gate is being closed")
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_waits_longer_each_time():
@@ -77,6 +136,28 @@ def test_a_breaker_opens_after_failures_in_a_row_and_waits_longer_each_time():
     assert not breaker.is_open(PAUSE * 3)
     breaker.note(REFUSED, PAUSE * 3)
     assert not breaker.is_open(PAUSE * 3)
+
+
+def test_after_a_pause_one_request_tries_and_the_others_wait_for_what_comes_of_it():
+    breaker = Breaker()
+    for _ in range(FAILURES):
+        breaker.note(REFUSED, 0.0)
+    assert not breaker.try_again(PAUSE - 0.1)
+    assert breaker.try_again(PAUSE)
+    assert breaker.is_open(PAUSE)
+    assert not breaker.try_again(PAUSE)
+    breaker.note(None, PAUSE + 1)
+    assert breaker.try_again(PAUSE + 1)
+    assert breaker.try_again(PAUSE + 1)
+
+
+def test_a_trial_whose_caller_hung_up_is_followed_by_another():
+    breaker = Breaker()
+    for _ in range(FAILURES):
+        breaker.note(REFUSED, 0.0)
+    assert breaker.try_again(PAUSE)
+    assert not breaker.try_again(PAUSE + TRIAL - 0.1)
+    assert breaker.try_again(PAUSE + TRIAL)
 
 
 def test_an_engine_that_says_when_to_come_back_is_believed_within_reason():

@@ -152,7 +152,7 @@ async def test_when_the_caller_hangs_up_the_engine_is_told(open_bench, stream):
         assert outcome.status == "cancelled"
         assert [attempt.failure.detail for attempt in outcome.attempts] == ["the caller hung up"]
         assert not bench.claude.calls
-        assert bench.gate.road.fleet.admission["ollama"].running == 0
+        assert bench.gate.road.fleet.admission.scheduler.running["ollama"] == 0
 
 
 async def test_a_stream_that_is_left_has_written_its_attempt_down_before_its_outcome_is_made(open_bench):
@@ -165,7 +165,7 @@ async def test_a_stream_that_is_left_has_written_its_attempt_down_before_its_out
         await anext(parts)
         await parts.aclose()
         assert [attempt.failure.detail for attempt in journey.attempts] == ["the caller hung up"]
-        assert road.fleet.admission["ollama"].running == 0
+        assert road.fleet.admission.scheduler.running["ollama"] == 0
 
 
 async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
@@ -187,7 +187,7 @@ async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
             (outcome,) = await bench.written()
         writer.close()
         assert outcome.status in ("broken", "cancelled")
-        assert bench.gate.road.fleet.admission["ollama"].running == 0
+        assert bench.gate.road.fleet.admission.scheduler.running["ollama"] == 0
 
 
 async def test_structured_answers_are_judged_whole_even_in_mode_peek(open_bench):

@@ -93,7 +93,7 @@ def counts(config: Any) -> dict[str, int]:
     """How much there is."""
     return {
         "engines": len(config.engines),
-        "models": len(config.policy.models),
+        "models": len(config.policy.named),
         "routes": len(config.policy.routes),
     }
 

@@ -85,7 +85,7 @@ async def ask_all(config: "Config", names: list[str]) -> list[dict[str, Any]]:
     request = Request(id="test", asked="test", messages=(Message("user", question),), max_tokens=64)
     rows = []
     async with engines_of(config, names) as engines:
-        for model in config.policy.models.values():
+        for model in config.policy.named.values():
             if model.engine not in engines or model.kind != "chat":
                 continue
             begun = perf_counter()

@@ -92,8 +92,8 @@ def request_for(text: str, given: dict[str, Any], policy: "Policy") -> "Request"
     if is_auto(asked) and word and word != "local" and asked_task(asked) is None:
         raise UsageError(f'there is no task "{word}"', f"one of: {', '.join(TASKS)}")
     if not is_auto(asked) and find_model(policy, asked) is None:
-        close = get_close_matches(asked, policy.models, n=1)
-        known = f"one of: auto, {', '.join(policy.models)}"
+        close = get_close_matches(asked, policy.named, n=1)
+        known = f"one of: auto, {', '.join(policy.named)}"
         raise UsageError(f'there is no model "{asked}"', f'did you mean "{close[0]}"?' if close else known)
     system = (Message("system", given["system"]),) if given["system"] else ()
     return Request(

@@ -14,11 +14,46 @@ def show_status() -> None:
     source = find_config()
     put(f"gate     {'open at ' + run.url if run else 'closed'}")
     put(f"config   {source or 'none yet'}")
+    if run is not None:
+        for line in fleet_lines(run.url):
+            put(line)
     if source is not None:
         this_week()
     put("")
     for line in next_commands(has_config=source is not None, is_open=run is not None):
         put(f"next     {line}")
+
+
+def fleet_lines(url: str) -> list[str]:
+    """What the open gate has in memory, and who waits; nothing if it cannot be asked."""
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    import msgspec
+
+    from headgate.cli.runfile import PATIENCE
+    from headgate.core.hardware import memory_words
+    from headgate.reports.shown import count
+
+    try:
+        with urlopen(f"{url}/admin/fleet", timeout=PATIENCE) as answer:  # noqa: S310  # http: our own run file
+            fleet = msgspec.json.decode(answer.read())
+    except (URLError, OSError, msgspec.MsgspecError):
+        return []
+    lanes = [lane for lane in fleet["lanes"] if lane["pool"] is not None and lane["state"] != "out"]
+    loaded = [
+        f"{lane['model']} ({memory_words(lane['memory'])}"
+        + (f", {lane['state']})" if lane["state"] != "ready" else ")")
+        for lane in lanes
+    ]
+    room = [
+        f"{memory_words(m['free'])} of {memory_words(m['capacity'])} {name} free"
+        for name, m in fleet["memory"].items()
+    ]
+    running = sum(lane["running"] for lane in fleet["lanes"])
+    waiting = sum(lane["waiting"] for lane in fleet["lanes"])
+    lines = [f"loaded   {', '.join(loaded) or 'nothing'}; {', '.join(room)}"] if room else []
+    return [*lines, f"busy     {count(running, 'request')} running, {waiting:,} waiting"]
 
 
 def this_week() -> None:

@@ -127,7 +127,7 @@ def greet(gate: "OpenGate", url: str, *, as_json: bool) -> None:
         say(f"note: {note}")
     say(f"headgate {__version__} is open at {url}")
     models: dict[str, list[str]] = {}
-    for model in gate.config.policy.models.values():
+    for model in gate.config.policy.named.values():
         models.setdefault(model.engine, []).append(model.name + (f" [{model.label}]" if model.label else ""))
     width = max(len(name) for name in gate.config.engines)
     for name in gate.config.engines:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.config.agents import agent_from
 from headgate.config.checks import resolve_checks
@@ -17,12 +18,15 @@ from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
-from headgate.config.values import address, meant, not_negative, positive, seconds, share
+from headgate.config.values import address, gibibytes, meant, not_negative, positive, seconds, share
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
 from headgate.core.types import Model, Price
 from headgate.core.words import TASKS, ModelKind
+
+MOST_LANES = 3
+"""Contexts of one model: each change of them loads it anew."""
 
 
 class Streaming(Struct, frozen=True, kw_only=True):
@@ -60,6 +64,10 @@ class Config(Struct, frozen=True, kw_only=True):
     paid_per_day: float | None
     baseline_price: Price | None
     timezone: str
+    vram: int | None
+    """Bytes of graphics memory that models may take; None is what there is."""
+    ram: int | None
+    """Bytes of main memory likewise."""
     warn_share: float
     """The share of local failures above which the report warns, 0–1."""
     warn_count: int
@@ -74,7 +82,11 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
     """
     host, port = address(table.server.listen)
     engines = {name: engine_from(name, engine) for name, engine in table.engines.items()}
-    models = {name: model_from(name, model, engines, price_finder) for name, model in table.models.items()}
+    models = {
+        lane.name: lane
+        for name, model in table.models.items()
+        for lane in lanes_from(name, model, engines, price_finder)
+    }
     checks = resolve_checks(table, source)
     if not table.routes:
         raise Misfit(
@@ -113,7 +125,6 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
                 answer_within=seconds(("limits", "answer_within"), table.limits.answer_within),
                 attempts=positive(("limits", "attempts"), table.limits.attempts),
                 paid_per_request=not_negative(("limits", "paid_per_request"), table.limits.paid_per_request),
-                queue_for=seconds(("limits", "queue_for"), table.limits.queue_for),
             ),
             task_confidence=share(("quality", "task_confidence"), table.quality.task_confidence),
             baseline=table.report.baseline,
@@ -132,6 +143,8 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
         paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
+        vram=gibibytes(("fleet", "vram_gb"), table.fleet.vram_gb),
+        ram=gibibytes(("fleet", "ram_gb"), table.fleet.ram_gb),
         warn_share=share(("report", "warn"), table.report.warn.get("local_failures_over", 0.10)),
         warn_count=int(table.report.warn.get("at_least", 30)),
     )
@@ -140,10 +153,42 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
 # ── Engines and models ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def model_from(
+def lanes_from(
     name: str, table: ModelTable, engines: Mapping[str, EngineSettings], price_finder: PriceFinder
+) -> tuple[Model, ...]:
+    """A model, once for each context that the page gives it: the shortest under its own name, then its longer lanes."""
+    place = ("models", name, "context")
+    given = table.context if isinstance(table.context, list) else [table.context]
+    contexts = sorted({positive(place, context) for context in given if context is not None})
+    if len(contexts) > MOST_LANES or (isinstance(table.context, list) and not contexts):
+        raise Misfit(place, f"{len(contexts)} contexts are given, but a model has one to {MOST_LANES}")
+    shortest = model_from(name, table, engines, price_finder, contexts[0] if contexts else None)
+    if len(contexts) > 1 and not (shortest.local and shortest.kind == "chat"):
+        raise Misfit(
+            place,
+            f'the model "{name}" has several contexts, but {"it makes embeddings" if shortest.local else "is not loaded here"}',
+            "write the largest one alone",
+        )
+    longer = [
+        replace(shortest, name=f"{name}@{shown_tokens(context)}", context=context, lane_of=name)
+        for context in contexts[1:]
+    ]
+    return (replace(shortest, longer=tuple([lane.name for lane in longer])), *longer)
+
+
+def shown_tokens(tokens: int) -> str:
+    """A context as people say it: 32768 is "32k"."""
+    return f"{tokens // 1024}k" if tokens % 1024 == 0 else str(tokens)
+
+
+def model_from(
+    name: str,
+    table: ModelTable,
+    engines: Mapping[str, EngineSettings],
+    price_finder: PriceFinder,
+    context: int | None,
 ) -> Model:
-    """A model, with its engine found and its price looked up."""
+    """A model with one context, with its engine found and its price looked up."""
     engine = engines.get(table.engine)
     if engine is None:
         raise Misfit(
@@ -152,11 +197,11 @@ def model_from(
             meant(table.engine, engines)
             or f"write [engines.{table.engine}] with its kind, or use one of: {', '.join(engines)}",
         )
-    if name == "auto" or ":" in name or not name.isprintable():
+    if name == "auto" or ":" in name or "@" in name or not name.isprintable():
         raise Misfit(
             ("models", name),
             f'"{name}" cannot name a model',
-            '"auto" and names with a colon have a meaning of their own',
+            '"auto" and names with a colon or an @ have a meaning of their own',
         )
     if table.kind == "embedding" and engine.kind == "anthropic":
         raise Misfit(
@@ -175,7 +220,8 @@ def model_from(
         id=table.id,
         kind=table.kind,
         local=local,
-        context=positive(("models", name, "context"), table.context) if table.context is not None else None,
+        context=context,
+        slots=positive(("models", name, "parallel"), table.parallel) if table.parallel is not None else None,
         max_output=positive(("models", name, "max_output"), table.max_output)
         if table.max_output is not None
         else None,
@@ -244,11 +290,11 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
             f'write try = ["{next(iter(models), "model")}"]',
         )
     for name in table.chain:
-        if name not in models:
+        if name not in page.models:
             raise Misfit(
                 (*place, "try"),
                 f'the route "{table.name}" tries "{name}", which is not a model in this file',
-                meant(name, models) or f"the models are: {', '.join(models)}",
+                meant(name, page.models) or f"the models are: {', '.join(page.models)}",
             )
     if len(set(table.chain)) < len(table.chain):
         raise Misfit(
@@ -275,7 +321,7 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
     )
     return Route(
         name=table.name,
-        chain=tuple(table.chain),
+        chain=tuple([lane for name in table.chain for lane in (name, *models[name].longer)]),
         kind=kind,
         tasks=frozenset(table.tasks) if table.tasks is not None else None,
         tokens_over=table.tokens_over,
@@ -283,6 +329,8 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
         formats=frozenset(table.formats) if table.formats is not None else None,
         languages=frozenset(table.languages) if table.languages is not None else None,
         local_only=table.local_only,
+        when_busy=table.when_busy,
+        queue_for=seconds((*place, "queue_for"), table.queue_for or page.limits.queue_for),
         mode=table.mode or page.streaming.mode,
         pass_at=share(("quality", "pass_at"), quality.pass_at)
         if table.pass_at is None

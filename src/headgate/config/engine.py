@@ -14,7 +14,7 @@ from headgate.config.misfit import Misfit
 from headgate.config.places import read_secret
 from headgate.config.prices import PROVIDERS
 from headgate.config.schema import EngineTable
-from headgate.config.values import positive, seconds
+from headgate.config.values import optional_seconds, positive, seconds
 from headgate.core.errors import ConfigError
 from headgate.core.words import EngineKind
 
@@ -41,9 +41,15 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     """Sent with every request."""
     connect: float = 5.0
-    first_token: float = 60.0
-    """Covers loading the model and reading the prompt, in streams; another answer comes at once, when it is whole."""
-    between_tokens: float = 30.0
+    first_token: float | None = None
+    """Covers reading the prompt, and loading where the engine does that by itself, in streams; another answer comes at once,
+    when it is whole. None: as measured."""
+    between_tokens: float | None = None
+    """None: as measured."""
+    load_within: float = 300.0
+    manage: bool = True
+    """The gate says what is loaded."""
+    kv_cache: str = "f16"
     api_version: str | None = None
     """Of Anthropic's protocol."""
     ca_file: str | None = None
@@ -85,8 +91,11 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
         parallel=parallel_of(name, table, local=local),
         headers=table.headers,
         connect=seconds(("engines", name, "connect"), table.connect),
-        first_token=seconds(("engines", name, "first_token"), table.first_token),
-        between_tokens=seconds(("engines", name, "between_tokens"), table.between_tokens),
+        first_token=optional_seconds(("engines", name, "first_token"), table.first_token),
+        between_tokens=optional_seconds(("engines", name, "between_tokens"), table.between_tokens),
+        load_within=seconds(("engines", name, "load_within"), table.load_within),
+        manage=table.manage and local and is_here(url),
+        kv_cache=table.kv_cache,
         api_version=table.api_version,
         ca_file=table.ca_file,
         local=local,
@@ -122,6 +131,17 @@ def parallel_of(name: str, table: EngineTable, *, local: bool) -> int:
     if table.kind == "llamacpp" and table.url is None:
         return 1
     return 4 if local else 64
+
+
+def is_here(url: str | None) -> bool:
+    """Whether an address is on this very machine, whose memory we can look at. None is our own child process."""
+    host = urlsplit(url).hostname or "" if url is not None else "localhost"
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def is_private(url: str | None) -> bool:

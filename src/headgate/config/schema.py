@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from headgate.core.words import Capability, EngineKind, FormatKind, Mode, ModelKind, Task
+from headgate.core.words import Capability, EngineKind, FormatKind, Mode, ModelKind, Task, WhenBusy
 
 
 class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -28,14 +28,22 @@ class EngineTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     key: str | None = None
     """A reference, "env:NAME" or "file:PATH"; never the key itself."""
     parallel: int | None = None
-    """Requests at once; more wait in our queue. By default 1 embedded, 4 for other local engines, 64 for paid ones."""
+    """Requests at once; more wait in our queue. By default 1 embedded, 4 for other local engines, 64 for paid ones.
+    For Ollama this is OLLAMA_NUM_PARALLEL."""
     local: bool | None = None
     """Whether it runs on machines of the user's own; by default an engine on a private address does."""
     headers: dict[str, str] = {}
     connect: str = "5s"
-    first_token: str = "60s"  # noqa: S105  # a duration, not a password
-    """Covers loading the model and reading the prompt."""
-    between_tokens: str = "30s"
+    first_token: str | None = None
+    """The longest wait for a stream's first token. By default measured: 60s at first, then four times what is usual."""
+    between_tokens: str | None = None
+    """The longest silence after that. By default measured: 30s at first, then ten times what is usual."""
+    load_within: str = "5m"
+    """The longest wait for a model to be loaded, where the gate loads it."""
+    manage: bool = True
+    """Load and unload models as requests need them, where the engine runs on this machine. Without it the engine does so."""
+    kv_cache: Literal["f16", "q8_0", "q4_0"] = "f16"
+    """How the engine keeps its cache of keys and values; OLLAMA_KV_CACHE_TYPE."""
     api_version: str | None = None
     ca_file: str | None = None
     threads: int | None = None
@@ -59,7 +67,10 @@ class ModelTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     id: str
     """The name the engine knows it by; for the embedded engine a shipped model's name or the path of a GGUF file."""
     kind: ModelKind = "chat"
-    context: int | None = None
+    context: int | list[int] | None = None
+    """Tokens of prompt and answer together; up to three of them are lanes, of which the shortest that fits is used."""
+    parallel: int | None = None
+    """Requests at once, if fewer than its engine takes."""
     max_output: int | None = None
     capabilities: list[Capability] | None = None
     price: PriceTable | None = None
@@ -82,10 +93,22 @@ class RouteTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, 
     formats: list[FormatKind] | None = None
     languages: list[str] | None = None
     local_only: bool = False
+    when_busy: WhenBusy = "next"
+    """When the wait for a local model would be longer than `queue_for`: the next of `try`, the first paid one, or wait."""
+    queue_for: str | None = None
     mode: Mode | None = None
     pass_at: float | None = None
     checks: list[str] | None = None
     """In place of the checks that [quality] names."""
+
+
+class FleetTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[fleet]: the memory that models may take. By default what the machine has."""
+
+    vram_gb: float | None = None
+    """GiB of graphics memory."""
+    ram_gb: float | None = None
+    """GiB of main memory, for engines without a graphics card."""
 
 
 class QualityTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -162,6 +185,7 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     models: dict[str, ModelTable]
     routes: list[RouteTable]
     server: ServerTable = ServerTable()
+    fleet: FleetTable = FleetTable()
     quality: QualityTable = QualityTable()
     limits: LimitsTable = LimitsTable()
     streaming: StreamingTable = StreamingTable()

@@ -31,11 +31,23 @@ def seconds(place: Sequence[str | int], text: str, *, nothing: bool = False) -> 
     return float(found[1]) * UNITS[found[2]]
 
 
+def optional_seconds(place: Sequence[str | int], text: str | None) -> float | None:
+    """The same; None stays None."""
+    return None if text is None else seconds(place, text)
+
+
 def positive(place: Sequence[str | int], number: int) -> int:
     """The number, if it is at least 1."""
     if number < 1:
         raise Misfit(place, f"{place[-1]} is {number}, but must be at least 1")
     return number
+
+
+def gibibytes(place: Sequence[str | int], number: float | None) -> int | None:
+    """GiB → bytes."""
+    if number is not None and not 0 < number < 100_000:
+        raise Misfit(place, f"{place[-1]} is {number:g}, but must be more than nothing", "write vram_gb = 24")
+    return None if number is None else int(number * 2**30)
 
 
 def not_negative(place: Sequence[str | int], number: float | None) -> float | None:

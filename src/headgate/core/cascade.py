@@ -126,6 +126,8 @@ def fallback_reason(
             break
         if not models[candidate.model].local:
             continue
+        if candidate.skip == "window" and has_longer_lane(candidate.model, decision, models):
+            continue  # it is the longer lane that could not serve
         if candidate.skip is not None:
             return SKIP_TO_FALLBACK[candidate.skip], None
         attempt = outcomes.get(candidate.model)
@@ -141,6 +143,12 @@ def fallback_reason(
     if decision.tokens_over is not None:
         return "token count", decision.tokens_over
     return "sent by its route", None
+
+
+def has_longer_lane(model: str, decision: Decision, models: Mapping[str, Model]) -> bool:
+    """Whether a longer lane of this model is a candidate too."""
+    longer = models[model].longer
+    return any(candidate.model in longer for candidate in decision.candidates)
 
 
 SKIP_TO_FALLBACK: dict[Skip, FallbackReason] = {

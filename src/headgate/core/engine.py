@@ -6,7 +6,7 @@ reply is complete (the engine's end mark), that the right model answered, and th
 """
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -114,6 +114,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class ManagedEngine(Engine, Protocol):
     """An engine whose models can be fetched, loaded, unloaded and removed. Expected failures are values here too."""
 

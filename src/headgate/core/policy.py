@@ -17,7 +17,18 @@ from msgspec import Struct
 from headgate.core.prices import estimate
 from headgate.core.tokens import NEAR, longest
 from headgate.core.types import Agent, Candidate, Decision, FleetView, Model, Request, Signals
-from headgate.core.words import TASKS, DialectName, EngineKind, FormatKind, Mode, ModelKind, Order, Skip, Task
+from headgate.core.words import (
+    TASKS,
+    DialectName,
+    EngineKind,
+    FormatKind,
+    Mode,
+    ModelKind,
+    Order,
+    Skip,
+    Task,
+    WhenBusy,
+)
 
 AUTO = "auto"
 """The virtual model that asks for routing."""
@@ -40,6 +51,9 @@ FETCHED: Mapping[EngineKind, tuple[str, ...]] = {
 
 ANSWER_ALLOWANCE = 512
 """Tokens kept free in a context window for an answer whose length the caller did not limit."""
+
+AS_GOOD = 0.05
+"""Two models whose measured scores at a task differ by no more are taken to be equally good at it."""
 
 BY_NAME = "asked for by name"
 
@@ -66,6 +80,9 @@ class Route(Struct, frozen=True, kw_only=True):
     languages: frozenset[str] | None = None
     local_only: bool = False
     """Everything on this route stays on the user's machines, whatever the caller says."""
+    when_busy: WhenBusy = "next"
+    queue_for: float = 3.0
+    """Seconds that a request waits for a local model while there is another to go to."""
     mode: Mode = "peek"
     pass_at: float = 0.60
     checks: Mapping[str, tuple[str, ...]] = {}
@@ -78,7 +95,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     answer_within: float = 60.0
     attempts: int = 4
     paid_per_request: float | None = None
-    queue_for: float = 3.0
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -93,6 +109,11 @@ class Policy(Struct, frozen=True, kw_only=True):
     baseline: str = "gpt-4o"
     token_limits: tuple[int, ...] = ()
     """All limits that a token count is compared with (`token_limits`), so that guesses near one are counted exactly."""
+
+    @property
+    def named(self) -> dict[str, Model]:
+        """The models that the user names, without their longer lanes."""
+        return {name: model for name, model in self.models.items() if not model.lane_of}
 
 
 def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals) -> Decision:
@@ -112,7 +133,7 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
             raise LookupError(request.asked)
         route = policy.routes[-1]
         why = f"the caller asked for {model.name} by name"
-        chain = (model.name,)
+        chain = (model.name, *model.longer)
     local_only = signals.local_only or (route.local_only and not by_name)
     limits = policy.limits
     spend = smaller(limits.paid_per_request, fleet.paid_left)
@@ -121,8 +142,10 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         for name in chain
     ]
     order: Order = "route"
-    if len(candidates) > 1 and (signals.keeps_to or request.asked in WISHES):
+    if len(candidates) > 1 and not by_name and (signals.keeps_to or request.asked in WISHES or fleet.cold):
         order = arrange(candidates, WISHES.get(request.asked), signals.keeps_to)
+        if order == "route" and fleet.cold:
+            order = prefer_loaded(candidates, policy.models, fleet.cold, signals.task)
         if order != "route":
             why += f"; {candidates[0].model} goes first: {order}"
     return Decision(
@@ -139,6 +162,8 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         tokens_over=None if by_name else route.tokens_over,
         order=order,
         local_only=local_only,
+        queue_for=route.queue_for,
+        when_busy="wait" if by_name else route.when_busy,
     )
 
 
@@ -160,6 +185,26 @@ def arrange(candidates: list[Candidate], wish: Order | None, keeps_to: str) -> O
     elif wish == "ablest first":
         candidates.reverse()
     return wish or "route"
+
+
+def prefer_loaded(
+    candidates: list[Candidate], models: Mapping[str, Model], cold: frozenset[str], task: Task | None
+) -> Order:
+    """Put a loaded model before the first candidate where that one would have to be loaded and is no better at the task."""
+    first = next((c for c in candidates if c.skip is None), None)
+    if first is None or first.model not in cold or task is None:
+        return "route"
+    wanted = models[first.model].scores.get(task)
+    for candidate in candidates:
+        model = models[candidate.model]
+        if candidate.skip is not None or not model.local or candidate.model in cold:
+            continue
+        score = model.scores.get(task)
+        if wanted is not None and score is not None and score >= wanted - AS_GOOD:
+            candidates.remove(candidate)
+            candidates.insert(0, candidate)
+            return "loaded first"
+    return "route"
 
 
 def is_auto(asked: str) -> bool:
@@ -324,10 +369,8 @@ def unavailable(model: Model, fleet: FleetView) -> tuple[Skip, str] | None:
     """Why its engine cannot serve it now."""
     if model.engine in fleet.down:
         return "down", fleet.down[model.engine]
-    if model.engine in fleet.breaker:
-        return "breaker", f"{model.engine} failed several times in a row and is left alone for a while"
-    if model.engine in fleet.busy:
-        return "busy", f"the queue of {model.engine} is full"
+    if model.name in fleet.breaker:
+        return "breaker", f"{model.name} failed several times in a row and is left alone for a while"
     return None
 
 

@@ -28,6 +28,7 @@ from headgate.core.words import (
     Status,
     Task,
     TaskBy,
+    WhenBusy,
 )
 
 # ── 1. What a caller asks ────────────────────────────────────────────────────────────────────────────────────────────
@@ -155,6 +156,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     labels: tuple[str, ...] = ()
     """The labels to choose from, if a subagent names them."""
     local_only: bool = False
+    batch: bool = False
+    """Nobody sits and waits for it: people's requests are served before it."""
     within: float | None = None
     """The caller's own deadline; None leaves it to the policy."""
     dimensions: int | None = None
@@ -269,6 +272,14 @@ class Model(Struct, frozen=True, gc=False, kw_only=True):
     """The user's own defaults for this model (temperature, effort …), in the engine's words."""
     label: str = ""
     """Shown beside the name wherever the model is named, for instance "stand-in"."""
+    slots: int | None = None
+    """Requests that it takes at a time; None leaves it to its engine."""
+    lane_of: str = ""
+    """The model whose longer lane this is: the same weights with a larger context. "" is no such lane."""
+    scores: Mapping[Task, float] = {}
+    """How well it did in the exam on this machine, 0–1, task by task; a task without evidence is missing."""
+    longer: tuple[str, ...] = ()
+    """The longer lanes of this model, which are tried before any other model when a prompt does not fit."""
 
 
 # ── 4. What the policy decides ───────────────────────────────────────────────────────────────────────────────────────
@@ -306,6 +317,9 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     order: Order = "route"
     local_only: bool = False
     """Nothing of the request leaves the user's machines: the caller says so, or the route."""
+    queue_for: float = 3.0
+    """Seconds that the request waits for a local model while there is another to go to."""
+    when_busy: WhenBusy = "next"
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -324,9 +338,9 @@ class FleetView(Struct, frozen=True, gc=False, kw_only=True):
     down: Mapping[str, str] = {}
     """Engines that cannot be asked: they did not answer, or have no key; with a sentence why."""
     breaker: frozenset[str] = frozenset()
-    """Engines that failed so often in a row that they are left alone for a while."""
-    busy: frozenset[str] = frozenset()
-    """Engines whose queue is full."""
+    """Models that failed so often in a row that they are left alone for a while."""
+    cold: frozenset[str] = frozenset()
+    """Models at home that would have to be loaded first."""
     remote: frozenset[tuple[str, str]] = frozenset()
     """(engine, id) of models that an engine at home passes on to somebody else's machines."""
     paid_left: float | None = None

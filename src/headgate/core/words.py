@@ -81,9 +81,14 @@ FormatKind = Literal["text", "json", "schema"]
 EngineKind = Literal["ollama", "lmstudio", "llamacpp", "openai_compatible", "openai", "anthropic"]
 ENGINE_KINDS: tuple[EngineKind, ...] = get_args(EngineKind)
 
-Order = Literal["route", "cheapest first", "ablest first", "conversation stays"]
+Order = Literal["route", "cheapest first", "ablest first", "conversation stays", "loaded first"]
 """Why the candidates stand in the order in which they are tried: as their route names them, as the caller asked
-(`auto:cheap`, `auto:quality`), or because the conversation stays with the model that has it in its prompt cache."""
+(`auto:cheap`, `auto:quality`), because the conversation stays with the model that has it in its prompt cache, or because
+another model at home is as good at the task and needs no loading."""
+
+WhenBusy = Literal["next", "pay", "wait"]
+"""What a request does when the wait for a local model would be too long: try the next model of its route, go to the first
+paid one at once, or wait as long as it has time. With nobody else to go to, it waits."""
 
 Capability = Literal["tools", "images", "json", "schema", "thinking"]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)

@@ -72,8 +72,10 @@ def _embed(settings: EngineSettings, models: Sequence[Model]) -> Llamacpp:
         return connect(replace(settings, url=url, key=key))
 
     wanted = LlamacppSettings(
-        models={model.id: model.id for model in models},
-        context={model.id: model.context for model in models if model.context is not None},
+        models={model.id: model.id for model in models if not model.lane_of},
+        context={
+            model.id: model.context for model in models if model.context is not None and not model.lane_of
+        },
         slots=settings.parallel,
         threads=settings.threads,
     )

@@ -1,86 +1,213 @@
-"""Who waits for whom: one bounded queue per engine, owned by the gate.
+"""Does what the scheduler says: wakes who waits, loads and unloads models, and comes back when a turn is over.
 
-Engines queue without limit and without saying so (Ollama), or drop a running model to load another (LM Studio), so no
-engine is ever sent more than its `parallel`. Waiting is first come, first served, and bounded in time; whoever waited too
-long gets False and the cascade moves on. A wait that would be too long by the recent pace is refused at once.
+    lane = admission.enter(model) or await admission.wait(model, …)     then the call, then     admission.leave(lane, seconds)
+
+All decisions are `scheduler`'s; here are the event loop, the clock and the tasks. It does not know engines: `Hands` does the
+loading.
 """
 
 import asyncio
-from collections import deque
+import logging
+from collections.abc import Iterable
+from itertools import count
+from time import monotonic
+from typing import Protocol
 
-PACE = 0.2
-"""Weight of the newest call in the running mean of service times."""
+from msgspec import Struct
+
+from headgate.fleet.lanes import LaneFacts, Pool
+from headgate.fleet.scheduler import Effects, Load, Refuse, Resident, Scheduler, Start, Unload
+from headgate.fleet.turns import Ticket
+
+log = logging.getLogger("headgate.fleet")
 
 
-LONGEST_QUEUE = 1000
-"""Requests that wait for one engine, whatever the pace."""
+class Denied(Struct, frozen=True):
+    """No slot, and why."""
+
+    why: str
+    down: bool = False
+    """Because the model cannot be loaded, and not because others are served."""
+
+
+class Hands(Protocol):
+    """What moves models in and out of memory."""
+
+    async def load(self, lane: str) -> int | Denied | None:
+        """Load a lane: the bytes that it takes, None if nobody knows, or why it could not be loaded."""
+        ...
+
+    async def unload(self, lane: str) -> None:
+        """Unload a lane."""
+        ...
 
 
 class Admission:
-    """The slots of one engine.
+    """The slots of all engines, and the memory of those that the gate manages.
 
     Args:
-        parallel: calls at once.
-        patience: seconds that a wait may take at most.
+        scheduler: decides.
+        hands: load and unload.
     """
 
-    def __init__(self, parallel: int, patience: float) -> None:
-        self.parallel = parallel
-        self.patience = patience
-        self.running = 0
-        self.waiting: deque[asyncio.Future[bool]] = deque()
-        self.service: float | None = None
-        """Running mean of seconds per call; None until one has ended."""
+    def __init__(self, scheduler: Scheduler, hands: Hands) -> None:
+        self.scheduler = scheduler
+        self.hands = hands
+        self.cold: frozenset[str] = frozenset()
+        """Lanes that would have to be loaded before they serve."""
+        self._ids = count(1)
+        self._turns: dict[int, asyncio.Future[str | Denied]] = {}
+        self._moving: set[asyncio.Task[None]] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: float | None = None
 
-    def enter(self) -> bool:
-        """Take a slot if one is free and nobody waits. The common case, without a turn of the event loop."""
-        if self.running < self.parallel and not self.waiting:
-            self.running += 1
-            return True
-        return False
+    # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def wait(self, within: float) -> bool:
-        """Wait for a slot, at most `within` seconds and the engine's patience. False: it took too long."""
+    def enter(self, name: str) -> str | None:
+        """Take a slot of that model if nobody has to wait for it: the lane that serves, or None."""
+        return self.scheduler.enter(name)
+
+    async def wait(
+        self, name: str, *, caller: str, batch: bool, patience: float, deadline: float
+    ) -> str | Denied:
+        """Wait for a slot.
+
+        Args:
+            name: the model.
+            caller: whose request it is: waiting is fair between callers.
+            batch: nobody sits and waits for it.
+            patience: seconds.
+            deadline: seconds until the request is of no use any more; `patience` may be shorter.
+
+        Returns:
+            The lane that serves, which has to be left; or why there is none.
+        """
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[bool] = loop.create_future()
-        self.waiting.append(turn)
-        alarm = loop.call_later(min(within, self.patience), settle, turn, False)  # a future's result
+        now = monotonic()
+        ticket = Ticket(
+            id=next(self._ids), lane=name, caller=caller, batch=batch, arrived=now, deadline=now + deadline
+        )
+        turn: asyncio.Future[str | Denied] = loop.create_future()
+        self._turns[ticket.id] = turn
+        alarm = loop.call_later(patience, self._give_up, ticket, patience)
         try:
+            self.carry_out(self.scheduler.ask(ticket, now))
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.result():
-                self.leave(None)
+            given = turn.result() if turn.done() and not turn.cancelled() else None
+            if isinstance(given, str):
+                self.leave(given, None)
+            else:
+                self.carry_out(self.scheduler.withdraw(ticket, monotonic()))
             raise
         finally:
             alarm.cancel()
-            if turn in self.waiting:
-                self.waiting.remove(turn)
+            self._turns.pop(ticket.id, None)
 
-    def leave(self, seconds: float | None) -> None:
+    def leave(self, lane: str, seconds: float | None) -> None:
         """Give the slot back, with the time that the call took where that says something about the pace."""
-        if seconds is not None:
-            self.service = seconds if self.service is None else self.service + PACE * (seconds - self.service)
-        while self.waiting:
-            turn = self.waiting.popleft()
+        effects = self.scheduler.leave(lane, seconds, monotonic())
+        if effects:
+            self.carry_out(effects)
+
+    def expected_wait(self, name: str, caller: str, *, batch: bool) -> float:
+        """Seconds that a newcomer would probably wait for that model."""
+        return self.scheduler.expected_wait(name, caller, monotonic(), batch=batch)
+
+    def _give_up(self, ticket: Ticket, patience: float) -> None:
+        turn = self._turns.get(ticket.id)
+        if turn is None or turn.done():
+            return
+        waiting = len(self.scheduler.lanes[ticket.lane].waiting)
+        self.carry_out(self.scheduler.withdraw(ticket, monotonic()))
+        if not turn.done():  # what was withdrawn may have made room for this very one
+            turn.set_result(Denied(f"no slot within {patience:.1f} s, {waiting} in the queue"))
+
+    # ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def learn(
+        self, engine: str, pool: Pool, lanes: Iterable[LaneFacts], residents: Iterable[Resident]
+    ) -> None:
+        """What is known of an engine's lanes, now that it is up, and what it has in memory."""
+        self.carry_out(self.scheduler.learn(engine, pool, lanes, residents, monotonic()))
+
+    def seen(self, engine: str, residents: Iterable[Resident]) -> None:
+        """What an engine has in memory now."""
+        self.carry_out(self.scheduler.seen(engine, residents, monotonic()))
+
+    async def close(self) -> None:
+        """Stop loading, and let nobody wait."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        for task in self._moving:
+            task.cancel()
+        await asyncio.gather(*self._moving, return_exceptions=True)
+        for turn in self._turns.values():
             if not turn.done():
-                turn.set_result(True)
-                return
-        self.running -= 1
+                turn.set_result(Denied("the gate is being closed"))
 
-    @property
-    def expected_wait(self) -> float:
-        """Seconds that a newcomer would wait by the recent pace; 0 when a slot is free or the pace is unknown."""
-        if self.running < self.parallel or self.service is None:
-            return 0.0
-        return (len(self.waiting) + 1) * self.service / self.parallel
+    async def _load(self, name: str) -> None:
+        begun = monotonic()
+        try:
+            result = await self.hands.load(name)
+        except Exception as error:
+            log.exception("loading %s failed", name)
+            result = Denied(f"loading {name} failed: {error!r}", down=True)
+        now = monotonic()
+        if isinstance(result, Denied):
+            log.warning("%s could not be loaded: %s", name, result.why)
+            self.carry_out(self.scheduler.load_failed(name, result.why, now))
+        else:
+            self.carry_out(self.scheduler.loaded(name, now - begun, result, now))
 
-    @property
-    def full(self) -> bool:
-        """Whether queueing now would be in vain."""
-        return len(self.waiting) >= LONGEST_QUEUE or self.expected_wait > self.patience
+    async def _unload(self, name: str) -> None:
+        try:
+            await self.hands.unload(name)
+        except Exception:
+            log.exception("unloading %s failed", name)
+        self.carry_out(self.scheduler.unloaded(name, monotonic()))
 
+    # ── Effects ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def settle(turn: asyncio.Future[bool], result: bool) -> None:  # a callback of the event loop
-    """End a wait that nobody ended yet."""
-    if not turn.done():
-        turn.set_result(result)
+    def carry_out(self, effects: Effects) -> None:
+        """Do what the scheduler says."""
+        for effect in effects:
+            match effect:
+                case Start(ticket, lane):
+                    turn = self._turns.get(ticket)
+                    if turn is None or turn.done():
+                        self.leave(lane, None)  # its caller hung up in this very moment
+                    else:
+                        turn.set_result(lane)
+                case Refuse(ticket, why, down):
+                    turn = self._turns.get(ticket)
+                    if turn is not None and not turn.done():
+                        turn.set_result(Denied(why, down))
+                case Load(lane):
+                    self._move(self._load(lane), f"headgate loads {lane}")
+                case Unload(lane):
+                    self._move(self._unload(lane), f"headgate unloads {lane}")
+        if self.scheduler.pools:
+            self.cold = self.scheduler.cold()
+            self._set_alarm()
+
+    def _move(self, moving: "asyncio._CoroutineLike[None]", name: str) -> None:
+        task = asyncio.get_running_loop().create_task(moving, name=name)
+        self._moving.add(task)
+        task.add_done_callback(self._moving.discard)
+
+    def _set_alarm(self) -> None:
+        """Come back when the scheduler wants to look again."""
+        if self.scheduler.wake_at == self._alarm_at:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._alarm_at = self.scheduler.wake_at
+        if self._alarm_at is not None:
+            wait = max(0.0, self._alarm_at - monotonic())
+            self._alarm = asyncio.get_running_loop().call_later(wait, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = self._alarm_at = None
+        self.carry_out(self.scheduler.tick(monotonic()))

@@ -1,7 +1,9 @@
-"""Leave an engine alone for a while after it failed several times in a row.
+"""Leave a model alone for a while after it failed several times in a row.
+
+    closed → open (nobody tries) → half-open (one request tries; everybody else still goes elsewhere) → closed, or open for longer
 
 Pure but for its own counters: the time is an argument. An engine that says itself when to come back (`retry-after`) is
-believed. After the pause one success closes the breaker, and one failure opens it again for twice as long.
+believed.
 """
 
 from headgate.core.types import Failure
@@ -10,27 +12,40 @@ FAILURES = 5
 PAUSE = 10.0
 LONGEST_PAUSE = 120.0
 
+TRIAL = 30.0
+"""Seconds that others wait for the outcome of a trial; one whose caller hung up has none."""
+
 
 class Breaker:
-    """One engine's record of failures in a row."""
+    """One model's record of failures in a row."""
 
     def __init__(self) -> None:
         self.failures = 0
         self.pause = PAUSE
         self.open_until = 0.0
+        self.trial_until = 0.0
 
     def is_open(self, now: float) -> bool:
-        """Whether the engine is left alone at this moment (seconds of any steady clock)."""
-        return now < self.open_until
+        """Whether the model is left alone at this moment (seconds of any steady clock)."""
+        return now < self.open_until or now < self.trial_until
+
+    def try_again(self, now: float) -> bool:
+        """Whether a request may go through. After a pause the first one may, and the others wait for what comes of it."""
+        if self.is_open(now):
+            return False
+        if self.open_until:
+            self.trial_until = now + TRIAL
+        return True
 
     def note(self, failure: Failure | None, now: float) -> None:
         """Take the outcome of one call into account."""
         if failure is None:
-            self.failures = 0
-            self.pause = PAUSE
+            self.failures, self.pause = 0, PAUSE
+            self.open_until = self.trial_until = 0.0
             return
         if now < self.open_until or not blames_engine(failure):
             return  # calls that were under way when it opened are no news
+        self.trial_until = 0.0
         self.failures += 1
         if failure.retry_after is not None:
             self.open_until = max(self.open_until, now + min(failure.retry_after, LONGEST_PAUSE))

@@ -1,8 +1,9 @@
-"""All engines as they are now: up, down, left alone, busy. State has one owner, and this is it.
+"""All engines as they are now: up, down, left alone, loaded. State has one owner, and this is it.
 
 The fleet looks at its engines in the background: those at home every few seconds, because they come and go with the
 user's laptop lid; paid ones never, because that could cost money; they count as up as long as they have a key. An engine
-that refuses a connection is down at once, without waiting for the next look.
+that refuses a connection is down at once, without waiting for the next look. What engines on this machine have in memory is
+the gate's to say (`scheduler`), as long as their `manage` is on and the memory is known.
 """
 
 import asyncio
@@ -12,10 +13,13 @@ from contextlib import suppress
 from time import monotonic
 
 from headgate.config.engine import EngineSettings
-from headgate.core.engine import Engine, Health
-from headgate.core.types import Failure, FleetView
-from headgate.fleet.admission import Admission
+from headgate.core.engine import Engine, Health, ManagedEngine
+from headgate.core.types import Failure, FleetView, Model
+from headgate.fleet.admission import Admission, Denied
 from headgate.fleet.breaker import Breaker
+from headgate.fleet.lanes import LaneFacts, Pool
+from headgate.fleet.scheduler import Resident, Scheduler
+from headgate.fleet.sizes import Memory, lane_facts, pools_for
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at an engine at home."""
@@ -32,16 +36,37 @@ class Fleet:
     Args:
         engines: by their name in the config.
         settings: of the same engines.
-        patience: seconds that a request may wait for a slot.
+        models: of the policy, by name.
+        memory: the machine's, for engines on it whose models the gate loads and unloads; None leaves that to all engines.
     """
 
     def __init__(
-        self, engines: Mapping[str, Engine], settings: Mapping[str, EngineSettings], patience: float
+        self,
+        engines: Mapping[str, Engine],
+        settings: Mapping[str, EngineSettings],
+        models: Mapping[str, Model],
+        memory: Memory | None = None,
     ) -> None:
         self.engines = engines
         self.settings = settings
-        self.admission = {name: Admission(settings[name].parallel, patience) for name in engines}
-        self.breakers = {name: Breaker() for name in engines}
+        self.models = models
+        self.memory = memory
+        self.pools: dict[str, Pool] = {}
+        """The memory of each engine whose models the gate loads and unloads."""
+        lanes = [
+            LaneFacts(
+                name=model.name,
+                engine=model.engine,
+                weights=model.id,
+                context=model.context,
+                slots=model.slots or settings[model.engine].parallel,
+            )
+            for model in models.values()
+        ]
+        self.admission = Admission(Scheduler(lanes, {name: s.parallel for name, s in settings.items()}), self)
+        self.breakers = {name: Breaker() for name in models}
+        self.troubled: set[str] = set()
+        """The models whose last call failed."""
         self.health: dict[str, Health] = {}
         self.down: dict[str, str] = {
             name: f"{name} has no key"
@@ -54,27 +79,40 @@ class Fleet:
 
     def view(self, paid_left: float | None) -> FleetView:
         """The fleet as a decision sees it."""
-        now = monotonic()
-        left_alone = [name for name, breaker in self.breakers.items() if breaker.open_until > now]
-        busy = [name for name, admission in self.admission.items() if admission.waiting and admission.full]
+        left_alone = NOBODY
+        if self.troubled:
+            now = monotonic()
+            left_alone = frozenset(name for name in self.troubled if self.breakers[name].is_open(now))
         return FleetView(
             down=self.down,
-            breaker=frozenset(left_alone) if left_alone else NOBODY,
-            busy=frozenset(busy) if busy else NOBODY,
+            breaker=left_alone,
+            cold=self.admission.cold,
             remote=self.remote,
             paid_left=paid_left,
         )
 
-    def note(self, engine: str, failure: Failure | None) -> None:
+    def note(self, model: Model, failure: Failure | None) -> None:
         """Learn from the outcome of one call."""
-        self.breakers[engine].note(failure, monotonic())
-        if failure is not None and failure.reason == "refused" and engine in self.looked_at():
-            self.down[engine] = f"{engine} does not answer: {failure.detail}"
+        if failure is None:
+            if model.name in self.troubled:
+                self.troubled.discard(model.name)
+                self.breakers[model.name].note(None, monotonic())
+            return
+        self.troubled.add(model.name)
+        self.breakers[model.name].note(failure, monotonic())
+        if failure.reason == "refused" and self.settings[model.engine].local:
+            self.down[model.engine] = f"{model.engine} does not answer: {failure.detail}"
 
-    def pauses(self, engines: Iterable[str]) -> list[float]:
-        """Seconds until those of these engines come back that are left alone now."""
+    def try_again(self, model: str) -> bool:
+        """Whether a model that failed before may be tried by this request."""
+        return model not in self.troubled or self.breakers[model].try_again(monotonic())
+
+    def pauses(self, models: Iterable[str]) -> list[float]:
+        """Seconds until those of these models come back that are left alone now."""
         now = monotonic()
-        return [self.breakers[name].open_until - now for name in engines if self.breakers[name].is_open(now)]
+        return [self.breakers[name].open_until - now for name in models if self.breakers[name].is_open(now)]
+
+    # ── Looking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def looked_at(self) -> list[str]:
         """The engines that are looked at in the background."""
@@ -83,6 +121,7 @@ class Fleet:
     async def start(self) -> None:
         """Look at every engine at home once, then go on looking in the background."""
         await self.look()
+        await self.take_charge()
         self.looking = asyncio.create_task(self.keep_looking(), name="headgate-fleet")
 
     async def look(self) -> None:
@@ -90,15 +129,15 @@ class Fleet:
         await asyncio.gather(*(self.look_at(name) for name in self.looked_at()))
 
     async def look_at(self, name: str) -> None:
-        """Ask one engine whether it is up, and, when it has just come up, which of its models are elsewhere."""
+        """Ask one engine whether it is up, what it has in memory, and, when it has just come up, what its models are."""
         before = self.health.get(name)
+        came_up = before is None or not before.up
         try:
             health = await self.engines[name].health()
-            if health.up and (before is None or not before.up):
-                listed = await self.engines[name].list_models()
-                models = () if isinstance(listed, Failure) else listed
-                others = {pair for pair in self.remote if pair[0] != name}
-                self.remote = frozenset(others | {(name, model.id) for model in models if model.remote})
+            if health.up and came_up:
+                await self.note_remote(name)
+            if health.up and name in self.pools:
+                await self.look_into(name, came_up=came_up)
         except Exception as error:
             log.exception("looking at %s failed", name)
             health = Health(up=False, detail=f"looking at it failed: {error!r}")
@@ -110,16 +149,79 @@ class Fleet:
         if before is not None and before.up != health.up:
             log.warning("%s is %s", name, "up again" if health.up else f"down: {health.detail}")
 
+    async def take_charge(self) -> None:
+        """Find the memory of the engines whose models the gate loads, and learn what is in it."""
+        if self.memory is None:
+            return
+        managed = {
+            name: engine
+            for name, engine in self.engines.items()
+            if self.settings[name].manage and isinstance(engine, ManagedEngine)
+        }
+        up = [name for name in managed if self.health[name].up]
+        found = await asyncio.gather(*(managed[name].loaded() for name in up))
+        held = {
+            name: sum([model.memory or 0 for model in models])
+            for name, models in zip(up, found, strict=True)
+            if not isinstance(models, Failure)
+        }
+        self.pools = pools_for([self.settings[name] for name in managed], self.memory, held)
+        await asyncio.gather(*(self.look_into(name, came_up=True) for name in up if name in self.pools))
+
+    async def note_remote(self, name: str) -> None:
+        """Learn which of an engine's models run elsewhere."""
+        listed = await self.engines[name].list_models()
+        models = () if isinstance(listed, Failure) else listed
+        others = {pair for pair in self.remote if pair[0] != name}
+        self.remote = frozenset(others | {(name, model.id) for model in models if model.remote})
+
+    async def look_into(self, name: str, *, came_up: bool) -> None:
+        """Learn what an engine has in memory, and at first how much its models take."""
+        engine = self.engines[name]
+        assert isinstance(engine, ManagedEngine)
+        found = await engine.loaded()
+        if isinstance(found, Failure):
+            return
+        residents = [Resident(model.id, model.context, model.memory) for model in found]
+        if came_up:
+            own = [m for m in self.models.values() if m.engine == name and m.local]
+            facts = await lane_facts(engine, self.settings[name], own, self.pools[name])
+            self.admission.learn(name, self.pools[name], facts, residents)
+        else:
+            self.admission.seen(name, residents)
+
     async def keep_looking(self) -> None:
         """Look again and again."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
             await self.look()
 
+    # ── Memory: what the scheduler has done ──────────────────────────────────────────────────────────────────────────
+
+    async def load(self, lane: str) -> int | Denied | None:
+        """Load a lane."""
+        model = self.models[lane]
+        settings, engine = self.settings[model.engine], self.engines[model.engine]
+        assert isinstance(engine, ManagedEngine)
+        result = await engine.load(
+            model.id, model.context, parallel=model.slots or settings.parallel, within=settings.load_within
+        )
+        return Denied(result.detail, down=True) if isinstance(result, Failure) else result.memory
+
+    async def unload(self, lane: str) -> None:
+        """Unload a lane."""
+        model = self.models[lane]
+        engine = self.engines[model.engine]
+        assert isinstance(engine, ManagedEngine)
+        failure = await engine.unload(model.id)
+        if failure is not None:
+            log.warning("%s could not be unloaded: %s", lane, failure.detail)
+
     async def close(self) -> None:
-        """Stop looking, and close every engine."""
+        """Stop looking and loading, and close every engine."""
         if self.looking is not None:
             self.looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self.looking
+        await self.admission.close()
         await asyncio.gather(*(engine.close() for engine in self.engines.values()))

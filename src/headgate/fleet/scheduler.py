@@ -210,6 +210,31 @@ class Scheduler:
         lane.enter("out", now)
         return self._go_on(lane.engine, now)
 
+    def learn(
+        self, engine: str, pool: Pool, lanes: Iterable[LaneFacts], residents: Iterable[Resident], now: float
+    ) -> Effects:
+        """An engine has come up: what its lanes take of a memory that is managed from now on, and what is in it."""
+        self.pools.setdefault(pool.name, pool)
+        members = self._in_pool.setdefault(pool.name, [])
+        for facts in lanes:
+            lane = self.lanes[facts.name]
+            if lane.pool is None:
+                lane.pool = pool.name
+                members.append(lane)
+                if not lane.running:
+                    lane.enter("out", now)
+            lane.context, lane.slots = facts.context, facts.slots
+            lane.memory = lane.memory or facts.memory
+            lane.load_seconds = lane.load_seconds or facts.load_seconds
+            lane.service = lane.service or facts.service
+        return self.seen(engine, residents, now)
+
+    def cold(self) -> frozenset[str]:
+        """The lanes that would have to be loaded before they serve."""
+        return frozenset(
+            lane.name for lane in self.lanes.values() if lane.state != "ready" and self._server(lane) is None
+        )
+
     def seen(self, engine: str, residents: Iterable[Resident], now: float) -> Effects:
         """What an engine says it has in memory: it unloads by itself, and others may use it too."""
         found = {resident.weights: resident for resident in residents}

@@ -98,6 +98,11 @@ class Call:
         """Whether the caller has hung up."""
         return self._connection.lost
 
+    @property
+    def address(self) -> str:
+        """Where the caller is, without the port."""
+        return self._connection.address
+
     def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Send a whole response."""
         self.begun = self.ended = True
@@ -143,6 +148,7 @@ class Connection(asyncio.Protocol):
     """One caller's socket and the task that serves it.
 
     Attributes:
+        address: the caller's, without the port.
         lost: the socket is gone.
         task: handles the calls.
         heard: when the caller last began to say something, said a piece of a body, or was answered (the loop's clock).
@@ -154,6 +160,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: "Server") -> None:
         self.server = server
+        self.address = ""
         self.lost = False
         self.heard = 0.0
         self.unread = 0
@@ -252,6 +259,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         self.transport = transport  # type: ignore[assignment]  # a stream protocol is given a stream transport
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
         self.heard = self._loop.time()
         self.task = self._loop.create_task(self.serve(), name="headgate-caller")
         self.server.remember(self)

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core import cascade
@@ -35,7 +36,8 @@ from headgate.core.types import (
     Usage,
     Verdict,
 )
-from headgate.core.words import Mode
+from headgate.core.words import Mode, Skip
+from headgate.fleet.admission import Denied
 from headgate.gateway.road import Road
 
 OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "asks-back"})
@@ -52,6 +54,15 @@ MOST_TOKENS = 2**31
 """More in one attempt cannot be."""
 
 
+class Place(Struct, frozen=True, gc=False):
+    """A slot on a model."""
+
+    model: Model
+    """The lane that serves: the model itself, or a longer lane of it that is loaded in its place."""
+    queued: float
+    """Seconds waited for it."""
+
+
 class Journey:
     """One request under way.
 
@@ -61,11 +72,13 @@ class Journey:
         signals: what was measured on it.
         received: Unix time of its first byte.
         begun: the same moment on the steady clock, `perf_counter`.
+        caller: whose request it is, as far as waiting has to be fair.
     """
 
     __slots__ = (
         "attempts",
         "begun",
+        "caller",
         "decision",
         "first_byte",
         "limited",
@@ -79,9 +92,17 @@ class Journey:
     )
 
     def __init__(
-        self, road: Road, request: Request, signals: Signals, *, received: float, begun: float
+        self,
+        road: Road,
+        request: Request,
+        signals: Signals,
+        *,
+        received: float,
+        begun: float,
+        caller: str = "",
     ) -> None:
         self.begun = begun
+        self.caller = caller
         self.road = road
         self.request = request
         self.received = received
@@ -120,21 +141,21 @@ class Journey:
             if isinstance(step, GiveUp):
                 return step
             model = self.road.policy.models[step.model]
-            queued = await self.admit(model, step.within)
-            if queued is None:
+            place = await self.admit(model, step.within)
+            if place is None:
                 continue
             started = self.now()
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
                 call = engine.chat if self.request.kind == "chat" else engine.embed
-                result = await call(self.affordable(model), model, step.within - queued)
+                result = await call(self.affordable(model), place.model, step.within - place.queued)
             except CancelledError:
-                self.conclude(model, started, queued, self.hung_up())
+                self.conclude(model, started, place.queued, self.hung_up())
                 raise
             finally:
-                self.leave(model, started, result)
-            self.conclude(model, started, queued, result)
+                self.leave(place, started, result)
+            self.conclude(model, started, place.queued, result)
 
     def deliver(self, step: Deliver) -> Reply:
         """The reply that the cascade chose."""
@@ -169,16 +190,17 @@ class Journey:
     async def stream_attempt(self, step: Try) -> AsyncGenerator[Delta | Reply | Failure]:
         """One streamed attempt. Yields nothing unless its answer is trusted before it ends."""
         model = self.road.policy.models[step.model]
-        queued = await self.admit(model, step.within)
-        if queued is None:
+        place = await self.admit(model, step.within)
+        if place is None:
             return
+        queued = place.queued
         started = self.now()
         opening: list[Delta] = []
         written = 0
         result: Reply | Failure | None = None
         committed = held = False
         parts = self.road.fleet.engines[model.engine].stream(
-            self.affordable(model), model, step.within - queued
+            self.affordable(model), place.model, step.within - queued
         )
         try:
             async for part in parts:
@@ -206,7 +228,7 @@ class Journey:
             try:
                 await parts.aclose()
             finally:
-                self.leave(model, started, result)
+                self.leave(place, started, result)
         if result is None:
             result = Failure(reason="broken_stream", detail="the stream ended without its end mark")
         if not committed:
@@ -256,24 +278,57 @@ class Journey:
 
     # ── Every attempt ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def admit(self, model: Model, within: float) -> float | None:
-        """Wait for a slot: seconds waited, or None when it took too long and the model is skipped as busy."""
-        admission = self.road.fleet.admission[model.engine]
-        waited = 0.0
-        if not admission.enter():
-            begun = self.now()
-            if admission.full or not await admission.wait(within):
-                waited = self.now() - begun
-                detail = (
-                    f"no slot on {model.engine} within {waited:.1f} s, {len(admission.waiting)} in the queue"
-                )
-                self.decision = cascade.skip(self.decision, model.name, "busy", detail)
-                return None
-            waited = self.now() - begun
-        if not model.local and not self.reserve(model):
-            admission.leave(None)
+    async def admit(self, model: Model, within: float) -> Place | None:
+        """A slot on a model; None when there is none to be had, and the model is skipped."""
+        fleet = self.road.fleet
+        if fleet.troubled and not fleet.try_again(model.name):
+            self.skip(
+                model, "breaker", f"{model.name} failed several times in a row, and another request tries it"
+            )
             return None
-        return waited
+        lane = fleet.admission.enter(model.name)
+        queued = 0.0
+        if lane is None:
+            begun = self.now()
+            lane = await self.wait(model, within)
+            if lane is None:
+                return None
+            queued = self.now() - begun
+        if not model.local and not self.reserve(model):
+            fleet.admission.leave(lane, None)
+            return None
+        return Place(model if lane == model.name else self.road.policy.models[lane], queued)
+
+    async def wait(self, model: Model, within: float) -> str | None:
+        """Wait for a slot, where waiting is what the route wishes or nobody else is there; else skip the model as busy."""
+        admission, decision = self.road.fleet.admission, self.decision
+        batch = self.request.batch
+        elsewhere = cascade.next_candidate(cascade.skip(decision, model.name, "busy", ""), self.attempts)
+        if elsewhere is None or decision.when_busy == "wait" or not model.local:
+            patience = within
+        else:
+            patience = min(within, decision.queue_for)
+        expected = admission.expected_wait(model.name, self.caller, batch=batch)
+        if expected > patience:
+            denied = Denied(f"about {expected:.0f} s to wait, and it waits {patience:.3g} s at most")
+        else:
+            found = await admission.wait(
+                model.name, caller=self.caller, batch=batch, patience=patience, deadline=within
+            )
+            if isinstance(found, str):
+                return found
+            denied = found
+        self.skip(model, "down" if denied.down else "busy", denied.why)
+        if decision.when_busy == "pay" and elsewhere is not None and not denied.down:
+            for name in decision.chain:
+                other = self.road.policy.models[name]
+                if other.local and name != model.name:
+                    self.skip(other, "busy", "the route pays when its local models are busy")
+        return None
+
+    def skip(self, model: Model, reason: Skip, detail: str) -> None:
+        """Leave a model out of what is still to be tried."""
+        self.decision = cascade.skip(self.decision, model.name, reason, detail)
 
     def reserve(self, model: Model) -> bool:
         """Set the attempt's expected cost aside. False: others were quicker, and the day's money is promised."""
@@ -282,7 +337,7 @@ class Journey:
             self.reserved = expected
             return True
         detail = f"about ${expected:.4f} needed, and the day's money is promised to others"
-        self.decision = cascade.skip(self.decision, model.name, "budget", detail)
+        self.skip(model, "budget", detail)
         return False
 
     def estimate_of(self, model: Model) -> float | None:
@@ -306,10 +361,10 @@ class Journey:
         self.limited[model.name] = max(1, tokens)
         return replace(request, max_tokens=self.limited[model.name])
 
-    def leave(self, model: Model, started: float, result: Reply | Failure | None) -> None:
+    def leave(self, place: Place, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
         pace = self.now() - started if isinstance(result, Reply) else None
-        self.road.fleet.admission[model.engine].leave(pace)
+        self.road.fleet.admission.leave(place.model.name, pace)
         if self.reserved:
             self.road.purse.release(self.reserved)
             self.reserved = 0.0
@@ -328,7 +383,7 @@ class Journey:
             spent = cost(result.usage, model.price)
         failure = result if isinstance(result, Failure) else None
         if not (failure is not None and self.is_callers_doing(failure)):
-            self.road.fleet.note(model.engine, failure)
+            self.road.fleet.note(model, failure)
         if not model.local:
             self.road.purse.spend(spent if spent is not None else self.estimate_of(model) or 0.0)
         self.replies.append(reply)

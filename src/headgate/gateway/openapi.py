@@ -14,6 +14,7 @@ from headgate import __version__
 from headgate.core.words import TASKS, DialectName
 from headgate.gateway import paths, shown
 from headgate.gateway.openapi_answers import ANSWERS, Schema, has, maybe, one_of
+from headgate.gateway.refusals import PRIORITIES
 from headgate.wire.doors import Reader
 from headgate.wire.faults import ANTHROPIC_TYPES
 
@@ -36,11 +37,12 @@ SUMMARIES: Mapping[str, str] = {
     "/api/embed": "Vectors of texts, in Ollama's form",
     "/api/embeddings": "The vector of one text, in Ollama's older form",
     "/api/tags": "What may be written as `model`, in Ollama's form",
-    "/api/ps": "The models at home whose engine is up",
+    "/api/ps": "The models at home that can answer now",
     "/api/show": "One model, in Ollama's form",
     "/api/version": "The version of Ollama's protocol",
     "/": "Says that Ollama's protocol is spoken here",
     "/healthz": "Gate, engines, ledger, today's spending",
+    "/admin/fleet": "What is loaded, who waits, how much memory is left",
     "/metrics": "Counters since the start, for Prometheus",
     "/openapi.json": "This document",
 }
@@ -76,6 +78,8 @@ TASK = "x-headgate-task"
 ASKING: Mapping[str, tuple[str, Schema]] = {
     TASK: ("the task, instead of a guess", one_of(*TASKS)),
     "x-headgate-privacy": ("never beyond your machines", one_of("local_only")),
+    "x-headgate-priority": ("people are served before batches", one_of(*PRIORITIES)),
+    "x-headgate-caller": ("whose request it is: waiting is fair between callers", TEXT),
     "x-headgate-within": (
         "seconds for the whole request",
         {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},

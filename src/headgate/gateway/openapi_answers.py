@@ -183,6 +183,52 @@ HEALTH = has(
     }
 )
 
+FLEET = has(
+    {
+        "engines": {
+            "type": "object",
+            "additionalProperties": has(
+                {
+                    "up": YES_OR_NO,
+                    "detail": TEXT,
+                    "managed": YES_OR_NO,
+                    "slots": NUMBER,
+                    "running": NUMBER,
+                    "foreign_memory": NUMBER,
+                }
+            ),
+        },
+        "memory": {
+            "type": "object",
+            "additionalProperties": has({"capacity": NUMBER, "free": {"type": "integer"}}),
+        },
+        "lanes": many(
+            has(
+                {
+                    "model": TEXT,
+                    "engine": TEXT,
+                    "id": TEXT,
+                    "context": maybe(NUMBER),
+                    "state": one_of("unmanaged", "out", "loading", "ready", "draining", "leaving"),
+                    "for_seconds": maybe(FRACTION),
+                    "memory": maybe(NUMBER),
+                    "pool": maybe(TEXT),
+                    "slots": NUMBER,
+                    "running": NUMBER,
+                    "waiting": NUMBER,
+                    "waiting_by_caller": many(NUMBER),
+                    "expected_wait": FRACTION,
+                    "use": FRACTION,
+                    "service_seconds": maybe(FRACTION),
+                    "load_seconds": maybe(FRACTION),
+                    "why_not": TEXT,
+                    "left_alone": YES_OR_NO,
+                }
+            )
+        ),
+    }
+)
+
 ANSWERS: Mapping[str, Schema] = {
     "/v1/chat/completions": CHAT_COMPLETION,
     "/v1/responses": RESPONSE,
@@ -202,6 +248,7 @@ ANSWERS: Mapping[str, Schema] = {
     "/api/show": OLLAMA_SHOWN,
     "/api/version": has({"version": TEXT}),
     "/healthz": HEALTH,
+    "/admin/fleet": FLEET,
     "/openapi.json": has({"openapi": {"const": "3.1.0"}, "info": ANY_OBJECT, "paths": ANY_OBJECT}),
 }
 """The whole answer in JSON, by path. A stream is not described here: its pieces are events or lines, not one value."""

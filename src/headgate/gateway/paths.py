@@ -44,6 +44,7 @@ COUNTERS: Mapping[str, Counter] = {
 
 LOOKS: tuple[str, ...] = (
     "/healthz",
+    "/admin/fleet",
     "/metrics",
     "/openapi.json",
     "/v1/models",

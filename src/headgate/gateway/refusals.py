@@ -27,7 +27,16 @@ from headgate.core.words import TASKS
 from headgate.gateway.journey import Journey
 from headgate.wire.faults import Fault
 
-READ_HEADERS = frozenset({b"x-headgate-task", b"x-headgate-privacy", b"x-headgate-within", b"anthropic-beta"})
+PRIORITIES = ("interactive", "batch")
+READ_HEADERS = frozenset(
+    {
+        b"x-headgate-task",
+        b"x-headgate-privacy",
+        b"x-headgate-priority",
+        b"x-headgate-within",
+        b"anthropic-beta",
+    }
+)
 """What a request says in its headers."""
 
 BETA = re.compile(r"[a-z0-9-]+(,\s*[a-z0-9-]+)*")
@@ -114,6 +123,10 @@ def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request |
             if word != "local_only":
                 return unknown("privacy", word, ("local_only",), "x-headgate-privacy")
             changes["local_only"] = True
+        elif name == b"x-headgate-priority":
+            if word not in PRIORITIES:
+                return unknown("priority", word, PRIORITIES, "x-headgate-priority")
+            changes["batch"] = word == "batch"
         elif name == b"anthropic-beta":
             if request.dialect == "anthropic" and BETA.fullmatch(word):
                 changes["beta"] = word
@@ -253,7 +266,7 @@ def no_token(number: int) -> Fault:
 
 def no_model(policy: Policy, name: str) -> Fault:
     """No model has that name."""
-    return unknown("model", name, (AUTO, *policy.models), "model")
+    return unknown("model", name, (AUTO, *policy.named), "model")
 
 
 def nameless() -> Fault:
@@ -302,8 +315,7 @@ def no_answer(journey: Journey, result: GiveUp) -> Fault:
             else "add a model that can do it; headgate route tells which can",
         )
     waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
-    models = journey.road.policy.models
-    waits += journey.road.fleet.pauses({models[name].engine for name in journey.decision.skipped})
+    waits += journey.road.fleet.pauses(journey.decision.skipped)
     busy = bool(skips & {"busy"}) or bool(waits) or any(failure.status == 429 for failure in failures)
     late = (
         not busy

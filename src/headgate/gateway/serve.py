@@ -29,6 +29,7 @@ from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.road import Road
+from headgate.gateway.shown_fleet import describe_fleet
 from headgate.gateway.streams import AnswerStream
 from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
 from headgate.wire.faults import Fault
@@ -110,7 +111,7 @@ class Gate:
         size = len(call.body or b"") if not request.recalled else LARGE + 1  # what was recalled may be long
         signals = await self.road.tokenizer.measure(request, self.road.policy, size)
         signals = self.road.affinity.recall(request, signals)
-        journey = Journey(self.road, request, signals, received=received, begun=begun)
+        journey = Journey(self.road, request, signals, received=received, begun=begun, caller=caller_of(call))
         if request.stream:
             await self.answer_stream(journey, call, paths.STREAMING[call.path])
         else:
@@ -234,6 +235,8 @@ class Gate:
         path, policy = call.path, self.road.policy
         if path == "/healthz":
             return shown.state(self.road.fleet, self.health())
+        if path == "/admin/fleet":
+            return describe_fleet(self.road.fleet)
         if path == "/api/version":
             return {"version": OLLAMA_VERSION}
         if path in ("/v1/models", "/api/tags"):
@@ -254,6 +257,13 @@ class Gate:
             name = unquote(path.removeprefix(paths.ONE_MODEL))
             found = shown.find_listed(policy, name, dialect)
         return found or refusals.no_model(policy, name)
+
+
+def caller_of(call: Call) -> str:
+    """Whose request it is, as far as waiting has to be fair: as the caller says, else his key, else his address."""
+    headers = call.headers
+    word = headers.get(b"x-headgate-caller") or headers.get(b"authorization") or headers.get(b"x-api-key")
+    return call.address if word is None else word.decode("latin-1")
 
 
 def new_id(now: float) -> str:

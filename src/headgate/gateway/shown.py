@@ -37,8 +37,7 @@ def askable(policy: Policy) -> Iterable[tuple[str, Model | None]]:
         yield f"{AUTO}:{word}", None
     for name in policy.agents:
         yield f"{AGENT}{name}", None
-    for name, model in policy.models.items():
-        yield name, model
+    yield from policy.named.items()
 
 
 def list_models(policy: Policy, dialect: DialectName) -> dict[str, Any]:
@@ -171,26 +170,27 @@ def asked_to_show(body: bytes) -> str | Fault:
 
 
 def ready_for_ollama(policy: Policy, fleet: Fleet) -> dict[str, Any]:
-    """`/api/ps`: the models at home whose engine is up. What each engine holds in memory is the engine's own business."""
+    """`/api/ps`: the models at home that can answer now: their engine is up, and where the gate does the loading, they are loaded."""
     ready = [
         describe_for_ollama(model.name, model)
         | {"expires_at": FAR_AWAY, "size_vram": 0}
         | ({} if model.context is None else {"context_length": model.context})
-        for model in policy.models.values()
-        if model.local and model.engine not in fleet.down
+        for model in policy.named.values()
+        if model.local and model.engine not in fleet.down and model.name not in fleet.admission.cold
     ]
     return {"models": ready}
 
 
 def state(fleet: Fleet, more: Mapping[str, Any]) -> dict[str, Any]:
     """How everything is, for /healthz; `more` is what only others know, the ledger among it."""
+    scheduler = fleet.admission.scheduler
     engines = {
         name: {
             "up": name not in fleet.down,
             "detail": fleet.down.get(name, ""),
             "version": fleet.health[name].version if name in fleet.health else "",
-            "running": fleet.admission[name].running,
-            "waiting": len(fleet.admission[name].waiting),
+            "running": scheduler.running[name],
+            "waiting": sum([len(lane.waiting) for lane in scheduler.lanes.values() if lane.engine == name]),
         }
         for name in fleet.engines
     }

@@ -177,6 +177,8 @@ def _decision(
         tokens_over=plan.tokens_over,
         order=plan.order,
         local_only=plan.local_only,
+        queue_for=plan.queue_for,
+        when_busy=plan.when_busy,
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from headgate.core.types import Attempt, Decision, Outcome, Usage, Verdict
-from headgate.core.words import Mode, Order
+from headgate.core.words import Mode, Order, WhenBusy
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import FINE, MICRO
 
@@ -38,6 +38,8 @@ class Plan(Struct, frozen=True, array_like=True):
     tokens_over: int | None
     order: Order
     local_only: bool
+    queue_for: float = 3.0
+    when_busy: WhenBusy = "next"
 
 
 class CommonStory(Struct, frozen=True, omit_defaults=True):
@@ -107,6 +109,8 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
         decision.tokens_over,
         decision.order,
         decision.local_only,
+        decision.queue_for,
+        decision.when_busy,
         *chain,
     )
     common = numbers.told.get(key)
@@ -202,6 +206,8 @@ def _common(
         tokens_over=decision.tokens_over,
         order=decision.order,
         local_only=decision.local_only,
+        queue_for=decision.queue_for,
+        when_busy=decision.when_busy,
     )
     details = [detail or "" for detail in chain[2::3]]
     flat: list[int] = []

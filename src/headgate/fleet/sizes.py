@@ -1,0 +1,90 @@
+"""How much memory there is for the models of engines on this machine, and how much each of their lanes takes.
+
+From the machine and the models' own metadata to what the scheduler plans with. What a lane really takes is learned when it
+has been loaded. It does not know who waits.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from msgspec import Struct
+
+from headgate.config.engine import EngineSettings
+from headgate.core.engine import ManagedEngine
+from headgate.core.hardware import CARD_RESERVE, Hardware, room_of
+from headgate.core.memory import KvType, need
+from headgate.core.types import Failure, Model
+from headgate.fleet.lanes import LaneFacts, Pool
+
+GPU, RAM = "GPU", "RAM"
+
+UNTOLD = 8192
+"""Tokens of context taken for a model of which neither the user nor its file says how many."""
+
+READ_PER_SECOND = 1_500_000_000
+"""Bytes of weights that are read and placed in a second, until a load has been measured. A fast disk, a warm start."""
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """The machine's memory, and what the user allows of it."""
+
+    hardware: Hardware
+    vram: int | None = None
+    """Bytes; None is what there is."""
+    ram: int | None = None
+
+
+def pools_for(engines: Iterable[EngineSettings], memory: Memory, held: Mapping[str, int]) -> dict[str, Pool]:
+    """The memory in which each engine's models have to fit; engines of which it is not known are left out.
+
+    Args:
+        engines: on this machine, their models managed by the gate.
+        memory: what there is.
+        held: bytes that models of these engines take now, by engine, which planning may have back.
+    """
+    settings = list(engines)
+    has_card = bool(memory.hardware.gpus) or memory.vram is not None
+    where = {s.name: GPU if has_card and uses_card(s, memory.hardware) else RAM for s in settings}
+    room = room_of(memory.hardware, sum([size for name, size in held.items() if where.get(name) == GPU]))
+    on_ram = sum([size for name, size in held.items() if where.get(name) == RAM])
+    capacity = {
+        GPU: memory.vram - CARD_RESERVE if memory.vram is not None else room.gpu,
+        RAM: memory.ram if memory.ram is not None else room.ram + on_ram,
+    }
+    return {name: Pool(pool, capacity[pool]) for name, pool in where.items() if capacity[pool] > 0}
+
+
+def uses_card(settings: EngineSettings, hardware: Hardware) -> bool:
+    """Whether an engine computes on the graphics card: the embedded one does so on Apple's only."""
+    embedded = settings.kind == "llamacpp" and settings.url is None
+    return not embedded or any(gpu.vendor == "apple" for gpu in hardware.gpus)
+
+
+async def lane_facts(
+    engine: ManagedEngine, settings: EngineSettings, models: Sequence[Model], pool: Pool
+) -> list[LaneFacts]:
+    """What is known of an engine's lanes, from the metadata of its models. One that cannot be measured is left to its engine.
+
+    A model that is too big for the card is run partly by the processor, and takes all of the card.
+    """
+    facts = []
+    for model in models:
+        shape = await engine.shape(model.id)
+        if isinstance(shape, Failure):
+            continue
+        slots = model.slots or settings.parallel
+        context = model.context or min(shape.context or UNTOLD, UNTOLD)
+        takes = need(shape, context, slots, cast("KvType", settings.kv_cache)).total
+        facts.append(
+            LaneFacts(
+                name=model.name,
+                engine=model.engine,
+                weights=model.id,
+                context=model.context,
+                slots=slots,
+                pool=pool.name,
+                memory=min(takes, pool.capacity) if pool.name == GPU else takes,
+                load_seconds=1.0 + shape.weights / READ_PER_SECOND,
+            )
+        )
+    return facts
