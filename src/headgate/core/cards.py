@@ -1,10 +1,25 @@
-"""A capability card: what one local model can do on this machine, measured and not declared."""
+"""A capability card: what one local model can do on this machine, measured and not declared.
 
-from collections.abc import Mapping
+A card says what was measured; `apply` says what follows from it for the router, and `is_stale` when it no longer counts.
+How it is measured is the business of `fleet.bench`; what is asked, of `core.exam`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from headgate.core.words import Task
+from headgate.core.engine import ListedModel
+from headgate.core.types import Model
+from headgate.core.words import Capability, Task
+
+LEAST_RATE: Final = 0.5
+"""A model that calls tools, or fits a schema, more seldom than this is not asked to."""
+LEAST_TRIED: Final = 4
+"""Items below which a rate takes nothing away."""
+LEAST_SCORED: Final = 5
+"""Items of a task below which its share is no score."""
 
 
 class Share(Struct, frozen=True):
@@ -60,3 +75,86 @@ class Card(Struct, frozen=True, kw_only=True):
     """The exam, task by task."""
     languages: Mapping[str, Share] = {}
     """Answers in the language of the question, by ISO 639-1 code."""
+    texts_speed: float | None = None
+    """Of a model that embeds: texts per second, a batch at a time."""
+    dimensions: int | None = None
+    """Of a model that embeds: the length of its vectors."""
+
+
+Cards = Mapping[tuple[str, str], Card]
+"""The newest card of each model, by engine and id."""
+
+
+def apply(model: Model, card: Card | None, *, stated: bool) -> Model:
+    """The model as its card shows it: with scores, and without the capabilities that it was seen not to have.
+
+    Args:
+        model: as the config describes it.
+        card: of this model; None when it was not measured.
+        stated: the user himself says in the config what the model can do, and is believed.
+    """
+    if card is None:
+        return model
+    lacking = {} if stated else unproven(card)
+    scores: dict[Task, float] = {
+        task: share.passed / share.of for task, share in card.tasks.items() if share.of >= LEAST_SCORED
+    }
+    return replace(model, capabilities=model.capabilities - lacking.keys(), scores=scores)
+
+
+def unproven(card: Card) -> dict[Capability, str]:
+    """The capabilities that a card takes away, with the reason for people."""
+    lacking: dict[Capability, str] = {}
+    if _fails(card.tools):
+        lacking["tools"] = f"on this machine {_said(card.tools)} calls of tools were right"
+    if _fails(card.schema):
+        for capability in ("schema", "json"):
+            lacking[capability] = f"on this machine {_said(card.schema)} answers fitted their JSON schema"
+    return lacking
+
+
+def find_listed(model_id: str, listed: Iterable[ListedModel]) -> ListedModel | None:
+    """The model as its engine lists it: Ollama adds ":latest", LM Studio a publisher."""
+    wanted = model_id.removesuffix(":latest")
+    return next(
+        (
+            one
+            for one in listed
+            if one.id.removesuffix(":latest") == wanted or one.id.rpartition("/")[2] == wanted
+        ),
+        None,
+    )
+
+
+def is_stale(card: Card, listed: ListedModel) -> bool:
+    """Whether the model has changed since it was measured. Without a digest on either side nobody can tell."""
+    return bool(card.digest and listed.digest) and card.digest != listed.digest
+
+
+def stale_cards(
+    models: Iterable[Model], cards: Cards, listed: Mapping[str, Iterable[ListedModel]]
+) -> tuple[str, ...]:
+    """One sentence for each model whose card is for another version of it, with the command that measures it again.
+
+    Args:
+        models: of the config.
+        cards: the newest ones.
+        listed: what each engine has; an engine that did not say is missing.
+    """
+    said = []
+    for model in models:
+        card = cards.get((model.engine, model.id))
+        found = find_listed(model.id, listed.get(model.engine, ()))
+        if card is not None and found is not None and is_stale(card, found):
+            said.append(
+                f"the card of {model.name} is for another version of it; headgate models bench {model.name}"
+            )
+    return tuple(said)
+
+
+def _fails(share: Share | None) -> bool:
+    return share is not None and share.of >= LEAST_TRIED and share.passed < LEAST_RATE * share.of
+
+
+def _said(share: Share | None) -> str:
+    return f"{share.passed} of {share.of}" if share is not None else "none"
