@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from headgate.core.errors import LedgerError
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables that it lacks."""
 
@@ -196,6 +196,19 @@ turns = Table(
     Column("previous", Text),
     Column("messages", Text, nullable=False),
 )
+
+# One row for each time that a model was measured; `card` is the whole of it as JSON, the other columns find it.
+cards = Table(
+    "cards",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("engine", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("measured", BigInteger, nullable=False),
+    Column("card", Text, nullable=False),
+)
+Index("cards_by_model", cards.c.engine, cards.c.id, cards.c.measured)
 
 
 def insert_sql(table: Table, rows: int = 1) -> str:
