@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli import models_plan
+from headgate.cli import models_bench, models_plan
 from headgate.cli.common import console, load, put_json, table, with_config, with_json
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def command() -> None:
 
 
 command.add_command(models_plan.command)
+command.add_command(models_bench.command)
 
 
 @command.command("list")

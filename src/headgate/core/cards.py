@@ -102,6 +102,26 @@ def apply(model: Model, card: Card | None, *, stated: bool) -> Model:
     return replace(model, capabilities=model.capabilities - lacking.keys(), scores=scores)
 
 
+def keep_untried(card: Card, before: Card | None, *, exam: bool, loading: bool) -> Card:
+    """The card with what an earlier one of the same version knows and this measurement was told to leave out.
+
+    Args:
+        card: the new one.
+        before: the newest one until now.
+        exam: there was to be no exam.
+        loading: the model was not to be loaded anew.
+    """
+    if before is None or (before.digest, before.machine) != (card.digest, card.machine):
+        return card
+    if exam:
+        card = replace(
+            card, schema=before.schema, tools=before.tools, tasks=before.tasks, languages=before.languages
+        )
+    if loading and card.load_seconds is None:
+        card = replace(card, load_seconds=before.load_seconds, first_token_cold=before.first_token_cold)
+    return card
+
+
 def unproven(card: Card) -> dict[Capability, str]:
     """The capabilities that a card takes away, with the reason for people."""
     lacking: dict[Capability, str] = {}

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from headgate.core.types import Model
+from headgate.ledger.cards import read_cards
 from headgate.ledger.decode import Row
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
@@ -35,6 +36,7 @@ def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts
         first = _histograms(db, within, requests.c.first_token)
         calls = _calls(db, within)
         lost, unclosed = _lost(db, since, until), _unclosed(db, since, until)
+        measured = read_cards(db, before=until)
         words, names, described = ledger.words(db), ledger.model_names(db), ledger.described(db)
 
     def shown(number: int) -> str:
@@ -71,6 +73,7 @@ def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts
         prices_as_of=tuple(
             sorted({words[cell.prices_as_of] for cell in cells if cell.prices_as_of is not None})
         ),
+        cards=tuple(measured[key] for key in sorted(measured)),
     )
 
 

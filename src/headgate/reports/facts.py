@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from headgate.core.cards import Card
 from headgate.reports.savings import Money
 
 
@@ -104,3 +105,5 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """Runs of that time that ended without closing the ledger; what waited for the disk then was not written."""
     prices_as_of: tuple[str, ...] = ()
     """Days of the prices used, in order."""
+    cards: tuple[Card, ...] = ()
+    """What was last measured of each local model before the end of that time."""

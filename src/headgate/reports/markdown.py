@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from headgate.core.cards import Card
+from headgate.reports import cards
 from headgate.reports.shown import count, dollars, dollars_at_least, fallback_reason, milliseconds, percent
 from headgate.reports.weekly import WeeklyReport
 
@@ -13,6 +15,8 @@ def markdown(report: WeeklyReport) -> str:
         parts.append(_tasks(report))
     if report.facts.attempts:
         parts.append(_attempts(report))
+    if report.facts.cards:
+        parts.append(_local_models(report.facts.cards))
     parts.append(("## Notes", "", *(f"- {note}" for note in report.notes)))
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -82,6 +86,16 @@ def _attempts(report: WeeklyReport) -> Iterator[str]:
         figures = (tried.attempts, tried.rejected, sum(tried.failures.values()))
         rows.append((tried.shown, *(f"{figure:,}" for figure in figures), cost))
     yield from _table(("Model", "Attempts", "Rejected", "Failed", "Est. cost"), rows)
+
+
+def _local_models(measured: Sequence[Card]) -> Iterator[str]:
+    yield "## Local models, as measured on this machine"
+    yield ""
+    rows = cards.table_rows(measured)
+    if rows:
+        yield from _table(cards.HEADER, rows)
+        yield ""
+    yield from (f"- {_cell(line)}" for line in cards.exam_lines(measured))
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The weekly report as JSON values, for programs.
 
 Money is dollars, durations are seconds, shares are 0-1, and null is unknown: `unnecessary` is null until audits measure
-it. Names of fields are kept from one version to the next.
+it. Names of fields are kept from one version to the next. `local_models` is there once a local model was measured.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ def plain(report: WeeklyReport) -> dict[str, Any]:
     """The report as JSON values."""
     facts, saved = report.facts, report.savings
     known = saved.requests > 0
+    measured = {"local_models": [msgspec.to_builtins(card) for card in facts.cards]} if facts.cards else {}
     return {
         "week": str(report.week),
         "period": report.week.period,
@@ -62,4 +63,5 @@ def plain(report: WeeklyReport) -> dict[str, Any]:
         "at_least": report.at_least,
         "warnings": list(report.warnings),
         "notes": list(report.notes),
+        **measured,
     }

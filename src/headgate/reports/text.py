@@ -4,10 +4,12 @@ The upper half is the layout that the report was ordered in; what we have to add
 as wide as their contents need. This module does not judge; it prints what `weekly` found.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
+from headgate.core.cards import Card
+from headgate.reports import cards
 from headgate.reports.shown import (
     columns,
     dollars,
@@ -30,6 +32,8 @@ def text(report: WeeklyReport) -> str:
     lines = [*_summary(report), "", *_fallbacks(report)]
     if report.facts.requests:
         lines += ["", *_more(report)]
+    if report.facts.cards:
+        lines += _local_models(report.facts.cards)
     lines += ["", "NOTES", *_notes(report)]
     return "\n".join(lines) + "\n"
 
@@ -136,9 +140,25 @@ def _attempts(report: WeeklyReport) -> list[list[str]]:
     return rows
 
 
+def _local_models(measured: Sequence[Card]) -> Iterator[str]:
+    """What was measured of local models: whatever the week, it is the newest."""
+    title = "LOCAL MODELS, AS MEASURED ON THIS MACHINE (tokens per second)"
+    rows = cards.table_rows(measured)
+    if rows:
+        yield from _section(title, [list(row) for row in (cards.HEADER, *rows)], cards.SIDES)
+    else:
+        yield from ("", title)
+    for line in cards.exam_lines(measured):
+        yield from _wrapped(line)
+
+
 def _notes(report: WeeklyReport) -> Iterator[str]:
     for note in report.notes:
-        yield from wrap(note, WIDEST, initial_indent="  - ", subsequent_indent="    ", break_long_words=False)
+        yield from _wrapped(note)
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, WIDEST, initial_indent="  - ", subsequent_indent="    ", break_long_words=False)
 
 
 def _task(line: TaskLine, warn_over: float) -> list[str]:
