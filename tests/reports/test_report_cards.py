@@ -100,7 +100,7 @@ def test_a_card_in_full_reads_like_this():
     assert dict(card_lines(LLAMA)) == {
         "measured": "2025-10-14 on RTX 4090, 24 GB",
         "loading": "3,500ms",
-        "memory": "6.7 GB, 100% of it on the GPU",
+        "memory": "6.2 GiB, 100% of it on the GPU",
         "first token": "45ms warm, unknown cold",
         "reading": "4,200 tokens/s",
         "writing": "98 tokens/s, 260/s 4 at a time",

@@ -191,7 +191,7 @@ async def measure_one(
         within=within,
         parallel=settings.parallel,
         reload=reload,
-        machine=machine_of(settings),
+        machine=await asyncio.to_thread(machine_of, settings),
         now=time(),
         tell=lambda step: say(f"{model.name}: {step}"),
         digest=found.digest if found is not None else "",
@@ -206,15 +206,20 @@ async def measure_one(
 
 
 def machine_of(settings: "EngineSettings") -> str:
-    """What an engine's models run on: this machine's processor, or the name of another machine."""
-    import os
-    import platform
+    """What an engine's models run on: this machine's GPUs, else its processor; or the name of another machine."""
     from urllib.parse import urlsplit
 
+    from headgate.core.hardware import memory_words
+    from headgate.fleet.hardware import look
+    from headgate.reports.shown import count
+
     host = urlsplit(settings.url or "").hostname or "localhost"
-    if host == "localhost" or host.startswith("127.") or host == "::1":
-        return f"{platform.machine()}, {os.cpu_count()} cores"
-    return host
+    if host != "localhost" and not host.startswith("127.") and host != "::1":
+        return host
+    found = look()
+    if found.gpus:
+        return ", ".join(f"{gpu.name}, {memory_words(gpu.total)}" for gpu in found.gpus)
+    return f"{found.processor}, {count(found.cores, 'core')}, {memory_words(found.ram_total)}"
 
 
 def plain(name: str, card: "Card") -> dict[str, object]:

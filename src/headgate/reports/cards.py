@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from headgate.core.cards import Card, Share
+from headgate.core.hardware import memory_words
 from headgate.core.words import Task
-from headgate.reports.shown import UNKNOWN, bytes_size, count, milliseconds, per_second
+from headgate.reports.shown import UNKNOWN, count, milliseconds, per_second
 
 HEADER = ("Model", "First token", "Read", "Written", "Together", "Schema", "Tools", "Measured")
 """Of the table in the report."""
@@ -96,6 +97,6 @@ def _together(card: Card) -> str:
 
 
 def _memory(card: Card) -> str:
-    if card.memory is None:
-        return UNKNOWN
-    return bytes_size(card.memory) + ("" if card.on_gpu is None else f", {card.on_gpu:.0%} of it on the GPU")
+    return memory_words(card.memory) + (
+        "" if card.on_gpu is None else f", {card.on_gpu:.0%} of it on the GPU"
+    )

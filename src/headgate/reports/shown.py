@@ -111,11 +111,6 @@ def per_second(figure: float | None, one: str = "") -> str:
     return f"{figure:,.{0 if figure >= 10 else 1}f}{f' {one}s' if one else ''}/s"
 
 
-def bytes_size(number: int) -> str:
-    """Bytes: "6.7 GB", "38.2 MB"."""
-    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
-
-
 def percent(share: float | None) -> str:
     """A share: "26.9%"."""
     return UNKNOWN if share is None else f"{share * 100:.1f}%"
