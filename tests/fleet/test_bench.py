@@ -202,7 +202,7 @@ async def test_no_prompt_begins_as_another_did_so_that_no_cache_helps():
 
 
 async def test_prompts_rise_up_to_the_window_and_the_longest_fast_one_is_told():
-    async with ollama() as (engine, double):
+    async with ollama(Answer(COUNTED, chunk_delay=0.002)) as (engine, double):
         card = await measure(engine, LLAMA, bench())
         longest = max(count_prompt(call) for call in double.calls)
     assert 5_000 < longest < 8192
@@ -219,7 +219,8 @@ async def test_where_writing_slows_down_the_context_is_no_longer_fast():
 
 
 async def test_a_window_that_is_smaller_than_told_ends_the_rise_and_spoils_nothing():
-    async with ollama(models={"llama3.1:8b": ServedModel(context=1500)}) as (engine, _):
+    small = {"llama3.1:8b": ServedModel(context=1500)}
+    async with ollama(Answer(COUNTED, chunk_delay=0.002), models=small) as (engine, _):
         card = await measure(engine, replace(LLAMA, context=None), bench(window=131_072))
     assert 200 < card.fast_context < 1500
     assert card.speed

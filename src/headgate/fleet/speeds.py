@@ -226,23 +226,39 @@ class Stopwatch:
         for tokens in _rising(window or UNKNOWN_WINDOW):
             if read and 2.5 * read[-1][1] > clock.left:
                 break
-            text, words = self._prompts.long(tokens)
-            timed = await self._ask(text, TAIL, clock.left)
-            if isinstance(timed, Failure):
-                if timed.reason in ("context_overflow", "timeout"):
+            timed = await self._read(tokens, clock)
+            if timed is not None and not isinstance(timed, Failure) and self._is_slow(timed):
+                timed = await self._read(tokens, clock)  # something else may have been at work just then
+            if timed is None or isinstance(timed, Failure):
+                if timed is None or timed.reason in ("context_overflow", "timeout"):
                     break
                 return timed
             usage = timed.reply.usage
-            if timed.wait is None or not usage.exact or not usage.prompt:
+            read.append((usage.prompt - usage.cache_read, timed.wait or 0.0))
+            if self._is_slow(timed):
                 break
-            self._prompts.learn(words, usage.prompt)
-            read.append((usage.prompt - usage.cache_read, timed.wait))
-            if timed.speed is not None and self.speeds.speed is not None:
-                if timed.speed < self.speeds.speed / 2:
-                    break
+            if timed.speed is not None:
                 self.speeds.fast_context = usage.prompt
         self.speeds.prompt_speed = _slope(read)
         return None
+
+    async def _read(self, tokens: int, clock: Clock) -> Timed | Failure | None:
+        """A prompt of about so many tokens; None where the engine does not count them."""
+        text, words = self._prompts.long(tokens)
+        timed = await self._ask(text, TAIL, clock.left)
+        if isinstance(timed, Failure):
+            return timed
+        usage = timed.reply.usage
+        if timed.wait is None or not usage.exact or not usage.prompt:
+            return None
+        self._prompts.learn(words, usage.prompt)
+        return timed
+
+    def _is_slow(self, timed: Timed) -> bool:
+        """Whether it was written at less than half of the speed."""
+        return (
+            timed.speed is not None and self.speeds.speed is not None and timed.speed < self.speeds.speed / 2
+        )
 
     async def _ask(self, text: str, most: int, within: float) -> Timed | Failure:
         request = Request(
