@@ -81,7 +81,7 @@ async def measure(engine: Engine, model: Model, bench: Bench) -> Card | Failure:
     loading: float | None = None
     if bench.reload and is_managed(engine):
         bench.tell("loading it anew")
-        loaded = await load_anew(engine, model, bench.parallel, clock)
+        loaded = await load_anew(engine, model, clock)
         if isinstance(loaded, Failure):
             return loaded
         loading = loaded

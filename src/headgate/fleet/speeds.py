@@ -113,13 +113,16 @@ def is_managed(engine: Engine) -> TypeGuard[ManagedEngine]:
     return all(hasattr(engine, verb) for verb in ("loaded", "load", "unload"))
 
 
-async def load_anew(engine: ManagedEngine, model: Model, parallel: int, clock: Clock) -> float | Failure:
-    """Unload the model and load it again; the seconds that loading took."""
+async def load_anew(engine: ManagedEngine, model: Model, clock: Clock) -> float | Failure:
+    """Unload the model and load it again with the config's context; the seconds that loading took.
+
+    How many answers it gives at a time is left to the engine, as when the gate's first request loads it.
+    """
     failed = await engine.unload(model.id)
     if failed is not None:
         return failed
     begun = perf_counter()
-    loaded = await engine.load(model.id, model.context, parallel=parallel, within=clock.left)
+    loaded = await engine.load(model.id, model.context, parallel=None, within=clock.left)
     return loaded if isinstance(loaded, Failure) else perf_counter() - begun
 
 
