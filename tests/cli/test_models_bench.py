@@ -119,6 +119,16 @@ def test_a_model_that_is_not_there_spoils_nothing_for_the_others(local):
     assert set(kept(local.shell)) == {("ollama", "llama3.1:8b")}
 
 
+def test_of_a_model_with_several_contexts_one_lane_is_measured(local):
+    page = (local.shell.home / "headgate.toml").read_text()
+    local.shell.write(page.replace("context = 8192", "context = [4096, 8192]"))
+    for names in (("--all",), ("llama@8k", "llama")):
+        said = local.shell("models", "bench", *names, "--quick", "--json")
+        assert said.code == 0, said.err
+        (card,) = said.json["cards"]
+        assert (card["model"], card["context"]) == ("llama", 4096)
+
+
 def test_an_engine_that_goes_away_in_the_middle_leaves_no_card(local):
     def leaves(call):
         if "capital of Portugal" in call.prompt:

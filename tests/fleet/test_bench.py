@@ -66,9 +66,6 @@ class Managed:
         self.engine, self.takes, self.memory, self.failure = engine, takes, memory, load
         self.told = []
 
-    def __getattr__(self, name):
-        return getattr(self.engine, name)
-
     async def unload(self, model_id):
         self.told.append(("unload", model_id))
 
@@ -79,6 +76,18 @@ class Managed:
 
     async def loaded(self):
         return self.memory
+
+    def _unasked(self, *asked):
+        raise AssertionError("a measurement asks for nothing else")
+
+    shape = pull = remove = _unasked
+    name, kind = "ollama", "ollama"
+    chat = property(lambda self: self.engine.chat)
+    stream = property(lambda self: self.engine.stream)
+    embed = property(lambda self: self.engine.embed)
+    health = property(lambda self: self.engine.health)
+    list_models = property(lambda self: self.engine.list_models)
+    close = property(lambda self: self.engine.close)
 
 
 # ── Real models ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -263,6 +272,13 @@ async def test_a_managed_engine_loads_anew_with_the_configs_context_and_the_cold
     assert card.first_token_cold >= card.load_seconds + 0.01
     assert card.first_token_warm < card.first_token_cold
     assert (card.context, card.memory, card.on_gpu) == (4096, 6_000, 0.75)
+
+
+async def test_how_many_answers_at_a_time_is_the_engines_to_say_unless_the_config_does():
+    async with ollama() as (engine, _):
+        managed = Managed(engine)
+        await measure(managed, replace(LLAMA, slots=3), bench(parallel=3, reload=True))
+    assert managed.told[1] == ("load", "llama3.1:8b", 8192, 3)
 
 
 async def test_without_leave_nothing_is_unloaded():

@@ -5,7 +5,7 @@ directly, so nothing of it is in the ledger's requests or in the report's counts
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ WIDE = 96
 @click.option(
     "--reload/--no-reload",
     default=None,
-    help="Unload and load each model, to time that. Left out: yes, unless a gate is open.",
+    help="Unload and load each model, to time that. Left out: yes where the config lets the gate do so, unless it is open.",
 )
 @with_config
 @with_json
@@ -75,8 +75,11 @@ def command(
         say(
             f"note: the gate is open at {gate.url}; its requests make these figures worse, and these make them wait"
         )
-    reload = gate is None if reload is None else reload
-    made, missed = asyncio.run(measure_all(config, models, seconds, quick=quick, reload=reload))
+    anew = {
+        name: engine.manage and gate is None if reload is None else reload
+        for name, engine in config.engines.items()
+    }
+    made, missed = asyncio.run(measure_all(config, models, seconds, quick=quick, anew=anew))
     if as_json:
         failed = [{"model": name, "error": e.message, "hint": e.hint} for name, e in missed.items()]
         put_json({"cards": [plain(name, card) for name, card in made.items()], "failed": failed})
@@ -90,7 +93,7 @@ def command(
 
 
 def chosen(config: "Config", names: Sequence[str], *, every: bool) -> "list[Model]":
-    """The models to measure.
+    """The models to measure, each in its shortest lane: a longer one is the same weights.
 
     Raises:
         UsageError: a name is no model, or one that costs money; or none was named.
@@ -99,7 +102,7 @@ def chosen(config: "Config", names: Sequence[str], *, every: bool) -> "list[Mode
     from headgate.core.errors import UsageError
 
     models = config.policy.models
-    at_home = [model for model in models.values() if model.local]
+    at_home = [model for model in models.values() if model.local and not model.lane_of]
     if every and at_home:
         return at_home
     if every:
@@ -115,7 +118,7 @@ def chosen(config: "Config", names: Sequence[str], *, every: bool) -> "list[Mode
                 f"{name} does not run on machines of yours, and asking it costs money",
                 "headgate models bench --all measures the local ones",
             )
-    return [models[name] for name in dict.fromkeys(names)]
+    return [models[name] for name in dict.fromkeys(models[name].lane_of or name for name in names)]
 
 
 def duration(text: str) -> float:
@@ -135,9 +138,17 @@ def duration(text: str) -> float:
 
 
 async def measure_all(
-    config: "Config", models: "list[Model]", within: float, *, quick: bool, reload: bool
+    config: "Config", models: "list[Model]", within: float, *, quick: bool, anew: Mapping[str, bool]
 ) -> "tuple[Made, Missed]":
-    """Measure one model after the other; each card is kept as soon as it is whole."""
+    """Measure one model after the other; each card is kept as soon as it is whole.
+
+    Args:
+        config: where the engines and the ledger are.
+        models: to be measured.
+        within: seconds for each.
+        quick: without the exam.
+        anew: for each engine, whether its models are unloaded and loaded again.
+    """
     from headgate.cli.survey import engines_of
     from headgate.core.cards import keep_untried
     from headgate.core.errors import EngineError
@@ -148,7 +159,7 @@ async def measure_all(
     missed: Missed = {}
     async with engines_of(config, dict.fromkeys(model.engine for model in models)) as engines:
         for model in models:
-            settings = config.engines[model.engine]
+            settings, reload = config.engines[model.engine], anew[model.engine]
             found = await measure_one(
                 engines[model.engine], settings, model, within, quick=quick, reload=reload
             )
@@ -189,7 +200,7 @@ async def measure_one(
         )
     bench = Bench(
         within=within,
-        parallel=settings.parallel,
+        parallel=model.slots or settings.parallel,
         reload=reload,
         machine=await asyncio.to_thread(machine_of, settings),
         now=time(),

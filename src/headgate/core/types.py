@@ -280,8 +280,6 @@ class Model(Struct, frozen=True, gc=False, kw_only=True):
     """How well it did in the exam on this machine, 0–1, task by task; a task without evidence is missing."""
     longer: tuple[str, ...] = ()
     """The longer lanes of this model, which are tried before any other model when a prompt does not fit."""
-    scores: Mapping[Task, float] = {}
-    """How much of the exam's items of a task it got right on this machine, 0–1; a task that is missing is not known."""
 
 
 # ── 4. What the policy decides ───────────────────────────────────────────────────────────────────────────────────────

@@ -17,10 +17,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.cards import Card
-from headgate.core.engine import Engine
+from headgate.core.engine import Engine, ManagedEngine
 from headgate.core.exam import Exam, Item, Marks, grade, parse_exam, tally
 from headgate.core.types import Failure, Message, Model, Request
-from headgate.fleet.speeds import ONE_CALL, Clock, Speeds, Stopwatch, find_loaded, is_managed, load_anew
+from headgate.fleet.speeds import ONE_CALL, Clock, Speeds, Stopwatch, find_loaded, load_anew
 
 SPEEDS_SHARE: Final = 0.5
 """Of the time that is left after loading, for the speeds, where an exam follows."""
@@ -79,7 +79,7 @@ async def measure(engine: Engine, model: Model, bench: Bench) -> Card | Failure:
     """
     clock = Clock(bench.within)
     loading: float | None = None
-    if bench.reload and is_managed(engine):
+    if bench.reload and isinstance(engine, ManagedEngine):
         bench.tell("loading it anew")
         loaded = await load_anew(engine, model, clock)
         if isinstance(loaded, Failure):

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from random import Random
 from statistics import median
 from time import perf_counter
-from typing import Final, TypeGuard
+from typing import Final
 
 from msgspec import Struct
 
@@ -108,27 +108,22 @@ class Timed(Struct, frozen=True):
         return self.written / (self.ended - self.first)
 
 
-def is_managed(engine: Engine) -> TypeGuard[ManagedEngine]:
-    """Whether the engine's models can be loaded and unloaded through it."""
-    return all(hasattr(engine, verb) for verb in ("loaded", "load", "unload"))
-
-
 async def load_anew(engine: ManagedEngine, model: Model, clock: Clock) -> float | Failure:
     """Unload the model and load it again with the config's context; the seconds that loading took.
 
-    How many answers it gives at a time is left to the engine, as when the gate's first request loads it.
+    How many answers it gives at a time is left to the engine, unless the config says so for this model.
     """
     failed = await engine.unload(model.id)
     if failed is not None:
         return failed
     begun = perf_counter()
-    loaded = await engine.load(model.id, model.context, parallel=None, within=clock.left)
+    loaded = await engine.load(model.id, model.context, parallel=model.slots, within=clock.left)
     return loaded if isinstance(loaded, Failure) else perf_counter() - begun
 
 
 async def find_loaded(engine: Engine, model_id: str) -> LoadedModel | None:
     """The model in the engine's memory, where the engine says so."""
-    if not is_managed(engine):
+    if not isinstance(engine, ManagedEngine):
         return None
     found = await engine.loaded()
     if isinstance(found, Failure):
