@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 from time import perf_counter, time
 from typing import Any
 
+from msgspec.structs import replace
+
 from headgate import __version__
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
+from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
@@ -39,6 +42,7 @@ from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Gate
+from headgate.ledger.cards import newest_cards
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
 
@@ -143,10 +147,12 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         writer.describe([*models, baseline_model(config)])
         engines = {name: build_engine(settings, models) for name, settings in config.engines.items()}
         memory = Memory(hardware=await asyncio.to_thread(hardware.look), vram=config.vram, ram=config.ram)
-        fleet = Fleet(engines, config.engines, config.policy.models, memory)
+        cards = await asyncio.to_thread(newest_cards, config.ledger.path)
+        fleet = Fleet(engines, config.engines, config.policy.models, memory, cards)
         try:
             troubles = await start_embedded(engines)
             await fleet.start()
+            config, stale = with_cards(config, cards, fleet)
             road = Road(
                 policy=config.policy,
                 checks=config.checks,
@@ -159,11 +165,27 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
             )
-            yield OpenGate(config, road, writer, (*found.sentences, *troubles))
+            yield OpenGate(config, road, writer, (*found.sentences, *troubles, *stale))
         finally:
             await fleet.close()
     finally:
         await asyncio.to_thread(writer.close)
+
+
+def with_cards(config: Config, cards: Cards, fleet: Fleet) -> tuple[Config, tuple[str, ...]]:
+    """The config with its models as they were measured here, and sentences about measurements that do not count any more."""
+    models = config.policy.models
+    fresh = fresh_cards(models.values(), cards, fleet.listed)
+    measured = {
+        name: apply(
+            model,
+            fresh.get((model.engine, model.id)),
+            stated=name in config.stated or model.lane_of in config.stated,
+        )
+        for name, model in models.items()
+    }
+    stale = stale_cards(config.policy.named.values(), cards, fleet.listed)
+    return replace(config, policy=replace(config.policy, models=measured)), stale
 
 
 def baseline_model(config: Config) -> Model:

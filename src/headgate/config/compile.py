@@ -58,6 +58,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Seconds; 0 is not at all."""
     engines: Mapping[str, EngineSettings]
     policy: Policy
+    stated: frozenset[str]
+    """The models whose capabilities the user himself states; of the others, a card may show that they lack one."""
     checks: Mapping[str, Check]
     streaming: Streaming
     ledger: LedgerSettings
@@ -130,6 +132,7 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
             baseline=table.report.baseline,
             token_limits=token_limits(routes, models.values()),
         ),
+        stated=frozenset(name for name, model in table.models.items() if model.capabilities is not None),
         checks=checks,
         streaming=Streaming(
             peek_characters=positive(("streaming", "peek_characters"), table.streaming.peek_characters),

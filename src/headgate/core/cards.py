@@ -151,6 +151,17 @@ def is_stale(card: Card, listed: ListedModel) -> bool:
     return bool(card.digest and listed.digest) and card.digest != listed.digest
 
 
+def fresh_cards(models: Iterable[Model], cards: Cards, listed: Mapping[str, Iterable[ListedModel]]) -> Cards:
+    """The cards that still count: those of models that have not changed since, as far as their engines say."""
+    fresh = {}
+    for model in models:
+        card = cards.get((model.engine, model.id))
+        found = find_listed(model.id, listed.get(model.engine, ()))
+        if card is not None and not (found is not None and is_stale(card, found)):
+            fresh[model.engine, model.id] = card
+    return fresh
+
+
 def stale_cards(
     models: Iterable[Model], cards: Cards, listed: Mapping[str, Iterable[ListedModel]]
 ) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from contextlib import suppress
 from time import monotonic
 
 from headgate.config.engine import EngineSettings
-from headgate.core.engine import Engine, Health, ManagedEngine
+from headgate.core.cards import Cards, fresh_cards
+from headgate.core.engine import Engine, Health, ListedModel, ManagedEngine
 from headgate.core.types import Failure, FleetView, Model
 from headgate.fleet.admission import Admission, Denied
 from headgate.fleet.breaker import Breaker
@@ -38,6 +39,7 @@ class Fleet:
         settings: of the same engines.
         models: of the policy, by name.
         memory: the machine's, for engines on it whose models the gate loads and unloads; None leaves that to all engines.
+        cards: what was measured of models at home.
     """
 
     def __init__(
@@ -46,11 +48,15 @@ class Fleet:
         settings: Mapping[str, EngineSettings],
         models: Mapping[str, Model],
         memory: Memory | None = None,
+        cards: Cards | None = None,
     ) -> None:
         self.engines = engines
         self.settings = settings
         self.models = models
         self.memory = memory
+        self.cards = cards or {}
+        self.listed: dict[str, tuple[ListedModel, ...]] = {}
+        """What each engine at home had when it was last seen to come up."""
         self.pools: dict[str, Pool] = {}
         """The memory of each engine whose models the gate loads and unloads."""
         lanes = [
@@ -135,7 +141,7 @@ class Fleet:
         try:
             health = await self.engines[name].health()
             if health.up and came_up:
-                await self.note_remote(name)
+                await self.note_models(name)
             if health.up and name in self.pools:
                 await self.look_into(name, came_up=came_up)
         except Exception as error:
@@ -168,10 +174,11 @@ class Fleet:
         self.pools = pools_for([self.settings[name] for name in managed], self.memory, held)
         await asyncio.gather(*(self.look_into(name, came_up=True) for name in up if name in self.pools))
 
-    async def note_remote(self, name: str) -> None:
-        """Learn which of an engine's models run elsewhere."""
+    async def note_models(self, name: str) -> None:
+        """Learn what an engine has, and which of it runs elsewhere."""
         listed = await self.engines[name].list_models()
         models = () if isinstance(listed, Failure) else listed
+        self.listed[name] = models
         others = {pair for pair in self.remote if pair[0] != name}
         self.remote = frozenset(others | {(name, model.id) for model in models if model.remote})
 
@@ -185,7 +192,8 @@ class Fleet:
         residents = [Resident(model.id, model.context, model.memory) for model in found]
         if came_up:
             own = [m for m in self.models.values() if m.engine == name and m.local]
-            facts = await lane_facts(engine, self.settings[name], own, self.pools[name])
+            cards = fresh_cards(own, self.cards, self.listed)
+            facts = await lane_facts(engine, self.settings[name], own, self.pools[name], cards)
             self.admission.learn(name, self.pools[name], facts, residents)
         else:
             self.admission.seen(name, residents)

@@ -10,9 +10,10 @@ from typing import cast
 from msgspec import Struct
 
 from headgate.config.engine import EngineSettings
+from headgate.core.cards import Card, Cards
 from headgate.core.engine import ManagedEngine
 from headgate.core.hardware import CARD_RESERVE, Hardware, room_of
-from headgate.core.memory import KvType, need
+from headgate.core.memory import KvType, need, overhead_of
 from headgate.core.types import Failure, Model
 from headgate.fleet.lanes import LaneFacts, Pool
 
@@ -20,6 +21,9 @@ GPU, RAM = "GPU", "RAM"
 
 UNTOLD = 8192
 """Tokens of context taken for a model of which neither the user nor its file says how many."""
+
+ASKED, SAID = 500, 150
+"""Tokens of a request and its answer, until the pace of real ones is known."""
 
 READ_PER_SECOND = 1_500_000_000
 """Bytes of weights that are read and placed in a second, until a load has been measured. A fast disk, a warm start."""
@@ -61,7 +65,7 @@ def uses_card(settings: EngineSettings, hardware: Hardware) -> bool:
 
 
 async def lane_facts(
-    engine: ManagedEngine, settings: EngineSettings, models: Sequence[Model], pool: Pool
+    engine: ManagedEngine, settings: EngineSettings, models: Sequence[Model], pool: Pool, cards: Cards
 ) -> list[LaneFacts]:
     """What is known of an engine's lanes, from the metadata of its models. One that cannot be measured is left to its engine.
 
@@ -74,7 +78,12 @@ async def lane_facts(
             continue
         slots = model.slots or settings.parallel
         context = model.context or min(shape.context or UNTOLD, UNTOLD)
-        takes = need(shape, context, slots, cast("KvType", settings.kv_cache)).total
+        kv_type = cast("KvType", settings.kv_cache)
+        card = cards.get((model.engine, model.id))
+        overhead = None
+        if card is not None and card.memory is not None and card.context is not None:
+            overhead = overhead_of(shape, card.memory, card.context, card.parallel, kv_type)
+        takes = need(shape, context, slots, kv_type, overhead=overhead).total
         facts.append(
             LaneFacts(
                 name=model.name,
@@ -84,7 +93,15 @@ async def lane_facts(
                 slots=slots,
                 pool=pool.name,
                 memory=min(takes, pool.capacity) if pool.name == GPU else takes,
-                load_seconds=1.0 + shape.weights / READ_PER_SECOND,
+                load_seconds=(card and card.load_seconds) or 1.0 + shape.weights / READ_PER_SECOND,
+                service=service_of(card),
             )
         )
     return facts
+
+
+def service_of(card: Card | None) -> float | None:
+    """Seconds that a request takes by the card, as long as none has been served; None without a card."""
+    if card is None or not card.speed or not card.prompt_speed:
+        return None
+    return ASKED / card.prompt_speed + SAID / card.speed
