@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli import engines_service
 from headgate.cli.common import console, load, put, put_json, say, table, with_config, with_json
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 @click.group("engines")
 def command() -> None:
     """The engines of this gate."""
+
+
+for one in (engines_service.start, engines_service.stop, engines_service.status, engines_service.undo):
+    command.add_command(one)
 
 
 @command.command("list")
