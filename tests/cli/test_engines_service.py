@@ -89,6 +89,11 @@ class Desk:
         (engine,) = self("engines", "status", name, "--json").json["engines"]
         return engine
 
+    def want(self, line: str) -> None:
+        """Add a line to Ollama's table in the config."""
+        page = PAGE.format(ollama=self.ollama, lmstudio=self.lmstudio)
+        self.shell.write(page.replace('kind = "ollama"', f'kind = "ollama"\n{line}', 1))
+
     def by_systemd(self, *, active: bool = True, folder: Path | None = None, **own: str) -> Path:
         """Ollama as its maker's script leaves it: a unit, running. Gives the place of our drop-in."""
         fragment = (folder or self.units) / "ollama.service"
@@ -156,9 +161,10 @@ def test_ollama_is_started_with_the_settings_of_the_config_outlives_the_command_
     assert "does not run" in desk("engines", "stop", "ollama").err
 
 
-def test_a_quantized_cache_is_asked_for_with_what_it_needs_and_is_wanted_again(desk):
+def test_a_quantized_cache_is_asked_for_with_what_it_needs(desk):
     desk.programs.add("ollama")
-    told = desk("engines", "start", "ollama", "--yes", "--kv-cache", "q8_0", "--json").json
+    desk.want('kv_cache = "q8_0"')
+    told = desk("engines", "start", "ollama", "--yes", "--json").json
     settings = {row["name"]: row["found"] for row in told["settings"]}
     assert (settings["OLLAMA_KV_CACHE_TYPE"], settings["OLLAMA_FLASH_ATTENTION"]) == ("q8_0", "1")
     assert told["change"]["starts"][1] == "serve"
@@ -253,7 +259,8 @@ def test_undo_after_two_starts_leads_back_to_before_the_first(desk):
     place.parent.mkdir()
     place.write_text("[Service]\n# mine\n")
     assert desk("engines", "start", "ollama", "--yes").code == 0
-    assert desk("engines", "start", "ollama", "--yes", "--kv-cache", "q4_0").code == 0
+    desk.want('kv_cache = "q4_0"')
+    assert desk("engines", "start", "ollama", "--yes").code == 0
     assert 'Environment="OLLAMA_KV_CACHE_TYPE=q4_0"' in place.read_text()
     assert desk("engines", "undo", "ollama", "--yes").code == 0
     assert place.read_text() == "[Service]\n# mine\n"
@@ -524,7 +531,6 @@ def test_an_installation_that_fails_is_told(desk):
         (("start", "ollama", "--way", "systemd", "--yes"), 2, ["there is no ollama.service", "--way child"]),
         (("start", "ollama", "--way", "magic"), 2, ["magic"]),
         (("start", "ollama", "--way", "setx", "--yes"), 2, ["setx is no way of this system"]),
-        (("start", "ollama", "--kv-cache", "q5"), 2, ["q5"]),
         (("status", "olama"), 2, ['did you mean "ollama"?']),
         (("undo", "olama"), 2, ['did you mean "ollama"?']),
     ],
@@ -579,7 +585,8 @@ def test_a_unit_of_the_users_own_systemd_is_kept_by_it(desk):
         "systemctl --user --no-ask-password daemon-reload",
         "systemctl --user --no-ask-password restart ollama.service",
     ]
-    other = desk("engines", "start", "ollama", "--way", "child", "--kv-cache", "q8_0", "--yes")
+    desk.want('kv_cache = "q8_0"')
+    other = desk("engines", "start", "ollama", "--way", "child", "--yes")
     assert (other.code, "headgate engines stop ollama" in other.err) == (4, True)
 
 

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.config.engine import EngineSettings
 from headgate.config.load import parse_config, starter_text
@@ -112,10 +113,10 @@ def test_the_starter_page_wants_what_the_users_stack_names():
 
 def test_the_memory_plan_decides_how_many_models_stay_loaded():
     models = starter().policy.models.values()
-    wanted = {one.name: one for one in wanted_settings(OLLAMA, models, loaded=1, kv_cache="q8_0")}
+    wanted = {one.name: one for one in wanted_settings(replace(OLLAMA, kv_cache="q8_0"), models, loaded=1)}
     assert wanted["OLLAMA_MAX_LOADED_MODELS"].value == "1"
     assert (wanted["OLLAMA_KV_CACHE_TYPE"].value, wanted["OLLAMA_FLASH_ATTENTION"].value) == ("q8_0", "1")
-    plain = {one.name for one in wanted_settings(OLLAMA, models, kv_cache="f16")}
+    plain = {one.name for one in wanted_settings(OLLAMA, models)}
     assert "OLLAMA_FLASH_ATTENTION" not in plain
     assert all(one.why for one in wanted.values())
 

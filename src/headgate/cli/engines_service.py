@@ -37,9 +37,6 @@ with_plan = click.option("--plan", is_flag=True, help="Show what would be done, 
     "--way", type=click.Choice(WAYS), help="How it gets its settings; by default as it is kept here already."
 )
 @click.option(
-    "--kv-cache", type=click.Choice(("f16", "q8_0", "q4_0")), help="Ollama's type of the context's cache."
-)
-@click.option(
     "--within", type=click.FloatRange(1), default=30.0, show_default=True, help="Seconds until it answers."
 )
 @with_config
@@ -48,7 +45,6 @@ def start(
     config_file: str | None,
     name: str,
     way: "Way | None",
-    kv_cache: str | None,
     within: float,
     *,
     yes: bool,
@@ -67,7 +63,7 @@ def start(
 
     config, machine = load(config_file, prices=False), this_machine()
     engine = startable(config, name)
-    wanted = wants(machine, config, engine, kv_cache)
+    wanted = wants(config, engine)
     program = look(machine, engine)
     if not program.installed and program.answer == "down":
         offer_install(machine, engine.name, program, install=install, yes=yes, plan=plan)
@@ -181,9 +177,7 @@ def status(config_file: str | None, name: str | None, *, as_json: bool) -> None:
     seen = []
     for engine in engines:
         program = look(machine, engine)
-        seen.append(
-            (engine, program, compare(machine, engine, program, wants(machine, config, engine, None)))
-        )
+        seen.append((engine, program, compare(machine, engine, program, wants(config, engine))))
     kinds = {program.kind for _, program, _ in seen}
     others = () if name else tuple(one for one in find_programs(machine) if one.kind not in kinds)
     others = tuple(one for one in others if one.installed or one.running)
@@ -257,18 +251,11 @@ def look(machine: "Machine", engine: "EngineSettings") -> "Program":
     return find_program(machine, kind, engine.url, engine.key, engine.name)
 
 
-def wants(
-    machine: "Machine", config: "Config", engine: "EngineSettings", kv_cache: str | None
-) -> "tuple[Setting, ...]":
-    """What the config wants of it; a type of cache that it was started with before is wanted again."""
-    from headgate.fleet.programs.journal import read_change, read_child
+def wants(config: "Config", engine: "EngineSettings") -> "tuple[Setting, ...]":
+    """What the config wants of it."""
     from headgate.fleet.programs.settings import wanted_settings
 
-    if kv_cache is None:
-        child, change = read_child(machine, engine.name), read_change(machine, engine.name)
-        kv_cache = dict(child.settings if child else {}).get("OLLAMA_KV_CACHE_TYPE")
-        kv_cache = kv_cache or (change.settings.get("OLLAMA_KV_CACHE_TYPE") if change else None)
-    return wanted_settings(engine, config.policy.models.values(), kv_cache=kv_cache)
+    return wanted_settings(engine, config.policy.named.values())
 
 
 def compare(

@@ -211,8 +211,9 @@ class Fleet:
         model = self.models[lane]
         settings, engine = self.settings[model.engine], self.engines[model.engine]
         assert isinstance(engine, ManagedEngine)
+        context = self.admission.scheduler.lanes[lane].context
         result = await engine.load(
-            model.id, model.context, parallel=model.slots or settings.parallel, within=settings.load_within
+            model.id, context, parallel=model.slots or settings.parallel, within=settings.load_within
         )
         return Denied(result.detail, down=True) if isinstance(result, Failure) else result.memory
 

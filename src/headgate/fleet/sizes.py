@@ -4,6 +4,7 @@ From the machine and the models' own metadata to what the scheduler plans with. 
 has been loaded. It does not know who waits.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
@@ -69,7 +70,8 @@ async def lane_facts(
 ) -> list[LaneFacts]:
     """What is known of an engine's lanes, from the metadata of its models. One that cannot be measured is left to its engine.
 
-    A model that is too big for the card is run partly by the processor, and takes all of the card.
+    A model that is too big for the card is run partly by the processor, and takes all of the card. No model is loaded with
+    more context than it was trained for, whatever the config says.
     """
     facts = []
     for model in models:
@@ -77,7 +79,8 @@ async def lane_facts(
         if isinstance(shape, Failure):
             continue
         slots = model.slots or settings.parallel
-        context = model.context or min(shape.context or UNTOLD, UNTOLD)
+        trained = shape.context or sys.maxsize
+        context = min(model.context or UNTOLD, trained)
         kv_type = cast("KvType", settings.kv_cache)
         card = cards.get((model.engine, model.id))
         overhead = None
@@ -89,7 +92,7 @@ async def lane_facts(
                 name=model.name,
                 engine=model.engine,
                 weights=model.id,
-                context=model.context,
+                context=context if model.context is not None else None,
                 slots=slots,
                 pool=pool.name,
                 memory=min(takes, pool.capacity) if pool.name == GPU else takes,

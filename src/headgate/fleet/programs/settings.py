@@ -1,7 +1,7 @@
 """What the config wants of an engine, as data, and how that differs from what it has. Pure.
 
 `OLLAMA_CONTEXT_LENGTH` is only for callers beside the gate, which names the window in every request. Nothing here knows
-whether a set of models fits; the memory plan does, and tells by `loaded` and `kv_cache`.
+whether a set of models fits; the memory plan does, and tells by `loaded`.
 """
 
 import re
@@ -63,15 +63,13 @@ def wanted_settings(
     engine: EngineSettings,
     models: Iterable[Model],
     *,
-    kv_cache: str | None = None,
     loaded: int | None = None,
 ) -> tuple[Setting, ...]:
     """What the config wants of an engine.
 
     Args:
         engine: from the config; kinds that are no programs of this machine want nothing.
-        models: all models of the config.
-        kv_cache: the type of the cache of keys and values, `f16`, `q8_0` or `q4_0`; None leaves it to the engine.
+        models: all models of the config, without their longer lanes.
         loaded: how many models fit together by the memory plan; None takes all that the config names.
     """
     host, port = address(engine.url or "")
@@ -98,10 +96,11 @@ def wanted_settings(
     if windows:
         why = "for callers beside the gate: the smallest window of its chat models"
         settings.append(Setting("OLLAMA_CONTEXT_LENGTH", str(min(windows)), why))
-    if kv_cache is not None:
-        settings.append(Setting("OLLAMA_KV_CACHE_TYPE", kv_cache, "as you asked"))
-        if kv_cache != "f16":
-            settings.append(Setting("OLLAMA_FLASH_ATTENTION", "1", "without it the cache is not quantized"))
+    if engine.kv_cache != "f16":
+        settings.append(
+            Setting("OLLAMA_KV_CACHE_TYPE", engine.kv_cache, f"kv_cache of the engine {engine.name}")
+        )
+        settings.append(Setting("OLLAMA_FLASH_ATTENTION", "1", "without it the cache is not quantized"))
     settings += [
         Setting("OLLAMA_KEEP_ALIVE", KEPT, "a model stays loaded between requests"),
         Setting("OLLAMA_NO_CLOUD", "1", "nothing leaves this machine but by a route"),
