@@ -13,22 +13,15 @@ from pathlib import Path
 import pytest
 
 from headgate.engines.connection import Clocks
-from headgate.engines.llamacpp import catalogue
-from headgate.engines.llamacpp.supervisor import (
-    CHILD,
-    Backoff,
-    Broken,
-    Loaded,
-    Order,
-    Supervisor,
-    describe_exit,
-)
+from headgate.engines.llamacpp.orders import Backoff, Broken, Loaded, Order, describe_exit
+from headgate.engines.llamacpp.shipped import shipped_folder
+from headgate.engines.llamacpp.supervisor import CHILD, Supervisor
 from headgate.engines.transport import HttpTransport
 
 pytest.importorskip("xllamacpp")
 
 QUICK = Backoff(first=0.01, most=0.02)
-NANO = str(catalogue.shipped_folder() / "headgate-nano.gguf")
+NANO = str(shipped_folder() / "headgate-nano.gguf")
 CLOCKS = Clocks(connect=5, first_byte=20, between_bytes=20, total=30)
 
 linux_only = pytest.mark.skipif(
@@ -192,6 +185,7 @@ async def test_stop_during_a_start_leaves_no_process(supervise):
 async def test_stop_kills_a_child_that_does_not_listen(supervise):
     deaf = scripted("""
         print(json.dumps({"model": "nano", "url": "http://127.0.0.1:1", "seconds": 0}), flush=True)
+        print('{"ready": true}', flush=True)
         while True: time.sleep(60)
     """)
     supervisor = supervise(order(), command=deaf)
@@ -203,6 +197,7 @@ async def test_stop_kills_a_child_that_does_not_listen(supervise):
 async def test_stop_kills_a_child_that_never_stops_talking(supervise):
     chatty = scripted("""
         print(json.dumps({"model": "nano", "url": "http://127.0.0.1:1", "seconds": 0}), flush=True)
+        print('{"ready": true}', flush=True)
         while True: print("x" * 1000); print("x" * 1000, file=sys.stderr)
     """)
     supervisor = supervise(order(), command=chatty)
@@ -218,6 +213,7 @@ async def test_a_file_that_kills_llama_cpp_twice_is_left_out_and_the_others_serv
             if wanted["model"] == "poison":
                 os.abort()
             print(json.dumps({"model": wanted["model"], "url": "http://127.0.0.1:1", "seconds": 0}), flush=True)
+        print('{"ready": true}', flush=True)
         sys.stdin.read()
     """)
     supervisor = supervise(order("poison"), order("good"), command=fragile)
@@ -236,6 +232,7 @@ async def test_only_poison_leaves_an_engine_that_is_up_and_says_why(supervise):
             if json.loads(sys.stdin.readline())["models"]:
                 print(json.dumps({"model": "poison", "loading": True}), flush=True)
                 os.abort()
+            print('{"ready": true}', flush=True)
             sys.stdin.read()
         """),
     )
