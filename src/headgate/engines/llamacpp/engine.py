@@ -23,6 +23,7 @@ from headgate.engines.llamacpp import catalogue, hugging_face, library, readines
 from headgate.engines.llamacpp.catalogue import File
 from headgate.engines.llamacpp.orders import Broken, Loaded, Order, Status
 from headgate.engines.llamacpp.props import Granted, ask_props
+from headgate.engines.llamacpp.room import free_memory, least_needed
 from headgate.engines.llamacpp.supervisor import Supervisor
 
 Connect = Callable[[str, str], Engine]
@@ -217,7 +218,11 @@ class Llamacpp:
         if isinstance(now, Loaded):
             context, slots = context or now.order.context, slots or now.order.slots
         order = self._order(model, file, context, slots)
-        found = now if isinstance(now, Loaded) and now.order == order else await supervisor.load(order)
+        if isinstance(now, Loaded) and now.order == order:
+            return await self._describe(now)
+        if why := await asyncio.to_thread(_too_big, file, order, now):
+            return Failure(reason="refused", detail=f"{model} could not be loaded: {why}")
+        found = await supervisor.load(order)
         if isinstance(found, Broken):
             return Failure(reason="refused", detail=f"{model} could not be loaded: {found.why}")
         described = await self._describe(found)
@@ -362,6 +367,18 @@ class Llamacpp:
             await self._supervisor.stop()
         if self._hanging_up:
             await asyncio.wait(self._hanging_up)
+
+
+def _too_big(file: File, order: Order, now: Loaded | Broken | None) -> str:
+    """Say that a model cannot fit into what is free, or into that and what its present self has; "" when it may."""
+    free, shape = free_memory(), file.shape
+    if free is None or shape is None:
+        return ""
+    there = (now.memory or 0) if isinstance(now, Loaded) else 0
+    needed = least_needed(shape, order.context, order.slots)
+    if needed <= free + there:
+        return ""
+    return f"it needs {needed / 1e9:.1f} GB of memory at least, and {(free + there) / 1e9:.1f} GB are free"
 
 
 def _refused(error: EngineError) -> Failure:

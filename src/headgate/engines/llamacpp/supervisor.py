@@ -33,15 +33,16 @@ _CRASHES_AT_MOST = 2
 _LEFT_OUT = Broken("llama.cpp did not survive loading it, twice; it is left out until the gate starts again")
 
 
-class _Asked(Struct, frozen=True):
+class _Asked(Struct, frozen=True, eq=False):
     """What the child has been asked to do with one model and has not answered yet."""
 
+    model: str
     order: Order | None
     """None: unload it."""
     before: Order | None
     """What served under the name, to go back to."""
     answer: asyncio.Future[Loaded | Broken | None]
-    """Cancelled when nobody wants it any more."""
+    """Cancelled when nobody waits for it any more."""
 
 
 class Supervisor:
@@ -77,7 +78,7 @@ class Supervisor:
         self._process: asyncio.subprocess.Process | None = None
         self._told = False  # the present process has its first order
         self._models: dict[str, Loaded | Broken] = {}
-        self._asked: dict[str, _Asked] = {}
+        self._asked = collections.deque[_Asked]()  # it answers in this order
         self._loading: Order | None = None
         self._crashes = collections.Counter[Order]()
         self._restarts = 0
@@ -127,24 +128,28 @@ class Supervisor:
         await self.wait_until(
             lambda status: (
                 status.state in {"failed", "stopped"}
-                or (status.state == "up" and order.model not in self._asked)
+                or (status.state == "up" and not self._is_asked_about(order.model))
             )
         )
         if self._state != "up":
             return Broken(self.status.describe())
         if self._crashes[order] >= _CRASHES_AT_MOST:
             return _LEFT_OUT
-        found = await self._ask(order.model, order, self._orders.get(order.model)).answer
+        asked = self._ask(order.model, order, self._orders.get(order.model))
+        try:
+            found = await asked.answer
+        except asyncio.CancelledError:
+            self._undo(asked)
+            raise
         if isinstance(found, Loaded):
             return found
-        await self.wait_until(
-            lambda _: order.model not in self._asked
-        )  # what was there before is back, if it can be
+        # What was there before is back by then, if it can be.
+        await self.wait_until(lambda _: not self._is_asked_about(order.model))
         return found or Broken(self.status.describe())
 
     async def unload(self, model: str) -> None:
         """Take a model out of memory, and wait until it is. What it was saying ends as broken."""
-        await self.wait_until(lambda _: model not in self._asked)
+        await self.wait_until(lambda _: not self._is_asked_about(model))
         self._orders.pop(model, None)
         if self._told:
             await self._ask(model, None, None).answer
@@ -214,7 +219,7 @@ class Supervisor:
         self._models = dict.fromkeys(left_out, _LEFT_OUT)
         wanted = [order for model, order in self._orders.items() if model not in left_out]
         for order in wanted:
-            self._await_answer(order.model, _Asked(order, None, _future()))
+            self._asked.append(_Asked(order.model, order, None, _future()))
         self._write({"key": self.key, "models": wanted})
         self._told = True
         self._tell()
@@ -233,8 +238,9 @@ class Supervisor:
         for found in gone.values():
             if isinstance(found, Loaded):
                 self._on_gone(found.url)
-        lost, self._asked = self._asked, {}
-        for asked in lost.values():
+        lost = tuple(self._asked)
+        self._asked.clear()
+        for asked in lost:
             if not asked.answer.done():
                 asked.answer.set_result(why if asked.order else None)
         self._tell()
@@ -243,7 +249,8 @@ class Supervisor:
 
     def _ask(self, model: str, order: Order | None, before: Order | None) -> _Asked:
         """Have a model loaded, or unloaded, after what was asked before; from now on nobody is sent to it."""
-        asked = self._await_answer(model, _Asked(order, before, _future()))
+        asked = _Asked(model, order, before, _future())
+        self._asked.append(asked)
         old = self._models.pop(model, None)
         if isinstance(old, Loaded):
             self._on_gone(old.url)
@@ -252,9 +259,17 @@ class Supervisor:
         self._tell()
         return asked
 
-    def _await_answer(self, model: str, asked: _Asked) -> _Asked:
-        self._asked[model] = asked
-        return asked
+    def _undo(self, asked: _Asked) -> None:
+        """Have done with a load that nobody waits for any more, before anything that is asked later."""
+        if asked.before:
+            self._orders[asked.model] = asked.before
+        else:
+            self._orders.pop(asked.model, None)
+        if self._told:
+            self._ask(asked.model, asked.before, None)
+
+    def _is_asked_about(self, model: str) -> bool:
+        return any(asked.model == model for asked in self._asked)
 
     def _write(self, order: dict[str, Any]) -> None:
         if self._process is not None and self._process.stdin is not None:
@@ -279,38 +294,35 @@ class Supervisor:
             case {"ready": True} if self._state == "starting":
                 self._up_since = asyncio.get_running_loop().time()
                 self._set("up")
-            case {"model": model} if asked := self._asked.get(model):
-                self._take_in_answer(asked, said)
+            case {"model": model} if self._asked and self._asked[0].model == model:
+                self._take_in_answer(self._asked[0], said)
 
     def _take_in_answer(self, asked: _Asked, said: dict[str, Any]) -> None:
         match asked.order, said:
             case Order() as order, {"loading": True}:
                 self._loading = order
                 self._log.mark()
-            case Order() as order, {"error": error}:
-                self._settle(order.model, asked, Broken(self._log.reason_since_mark() or error))
+            case Order(), {"error": error}:
+                self._settle(asked, Broken(self._log.reason_since_mark() or error))
             case Order() as order, {"url": url, "seconds": seconds}:
                 self._crashes.pop(order, None)
-                self._settle(order.model, asked, Loaded(url, seconds, said.get("memory"), order))
-            case None, {"unloaded": True, "model": model}:
-                self._settle(model, asked, None)
+                self._settle(asked, Loaded(url, seconds, said.get("memory"), order))
+            case None, {"unloaded": True}:
+                self._settle(asked, None)
 
-    def _settle(self, model: str, asked: _Asked, found: Loaded | Broken | None) -> None:
-        """Take in what came of an order; one that failed, or that nobody wants any more, is undone."""
-        del self._asked[model]
+    def _settle(self, asked: _Asked, found: Loaded | Broken | None) -> None:
+        """Take in what came of an order. What was given up meanwhile has been asked to be undone already."""
+        self._asked.popleft()
         self._loading = None
-        wanted = not asked.answer.cancelled()
-        if wanted:
+        if not asked.answer.cancelled():
             asked.answer.set_result(found)
-        if isinstance(found, Loaded) and wanted:
-            self._orders[model] = found.order
-            self._models[model] = found
-        elif asked.order and asked.before:
-            self._ask(model, asked.before, None)
-        elif isinstance(found, Loaded):
-            self._ask(model, None, None)
-        elif found:
-            self._models[model] = found
+            if isinstance(found, Loaded):
+                self._orders[asked.model] = found.order
+                self._models[asked.model] = found
+            elif found and asked.before:
+                self._ask(asked.model, asked.before, None)
+            elif found:
+                self._models[asked.model] = found
         self._tell()
 
     async def _end_when_late(self, process: asyncio.subprocess.Process) -> None:
