@@ -8,7 +8,7 @@ stdout, and serves until stdin closes, which is also how it learns that the gate
     later lines  {"load": MODEL} · {"unload": name}
     MODEL        {"model", "path", "context", "slots", "threads", "embeds", "cache_mib", …}
     it says      {"model", "loading": true} · {"model", "url", "seconds", "memory"} · {"model", "error"}
-                 {"model", "unloaded": true} · {"ready": true} (the first line is done) · {"fatal": why}
+                 {"model", "unloaded": true} · {"ready": true, "gpu": …} (the first line is done) · {"fatal": why}
 
 A model that is loaded again, with another context say, is unloaded first. Each has a server and threads of its own, so an
 order disturbs none of the others. `memory` is measured: bytes by which this process grew around the load, null where that
@@ -55,7 +55,7 @@ def obey(first: dict[str, Any], lines: BinaryIO) -> None:
     servers: dict[str, Any] = {}
     for wanted in first["models"]:
         load(xllamacpp, servers, wanted, first["key"], lines)
-    say(lines, ready=True)
+    say(lines, ready=True, gpu=sees_gpu(xllamacpp))
     while (order := sys.stdin.buffer.readline()).endswith(b"\n"):
         match json.loads(order):
             case {"load": wanted}:
@@ -112,11 +112,15 @@ def parameters(xllamacpp: Any, wanted: dict[str, Any], key: str) -> Any:
 
 def resident(xllamacpp: Any) -> int | None:
     """Bytes of memory that this process has; None where it cannot be told, or where a GPU may have more of them."""
-    gpu = any("GPU" in repr(device["type"]) for device in xllamacpp.get_device_info())
-    if gpu or sys.platform != "linux":
+    if sees_gpu(xllamacpp) or sys.platform != "linux":
         return None
     trim()  # or the next load would seem to cost less
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def sees_gpu(xllamacpp: Any) -> bool:
+    """Whether llama.cpp has a device to put models on that is no processor."""
+    return any("GPU" in repr(device["type"]) for device in xllamacpp.get_device_info())
 
 
 def trim() -> None:

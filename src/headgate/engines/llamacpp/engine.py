@@ -220,7 +220,7 @@ class Llamacpp:
         order = self._order(model, file, context, slots)
         if isinstance(now, Loaded) and now.order == order:
             return await self._describe(now)
-        if why := await asyncio.to_thread(_too_big, file, order, now):
+        if supervisor.on_gpu is False and (why := await asyncio.to_thread(_too_big, file, order, now)):
             return Failure(reason="refused", detail=f"{model} could not be loaded: {why}")
         found = await supervisor.load(order)
         if isinstance(found, Broken):
@@ -282,7 +282,7 @@ class Llamacpp:
             context=granted.context,
             parallel=granted.slots,
             memory=found.memory,
-            vram=None if found.memory is None else 0,  # it is measured only where llama.cpp sees no GPU
+            vram=0 if self._supervisor.on_gpu is False else None,
         )
 
     async def shape(self, model_id: str) -> Shape | Failure:

@@ -107,9 +107,10 @@ def choices(files: Iterable[str]) -> Sequence[str]:
     return sorted({quantization_in(file) or file for file in files})
 
 
-def _strangeness(file: str) -> tuple[bool, int, int, bool, str]:
+def _strangeness(file: str) -> tuple[bool, int, int, bool, bool, str]:
     """How far a file is from the usual one. More bits are better than fewer, where both are as near."""
     quantization = quantization_in(file)
     bits = next((int(digits) for digits in re.findall(r"\d+", quantization)), 99)
     usual = int(DEFAULT[1])
-    return quantization != DEFAULT, abs(bits - usual), -bits, "_K_M" not in quantization, file
+    plain = "_K" not in quantization
+    return quantization != DEFAULT, abs(bits - usual), -bits, "_K_M" not in quantization, plain, file

@@ -68,6 +68,8 @@ class Supervisor:
         command: Sequence[str] = CHILD,
     ) -> None:
         self.key = secrets.token_urlsafe(32)
+        self.on_gpu: bool | None = None
+        """Whether llama.cpp has a GPU; None until it has said so."""
         self._orders = {order.model: order for order in orders}  # what a new process will load
         self._backoff = backoff
         self._ready_within = ready_within
@@ -292,6 +294,7 @@ class Supervisor:
                 self._last_exit = why
                 self._set("failed")
             case {"ready": True} if self._state == "starting":
+                self.on_gpu = said.get("gpu")
                 self._up_since = asyncio.get_running_loop().time()
                 self._set("up")
             case {"model": model} if self._asked and self._asked[0].model == model:
