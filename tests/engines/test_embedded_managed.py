@@ -112,11 +112,14 @@ async def test_it_starts_with_nothing_loaded_and_loads_what_it_is_told(engine_of
     assert [listed.loaded for listed in await engine.list_models()] == [True, False]
 
 
-async def test_a_subset_can_be_loaded_at_the_start(engine_of):
-    engine = engine_of(NANO, MICRO)
-    engine._settings = LlamacppSettings(models={NANO: NANO, MICRO: MICRO}, eager=frozenset({MICRO}))
-    assert await engine.start() is None
-    assert await names(engine) == [MICRO]
+async def test_a_subset_can_be_loaded_at_the_start():
+    settings = EngineSettings(name="embedded", kind="llamacpp", parallel=2)
+    engine = connect(settings, [model(NANO), model(MICRO)], eager=frozenset({MICRO}))
+    try:
+        assert await engine.start() is None
+        assert [(found.id, found.parallel) for found in await engine.loaded()] == [(MICRO, 2)]
+    finally:
+        await engine.close()
 
 
 async def test_models_are_swapped_and_the_last_one_serves(engine_of):
@@ -280,6 +283,7 @@ async def test_killed_in_the_middle_of_an_answer_it_is_back_with_what_was_loaded
     assert isinstance(await ask(engine, NANO), Reply)
 
 
+@linux_only
 async def test_a_load_that_is_given_up_leaves_nothing_behind(engine_of, slow_file):
     engine = engine_of(slow_file, NANO)
     await engine.start()

@@ -241,6 +241,115 @@ async def test_only_poison_leaves_an_engine_that_is_up_and_says_why(supervise):
     assert isinstance(status.models["poison"], Broken)
 
 
+OBEDIENT = """
+    def load(wanted):
+        print(json.dumps({"model": wanted["model"], "loading": True}), flush=True)
+        if wanted["path"] == "poison":
+            os.abort()
+        if wanted["path"] == "never":
+            return
+        if wanted["path"] == "broken":
+            print(json.dumps({"model": wanted["model"], "error": "it is broken"}), flush=True)
+            return
+        url = f"http://127.0.0.1:1/{wanted['model']}/{wanted['context']}"
+        print(json.dumps({"model": wanted["model"], "url": url, "seconds": 0, "memory": 7}), flush=True)
+
+    for wanted in json.loads(sys.stdin.readline())["models"]:
+        load(wanted)
+    print('{"ready": true}', flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "load" in order:
+            load(order["load"])
+        else:
+            print(json.dumps({"model": order["unload"], "unloaded": True}), flush=True)
+"""
+
+
+async def test_a_load_that_kills_the_child_is_told_and_the_others_are_back(supervise):
+    supervisor = supervise(order("good"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    poison = order("poison", "poison")
+    why = "the embedded engine broke off (killed by SIGABRT while loading poison)"
+    for times in (1, 2):
+        assert await supervisor.load(poison) == Broken(why)
+        status = await supervisor.wait_until(
+            lambda status, times=times: status.restarts == times and status.state == "up"
+        )
+        assert list(status.models) == ["good"]
+    found = await supervisor.load(poison)
+    assert "left out" in found.why
+    assert supervisor.status.restarts == 2
+    assert isinstance(await supervisor.load(order("poison", "poison", context=7)), Broken)
+    await supervisor.wait_until(lambda status: status.restarts == 3)  # another context is another try
+
+
+async def test_a_failed_load_brings_back_what_was_there(supervise):
+    supervisor = supervise(order("one", context=5), command=scripted(OBEDIENT))
+    await supervisor.start()
+    assert await supervisor.load(order("one", "broken")) == Broken("it is broken")
+    assert supervisor.find("one").url.endswith("/one/5")
+
+
+async def test_a_load_that_is_given_up_brings_back_what_was_there(supervise):
+    supervisor = supervise(order("one", context=5), command=scripted(OBEDIENT))
+    await supervisor.start()
+    loading = asyncio.create_task(supervisor.load(order("one", context=6)))
+    await supervisor.wait_until(lambda status: "one" not in status.models)
+    loading.cancel()
+    status = await supervisor.wait_until(lambda status: "one" in status.models)
+    assert status.models["one"].url.endswith("/one/5")
+
+
+async def test_loads_of_one_model_follow_each_other_and_the_last_one_stands(supervise):
+    supervisor = supervise(command=scripted(OBEDIENT))
+    await supervisor.start()
+    found = await asyncio.gather(*(supervisor.load(order("one", context=size)) for size in (1, 2, 3)))
+    assert [loaded.order.context for loaded in found] == [1, 2, 3]
+    assert supervisor.find("one") == found[-1]
+
+
+async def test_what_was_unloaded_is_not_loaded_again_by_a_new_process(supervise):
+    supervisor = supervise(order("one"), order("two"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    await supervisor.load(order("three"))
+    await supervisor.unload("two")
+    os.kill(supervisor.status.pid, signal.SIGKILL)
+    status = await supervisor.wait_until(lambda status: status.restarts == 1 and status.state == "up")
+    assert sorted(status.models) == ["one", "three"]
+
+
+async def test_who_is_loaded_or_unloaded_while_the_child_is_down_is_so_when_it_is_back(supervise):
+    supervisor = supervise(order("one"), order("two"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    os.kill(supervisor.status.pid, signal.SIGKILL)
+    await supervisor.wait_until(lambda status: status.state == "waiting")
+    await supervisor.unload("two")
+    assert isinstance(await supervisor.load(order("three")), Loaded)
+    assert sorted(supervisor.status.models) == ["one", "three"]
+
+
+async def test_every_server_that_goes_is_told_before_it_is_gone(supervise):
+    gone = []
+    supervisor = supervise(order("one"), order("two"), command=scripted(OBEDIENT), on_gone=gone.append)
+    await supervisor.start()
+    await supervisor.unload("one")
+    await supervisor.load(order("two", context=9))
+    await supervisor.stop()
+    assert [url.removeprefix("http://127.0.0.1:1/") for url in gone] == ["one/1024", "two/1024", "two/9"]
+
+
+async def test_nobody_waits_for_a_load_after_the_child_was_stopped(supervise):
+    supervisor = supervise(order("one"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    loading = asyncio.create_task(supervisor.load(order("one", "never")))
+    await supervisor.wait_until(lambda status: not status.models)
+    await supervisor.stop()
+    assert await loading == Broken("the embedded engine was stopped")
+    assert await supervisor.load(order("two")) == Broken("the embedded engine was stopped")
+    await supervisor.unload("two")
+
+
 async def test_an_installation_that_cannot_work_is_not_tried_again(supervise):
     supervisor = supervise(
         order(),
