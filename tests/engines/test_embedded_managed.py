@@ -135,6 +135,18 @@ async def test_models_are_swapped_and_the_last_one_serves(engine_of):
     assert engine.status.pid == pid
 
 
+async def test_a_model_may_go_as_soon_as_it_has_come(engine_of):
+    engine = engine_of(NANO)
+    await engine.start()
+    async with asyncio.timeout(
+        30
+    ):  # one in six has hung, where llama.cpp was told to end before it had begun
+        for _ in range(50):
+            assert isinstance(await load(engine, NANO), LoadedModel)
+            await engine.unload(NANO)
+    assert engine.status.restarts == 0
+
+
 async def test_a_model_is_loaded_anew_with_another_context(engine_of):
     engine = engine_of(NANO)
     await engine.start()

@@ -261,7 +261,7 @@ OBEDIENT = """
         order = json.loads(line)
         if "load" in order:
             load(order["load"])
-        else:
+        elif order["unload"] != "clinging":
             print(json.dumps({"model": order["unload"], "unloaded": True}), flush=True)
 """
 
@@ -327,6 +327,15 @@ async def test_who_is_loaded_or_unloaded_while_the_child_is_down_is_so_when_it_i
     await supervisor.unload("two")
     assert isinstance(await supervisor.load(order("three")), Loaded)
     assert sorted(supervisor.status.models) == ["one", "three"]
+
+
+async def test_a_model_that_cannot_be_unloaded_costs_the_process_and_is_gone(supervise):
+    supervisor = supervise(order("one"), order("clinging"), ready_within=1.0, command=scripted(OBEDIENT))
+    await supervisor.start()
+    await supervisor.unload("clinging")
+    status = await supervisor.wait_until(lambda status: status.restarts == 1 and status.state == "up")
+    assert list(status.models) == ["one"]
+    assert any("clinging was not unloaded" in line for line in supervisor.log)
 
 
 async def test_every_server_that_goes_is_told_before_it_is_gone(supervise):

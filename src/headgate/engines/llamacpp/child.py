@@ -40,19 +40,19 @@ def main() -> None:
     order = sys.stdin.buffer.readline()
     if not order.endswith(b"\n"):
         return  # the gate died before it could ask
-    obey(json.loads(order), lines)
+    servers: dict[str, Any] = {}
+    obey(json.loads(order), servers, lines)
     # No destructors: an answer that is still being written would hold them up, and nobody is left to read it.
     os._exit(0)
 
 
-def obey(first: dict[str, Any], lines: BinaryIO) -> None:
+def obey(first: dict[str, Any], servers: dict[str, Any], lines: BinaryIO) -> None:
     """Carry out the first order, then every one that follows, until stdin closes."""
     try:
         import xllamacpp  # noqa: PLC0415 - an illegal instruction or a missing library must strike after the pipes stand
     except ImportError as error:
         say(lines, fatal=f"xllamacpp cannot be imported: {error}")
         return
-    servers: dict[str, Any] = {}
     for wanted in first["models"]:
         load(xllamacpp, servers, wanted, first["key"], lines)
     say(lines, ready=True, gpu=sees_gpu(xllamacpp))
@@ -75,6 +75,7 @@ def load(xllamacpp: Any, servers: dict[str, Any], wanted: dict[str, Any], key: s
     began = time.perf_counter()
     try:
         server = xllamacpp.Server(parameters(xllamacpp, wanted, key))
+        server.handle_metrics()  # answered by its loop: one that is told to end before it has begun would never end
     except Exception as error:  # noqa: BLE001 - whatever native code throws
         # llama.cpp logs the true reason from a thread of its own: let it arrive before this line.
         time.sleep(0.05)
@@ -98,6 +99,7 @@ def parameters(xllamacpp: Any, wanted: dict[str, Any], key: str) -> Any:
     params.cache_ram_mib = wanted["cache_mib"]  # its own default is 8 GiB of old prompts per model
     params.port = 0
     params.api_keys = [key]
+    params.endpoint_metrics = True
     params.offline = True
     params.verbosity = 2  # warnings and errors
     # No web page has business here. The words differ between releases.

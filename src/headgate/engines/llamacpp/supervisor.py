@@ -51,7 +51,8 @@ class Supervisor:
     Args:
         orders: what to load at the start.
         backoff: how to restart.
-        ready_within: seconds for all models of a start to load; None is a minute and ten seconds for each GB.
+        ready_within: seconds for all models of a start to load, and for one to be unloaded; None is a minute and ten
+            seconds for each GB.
         log_to: a file that gets llama.cpp's log; None keeps only its tail in memory.
         on_gone: told the url of each server that will answer no more, before it goes.
         command: the child, for tests.
@@ -151,6 +152,18 @@ class Supervisor:
 
     async def unload(self, model: str) -> None:
         """Take a model out of memory, and wait until it is. What it was saying ends as broken."""
+        self._orders.pop(model, None)
+        limit = self._limit()
+        try:
+            async with asyncio.timeout(limit):
+                await self._unload(model)
+        except TimeoutError:  # native code hangs, and nothing that is asked later would ever be done
+            self._log.add(f"headgate: {model} was not unloaded after {limit:.0f} s, killed")
+            if self._process is not None:
+                kill(self._process)
+                await self.wait_until(lambda _: not self._told)
+
+    async def _unload(self, model: str) -> None:
         await self.wait_until(lambda _: not self._is_asked_about(model))
         self._orders.pop(model, None)
         if self._told:
@@ -328,9 +341,14 @@ class Supervisor:
                 self._models[asked.model] = found
         self._tell()
 
-    async def _end_when_late(self, process: asyncio.subprocess.Process) -> None:
+    def _limit(self) -> float:
+        """Seconds for all that is wanted, or asked, to load."""
         size = sum(order.size for order in self._orders.values())
-        within = self._ready_within or 60 + size / 1e8
+        asked = sum(asked.order.size for asked in self._asked if asked.order)
+        return self._ready_within or 60 + (size + asked) / 1e8
+
+    async def _end_when_late(self, process: asyncio.subprocess.Process) -> None:
+        within = self._limit()
         try:
             async with asyncio.timeout(within):
                 await self.wait_until(lambda status: status.state != "starting")
