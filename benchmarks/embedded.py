@@ -21,7 +21,8 @@ from pathlib import Path
 from headgate.core.errors import EngineError
 from headgate.engines.connection import Clocks
 from headgate.engines.llamacpp import catalogue, readiness
-from headgate.engines.llamacpp.supervisor import Order, Supervisor
+from headgate.engines.llamacpp.orders import Order
+from headgate.engines.llamacpp.supervisor import Supervisor
 from headgate.engines.transport import HttpTransport
 
 CLOCKS = Clocks(connect=5, first_byte=60, between_bytes=60, total=60)

@@ -15,7 +15,7 @@ from rich.console import Console
 from headgate.cli.log import Listing
 from headgate.cli.main import COMMANDS
 from headgate.config.load import load_config
-from headgate.engines.llamacpp.catalogue import shipped_folder
+from headgate.engines.llamacpp.shipped import shipped_folder
 from headgate.reports.story import LogLine
 from headgate.testing import Fault
 

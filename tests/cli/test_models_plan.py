@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.engines.llamacpp.catalogue import shipped_folder
+from headgate.engines.llamacpp.shipped import shipped_folder
 
 PAGE = """
 [engines.ollama]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from headgate.core.errors import EngineError
 from headgate.core.memory import Shape
-from headgate.engines.llamacpp import catalogue
-from headgate.engines.llamacpp.catalogue import SHIPPED, File, examine, resolve
+from headgate.engines.llamacpp.catalogue import File, examine, resolve
 from headgate.engines.llamacpp.header import Header, read_header, shape_of
+from headgate.engines.llamacpp.shipped import SHIPPED, shipped_folder
 
 U32, BOOL, STRING, ARRAY = 4, 7, 8, 9
 
@@ -207,7 +207,7 @@ def test_a_folder_is_no_model(tmp_path):
 
 
 def file_of(size, context=None):
-    return File(path=catalogue.shipped_folder(), size=size, header=Header(context=context))
+    return File(path=shipped_folder(), size=size, header=Header(context=context))
 
 
 @pytest.mark.parametrize(

@@ -13,22 +13,15 @@ from pathlib import Path
 import pytest
 
 from headgate.engines.connection import Clocks
-from headgate.engines.llamacpp import catalogue
-from headgate.engines.llamacpp.supervisor import (
-    CHILD,
-    Backoff,
-    Broken,
-    Loaded,
-    Order,
-    Supervisor,
-    describe_exit,
-)
+from headgate.engines.llamacpp.orders import Backoff, Broken, Loaded, Order, describe_exit
+from headgate.engines.llamacpp.shipped import shipped_folder
+from headgate.engines.llamacpp.supervisor import CHILD, Supervisor
 from headgate.engines.transport import HttpTransport
 
 pytest.importorskip("xllamacpp")
 
 QUICK = Backoff(first=0.01, most=0.02)
-NANO = str(catalogue.shipped_folder() / "headgate-nano.gguf")
+NANO = str(shipped_folder() / "headgate-nano.gguf")
 CLOCKS = Clocks(connect=5, first_byte=20, between_bytes=20, total=30)
 
 linux_only = pytest.mark.skipif(
@@ -192,6 +185,7 @@ async def test_stop_during_a_start_leaves_no_process(supervise):
 async def test_stop_kills_a_child_that_does_not_listen(supervise):
     deaf = scripted("""
         print(json.dumps({"model": "nano", "url": "http://127.0.0.1:1", "seconds": 0}), flush=True)
+        print('{"ready": true}', flush=True)
         while True: time.sleep(60)
     """)
     supervisor = supervise(order(), command=deaf)
@@ -203,6 +197,7 @@ async def test_stop_kills_a_child_that_does_not_listen(supervise):
 async def test_stop_kills_a_child_that_never_stops_talking(supervise):
     chatty = scripted("""
         print(json.dumps({"model": "nano", "url": "http://127.0.0.1:1", "seconds": 0}), flush=True)
+        print('{"ready": true}', flush=True)
         while True: print("x" * 1000); print("x" * 1000, file=sys.stderr)
     """)
     supervisor = supervise(order(), command=chatty)
@@ -218,6 +213,7 @@ async def test_a_file_that_kills_llama_cpp_twice_is_left_out_and_the_others_serv
             if wanted["model"] == "poison":
                 os.abort()
             print(json.dumps({"model": wanted["model"], "url": "http://127.0.0.1:1", "seconds": 0}), flush=True)
+        print('{"ready": true}', flush=True)
         sys.stdin.read()
     """)
     supervisor = supervise(order("poison"), order("good"), command=fragile)
@@ -236,12 +232,131 @@ async def test_only_poison_leaves_an_engine_that_is_up_and_says_why(supervise):
             if json.loads(sys.stdin.readline())["models"]:
                 print(json.dumps({"model": "poison", "loading": True}), flush=True)
                 os.abort()
+            print('{"ready": true}', flush=True)
             sys.stdin.read()
         """),
     )
     await supervisor.start()
     status = await supervisor.wait_until(lambda status: status.state == "up")
     assert isinstance(status.models["poison"], Broken)
+
+
+OBEDIENT = """
+    def load(wanted):
+        print(json.dumps({"model": wanted["model"], "loading": True}), flush=True)
+        if wanted["path"] == "poison":
+            os.abort()
+        if wanted["path"] == "never":
+            return
+        if wanted["path"] == "broken":
+            print(json.dumps({"model": wanted["model"], "error": "it is broken"}), flush=True)
+            return
+        url = f"http://127.0.0.1:1/{wanted['model']}/{wanted['context']}"
+        print(json.dumps({"model": wanted["model"], "url": url, "seconds": 0, "memory": 7}), flush=True)
+
+    for wanted in json.loads(sys.stdin.readline())["models"]:
+        load(wanted)
+    print('{"ready": true}', flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "load" in order:
+            load(order["load"])
+        elif order["unload"] != "clinging":
+            print(json.dumps({"model": order["unload"], "unloaded": True}), flush=True)
+"""
+
+
+async def test_a_load_that_kills_the_child_is_told_and_the_others_are_back(supervise):
+    supervisor = supervise(order("good"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    poison = order("poison", "poison")
+    why = "the embedded engine broke off (killed by SIGABRT while loading poison)"
+    for times in (1, 2):
+        assert await supervisor.load(poison) == Broken(why)
+        status = await supervisor.wait_until(
+            lambda status, times=times: status.restarts == times and status.state == "up"
+        )
+        assert list(status.models) == ["good"]
+    found = await supervisor.load(poison)
+    assert "left out" in found.why
+    assert supervisor.status.restarts == 2
+    assert isinstance(await supervisor.load(order("poison", "poison", context=7)), Broken)
+    await supervisor.wait_until(lambda status: status.restarts == 3)  # another context is another try
+
+
+async def test_a_failed_load_brings_back_what_was_there(supervise):
+    supervisor = supervise(order("one", context=5), command=scripted(OBEDIENT))
+    await supervisor.start()
+    assert await supervisor.load(order("one", "broken")) == Broken("it is broken")
+    assert supervisor.find("one").url.endswith("/one/5")
+
+
+async def test_a_load_that_is_given_up_brings_back_what_was_there(supervise):
+    supervisor = supervise(order("one", context=5), command=scripted(OBEDIENT))
+    await supervisor.start()
+    loading = asyncio.create_task(supervisor.load(order("one", context=6)))
+    await supervisor.wait_until(lambda status: "one" not in status.models)
+    loading.cancel()
+    status = await supervisor.wait_until(lambda status: "one" in status.models)
+    assert status.models["one"].url.endswith("/one/5")
+
+
+async def test_loads_of_one_model_follow_each_other_and_the_last_one_stands(supervise):
+    supervisor = supervise(command=scripted(OBEDIENT))
+    await supervisor.start()
+    found = await asyncio.gather(*(supervisor.load(order("one", context=size)) for size in (1, 2, 3)))
+    assert [loaded.order.context for loaded in found] == [1, 2, 3]
+    assert supervisor.find("one") == found[-1]
+
+
+async def test_what_was_unloaded_is_not_loaded_again_by_a_new_process(supervise):
+    supervisor = supervise(order("one"), order("two"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    await supervisor.load(order("three"))
+    await supervisor.unload("two")
+    os.kill(supervisor.status.pid, signal.SIGKILL)
+    status = await supervisor.wait_until(lambda status: status.restarts == 1 and status.state == "up")
+    assert sorted(status.models) == ["one", "three"]
+
+
+async def test_who_is_loaded_or_unloaded_while_the_child_is_down_is_so_when_it_is_back(supervise):
+    supervisor = supervise(order("one"), order("two"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    os.kill(supervisor.status.pid, signal.SIGKILL)
+    await supervisor.wait_until(lambda status: status.state == "waiting")
+    await supervisor.unload("two")
+    assert isinstance(await supervisor.load(order("three")), Loaded)
+    assert sorted(supervisor.status.models) == ["one", "three"]
+
+
+async def test_a_model_that_cannot_be_unloaded_costs_the_process_and_is_gone(supervise):
+    supervisor = supervise(order("one"), order("clinging"), ready_within=1.0, command=scripted(OBEDIENT))
+    await supervisor.start()
+    await supervisor.unload("clinging")
+    status = await supervisor.wait_until(lambda status: status.restarts == 1 and status.state == "up")
+    assert list(status.models) == ["one"]
+    assert any("clinging was not unloaded" in line for line in supervisor.log)
+
+
+async def test_every_server_that_goes_is_told_before_it_is_gone(supervise):
+    gone = []
+    supervisor = supervise(order("one"), order("two"), command=scripted(OBEDIENT), on_gone=gone.append)
+    await supervisor.start()
+    await supervisor.unload("one")
+    await supervisor.load(order("two", context=9))
+    await supervisor.stop()
+    assert [url.removeprefix("http://127.0.0.1:1/") for url in gone] == ["one/1024", "two/1024", "two/9"]
+
+
+async def test_nobody_waits_for_a_load_after_the_child_was_stopped(supervise):
+    supervisor = supervise(order("one"), command=scripted(OBEDIENT))
+    await supervisor.start()
+    loading = asyncio.create_task(supervisor.load(order("one", "never")))
+    await supervisor.wait_until(lambda status: not status.models)
+    await supervisor.stop()
+    assert await loading == Broken("the embedded engine was stopped")
+    assert await supervisor.load(order("two")) == Broken("the embedded engine was stopped")
+    await supervisor.unload("two")
 
 
 async def test_an_installation_that_cannot_work_is_not_tried_again(supervise):

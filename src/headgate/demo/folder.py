@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from headgate.core.errors import UsageError
-from headgate.engines.llamacpp.catalogue import shipped_folder
+from headgate.engines.llamacpp.shipped import shipped_folder
 
 CONFIG_FILE = "headgate.toml"
 LEDGER_FILE = "ledger.db"

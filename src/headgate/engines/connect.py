@@ -26,18 +26,21 @@ SPARE_CONNECTIONS = 4
 """Beyond the engine's own limit: for looks at its health while it is busy."""
 
 
-def connect(settings: EngineSettings, models: Sequence[Model] = ()) -> Engine:
+def connect(
+    settings: EngineSettings, models: Sequence[Model] = (), *, eager: frozenset[str] | None = None
+) -> Engine:
     """Build the engine.
 
     Args:
         settings: its table in the configuration.
         models: the models that the configuration puts on it; only the embedded engine, which has to load them, asks.
+        eager: the ids of those that it loads when it starts; None is all of them.
 
     Raises:
         EngineError: an address, header, certificate file or profile that cannot be used.
     """
     if settings.kind == "llamacpp" and settings.url is None:
-        return _embed(settings, models)
+        return _embed(settings, models, eager)
     url = settings.url
     if url is None:
         raise EngineError(f"the engine {settings.name} has no url", "write its address into headgate.toml")
@@ -65,7 +68,7 @@ def connect(settings: EngineSettings, models: Sequence[Model] = ()) -> Engine:
             return OpenAICompatible(settings, transport, _profile(settings, url))
 
 
-def _embed(settings: EngineSettings, models: Sequence[Model]) -> Llamacpp:
+def _embed(settings: EngineSettings, models: Sequence[Model], eager: frozenset[str] | None) -> Llamacpp:
     """The embedded engine: it finds out where its servers listen, and has them asked by an adapter of ours."""
 
     def ask(url: str, key: str | None) -> Engine:
@@ -73,6 +76,7 @@ def _embed(settings: EngineSettings, models: Sequence[Model]) -> Llamacpp:
 
     wanted = LlamacppSettings(
         models={model.id: model.id for model in models if not model.lane_of},
+        eager=eager,
         context={
             model.id: model.context for model in models if model.context is not None and not model.lane_of
         },

@@ -1,4 +1,4 @@
-"""Doubles of Ollama, LM Studio, OpenAI and Anthropic that listen on a socket, speak the real protocols and fail on demand.
+"""Doubles of Ollama, LM Studio, OpenAI, Anthropic and Hugging Face on real sockets, with the real protocols, failing on demand.
 
 Only names stand here; `docs/testing.md` shows how to use them. Nothing in this package imports the rest of headgate.
 """
@@ -8,6 +8,7 @@ from headgate.testing.anthropic import AnthropicDouble
 from headgate.testing.calls import ReceivedCall
 from headgate.testing.double import Double
 from headgate.testing.faults import Fault, FaultKind
+from headgate.testing.hugging_face import HuggingFaceDouble
 from headgate.testing.lmstudio import LMStudioDouble
 from headgate.testing.ollama import OllamaDouble
 from headgate.testing.openai import OpenAIDouble
@@ -18,6 +19,7 @@ __all__ = [
     "Double",
     "Fault",
     "FaultKind",
+    "HuggingFaceDouble",
     "LMStudioDouble",
     "OllamaDouble",
     "OpenAIDouble",

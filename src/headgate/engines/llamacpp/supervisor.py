@@ -1,126 +1,89 @@
-"""Keeps the child process with llama.cpp alive: starts it, listens to it, restarts it with back-off, stops it.
+"""Keeps the child process with llama.cpp alive: starts it, tells it what to load, restarts it with back-off, stops it.
 
     new → starting → up ⇄ waiting (it died; the next start is `Backoff` away) … → stopped
                         ↘ failed (llama.cpp itself cannot be loaded: a restart would not help)
 
-One task owns the state, everybody else reads `status`. A file that kills llama.cpp while it loads is left out from the
-second time on, so that it cannot drag the other models down with it. It does not know requests: see `engine`.
+While it is up, models are loaded and unloaded one after the other, in the order asked. A process that takes the place of a
+dead one loads what the dead one had. A load that fails leaves what was there before, also under the same name; one that
+kills llama.cpp twice is not tried again, so that it cannot drag the other models down with it.
+
+One task owns the process, everybody else reads `status`. It does not know requests: see `engine`.
 """
 
 import asyncio
 import collections
 import contextlib
 import json
-import re
 import secrets
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-State = Literal["new", "starting", "up", "waiting", "failed", "stopped"]
+from headgate.engines.llamacpp.log import Log
+from headgate.engines.llamacpp.orders import Backoff, Broken, Loaded, Order, State, Status, describe_exit
 
 CHILD = (sys.executable, "-P", str(Path(__file__).with_name("child.py")))
 """Run by path and without its folder on sys.path: importing the package would cost more than loading a small model."""
 
 _CRASHES_AT_MOST = 2
-_LOG_LINES = 200
+_LEFT_OUT = Broken("llama.cpp did not survive loading it, twice; it is left out until the gate starts again")
 
 
-class Order(Struct, frozen=True, kw_only=True):
-    """One model for the child to load."""
+class _Asked(Struct, frozen=True, eq=False):
+    """What the child has been asked to do with one model and has not answered yet."""
 
     model: str
-    """The name that it answers to."""
-    path: str
-    size: int = 0
-    """Bytes; a big file may take longer to load."""
-    context: int = 1024
-    """Tokens per slot."""
-    slots: int = 1
-    """Answers at a time."""
-    threads: int = 1
-    embeds: bool = False
-    cache_mib: int = 0
-    """Memory for old prompts, in MiB."""
-
-
-class Loaded(Struct, frozen=True):
-    """A model that serves."""
-
-    url: str
-    seconds: float
-    """How long it took to load."""
-
-
-class Broken(Struct, frozen=True):
-    """A model that could not be loaded, and why."""
-
-    why: str
-
-
-class Backoff(Struct, frozen=True, kw_only=True):
-    """How long to leave a dead process alone. Seconds."""
-
-    first: float = 0.25
-    most: float = 30.0
-    healthy: float = 60.0
-    """Having served this long, it starts again from `first`."""
-
-    def after(self, previous: float | None, served: float) -> float:
-        """The wait after a process that served for `served` seconds, itself started after waiting `previous`."""
-        if previous is None or served >= self.healthy:
-            return self.first
-        return min(previous * 2, self.most)
-
-
-class Status(Struct, frozen=True, kw_only=True):
-    """The child as it is now."""
-
-    state: State
-    pid: int | None
-    restarts: int
-    models: dict[str, Loaded | Broken]
-    """What the present process has reported; a model that is missing is not there yet."""
-    last_exit: str
-    """How the process before this one ended, for people; "" when none has."""
+    order: Order | None
+    """None: unload it."""
+    before: Order | None
+    """What served under the name, to go back to."""
+    answer: asyncio.Future[Loaded | Broken | None]
+    """Cancelled when nobody waits for it any more."""
 
 
 class Supervisor:
     """Owns one child process and the models in it.
 
     Args:
-        orders: what to load.
+        orders: what to load at the start.
         backoff: how to restart.
-        ready_within: seconds for all models to load; None is a minute and ten seconds for each GB.
+        ready_within: seconds for all models of a start to load, and for one to be unloaded; None is a minute and ten
+            seconds for each GB.
         log_to: a file that gets llama.cpp's log; None keeps only its tail in memory.
+        on_gone: told the url of each server that will answer no more, before it goes.
         command: the child, for tests.
     """
 
     def __init__(
         self,
-        orders: Sequence[Order],
+        orders: Sequence[Order] = (),
         *,
         backoff: Backoff = Backoff(),  # noqa: B008 - a frozen value
         ready_within: float | None = None,
         log_to: Path | None = None,
+        on_gone: Callable[[str], None] = lambda _: None,
         command: Sequence[str] = CHILD,
     ) -> None:
         self.key = secrets.token_urlsafe(32)
-        self._orders = tuple(orders)
+        self.on_gpu: bool | None = None
+        """Whether llama.cpp has a GPU; None until it has said so."""
+        self._orders = {order.model: order for order in orders}  # what a new process will load
         self._backoff = backoff
-        self._ready_within = ready_within or 60 + sum(order.size for order in orders) / 1e8
+        self._ready_within = ready_within
+        self._on_gone = on_gone
         self._command = tuple(command)
-        self._log = _Log(log_to)
+        self._log = Log(log_to)
         self._state: State = "new"
         self._process: asyncio.subprocess.Process | None = None
+        self._told = False  # the present process has its first order
         self._models: dict[str, Loaded | Broken] = {}
-        self._loading: str | None = None
-        self._crashes = collections.Counter[str]()
+        self._asked = collections.deque[_Asked]()  # it answers in this order
+        self._loading: Order | None = None
+        self._crashes = collections.Counter[Order]()
         self._restarts = 0
         self._last_exit = ""
         self._up_since = 0.0
@@ -143,6 +106,10 @@ class Supervisor:
         """The last lines of llama.cpp's log, oldest first."""
         return tuple(self._log.lines)
 
+    def find(self, model: str) -> Loaded | Broken | None:
+        """How one model is at this moment."""
+        return self._models.get(model)
+
     async def start(self) -> Status:
         """Start the child, once, and wait until all models have loaded or failed, or the process has."""
         if self._task is None:
@@ -155,6 +122,54 @@ class Supervisor:
         while not is_so(status := self.status):
             await self._changed.wait()
         return status
+
+    async def load(self, order: Order) -> Loaded | Broken:
+        """Load a model, in the place of one of the same name; callers put their own time limit around it.
+
+        Cancelled, or failed, it leaves what was there before.
+        """
+        await self.wait_until(
+            lambda status: (
+                status.state in {"failed", "stopped"}
+                or (status.state == "up" and not self._is_asked_about(order.model))
+            )
+        )
+        if self._state != "up":
+            return Broken(self.status.describe())
+        if self._crashes[order] >= _CRASHES_AT_MOST:
+            return _LEFT_OUT
+        asked = self._ask(order.model, order, self._orders.get(order.model))
+        try:
+            found = await asked.answer
+        except asyncio.CancelledError:
+            self._undo(asked)
+            raise
+        if isinstance(found, Loaded):
+            return found
+        # What was there before is back by then, if it can be.
+        await self.wait_until(lambda _: not self._is_asked_about(order.model))
+        return found or Broken(self.status.describe())
+
+    async def unload(self, model: str) -> None:
+        """Take a model out of memory, and wait until it is. What it was saying ends as broken."""
+        self._orders.pop(model, None)
+        limit = self._limit()
+        try:
+            async with asyncio.timeout(limit):
+                await self._unload(model)
+        except TimeoutError:  # native code hangs, and nothing that is asked later would ever be done
+            self._log.add(f"headgate: {model} was not unloaded after {limit:.0f} s, killed")
+            if self._process is not None:
+                kill(self._process)
+                await self.wait_until(lambda _: not self._told)
+
+    async def _unload(self, model: str) -> None:
+        await self.wait_until(lambda _: not self._is_asked_about(model))
+        self._orders.pop(model, None)
+        if self._told:
+            await self._ask(model, None, None).answer
+        else:
+            self._models.pop(model, None)
 
     async def stop(self, grace: float = 2.0) -> None:
         """Stop for good: close the child's stdin, which ends it; kill it after `grace` seconds. Idempotent."""
@@ -186,14 +201,6 @@ class Supervisor:
 
     async def _run_once(self) -> None:
         """Live one life of the child, from its start until it is gone."""
-        self._models = {
-            model: Broken(
-                "llama.cpp did not survive loading it, twice; it is left out until the gate starts again"
-            )
-            for model, crashes in self._crashes.items()
-            if crashes >= _CRASHES_AT_MOST
-        }
-        self._loading = None
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -205,42 +212,83 @@ class Supervisor:
             self._last_exit = f"could not be started: {error.strerror}"
             return
         self._process = process
-        self._tell()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(process))
                 tasks.create_task(self._log.follow(process.stderr))
                 limit = tasks.create_task(self._end_when_late(process))
-                await self._send_order(process)
-                self._note_if_ready()  # when every model is left out, the child has nothing to say
+                self._begin()
                 await process.wait()
                 limit.cancel()
         finally:
             kill(process)
             await process.communicate()  # asyncio sees the end only when both pipes have been read to theirs
             self._process = None
-            self._models = {}
-            self._remember_exit(process.returncode or 0)
-            self._tell()
+            self._note_end(process.returncode or 0)
 
-    def _remember_exit(self, code: int) -> None:
-        if self._state in {"failed", "stopped"}:  # why, it has said itself; or we have asked for it
-            return
-        self._last_exit = describe_exit(code)
-        if self._loading:
-            self._crashes[self._loading] += 1
-            self._last_exit += f" while loading {self._loading}"
+    def _begin(self) -> None:
+        """Give the process its first order: all that is wanted, but for what has killed its like twice."""
+        left_out = {
+            model for model, order in self._orders.items() if self._crashes[order] >= _CRASHES_AT_MOST
+        }
+        self._models = dict.fromkeys(left_out, _LEFT_OUT)
+        wanted = [order for model, order in self._orders.items() if model not in left_out]
+        for order in wanted:
+            self._asked.append(_Asked(order.model, order, None, _future()))
+        self._write({"key": self.key, "models": wanted})
+        self._told = True
+        self._tell()
 
-    async def _send_order(self, process: asyncio.subprocess.Process) -> None:
-        wanted = [
-            {name: getattr(order, name) for name in order.__struct_fields__}
-            for order in self._orders
-            if order.model not in self._models
-        ]
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"key": self.key, "models": wanted}).encode() + b"\n")
-        with contextlib.suppress(ConnectionError):  # it died at once; how, its exit code will say
-            await process.stdin.drain()
+    def _note_end(self, code: int) -> None:
+        if self._state not in {"failed", "stopped"}:  # why, it has said itself; or we have asked for it
+            self._last_exit = describe_exit(code)
+            if self._loading:
+                self._crashes[self._loading] += 1
+                self._last_exit += f" while loading {self._loading.model}"
+        self._told = False
+        self._loading = None
+        over = self._state in {"failed", "stopped"}
+        why = Broken(self.status.describe() if over else f"the embedded engine broke off ({self._last_exit})")
+        gone, self._models = self._models, {}
+        for found in gone.values():
+            if isinstance(found, Loaded):
+                self._on_gone(found.url)
+        lost = tuple(self._asked)
+        self._asked.clear()
+        for asked in lost:
+            if not asked.answer.done():
+                asked.answer.set_result(why if asked.order else None)
+        self._tell()
+
+    # ── talking with the child ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask(self, model: str, order: Order | None, before: Order | None) -> _Asked:
+        """Have a model loaded, or unloaded, after what was asked before; from now on nobody is sent to it."""
+        asked = _Asked(model, order, before, _future())
+        self._asked.append(asked)
+        old = self._models.pop(model, None)
+        if isinstance(old, Loaded):
+            self._on_gone(old.url)
+        # One turn later: who hears that it goes hangs up first, and a server that nobody listens to ends at once.
+        asyncio.get_running_loop().call_soon(self._write, {"load": order} if order else {"unload": model})
+        self._tell()
+        return asked
+
+    def _undo(self, asked: _Asked) -> None:
+        """Have done with a load that nobody waits for any more, before anything that is asked later."""
+        if asked.before:
+            self._orders[asked.model] = asked.before
+        else:
+            self._orders.pop(asked.model, None)
+        if self._told:
+            self._ask(asked.model, asked.before, None)
+
+    def _is_asked_about(self, model: str) -> bool:
+        return any(asked.model == model for asked in self._asked)
+
+    def _write(self, order: dict[str, Any]) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(msgspec.json.encode(order) + b"\n")
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Take in what the child says of its models, line by line."""
@@ -258,29 +306,54 @@ class Supervisor:
             case {"fatal": why}:
                 self._last_exit = why
                 self._set("failed")
-            case {"model": model, "loading": True}:
-                self._loading = model
-                self._log.mark()
-            case {"model": model, "error": error}:
-                self._loading = None
-                self._models[model] = Broken(self._log.reason_since_mark() or error)
-            case {"model": model, "url": url, "seconds": seconds}:
-                self._loading = None
-                self._crashes.pop(model, None)
-                self._models[model] = Loaded(url, seconds)
-        self._note_if_ready()
+            case {"ready": True} if self._state == "starting":
+                self.on_gpu = said.get("gpu")
+                self._up_since = asyncio.get_running_loop().time()
+                self._set("up")
+            case {"model": model} if self._asked and self._asked[0].model == model:
+                self._take_in_answer(self._asked[0], said)
 
-    def _note_if_ready(self) -> None:
-        if self._state == "starting" and len(self._models) == len(self._orders):
-            self._up_since = asyncio.get_running_loop().time()
-            self._set("up")
+    def _take_in_answer(self, asked: _Asked, said: dict[str, Any]) -> None:
+        match asked.order, said:
+            case Order() as order, {"loading": True}:
+                self._loading = order
+                self._log.mark()
+            case Order(), {"error": error}:
+                self._settle(asked, Broken(self._log.reason_since_mark() or error))
+            case Order() as order, {"url": url, "seconds": seconds}:
+                self._crashes.pop(order, None)
+                self._settle(asked, Loaded(url, seconds, said.get("memory"), order))
+            case None, {"unloaded": True}:
+                self._settle(asked, None)
+
+    def _settle(self, asked: _Asked, found: Loaded | Broken | None) -> None:
+        """Take in what came of an order. What was given up meanwhile has been asked to be undone already."""
+        self._asked.popleft()
+        self._loading = None
+        if not asked.answer.cancelled():
+            asked.answer.set_result(found)
+            if isinstance(found, Loaded):
+                self._orders[asked.model] = found.order
+                self._models[asked.model] = found
+            elif found and asked.before:
+                self._ask(asked.model, asked.before, None)
+            elif found:
+                self._models[asked.model] = found
+        self._tell()
+
+    def _limit(self) -> float:
+        """Seconds for all that is wanted, or asked, to load."""
+        size = sum(order.size for order in self._orders.values())
+        asked = sum(asked.order.size for asked in self._asked if asked.order)
+        return self._ready_within or 60 + (size + asked) / 1e8
 
     async def _end_when_late(self, process: asyncio.subprocess.Process) -> None:
+        within = self._limit()
         try:
-            async with asyncio.timeout(self._ready_within):
+            async with asyncio.timeout(within):
                 await self.wait_until(lambda status: status.state != "starting")
         except TimeoutError:
-            self._log.add(f"headgate: not ready after {self._ready_within:.0f} s, killed")
+            self._log.add(f"headgate: not ready after {within:.0f} s, killed")
             kill(process)
 
     def _note_bug(self, task: asyncio.Task[None]) -> None:
@@ -299,65 +372,12 @@ class Supervisor:
         self._changed = asyncio.Event()
 
 
+def _future() -> asyncio.Future[Loaded | Broken | None]:
+    return asyncio.get_running_loop().create_future()
+
+
 def kill(process: asyncio.subprocess.Process) -> None:
     """Kill a process, unless it has ended already."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-
-
-def describe_exit(code: int) -> str:
-    """Say how a process ended, from its return code: negative is a signal's number."""
-    if code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    return f"ended with exit code {code if code < 256 else hex(code)}"  # Windows' own codes are read in hex
-
-
-class _Log:
-    """The tail of the child's stderr, and a copy of all of it in a file if one is named."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.lines = collections.deque[str](maxlen=_LOG_LINES)
-        self._path = path
-        self._new = 0
-
-    async def follow(self, stream: asyncio.StreamReader | None) -> None:
-        """Take in a stream until its end."""
-        assert stream is not None
-        begun = b""
-        with self._open_copy() as copy:
-            while chunk := await stream.read(65536):
-                if copy:
-                    copy.write(chunk)
-                *whole, begun = (begun + chunk).split(b"\n")
-                for line in whole:
-                    self.add(line.decode(errors="replace"))
-        if begun:
-            self.add(begun.decode(errors="replace"))
-
-    def _open_copy(self) -> AbstractContextManager[BinaryIO | None]:
-        if self._path is not None:
-            try:
-                return self._path.open("ab", buffering=0)
-            except OSError as error:
-                self.add(f"headgate: no log in {self._path}: {error.strerror}")
-        return contextlib.nullcontext()
-
-    def add(self, line: str) -> None:
-        """Take in one line."""
-        self.lines.append(line)
-        self._new += 1
-
-    def mark(self) -> None:
-        """Remember this place."""
-        self._new = 0
-
-    def reason_since_mark(self) -> str:
-        """The native reason of a failed load among the lines since the mark; "" when there is none."""
-        for line in list(self.lines)[-self._new :] if self._new else ():
-            if found := re.search(r"error loading model: (.*)", line):
-                return found[1]
-        return ""
