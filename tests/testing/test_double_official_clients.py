@@ -37,7 +37,7 @@ async def test_ollamas_client_chats_streams_embeds_and_lists():
     assert parts[-1].eval_count == whole.eval_count
     assert len(vectors.embeddings) == 2
     assert names == ["llama3.1:8b", "qwen2.5-coder:7b", "nomic-embed-text:latest"]
-    assert running == ["llama3.1:8b", "nomic-embed-text:latest"]
+    assert running == ["nomic-embed-text:latest", "llama3.1:8b"]  # what stays longest comes first
     assert shown.modelinfo["llama.context_length"] == 131_072
 
 

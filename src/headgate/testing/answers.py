@@ -61,7 +61,10 @@ Answering = str | Answer | Callable[[ReceivedCall], "str | Answer"]
 class ServedModel:
     """A model a double pretends to have. `context` and `output` are in tokens, `size` in bytes.
 
-    `remote_host` marks an Ollama model that lives in the cloud although it is listed locally.
+    `remote_host` marks an Ollama model that lives in the cloud although it is listed locally. The facts from `layers` on stand in a
+    model's file and decide how much memory it takes; those of Llama 3.1 8B are the default. Where `key_length` is None, the
+    file does not say it, and readers must divide `embedding` by `heads`. Two models with other facts, or another `revision`, are
+    other files, with another digest.
     """
 
     context: int = 8192
@@ -77,6 +80,36 @@ class ServedModel:
     parameters: str = "8.0B"
     quantization: str = "Q4_K_M"
     remote_host: str | None = None
+    layers: int = 32
+    heads: int = 32
+    kv_heads: int | tuple[int, ...] = 8
+    key_length: int | None = None
+    value_length: int | None = None
+    embedding: int = 4096
+    feed_forward: int = 14_336
+    vocabulary: int = 128_256
+    window: int | None = None
+    revision: str = ""
+
+    @property
+    def width(self) -> int:
+        """Numbers in the state of one token; of an embedding model, those of its vectors."""
+        return self.dimensions if self.kind == "embedding" else self.embedding
+
+    @property
+    def kv_heads_by_layer(self) -> tuple[int, ...]:
+        """Heads of keys and values in each layer."""
+        return (self.kv_heads,) * self.layers if isinstance(self.kv_heads, int) else self.kv_heads
+
+    @property
+    def key_numbers(self) -> int:
+        """Numbers in one key of one head."""
+        return self.key_length or self.width // self.heads
+
+    @property
+    def value_numbers(self) -> int:
+        """Numbers in one value of one head."""
+        return self.value_length or self.key_numbers
 
 
 def count_tokens(text: str) -> int:
@@ -109,6 +142,21 @@ def limited(answer: Answer, most: int | None, stops: list[str] | None = None) ->
         return answer
     cut = answer.text.encode()[: max(most * 4 - 1, 0)].decode(errors="ignore")
     return replace(answer, text=cut, finish="length", output_tokens=None)
+
+
+def paced(answer: Answer, prompt_tokens: int, *, prompt_token: float, token: float, streamed: bool) -> Answer:
+    """The answer, taking so many seconds for each token of its prompt and of itself, besides its own delays."""
+    if not prompt_token and not token:
+        return answer
+    written = output_tokens(answer) * token
+    if not streamed:
+        return replace(answer, delay=answer.delay + prompt_tokens * prompt_token + written)
+    each = written / (len(pieces(answer.text)) + len(pieces(answer.reasoning or "")) or 1)
+    return replace(
+        answer,
+        delay=answer.delay + prompt_tokens * prompt_token + each,
+        chunk_delay=answer.chunk_delay + each,
+    )
 
 
 def output_tokens(answer: Answer) -> int:

@@ -6,13 +6,14 @@ A subclass brings one provider's paths, rules and shapes. Nothing here is specif
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from headgate.testing.answers import Answer, Answering, ServedModel, default_answer
 from headgate.testing.calls import ReceivedCall
+from headgate.testing.clock import Clock, Timing, WallClock
 from headgate.testing.faults import (
     ANSWER_FAULTS,
     STREAM_FAULTS,
@@ -22,8 +23,8 @@ from headgate.testing.faults import (
     script,
     spoiled,
 )
-from headgate.testing.replies import Plain, Reply
-from headgate.testing.server import Listener, Script
+from headgate.testing.replies import Later, Plain, Reply, Stream
+from headgate.testing.server import Listener, Script, Turn
 
 
 @dataclass(slots=True)
@@ -38,7 +39,8 @@ class Double:
 
     Use it as `async with OllamaDouble() as ollama:`, or from blocking code as `with OllamaDouble().in_thread() as ollama:`.
     `models` names what it serves (a mapping to `ServedModel`, or just names); `answer` is what it says. `calls` keeps the last
-    `remember` calls.
+    `remember` calls. `clock` is the time that delays pass in, `timing` what takes time besides what answers say; how much of it a
+    double plays is the subclass's to say.
     """
 
     name: ClassVar[str]
@@ -56,6 +58,8 @@ class Double:
         port: int = 0,
         label: str | None = None,
         remember: int = 10_000,
+        clock: Clock | None = None,
+        timing: Timing | None = None,
     ) -> None:
         if models is None:
             models = self.default_models()
@@ -66,7 +70,9 @@ class Double:
         self.label = label or f"{self.name} double"
         self.calls: deque[ReceivedCall] = deque(maxlen=remember)
         self._armed: list[_Armed] = []
-        self._listener = Listener(self._respond, host, port)
+        self.clock = clock or WallClock()
+        self.timing = timing or Timing()
+        self._listener = Listener(self._respond, host, port, self.clock.sleep)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # living
@@ -178,7 +184,7 @@ class Double:
         """What is served when nothing is said."""
         raise NotImplementedError
 
-    def reply(self, call: ReceivedCall, fault: Fault | None) -> Reply:
+    def reply(self, call: ReceivedCall, fault: Fault | None) -> Reply | Later:
         """The provider's reply to a call, answer faults and refusals applied."""
         raise NotImplementedError
 
@@ -199,16 +205,30 @@ class Double:
 
     # inside
 
-    def _respond(self, call: ReceivedCall) -> Script:
+    def _respond(self, call: ReceivedCall) -> Script | Turn:
         self.calls.append(call)
         fault = self.fault_for(call)
         try:
             reply = self.reply(call, fault)
         except Exception as problem:  # noqa: BLE001 - the test's own answering function failed: say so, keep serving
-            loop = asyncio.get_running_loop()
-            loop.call_exception_handler({"message": f"{self.label} could not answer", "exception": problem})
-            reply = Plain(repr(problem).encode(), status=500, content_type="text/plain")
-        return script(reply, fault, self.label)
+            reply = self._could_not(problem)
+        if isinstance(reply, Plain | Stream):
+            return script(reply, fault, self.label)
+        return self._in_turn(reply, fault)
+
+    @asynccontextmanager
+    async def _in_turn(self, later: Later, fault: Fault | None) -> AsyncIterator[Script]:
+        async with AsyncExitStack() as held:
+            try:
+                reply = await held.enter_async_context(later)
+            except Exception as problem:  # noqa: BLE001 - as above
+                reply = self._could_not(problem)
+            yield script(reply, fault, self.label)
+
+    def _could_not(self, problem: Exception) -> Plain:
+        loop = asyncio.get_running_loop()
+        loop.call_exception_handler({"message": f"{self.label} could not answer", "exception": problem})
+        return Plain(repr(problem).encode(), status=500, content_type="text/plain")
 
     def _next_fault(self, call: ReceivedCall) -> Fault | None:
         for armed in self._armed:

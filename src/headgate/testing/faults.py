@@ -6,6 +6,7 @@ are error replies, which each double words in its own dialect. Which faults a do
 
 import enum
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from headgate.testing.answers import Answer
@@ -299,17 +300,21 @@ def script(reply: Reply, fault: Fault | None, label: str) -> Script:
     if wait:
         steps.append(Pause(wait))
     for index, piece in enumerate(content):
-        if reply.pace and index:
-            steps.append(Pause(reply.pace))
+        waited = reply.waits[index] if reply.waits else reply.pace if index else 0.0
+        if waited != 0:
+            steps.append(Pause(waited))
         if kind is FaultKind.STALL_MID_STREAM and fault and index == after:
             steps.append(Pause(fault.seconds))
+        if reply.reached:
+            steps.append(partial(reply.reached, index))
         steps.append(piece)
     if kind is FaultKind.STALL_MID_STREAM and fault and after == len(content):
         steps.append(Pause(fault.seconds))
     steps += [*closing, *tail]
     if kind is FaultKind.DRIBBLE and fault:
         steps = _dribbled(b"".join(step for step in steps if isinstance(step, bytes)), fault)
-    return Script(200, _headers(reply.content_type, reply.headers, label), tuple(steps), None)
+        steps += [partial(reply.reached, index) for index in range(len(content)) if reply.reached]
+    return Script(200, _headers(reply.content_type, reply.headers, label), tuple(steps), None, reply.instead)
 
 
 def _plain(reply: Plain, fault: Fault | None, label: str) -> Script:
@@ -337,7 +342,8 @@ def _plain(reply: Plain, fault: Fault | None, label: str) -> Script:
             steps, length = _dribbled(body, fault), None
     if wait:
         steps.insert(0, Pause(wait))
-    return Script(reply.status, _headers(reply.content_type, reply.headers, label), tuple(steps), length)
+    headers = _headers(reply.content_type, reply.headers, label)
+    return Script(reply.status, headers, tuple(steps), length, reply.instead)
 
 
 def _cut(fault: Fault | None) -> Cut:

@@ -2,10 +2,12 @@
 
 What a router must know about the real one is kept: names with and without tag, load-time options that reload the model
 (`loads` lists them), prompts cut in silence unless `truncate` is false, metrics that vanish when they are zero, errors
-that sit as strings inside errors. Queueing in the scheduler, blobs, create and push are not played.
+that sit as strings inside errors. Its scheduler is played too, as far as the figures given to it say: without any, every model fits,
+nobody waits and nothing takes time. Push is not played.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import time
 from typing import Any, ClassVar
@@ -13,24 +15,36 @@ from typing import Any, ClassVar
 from headgate.testing import ollama_rules as rules
 from headgate.testing import ollama_shapes as shapes
 from headgate.testing.answers import (
-    Answer,
     Answering,
     ServedModel,
     count_prompt,
     count_tokens,
     limited,
-    pieces,
+    paced,
     vector,
 )
 from headgate.testing.calls import ReceivedCall
 from headgate.testing.chat_completions import ChatStyle, Exchange, completion, embeddings, stream
+from headgate.testing.clock import Clock, Timing
 from headgate.testing.double import Double
+from headgate.testing.downloads import Planned, PullTrouble
 from headgate.testing.faults import Fault, FaultKind
+from headgate.testing.ollama_library import NDJSON, Library
 from headgate.testing.ollama_rules import Problem
-from headgate.testing.ollama_shapes import go_json, now, said, tagged
-from headgate.testing.replies import Plain, Reply, Stream
+from headgate.testing.ollama_scheduler import (
+    BUSY,
+    LOAD_TIME_OPTIONS,
+    Asked,
+    Refused,
+    Runner,
+    Scheduler,
+    Turn,
+)
+from headgate.testing.ollama_shapes import go_json, tagged
+from headgate.testing.replies import JSON as PLAIN_JSON
+from headgate.testing.replies import Later, Plain, Reply, Stream, takes_time
 
-JSON, NDJSON, TEXT = "application/json; charset=utf-8", "application/x-ndjson", "text/plain; charset=utf-8"
+JSON, TEXT = "application/json; charset=utf-8", "text/plain; charset=utf-8"
 CHAT, GENERATE, EMBED, OLD_EMBED = "/api/chat", "/api/generate", "/api/embed", "/api/embeddings"
 V1_CHAT, V1_EMBED, V1_MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
 
@@ -43,16 +57,16 @@ STYLE = ChatStyle(
 )
 _METHODS = {
     **dict.fromkeys(("/", "/api/version", "/api/tags", "/api/ps", V1_MODELS), "GET"),
-    **dict.fromkeys((CHAT, GENERATE, EMBED, OLD_EMBED, "/api/show", "/api/pull", V1_CHAT, V1_EMBED), "POST"),
+    **dict.fromkeys((CHAT, GENERATE, EMBED, OLD_EMBED, V1_CHAT, V1_EMBED), "POST"),
+    **dict.fromkeys(("/api/show", "/api/pull", "/api/copy", "/api/create"), "POST"),
     "/api/delete": "DELETE",
 }
-_MORE = {"done": False}
-_DIED = "an error was encountered while running the model: unexpected EOF"
+_BLOBS = "/api/blobs/"
 
 _REFUSED = {
-    FaultKind.QUEUE_FULL: Problem(503, "server busy, please try again.  maximum pending requests exceeded"),
-    FaultKind.OVERLOADED: Problem(503, "server busy, please try again.  maximum pending requests exceeded"),
-    FaultKind.STATUS_200_ERROR_BODY: Problem(200, _DIED),
+    FaultKind.QUEUE_FULL: BUSY,
+    FaultKind.OVERLOADED: BUSY,
+    FaultKind.STATUS_200_ERROR_BODY: Problem(200, shapes.DIED),
     FaultKind.SERVER_ERROR: Problem(
         500,
         "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
@@ -64,8 +78,13 @@ _REFUSED = {
 class OllamaDouble(Double):
     """Ollama as a stand-in.
 
-    `num_ctx` is the context window of a model when the request names none. `library` is what `/api/pull` can fetch.
-    `loads` lists every load as (model, num_ctx): a router that keeps its windows constant sees each pair once.
+    `num_ctx` is the context window of a model when the request names none. `library` is what `/api/pull` can fetch, `disk` the free
+    bytes there are for it. `loads` lists every load as (model, num_ctx): a router that keeps its windows constant sees each pair once;
+    `unloads` lists the models that went. `signed_in` says whether models with a `remote_host` answer.
+
+    The scheduler's figures are the real one's settings: `parallel` (OLLAMA_NUM_PARALLEL; None: any number of requests at a time),
+    `max_loaded` (OLLAMA_MAX_LOADED_MODELS; None: any number), `max_queue`, `keep_alive` in seconds (below 0: for ever), `kv_cache`
+    (OLLAMA_KV_CACHE_TYPE); `vram` and `ram` are bytes, None is without end.
     """
 
     name: ClassVar[str] = "ollama"
@@ -87,44 +106,101 @@ class OllamaDouble(Double):
         *,
         num_ctx: int = 4096,
         library: Mapping[str, ServedModel] | None = None,
+        disk: int | None = None,
+        vram: int | None = None,
+        ram: int | None = None,
+        parallel: int | None = None,
+        max_loaded: int | None = None,
+        max_queue: int = 512,
+        keep_alive: float = 300.0,
+        kv_cache: str = "f16",
+        signed_in: bool = True,
         version: str = "0.33.0",
         host: str = "127.0.0.1",
         port: int = 0,
         label: str | None = None,
         remember: int = 10_000,
+        clock: Clock | None = None,
+        timing: Timing | None = None,
     ) -> None:
-        super().__init__(models, answer, host=host, port=port, label=label, remember=remember)
+        super().__init__(
+            models, answer, host=host, port=port, label=label, remember=remember, clock=clock, timing=timing
+        )
         self.models = {tagged(name): model for name, model in self.models.items()}
         self.num_ctx = num_ctx
         self.library = {tagged(name): model for name, model in (library or {}).items()}
+        self.signed_in = signed_in
         self.version = version
-        self.loads: list[tuple[str, int]] = []
-        self._loaded = {name: num_ctx for name, model in self.models.items() if model.loaded}
+        self.disk = Library(self.models, self.library, self.clock, self.timing, disk)
+        self.scheduler = Scheduler(
+            self.clock,
+            self.timing,
+            parallel=parallel,
+            max_loaded=max_loaded,
+            max_queue=max_queue,
+            vram=vram,
+            ram=ram,
+            keep_alive=rules.seconds(keep_alive) or 0.0,
+            kv_type=kv_cache,
+        )
+        for name, model in self.models.items():
+            if model.loaded:
+                self.scheduler.put(self._asked(name, model, {}))
         self._count = 0
+
+    @property
+    def loads(self) -> list[tuple[str, int]]:
+        """Every load so far, as (model, num_ctx)."""
+        return self.scheduler.loads
+
+    @property
+    def unloads(self) -> list[str]:
+        """The models that went out of memory so far."""
+        return self.scheduler.unloads
+
+    def running(self) -> list[Runner]:
+        """What is in memory now, with sizes and users."""
+        return [runner for runner in self.scheduler.runners() if runner.name in self.models]
+
+    def break_pull(
+        self, name: str, trouble: PullTrouble, *, after: float = 0.5, times: int | None = 1
+    ) -> None:
+        """Let the next pulls of a model end in trouble, after so much of it (0-1); None: all of them."""
+        self.disk.trouble[tagged(name)] = Planned(trouble, after, times)
 
     @classmethod
     def default_models(cls) -> dict[str, ServedModel]:
         """The models of the starter configuration."""
-        embedding = ServedModel(
-            kind="embedding", context=2048, dimensions=768, family="nomic-bert", parameters="137M"
-        )
+        qwen = ServedModel(context=32_768, family="qwen2", parameters="7.6B", layers=28, heads=28, kv_heads=4)
+        nomic = ServedModel(kind="embedding", context=2048, dimensions=768, family="nomic-bert", layers=12)
         return {
             "llama3.1:8b": ServedModel(context=131_072),
-            "qwen2.5-coder:7b": ServedModel(context=32_768, family="qwen2", parameters="7.6B"),
-            "nomic-embed-text:latest": replace(embedding, quantization="F16", size=274_302_450),
+            "qwen2.5-coder:7b": replace(qwen, embedding=3584, feed_forward=18_944, vocabulary=152_064),
+            "nomic-embed-text:latest": replace(
+                nomic,
+                heads=12,
+                kv_heads=12,
+                feed_forward=3072,
+                vocabulary=30_522,
+                parameters="137M",
+                quantization="F16",
+                size=274_302_450,
+            ),
         }
 
     def streams(self, call: ReceivedCall) -> bool:
-        """The native API streams unless told not to."""
-        return call.fields.get("stream", call.path in {CHAT, GENERATE}) is not False
+        """The native API streams unless told not to; so do its downloads."""
+        return call.fields.get("stream", call.path in {CHAT, GENERATE, "/api/pull"}) is not False
 
-    def reply(self, call: ReceivedCall, fault: Fault | None) -> Reply:
+    def reply(self, call: ReceivedCall, fault: Fault | None) -> Reply | Later:
         """Route the call; what no rule and no fault refuses is answered."""
         self._count += 1
         if not rules.host_allowed(call.headers.get("host", "")):
             return Plain(b"", 403, TEXT)
         if fault and fault.kind in self.refusals and fault.kind is not FaultKind.SILENT_TRUNCATION:
             return self._error(call, self._refusal(call, fault))
+        if call.path.startswith(_BLOBS):
+            return self._blob(call)
         method = _METHODS.get(call.path)
         if method is None:
             return Plain(b"404 page not found", 404, TEXT)
@@ -139,20 +215,26 @@ class OllamaDouble(Double):
             case "/api/show":
                 return self._show(call)
             case "/api/pull":
-                return self._pull(call)
+                return self.disk.pull(tagged(call.model), streamed=self.streams(call))
+            case "/api/create":
+                return self._create(call)
+            case "/api/copy":
+                return self._copy(call)
             case "/api/delete":
-                return self._delete(call)
+                gone = self.disk.delete(tagged(call.model))
+                return Plain(b"", content_type=TEXT) if gone else self._error(call, rules.missing(call.model))
             case "/api/embed" | "/api/embeddings" | "/v1/embeddings":
-                return self._embed(call)
+                return self._embed(call, fault)
         return self._generate(call, fault)
 
-    # generation
+    # work
 
-    def _generate(self, call: ReceivedCall, fault: Fault | None) -> Reply:
+    def _generate(self, call: ReceivedCall, fault: Fault | None) -> Reply | Later:
         body = call.fields
         if not call.model and call.path == CHAT:
             return self._error(call, Problem(400, "model is required"))
-        model = self.models.get(tagged(call.model))
+        name = tagged(call.model)
+        model = self.models.get(name)
         if model is None:
             return self._error(call, rules.missing(call.model))
         if call.path == V1_CHAT and not body.get("messages"):
@@ -161,11 +243,23 @@ class OllamaDouble(Double):
         problem = rules.generation_problem(native, model)
         if problem:
             return self._error(call, problem)
-        options = native.fields.get("options") or {}
-        window = min(int(options.get("num_ctx") or self.num_ctx), model.context)
-        cold = self._load(call, window)
+        asked = self._asked(name, model, native.fields)
+        if model.remote_host:
+            if not self.signed_in:
+                return self._error(call, rules.signed_out())
+            elsewhere = Turn(self.scheduler.placed(asked), 0.0)
+            return self._said(call, native, elsewhere, fault)
         if call.path != V1_CHAT and not body.get("messages") and not body.get("prompt"):
-            return self._only_loaded(call)
+            if asked.keep_alive == 0:
+                self.scheduler.expire(name)
+                return shapes.only_loaded(call, "unload")
+            return self._scheduled(call, asked, fault, lambda _: shapes.only_loaded(call, "load"))
+        return self._scheduled(call, asked, fault, lambda turn: self._said(call, native, turn, fault))
+
+    def _said(self, call: ReceivedCall, native: ReceivedCall, turn: Turn, fault: Fault | None) -> Reply:
+        """What the model says, now that it can."""
+        body, window, timing = call.fields, turn.runner.window, self.timing
+        options = native.fields.get("options") or {}
         prompt = count_prompt(call)
         silent = fault is not None and fault.kind is FaultKind.SILENT_TRUNCATION
         if prompt > window and body.get("truncate") is False and not silent:
@@ -180,63 +274,103 @@ class OllamaDouble(Double):
         shown = fault.text if fault and fault.kind is FaultKind.WRONG_MODEL else call.model
         if answer.input_tokens is not None and not cut:
             prompt = answer.input_tokens
+        metrics = shapes.metrics(answer, prompt, turn, timing)
+        answer = paced(
+            answer,
+            prompt,
+            prompt_token=timing.prompt_token,
+            token=timing.token,
+            streamed=self.streams(call),
+        )
         if call.path == V1_CHAT:
             exchange = Exchange(f"chatcmpl-{self._count % 999}", shown, call, answer, prompt)
             if body.get("stream") is True:
                 return stream(STYLE, exchange, failure=shapes.v1_failure(exchange.id))
             return completion(STYLE, exchange)
-        metrics = shapes.metrics(answer, prompt, cold=cold)
-        say = self._lines if self.streams(call) else self._whole
-        return say(call, shown, answer, metrics)
+        where = shapes.remote(tagged(call.model), turn.runner.model)
+        say = shapes.streamed if self.streams(call) else shapes.whole
+        return say(call, {"model": shown} | where, answer, metrics, self._count)
 
-    def _whole(self, call: ReceivedCall, shown: str, answer: Answer, metrics: dict[str, int]) -> Plain:
-        calls = shapes.tool_calls(answer, self._count)
-        body = {"model": shown, "created_at": now()} | said(call.path, answer.text, answer.reasoning, calls)
-        body |= {"done": True, "done_reason": shapes.done_reason(answer)}
-        body |= shapes.context_of(call) | shapes.logprobs(call, answer, answer.text) | metrics
-        return Plain(go_json(body), content_type=JSON, delay=answer.delay)
+    def _embed(self, call: ReceivedCall, fault: Fault | None) -> Reply | Later:
+        body = call.fields
+        model = self.models.get(tagged(call.model))
+        if model is None:
+            return self._error(call, rules.missing(call.model))
+        if model.kind != "embedding":
+            text = "This server does not support embeddings. Start it with `--embeddings`"
+            return self._error(call, Problem(501, text))
+        given: Any = body.get("prompt", "") if call.path == OLD_EMBED else body.get("input")
+        texts: list[str] = given if isinstance(given, list) else [given]
+        if not all(isinstance(text, str) for text in texts):
+            return self._error(call, Problem(400, "invalid input type"))
+        asked = self._asked(tagged(call.model), model, body)
+        if body.get("truncate") is False and any(count_tokens(text) > asked.window for text in texts):
+            return self._error(call, Problem(400, "the input length exceeds the context length"))
+        return self._scheduled(call, asked, fault, lambda turn: self._embedded(call, texts, turn))
 
-    def _lines(self, call: ReceivedCall, shown: str, answer: Answer, metrics: dict[str, int]) -> Stream:
-        def line(words: dict[str, Any], rest: dict[str, Any]) -> bytes:
-            return go_json({"model": shown, "created_at": now()} | words | rest) + b"\n"
+    def _embedded(self, call: ReceivedCall, texts: list[str], turn: Turn) -> Reply:
+        size = call.fields.get("dimensions") or turn.runner.model.dimensions
+        if call.path == V1_EMBED:
+            return embeddings(call, call.model, size)
+        vectors = [vector(text, size) for text in texts]
+        if call.path == OLD_EMBED:
+            return Plain(go_json({"embedding": vectors[0]}), content_type=JSON)
+        tokens = sum(map(count_tokens, texts))
+        made = {"model": call.model, "embeddings": vectors}
+        metrics = shapes.metrics(None, tokens, turn, self.timing) if texts else {}
+        delay = tokens * self.timing.prompt_token
+        return Plain(go_json(made | metrics), content_type=JSON, delay=delay)
 
-        content = [line(said(call.path, "", piece), _MORE) for piece in pieces(answer.reasoning or "")]
-        content += [
-            line(said(call.path, piece), _MORE | shapes.logprobs(call, answer, piece))
-            for piece in pieces(answer.text)
-        ]
-        if answer.tool_calls:
-            content.append(line(said(call.path, "", None, shapes.tool_calls(answer, self._count)), _MORE))
-        end = {"done": True, "done_reason": shapes.done_reason(answer)} | shapes.context_of(call) | metrics
-        return Stream(
-            opening=(),
-            content=tuple(content),
-            closing=(line(said(call.path, ""), end),),
-            failure=go_json({"error": _DIED}) + b"\n",
-            content_type=NDJSON,
-            delay=answer.delay,
-            pace=answer.chunk_delay,
+    # the scheduler
+
+    def _asked(self, name: str, model: ServedModel, body: Mapping[str, Any]) -> Asked:
+        options = body.get("options") or {}
+        window = min(int(options.get("num_ctx") or self.num_ctx), model.context)
+        fixed = {option: options[option] for option in LOAD_TIME_OPTIONS if option in options}
+        return Asked(
+            name, model, self.disk.digest(name), window, fixed, rules.seconds(body.get("keep_alive"))
         )
 
-    def _load(self, call: ReceivedCall, window: int) -> bool:
-        """Load the model if it is not there with this window; `keep_alive` 0 unloads it after the reply."""
-        name = tagged(call.model)
-        cold = self._loaded.get(name) != window
-        if cold:
-            self.loads.append((name, window))
-            self._loaded[name] = window
-        if call.fields.get("keep_alive") in (0, "0", "0s"):
-            del self._loaded[name]
-        return cold
+    def _scheduled(
+        self, call: ReceivedCall, asked: Asked, fault: Fault | None, say: Callable[[Turn], Reply]
+    ) -> Reply | Later:
+        """What is said when the request has its turn: at once if it need not wait and takes no time, as is usual."""
+        try:
+            turn = self.scheduler.start_now(asked)
+        except Refused as refused:
+            return self._error(call, refused.problem)
+        if turn is None:
+            return self._when_ready(call, asked, say)
+        try:
+            reply = say(turn)
+        except Exception:
+            self.scheduler.finish(turn)
+            raise
+        if fault is None and not takes_time(reply):
+            self.scheduler.finish(turn)
+            return reply
+        return self._while_played(turn, reply)
 
-    def _only_loaded(self, call: ReceivedCall) -> Plain:
-        reason = "load" if tagged(call.model) in self._loaded else "unload"
-        body = (
-            {"model": call.model, "created_at": now()}
-            | said(call.path, "")
-            | {"done": True, "done_reason": reason}
-        )
-        return Plain(go_json(body), content_type=JSON)
+    @asynccontextmanager
+    async def _when_ready(
+        self, call: ReceivedCall, asked: Asked, say: Callable[[Turn], Reply]
+    ) -> AsyncIterator[Reply]:
+        try:
+            turn = await self.scheduler.start(asked)
+        except Refused as refused:
+            yield self._error(call, refused.problem)
+            return
+        try:
+            yield say(turn)
+        finally:
+            self.scheduler.finish(turn)
+
+    @asynccontextmanager
+    async def _while_played(self, turn: Turn, reply: Reply) -> AsyncIterator[Reply]:
+        try:
+            yield reply
+        finally:
+            self.scheduler.finish(turn)
 
     # everything else
 
@@ -247,12 +381,16 @@ class OllamaDouble(Double):
             case "/api/version":
                 return Plain(go_json({"version": self.version}), content_type=JSON)
             case "/api/tags":
-                found = [shapes.tags_entry(name, model) for name, model in self.models.items()]
-                return Plain(go_json({"models": found}), content_type=JSON)
+                listed = [
+                    shapes.tags_entry(name, model, self.disk.digest(name))
+                    for name, model in self.models.items()
+                ]
+                return Plain(go_json({"models": listed}), content_type=JSON)
             case "/api/ps":
-                loaded = [(name, window) for name, window in self._loaded.items() if name in self.models]
-                found = [shapes.running_entry(name, self.models[name], window) for name, window in loaded]
-                return Plain(go_json({"models": found}), content_type=JSON)
+                running = [
+                    shapes.running_entry(runner, self.disk.digest(runner.name)) for runner in self.running()
+                ]
+                return Plain(go_json({"models": running}), content_type=JSON)
         data = [
             {"id": n, "object": "model", "created": int(time()), "owned_by": "library"} for n in self.models
         ]
@@ -265,60 +403,34 @@ class OllamaDouble(Double):
         model = self.models.get(tagged(name))
         if model is None:
             return self._error(call, rules.missing(tagged(name)))
-        return Plain(go_json(shapes.shown_model(name, model)), content_type=JSON)
-
-    def _delete(self, call: ReceivedCall) -> Plain:
-        gone = self.models.pop(tagged(call.model), None)
-        return self._error(call, rules.missing(call.model)) if gone is None else Plain(b"", content_type=TEXT)
-
-    def _pull(self, call: ReceivedCall) -> Reply:
-        name = tagged(call.model)
-        wanted = self.library.get(name) or self.models.get(name)
-        streamed = call.fields.get("stream") is not False
-        if wanted is None:
-            text = "pull model manifest: file does not exist"
-            if not streamed:
-                return Plain(go_json({"error": text}), 500)
-            return Stream(
-                (),
-                (go_json({"status": "pulling manifest"}) + b"\n",),
-                (go_json({"error": text}) + b"\n",),
-                b"",
-                NDJSON,
-            )
-        self.models[name] = wanted
-        if not streamed:
-            return Plain(go_json({"status": "success"}))
-        lines = [go_json(line) + b"\n" for line in shapes.pull_lines(name, wanted.size)]
-        return Stream(
-            (), tuple(lines[:-1]), (lines[-1],), go_json({"error": "unexpected EOF"}) + b"\n", NDJSON
+        return Plain(
+            go_json(shapes.shown_model(name, model, self.disk.digest(tagged(name)))), content_type=JSON
         )
 
-    def _embed(self, call: ReceivedCall) -> Reply:
-        body = call.fields
-        model = self.models.get(tagged(call.model))
-        if model is None:
-            return self._error(call, rules.missing(call.model))
-        if model.kind != "embedding":
-            text = "This server does not support embeddings. Start it with `--embeddings`"
-            return self._error(call, Problem(501, text))
-        given: Any = body.get("prompt", "") if call.path == OLD_EMBED else body.get("input")
-        texts: list[str] = given if isinstance(given, list) else [given]
-        if not all(isinstance(text, str) for text in texts):
-            return self._error(call, Problem(400, "invalid input type"))
-        if body.get("truncate") is False and any(count_tokens(text) > model.context for text in texts):
-            return self._error(call, Problem(400, "the input length exceeds the context length"))
-        size = body.get("dimensions") or model.dimensions
-        cold = self._load(call, model.context)
-        if call.path == V1_EMBED:
-            return embeddings(call, call.model, size)
-        vectors = [vector(text, size) for text in texts]
-        if call.path == OLD_EMBED:
-            return Plain(go_json({"embedding": vectors[0]}), content_type=JSON)
-        tokens = sum(map(count_tokens, texts))
-        made = {"model": call.model, "embeddings": vectors}
-        metrics = shapes.metrics(Answer(), tokens, cold=cold, embedding=True) if texts else {}
-        return Plain(go_json(made | metrics), content_type=JSON)
+    def _copy(self, call: ReceivedCall) -> Plain:
+        source, target = str(call.fields.get("source")), str(call.fields.get("destination"))
+        if self.disk.copy(tagged(source), tagged(target)):
+            return Plain(b"", content_type=TEXT)
+        return self._error(call, Problem(404, f'model "{source}" not found'))
+
+    def _create(self, call: ReceivedCall) -> Reply:
+        files = call.fields.get("files") or {}
+        lines = self.disk.create(tagged(call.model), files.values() if isinstance(files, dict) else ())
+        *said, last = [go_json(line) + b"\n" for line in lines]
+        if call.fields.get("stream") is False:
+            return Plain(last.rstrip(), 500 if b'"error"' in last else 200, PLAIN_JSON)
+        return Stream((), tuple(said), (last,), b"", NDJSON)
+
+    def _blob(self, call: ReceivedCall) -> Plain:
+        digest = call.path.removeprefix(_BLOBS)
+        known = self.disk.has_blob(digest)
+        if call.method == "HEAD":
+            return Plain(b"", 200 if known else 404, TEXT)
+        if call.method != "POST":
+            return Plain(b"405 method not allowed", 405, TEXT)
+        if not known and not self.disk.add_blob(digest, call.body):
+            return self._error(call, Problem(400, "digest mismatch"))
+        return Plain(b"", 200 if known else 201, TEXT)
 
     # errors
 
@@ -331,7 +443,7 @@ class OllamaDouble(Double):
             case FaultKind.INVALID_REQUEST:
                 return Problem(400, f'"{call.model}" does not support {fault.text}')
             case FaultKind.AUTH_FAILED:
-                return Problem(401, "unauthorized")
+                return rules.signed_out()
         return _REFUSED[fault.kind]
 
     def _error(self, call: ReceivedCall, problem: Problem) -> Plain:

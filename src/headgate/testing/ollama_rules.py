@@ -6,6 +6,8 @@ Unknown top-level fields and unknown options are ignored, as the real server ign
 
 import ipaddress
 import json
+import math
+import re
 from typing import Any
 
 import msgspec
@@ -27,6 +29,8 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "use_mmap": (bool, "of type boolean"),
     "stop": (list, "of type array"),
 }
+_DURATION = re.compile(r"([\d.]+)(ns|us|ms|s|m|h|)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _LEVELS = '"high", "medium", "low", "max", true, or false'
 
 
@@ -50,6 +54,16 @@ def host_allowed(host: str) -> bool:
     return address.is_private or address.is_loopback or address.is_unspecified
 
 
+def seconds(said: Any) -> float | None:
+    """A `keep_alive`: a number of seconds, or a duration as Go writes it; below 0 is for ever, None is not said."""
+    if isinstance(said, str):
+        parts = _DURATION.findall(said)
+        said = sum(float(number) * _UNITS[unit] for number, unit in parts) * (-1 if said[:1] == "-" else 1)
+    if isinstance(said, bool) or not isinstance(said, (int, float)):
+        return None
+    return math.inf if said < 0 else float(said)
+
+
 def body_problem(call: ReceivedCall) -> Problem | None:
     """No body, or one that is not a JSON object."""
     if not call.body:
@@ -63,6 +77,11 @@ def body_problem(call: ReceivedCall) -> Problem | None:
 def missing(name: str) -> Problem:
     """The model is not here."""
     return Problem(404, f"model '{name}' not found")
+
+
+def signed_out() -> Problem:
+    """A cloud model, and nobody has signed in."""
+    return Problem(401, "unauthorized")
 
 
 def overflow(prompt: int, window: int) -> Problem:

@@ -7,16 +7,25 @@ same for the same input.
 import hashlib
 import json
 import time
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from headgate.testing.answers import Answer, ServedModel, count_tokens, output_tokens
+from headgate.testing.answers import Answer, ServedModel, count_tokens, output_tokens, pieces
 from headgate.testing.calls import ReceivedCall, text_of
 from headgate.testing.chat_completions import sse, token_logprobs
-from headgate.testing.replies import encode
+from headgate.testing.clock import Timing
+from headgate.testing.replies import Plain, Stream, encode
 
+if TYPE_CHECKING:  # the scheduler needs the rules, and they need the shapes
+    from headgate.testing.ollama_scheduler import Runner, Turn
+
+DIED = "an error was encountered while running the model: unexpected EOF"
+_JSON = "application/json; charset=utf-8"
 _MODIFIED = "2026-11-02T09:15:00.5Z"
+LONGEST = 2**63 / 1e9
+"""Seconds: the longest duration that Go can say, its "for ever"."""
 
 
 def go_json(value: Any) -> bytes:
@@ -24,11 +33,17 @@ def go_json(value: Any) -> bytes:
     return encode(value).replace(b"<", b"\\u003c").replace(b">", b"\\u003e").replace(b"&", b"\\u0026")
 
 
-def now(ahead: int = 0) -> str:
-    """RFC 3339 with nanoseconds and without trailing zeros, `ahead` seconds from now."""
-    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds + ahead))
-    return f"{stamp}.{rest:09d}".rstrip("0").rstrip(".") + "Z"
+def now() -> str:
+    """The wall's time as Go writes it."""
+    return stamp(time.time_ns() / 1e9)
+
+
+def stamp(seconds: float) -> str:
+    """RFC 3339 with nanoseconds and without trailing zeros. What Go cannot count to is as far as it can: 292 years on."""
+    latest = time.time() + LONGEST
+    whole, rest = divmod(min(seconds, latest), 1)
+    day = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{day}.{int(rest * 1e9):09d}".rstrip("0").rstrip(".") + "Z"
 
 
 def tagged(name: str) -> str:
@@ -39,60 +54,75 @@ def tagged(name: str) -> str:
 # models
 
 
-def tags_entry(name: str, model: ServedModel) -> dict[str, Any]:
+def tags_entry(name: str, model: ServedModel, digest: str) -> dict[str, Any]:
     """A line of `/api/tags`."""
-    details = _details(model) | {"context_length": model.context, "embedding_length": model.dimensions}
-    entry = {
-        "name": name,
-        "model": name,
-        "modified_at": _MODIFIED,
-        "size": model.size,
-        "digest": digest(name),
-    }
+    details = _details(model) | {"context_length": model.context, "embedding_length": model.width}
+    entry = {"name": name, "model": name, "modified_at": _MODIFIED, "size": model.size, "digest": digest}
     entry |= {"details": details, "capabilities": _capabilities(model)}
-    return entry | ({"remote_model": name, "remote_host": model.remote_host} if model.remote_host else {})
+    return entry | remote(name, model)
 
 
-def running_entry(name: str, model: ServedModel, window: int) -> dict[str, Any]:
-    """A line of `/api/ps`; everything runs on a GPU here."""
-    entry = {
-        "name": name,
-        "model": name,
-        "size": model.size,
-        "digest": digest(name),
-        "details": _details(model),
-    }
-    return entry | {"expires_at": now(300), "size_vram": model.size, "context_length": window}
+def running_entry(runner: "Runner", digest: str) -> dict[str, Any]:
+    """A line of `/api/ps`."""
+    entry = {"name": runner.name, "model": runner.name, "size": runner.size, "digest": digest}
+    entry |= {"details": _details(runner.model), "expires_at": stamp(runner.until)}
+    return entry | {"size_vram": runner.vram, "context_length": runner.window}
 
 
-def shown_model(name: str, model: ServedModel) -> dict[str, Any]:
-    """The body of `/api/show`."""
+def remote(name: str, model: ServedModel) -> dict[str, str]:
+    """What tells that a model runs on somebody else's machine."""
+    if not model.remote_host:
+        return {}
     return {
-        "modelfile": f"FROM {name}\n",
-        "template": "{{ .Prompt }}",
-        "details": _details(model),
-        "model_info": {
-            "general.architecture": model.family,
-            f"{model.family}.context_length": model.context,
-            f"{model.family}.embedding_length": model.dimensions,
-        },
-        "capabilities": _capabilities(model),
-        "modified_at": _MODIFIED,
+        "remote_model": name.removesuffix("-cloud").removesuffix(":cloud"),
+        "remote_host": model.remote_host,
     }
 
 
-def pull_lines(name: str, size: int) -> list[dict[str, Any]]:
-    """What a successful pull reports, one object a line; the last one says success."""
-    short, full = digest(name)[:12], f"sha256:{digest(name)}"
-    layer: dict[str, Any] = {"status": f"pulling {short}", "digest": full, "total": size}
-    steps = [{"status": "pulling manifest"}, layer]
-    steps += [layer | {"completed": size * quarter // 4} for quarter in range(1, 5)]
-    return steps + [{"status": s} for s in ("verifying sha256 digest", "writing manifest", "success")]
+def shown_model(name: str, model: ServedModel, digest: str) -> dict[str, Any]:
+    """The body of `/api/show`; `model_info` has the names that the model's GGUF file has."""
+    shown = {"modelfile": f"FROM {name}\n# sha256-{digest}\n", "template": "{{ .Prompt }}"}
+    shown |= {"details": _details(model)} | remote(name, model) | {"model_info": model_info(model)}
+    return shown | {"capabilities": _capabilities(model), "modified_at": _MODIFIED}
 
 
-def digest(name: str) -> str:
-    """64 hex digits, as in the lists; the same name always has the same."""
-    return hashlib.sha256(name.encode()).hexdigest()
+def model_info(model: ServedModel) -> dict[str, Any]:
+    """The metadata of a GGUF file: general facts, then those of its architecture, then the tokenizer's."""
+    kv = model.kv_heads if isinstance(model.kv_heads, int) else list(model.kv_heads)
+    facts: dict[str, Any] = {
+        "attention.head_count": model.heads,
+        "attention.head_count_kv": kv,
+        "attention.key_length": model.key_length,
+        "attention.layer_norm_rms_epsilon": 1e-05,
+        "attention.sliding_window": model.window,
+        "attention.value_length": model.value_length,
+        "block_count": model.layers,
+        "context_length": model.context,
+        "embedding_length": model.width,
+        "feed_forward_length": model.feed_forward,
+        "rope.dimension_count": model.key_numbers,
+        "rope.freq_base": 500_000,
+        "vocab_size": model.vocabulary,
+    }
+    info: dict[str, Any] = {"general.architecture": model.family, "general.file_type": 15}
+    info |= {
+        "general.parameter_count": _parameter_count(model.parameters),
+        "general.quantization_version": 2,
+    }
+    info |= {f"{model.family}.{name}": value for name, value in facts.items() if value is not None}
+    return info | {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": None}
+
+
+def digest(name: str, model: ServedModel) -> str:
+    """64 hex digits, as in the lists: the same for the same facts under the same name."""
+    facts = repr(replace(model, loaded=False))
+    return hashlib.sha256(f"{name} {facts}".encode()).hexdigest()
+
+
+def _parameter_count(said: str) -> int:
+    """The number in "8.0B" or "137M"."""
+    scale = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}.get(said[-1:], 1.0)
+    return int(float(said.rstrip("KMBT") or 0) * scale)
 
 
 def _details(model: ServedModel) -> dict[str, Any]:
@@ -161,20 +191,78 @@ def logprobs(call: ReceivedCall, answer: Answer, text: str) -> dict[str, Any]:
     return {"logprobs": token_logprobs(text, answer.logprob, call.fields.get("top_logprobs") or 0)}
 
 
-def metrics(answer: Answer, prompt_tokens: int, *, cold: bool, embedding: bool = False) -> dict[str, int]:
-    """Counts and durations (ns) of the last object; zeros are left out, as Go's `omitempty` does."""
-    written = 0 if embedding else output_tokens(answer)
-    load, reading, writing = (250_000_000 if cold else 800_000), prompt_tokens * 10_000, written * 90_000
-    waited = int(answer.delay * 1e9)
+def only_loaded(call: ReceivedCall, reason: str) -> Plain:
+    """The reply to a request that had nothing to answer: it loaded the model, or unloaded it."""
+    body = {"model": call.model, "created_at": now()} | said(call.path, "")
+    return Plain(go_json(body | {"done": True, "done_reason": reason}), content_type=_JSON)
+
+
+def whole(
+    call: ReceivedCall, head: dict[str, Any], answer: Answer, metrics: dict[str, int], seed: int
+) -> Plain:
+    """The answer in one object."""
+    body = (
+        head
+        | {"created_at": now()}
+        | said(call.path, answer.text, answer.reasoning, tool_calls(answer, seed))
+    )
+    body |= {"done": True, "done_reason": done_reason(answer)}
+    body |= context_of(call) | logprobs(call, answer, answer.text) | metrics
+    return Plain(go_json(body), content_type=_JSON, delay=answer.delay)
+
+
+def streamed(
+    call: ReceivedCall, head: dict[str, Any], answer: Answer, metrics: dict[str, int], seed: int
+) -> Stream:
+    """The answer as lines, the last of which has the metrics."""
+
+    def line(words: dict[str, Any], rest: dict[str, Any]) -> bytes:
+        return go_json(head | {"created_at": now()} | words | rest) + b"\n"
+
+    more = {"done": False}
+    content = [line(said(call.path, "", piece), more) for piece in pieces(answer.reasoning or "")]
+    content += [
+        line(said(call.path, piece), more | logprobs(call, answer, piece)) for piece in pieces(answer.text)
+    ]
+    if answer.tool_calls:
+        content.append(line(said(call.path, "", None, tool_calls(answer, seed)), more))
+    end = {"done": True, "done_reason": done_reason(answer)} | context_of(call) | metrics
+    return Stream(
+        opening=(),
+        content=tuple(content),
+        closing=(line(said(call.path, ""), end),),
+        failure=go_json({"error": DIED}) + b"\n",
+        content_type="application/x-ndjson",
+        delay=answer.delay,
+        pace=answer.chunk_delay,
+    )
+
+
+def metrics(answer: Answer | None, prompt_tokens: int, turn: "Turn", timing: Timing) -> dict[str, int]:
+    """Counts and durations (ns) of the last object; zeros are left out, as Go's `omitempty` does. No answer: an embedding.
+
+    What waited for a slot is in the total and nowhere else. Where the machine takes no time, the figures are made up.
+    """
+    written = output_tokens(answer) if answer else 0
+    reading = prompt_tokens * (timing.prompt_token or 0.000_01)
+    writing = written * (timing.token or 0.000_09)
     figures = {
-        "total_duration": load + reading + writing + waited + 200_000,
-        "load_duration": load,
+        "total_duration": turn.load
+        + turn.queued
+        + reading
+        + writing
+        + (answer.delay if answer else 0.0)
+        + 0.0002,
+        "load_duration": turn.load,
         "prompt_eval_count": prompt_tokens,
-        "prompt_eval_duration": 0 if embedding else reading,
+        "prompt_eval_duration": reading if answer else 0,
         "eval_count": written,
         "eval_duration": writing,
     }
-    return {name: value for name, value in figures.items() if value}
+    found = {
+        name: round(value * 1e9) if "duration" in name else int(value) for name, value in figures.items()
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 # what happens to requests

@@ -11,7 +11,8 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -40,7 +41,8 @@ class Cut(enum.Enum):
     GARBLE = "garble"
 
 
-Step = bytes | Pause | Cut
+Step = bytes | Pause | Cut | Callable[[], None]
+"""A function is a milestone: it is called when the script has come so far."""
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -49,22 +51,35 @@ class Script(msgspec.Struct, frozen=True):
     `length` is what Content-Length promises (the steps may send less); None means chunked, one chunk for each bytes step.
     The head goes out with the first bytes step, so a script that begins with a pause or a cut holds back even its status
     line; an empty bytes step sends the head alone.
+
+    `instead` is a script that may come while this one pauses: it takes over, from its head on if nothing was sent yet.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     steps: tuple[Step, ...]
     length: int | None
+    instead: "asyncio.Future[Script] | None" = None
 
 
-Respond = Callable[[ReceivedCall], Script]
+Turn = AbstractAsyncContextManager[Script]
+"""A script that has to wait until it may be played (entering), and that holds something while it is (until leaving)."""
+
+Respond = Callable[[ReceivedCall], Script | Turn]
 
 
 class Listener:
     """One address, the connections to it, and three figures: calls in flight, their peak, and how many were abandoned."""
 
-    def __init__(self, respond: Respond, host: str, port: int) -> None:
+    def __init__(
+        self,
+        respond: Respond,
+        host: str,
+        port: int,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self.respond = respond
+        self.sleep = sleep
         self.host = host
         self.port = port
         self.in_flight = 0
@@ -206,17 +221,21 @@ class _Connection(asyncio.Protocol):
         while self._waiting and self._playing is None and not self._transport.is_closing():
             call, keep_alive = self._waiting.popleft()
             listener = self._listener
-            script = listener.respond(call)
-            head = _head(script, keep_alive=keep_alive)
-            if call.method == "HEAD":
-                self._transport.write(head)
-            elif len(script.steps) == 1 and script.length is not None and isinstance(script.steps[0], bytes):
-                self._transport.write(head + script.steps[0])  # the common case costs no task
+            found = listener.respond(call)
+            at_once = (
+                isinstance(found, Script)
+                and len(found.steps) == 1
+                and found.length is not None
+                and isinstance(found.steps[0], bytes)
+            )
+            if isinstance(found, Script) and (at_once or call.method == "HEAD"):
+                body = b"" if call.method == "HEAD" else cast("bytes", found.steps[0])
+                self._transport.write(_head(found, keep_alive=keep_alive) + body)  # it costs no task
             else:
                 listener.in_flight += 1
                 listener.idle.clear()
                 listener.peak_in_flight = max(listener.peak_in_flight, listener.in_flight)
-                self._playing = listener.keep(self._play(script, head, keep_alive=keep_alive))
+                self._playing = listener.keep(self._play_in_turn(found, keep_alive=keep_alive))
                 self._playing.add_done_callback(self._played)
                 return
             if not keep_alive:
@@ -229,11 +248,20 @@ class _Connection(asyncio.Protocol):
         self._playing = None
         self._play_next()
 
-    async def _play(self, script: Script, head: bytes, *, keep_alive: bool) -> None:
+    async def _play_in_turn(self, found: Script | Turn, *, keep_alive: bool) -> None:
+        if isinstance(found, Script):
+            await self._play(found, keep_alive=keep_alive)
+            return
+        async with found as script:
+            await self._play(script, keep_alive=keep_alive)
+
+    async def _play(self, script: Script, *, keep_alive: bool) -> None:
         chunked = script.length is None
-        unsent = [head]
+        unsent = [_head(script, keep_alive=keep_alive)]
         begun = False  # whether a body byte was due, and with it the head
-        for step in script.steps:
+        steps = deque(script.steps)
+        while steps:
+            step = steps.popleft()
             if isinstance(step, bytes):
                 begun = True
                 if step:
@@ -244,22 +272,41 @@ class _Connection(asyncio.Protocol):
                 unsent.clear()
                 await self._sent.wait()
             if isinstance(step, Pause):
-                await _pass(step.seconds)
-            else:
+                other = await self._pass(step.seconds, script.instead)
+                if other is not None and not begun:
+                    await self._play(other, keep_alive=keep_alive)
+                    return
+                if other is not None:
+                    steps = deque(other.steps)
+            elif isinstance(step, Cut):
                 self.end(step)
                 return
+            else:
+                step()
         if chunked:
             unsent.append(b"0\r\n\r\n")
         self._transport.write(b"".join(unsent))
         if not keep_alive:
             self.end(Cut.CLOSE)
 
+    async def _pass(self, seconds: float | None, instead: "asyncio.Future[Script] | None") -> Script | None:
+        """Let time pass, for ever if there is no end to it; ends early with the script that takes over."""
+        if instead is None:
+            await _pass(seconds, self._listener.sleep)
+            return None
+        waiting = asyncio.ensure_future(_pass(seconds, self._listener.sleep))
+        try:
+            await asyncio.wait((waiting, instead), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        return instead.result() if instead.done() else None
 
-async def _pass(seconds: float | None) -> None:
+
+async def _pass(seconds: float | None, sleep: Callable[[float], Awaitable[object]]) -> None:
     if seconds is None:
         await asyncio.Event().wait()  # until connection_lost, or the listener's close, cancels us
     else:
-        await asyncio.sleep(seconds)
+        await sleep(seconds)
 
 
 def _decoded(body: bytes) -> tuple[Json, bool]:

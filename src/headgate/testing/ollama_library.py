@@ -1,0 +1,171 @@
+"""The models on the disk of an Ollama, and what changes them: pull, copy, delete, blobs and create.
+
+A pull fetches the layers that are not there, goes on where an earlier one stopped, and reports its failure inside a stream of status
+200. What is loaded, and how models answer, is not known here.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from headgate.testing import ollama_shapes as shapes
+from headgate.testing.answers import ServedModel
+from headgate.testing.clock import Clock, Timing
+from headgate.testing.downloads import Planned, PullTrouble, Store
+from headgate.testing.ollama_pull import Line, fetched, layers_of, mismatch, progress
+from headgate.testing.ollama_shapes import go_json
+from headgate.testing.replies import Later, Plain, Reply, Stream
+
+NDJSON = "application/x-ndjson"
+
+
+class Library:
+    """What is on the disk, what can be fetched, and the fetching.
+
+    `models` and `offered` are the caller's own mappings, by full name. Every model that is there from the start is whole.
+    """
+
+    def __init__(
+        self,
+        models: dict[str, ServedModel],
+        offered: Mapping[str, ServedModel],
+        clock: Clock,
+        timing: Timing,
+        free: int | None,
+    ) -> None:
+        self.models, self.offered = models, offered
+        self.clock, self.timing = clock, timing
+        self.store = Store(free)
+        self.trouble: dict[str, Planned] = {}
+        self._blobs: dict[str, int] = {}
+        self._digests: dict[str, str] = {}
+
+    def digest(self, name: str) -> str:
+        """Of a model that is here: stable, and another one when another content was pulled under its name."""
+        return self._digests.get(name) or shapes.digest(name, self.models[name])
+
+    def copy(self, source: str, target: str) -> bool:
+        """Give a model a second name; False when there is none."""
+        if source not in self.models:
+            return False
+        self._digests[target] = self.digest(source)
+        self.models[target] = self.models[source]
+        return True
+
+    def delete(self, name: str) -> bool:
+        """Forget a model, and free its room if no other name needs its files; False when there is none."""
+        if name not in self.models:
+            return False
+        model, digest = self.models[name], self.digest(name)
+        del self.models[name]
+        self._digests.pop(name, None)
+        if digest not in map(self.digest, self.models):
+            self.store.give_back(model.size)
+        return True
+
+    # making models
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether a file was sent already."""
+        return digest in self._blobs
+
+    def add_blob(self, digest: str, body: bytes) -> bool:
+        """Keep a file; False when it is not the one that its digest says."""
+        if digest != f"sha256:{hashlib.sha256(body).hexdigest()}":
+            return False
+        self._blobs[digest] = len(body)
+        return True
+
+    def create(self, name: str, files: Iterable[str]) -> list[dict[str, Any]]:
+        """Make a model of files that were sent; the lines that tell of it."""
+        digests = list(files)
+        lost = [digest for digest in digests if digest not in self._blobs]
+        if lost or not digests:
+            reason = f"blob {lost[0]} not found" if lost else "neither 'from' or 'files' was specified"
+            return [{"error": reason}]
+        self.models[name] = ServedModel(size=sum(self._blobs[digest] for digest in digests))
+        self._digests[name] = hashlib.sha256(" ".join(digests).encode()).hexdigest()
+        new = [f"creating new layer {digest}" for digest in digests]
+        said = ["parsing GGUF", "verifying conversion", *new, "writing manifest", "success"]
+        return [{"status": text} for text in said]
+
+    # pulling
+
+    def pull(self, name: str, *, streamed: bool) -> Reply | Later:
+        """Fetch a model; the reply tells of it line by line, or is ready when the model is."""
+        lines = list(self._pulled(name))
+        return _told(lines) if streamed else self._done(lines)
+
+    def _pulled(self, name: str) -> Iterator[Line]:
+        yield Line({"status": "pulling manifest"})
+        wanted = self.offered.get(name) or self.models.get(name)
+        if wanted is None:
+            yield Line({"error": "pull model manifest: file does not exist"})
+            return
+        planned = self._strike(name)
+        if planned and planned.trouble is PullTrouble.UNAUTHORIZED:
+            yield Line({"error": "pull model manifest: unauthorized: access denied"})
+            return
+        digest = shapes.digest(name, wanted)
+        layers = layers_of(digest, wanted.size)
+        old = self.digest(name) if name in self.models else None
+        if old == digest:
+            yield from (Line(progress(layer, layer.size)) for layer in layers)
+        else:
+            for line in fetched(layers, self.store, planned, self.timing):
+                yield line
+                if "error" in line.said or line.wait is None:
+                    return
+        yield Line({"status": "verifying sha256 digest"})
+        if planned and planned.trouble is PullTrouble.DIGEST:
+            yield Line(
+                mismatch(layers[0]), done=lambda: self.store.throw_away(layer.digest for layer in layers)
+            )
+            return
+
+        def keep() -> None:
+            self.store.finish(layer.digest for layer in layers)
+            self.models[name] = replace(wanted, loaded=False)
+            self._digests[name] = digest
+
+        yield Line({"status": "writing manifest"}, done=keep)
+        if old not in (None, digest):
+            yield Line({"status": "removing unused layers"})
+        yield Line({"status": "success"})
+
+    def _strike(self, name: str) -> Planned | None:
+        planned = self.trouble.get(name)
+        if planned and planned.times is not None:
+            self.trouble.pop(name)
+            if planned.times > 1:
+                self.trouble[name] = replace(planned, times=planned.times - 1)
+        return planned
+
+    @asynccontextmanager
+    async def _done(self, lines: list[Line]) -> AsyncIterator[Reply]:
+        for line in lines:
+            if line.wait is None:
+                await asyncio.Event().wait()  # until the caller leaves
+            elif line.wait:
+                await self.clock.sleep(line.wait)
+            if line.done:
+                line.done()
+        last = lines[-1].said
+        yield Plain(go_json(last), 500 if "error" in last else 200)
+
+
+def _told(lines: list[Line]) -> Stream:
+    def reached(index: int) -> None:
+        done = lines[index].done
+        if done:
+            done()
+
+    *content, closing = [go_json(line.said) + b"\n" for line in lines]
+    if lines[-1].wait is None or lines[-1].done:
+        content, closing = [*content, closing], b""
+    waits = tuple(line.wait for line in lines[: len(content)])
+    failure = go_json({"error": "unexpected EOF"}) + b"\n"
+    return Stream((), tuple(content), (closing,), failure, NDJSON, waits=waits, reached=reached)
