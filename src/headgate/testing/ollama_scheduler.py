@@ -9,8 +9,6 @@ Time, memory and options are all it knows: what a request says is not its busine
 """
 
 import asyncio
-import math
-from collections import deque
 from typing import Any
 
 import msgspec
@@ -19,8 +17,8 @@ from headgate.testing.answers import ServedModel
 from headgate.testing.clock import GIB, Clock, Timing
 from headgate.testing.memory import memory_size, on_gpu
 from headgate.testing.ollama_rules import Problem
+from headgate.testing.slots import Slots
 
-FOREVER = math.inf
 BUSY = Problem(503, "server busy, please try again.  maximum pending requests exceeded")
 LOAD_TIME_OPTIONS = ("num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
 """With `num_ctx`: the options that are fixed when a model is loaded."""
@@ -41,7 +39,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Runner(msgspec.Struct, eq=False):
-    """A model in memory. `users` have it or wait for a slot of it; `until` is when it goes, if it stays idle."""
+    """A model in memory. `until` is when it goes, if it stays idle."""
 
     name: str
     model: ServedModel
@@ -51,10 +49,8 @@ class Runner(msgspec.Struct, eq=False):
     size: int
     vram: int
     keep_alive: float
-    until: float = FOREVER
-    users: int = 0
-    working: int = 0
-    line: deque["asyncio.Future[None]"] = msgspec.field(default_factory=deque)
+    until: float
+    slots: Slots
     gone: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def fits(self, asked: Asked) -> bool:
@@ -124,17 +120,18 @@ class Scheduler:
         self._expire()
         runner = self._runners.get(asked.name)
         if runner is not None and runner.fits(asked):
-            return self._begin(Turn(runner, WARM), asked) if self._has_slot(runner) else None
+            return self._begin(Turn(runner, WARM), asked) if runner.slots.take() else None
         if self._loading.locked() or self._queued or self._load_seconds(asked.model):
             return None
         load = COLD if runner is None else RELOADED
         step = self._next_step(asked)
         while isinstance(step, str):
-            if self._runners[step].users or self.timing.release:
+            if self._runners[step].slots.users or self.timing.release:
                 return None
             self._unload(self._runners[step])
             step = self._next_step(asked)
-        return self._begin(Turn(self._add(step), load), asked)
+        self._add(step).slots.take()
+        return self._begin(Turn(step, load), asked)
 
     async def start(self, asked: Asked) -> Turn:
         """A slot, however long that takes. Raises Refused."""
@@ -145,21 +142,28 @@ class Scheduler:
         if runner is None or not runner.fits(asked):
             load = COLD if runner is None else RELOADED
             runner = await self._loaded(asked)
-        took = self.clock.time() - begun
-        return await self._slot(Turn(runner, took or load), asked)
+        ready = self.clock.time()
+        turn = self._begin(Turn(runner, (ready - begun) or load), asked)
+        if not runner.slots.take():
+            try:
+                await runner.slots.wait()
+            except asyncio.CancelledError:
+                self._left(runner)
+                raise
+        turn.queued = self.clock.time() - ready
+        return turn
 
     def finish(self, turn: Turn) -> None:
         """Give the slot back; the model stays for its keep-alive from here on."""
-        runner = turn.runner
-        runner.working -= 1
-        self._left(runner)
+        turn.runner.slots.give()
+        self._left(turn.runner)
 
     def expire(self, name: str) -> None:
         """Unload a model as soon as nobody uses it: a request with `keep_alive` 0 and nothing to do."""
         runner = self._runners.get(name)
         if runner is not None:
             runner.keep_alive = 0.0
-            if not runner.users:
+            if not runner.slots.users:
                 self._unload(runner)
 
     def put(self, asked: Asked) -> None:
@@ -182,6 +186,7 @@ class Scheduler:
             vram,
             self.keep_alive,
             until,
+            Slots(self.parallel),
         )
 
     # loading
@@ -207,7 +212,7 @@ class Scheduler:
                 break
             victim = self._runners[step]
             victim.keep_alive = 0.0
-            if not victim.users:
+            if not victim.slots.users:
                 self._unload(victim)
             await victim.gone.wait()
             await self.clock.sleep(self.timing.release)
@@ -238,7 +243,7 @@ class Scheduler:
     def _to_unload(self) -> str:
         """The idle runner with the shortest keep-alive, else the busy one with the shortest."""
         found = sorted(self._runners.values(), key=lambda runner: (runner.keep_alive, runner.name))
-        return next((runner.name for runner in found if not runner.users), found[0].name)
+        return next((runner.name for runner in found if not runner.slots.users), found[0].name)
 
     def _load_seconds(self, model: ServedModel) -> float:
         return self.timing.load + self.timing.load_gib * model.size / GIB
@@ -257,54 +262,17 @@ class Scheduler:
     def _expire(self) -> None:
         now = self.clock.time()
         for runner in tuple(self._runners.values()):
-            if not runner.users and runner.until <= now:
+            if not runner.slots.users and runner.until <= now:
                 self._unload(runner)
 
-    # slots
-
-    def _has_slot(self, runner: Runner) -> bool:
-        return self.parallel is None or runner.working < self.parallel
-
     def _begin(self, turn: Turn, asked: Asked) -> Turn:
-        turn.runner.users += 1
-        turn.runner.working += 1
-        self._keep(turn.runner, asked)
-        return turn
-
-    async def _slot(self, turn: Turn, asked: Asked) -> Turn:
-        runner = turn.runner
-        if self._has_slot(runner) and not runner.line:
-            return self._begin(turn, asked)
-        begun = self.clock.time()
-        runner.users += 1
-        self._keep(runner, asked)
-        mine = asyncio.get_running_loop().create_future()
-        runner.line.append(mine)
-        try:
-            await mine
-        except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():
-                runner.working -= 1  # it was our turn when we left
-            elif mine in runner.line:
-                runner.line.remove(mine)
-            self._left(runner)
-            raise
-        turn.queued = self.clock.time() - begun
-        return turn
-
-    def _keep(self, runner: Runner, asked: Asked) -> None:
         if asked.keep_alive is not None:
-            runner.keep_alive = asked.keep_alive
-            runner.until = self.clock.time() + asked.keep_alive
+            turn.runner.keep_alive = asked.keep_alive
+            turn.runner.until = self.clock.time() + asked.keep_alive
+        return turn
 
     def _left(self, runner: Runner) -> None:
-        runner.users -= 1
-        while runner.line and self._has_slot(runner):
-            first = runner.line.popleft()
-            if not first.cancelled():
-                runner.working += 1
-                first.set_result(None)
-        if runner.users:
+        if runner.slots.users:
             return
         if runner.keep_alive <= 0:
             self._unload(runner)

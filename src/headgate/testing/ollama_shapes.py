@@ -81,7 +81,7 @@ def remote(name: str, model: ServedModel) -> dict[str, str]:
 
 def shown_model(name: str, model: ServedModel, digest: str) -> dict[str, Any]:
     """The body of `/api/show`; `model_info` has the names that the model's GGUF file has."""
-    shown = {"modelfile": f"FROM {name}\n# sha256-{digest}\n", "template": "{{ .Prompt }}"}
+    shown: dict[str, Any] = {"modelfile": f"FROM {name}\n# sha256-{digest}\n", "template": "{{ .Prompt }}"}
     shown |= {"details": _details(model)} | remote(name, model) | {"model_info": model_info(model)}
     return shown | {"capabilities": _capabilities(model), "modified_at": _MODIFIED}
 
