@@ -29,7 +29,7 @@ from headgate.testing.clock import Clock, Timing
 from headgate.testing.double import Double
 from headgate.testing.downloads import Planned, PullTrouble
 from headgate.testing.faults import Fault, FaultKind
-from headgate.testing.ollama_library import NDJSON, Library
+from headgate.testing.ollama_library import BLOBS, Library
 from headgate.testing.ollama_rules import Problem
 from headgate.testing.ollama_scheduler import (
     BUSY,
@@ -41,8 +41,7 @@ from headgate.testing.ollama_scheduler import (
     Turn,
 )
 from headgate.testing.ollama_shapes import go_json, tagged
-from headgate.testing.replies import JSON as PLAIN_JSON
-from headgate.testing.replies import Later, Plain, Reply, Stream, takes_time
+from headgate.testing.replies import Later, Plain, Reply, takes_time
 
 JSON, TEXT = "application/json; charset=utf-8", "text/plain; charset=utf-8"
 CHAT, GENERATE, EMBED, OLD_EMBED = "/api/chat", "/api/generate", "/api/embed", "/api/embeddings"
@@ -61,7 +60,6 @@ _METHODS = {
     **dict.fromkeys(("/api/show", "/api/pull", "/api/copy", "/api/create"), "POST"),
     "/api/delete": "DELETE",
 }
-_BLOBS = "/api/blobs/"
 
 _REFUSED = {
     FaultKind.QUEUE_FULL: BUSY,
@@ -198,9 +196,9 @@ class OllamaDouble(Double):
         if not rules.host_allowed(call.headers.get("host", "")):
             return Plain(b"", 403, TEXT)
         if fault and fault.kind in self.refusals and fault.kind is not FaultKind.SILENT_TRUNCATION:
-            return self._error(call, self._refusal(call, fault))
-        if call.path.startswith(_BLOBS):
-            return self._blob(call)
+            return shapes.refused(call, self._refusal(call, fault))
+        if call.path.startswith(BLOBS):
+            return self.disk.blob(call)
         method = _METHODS.get(call.path)
         if method is None:
             return Plain(b"404 page not found", 404, TEXT)
@@ -210,19 +208,18 @@ class OllamaDouble(Double):
             return self._look(call)
         problem = rules.body_problem(call)
         if problem:
-            return self._error(call, problem)
+            return shapes.refused(call, problem)
         match call.path:
             case "/api/show":
-                return self._show(call)
+                return self.disk.show(call)
             case "/api/pull":
                 return self.disk.pull(tagged(call.model), streamed=self.streams(call))
             case "/api/create":
-                return self._create(call)
+                return self.disk.create(call)
             case "/api/copy":
-                return self._copy(call)
+                return self.disk.copy(call)
             case "/api/delete":
-                gone = self.disk.delete(tagged(call.model))
-                return Plain(b"", content_type=TEXT) if gone else self._error(call, rules.missing(call.model))
+                return self.disk.delete(call)
             case "/api/embed" | "/api/embeddings" | "/v1/embeddings":
                 return self._embed(call, fault)
         return self._generate(call, fault)
@@ -232,21 +229,21 @@ class OllamaDouble(Double):
     def _generate(self, call: ReceivedCall, fault: Fault | None) -> Reply | Later:
         body = call.fields
         if not call.model and call.path == CHAT:
-            return self._error(call, Problem(400, "model is required"))
+            return shapes.refused(call, Problem(400, "model is required"))
         name = tagged(call.model)
         model = self.models.get(name)
         if model is None:
-            return self._error(call, rules.missing(call.model))
+            return shapes.refused(call, rules.missing(call.model))
         if call.path == V1_CHAT and not body.get("messages"):
-            return self._error(call, Problem(400, "[] is too short - 'messages'"))
+            return shapes.refused(call, Problem(400, "[] is too short - 'messages'"))
         native = call if call.path != V1_CHAT else shapes.as_native(call)
         problem = rules.generation_problem(native, model)
         if problem:
-            return self._error(call, problem)
+            return shapes.refused(call, problem)
         asked = self._asked(name, model, native.fields)
         if model.remote_host:
             if not self.signed_in:
-                return self._error(call, rules.signed_out())
+                return shapes.refused(call, rules.signed_out())
             elsewhere = Turn(self.scheduler.placed(asked), 0.0)
             return self._said(call, native, elsewhere, fault)
         if call.path != V1_CHAT and not body.get("messages") and not body.get("prompt"):
@@ -263,7 +260,7 @@ class OllamaDouble(Double):
         prompt = count_prompt(call)
         silent = fault is not None and fault.kind is FaultKind.SILENT_TRUNCATION
         if prompt > window and body.get("truncate") is False and not silent:
-            return self._error(call, rules.overflow(prompt, window))
+            return shapes.refused(call, rules.overflow(prompt, window))
         cut = prompt > window or silent
         if cut:
             call, prompt = shapes.cut_prompt(call, window), window
@@ -295,17 +292,17 @@ class OllamaDouble(Double):
         body = call.fields
         model = self.models.get(tagged(call.model))
         if model is None:
-            return self._error(call, rules.missing(call.model))
+            return shapes.refused(call, rules.missing(call.model))
         if model.kind != "embedding":
             text = "This server does not support embeddings. Start it with `--embeddings`"
-            return self._error(call, Problem(501, text))
+            return shapes.refused(call, Problem(501, text))
         given: Any = body.get("prompt", "") if call.path == OLD_EMBED else body.get("input")
         texts: list[str] = given if isinstance(given, list) else [given]
         if not all(isinstance(text, str) for text in texts):
-            return self._error(call, Problem(400, "invalid input type"))
+            return shapes.refused(call, Problem(400, "invalid input type"))
         asked = self._asked(tagged(call.model), model, body)
         if body.get("truncate") is False and any(count_tokens(text) > asked.window for text in texts):
-            return self._error(call, Problem(400, "the input length exceeds the context length"))
+            return shapes.refused(call, Problem(400, "the input length exceeds the context length"))
         return self._scheduled(call, asked, fault, lambda turn: self._embedded(call, texts, turn))
 
     def _embedded(self, call: ReceivedCall, texts: list[str], turn: Turn) -> Reply:
@@ -338,7 +335,7 @@ class OllamaDouble(Double):
         try:
             turn = self.scheduler.start_now(asked)
         except Refused as refused:
-            return self._error(call, refused.problem)
+            return shapes.refused(call, refused.problem)
         if turn is None:
             return self._when_ready(call, asked, say)
         try:
@@ -358,7 +355,7 @@ class OllamaDouble(Double):
         try:
             turn = await self.scheduler.start(asked)
         except Refused as refused:
-            yield self._error(call, refused.problem)
+            yield shapes.refused(call, refused.problem)
             return
         try:
             yield say(turn)
@@ -381,11 +378,7 @@ class OllamaDouble(Double):
             case "/api/version":
                 return Plain(go_json({"version": self.version}), content_type=JSON)
             case "/api/tags":
-                listed = [
-                    shapes.tags_entry(name, model, self.disk.digest(name))
-                    for name, model in self.models.items()
-                ]
-                return Plain(go_json({"models": listed}), content_type=JSON)
+                return self.disk.tags()
             case "/api/ps":
                 running = [
                     shapes.running_entry(runner, self.disk.digest(runner.name)) for runner in self.running()
@@ -395,42 +388,6 @@ class OllamaDouble(Double):
             {"id": n, "object": "model", "created": int(time()), "owned_by": "library"} for n in self.models
         ]
         return Plain(go_json({"object": "list", "data": data or None}) + b"\n")
-
-    def _show(self, call: ReceivedCall) -> Plain:
-        name = call.model or str(call.fields.get("name") or "")
-        if not name:
-            return self._error(call, Problem(400, "model is required"))
-        model = self.models.get(tagged(name))
-        if model is None:
-            return self._error(call, rules.missing(tagged(name)))
-        return Plain(
-            go_json(shapes.shown_model(name, model, self.disk.digest(tagged(name)))), content_type=JSON
-        )
-
-    def _copy(self, call: ReceivedCall) -> Plain:
-        source, target = str(call.fields.get("source")), str(call.fields.get("destination"))
-        if self.disk.copy(tagged(source), tagged(target)):
-            return Plain(b"", content_type=TEXT)
-        return self._error(call, Problem(404, f'model "{source}" not found'))
-
-    def _create(self, call: ReceivedCall) -> Reply:
-        files = call.fields.get("files") or {}
-        lines = self.disk.create(tagged(call.model), files.values() if isinstance(files, dict) else ())
-        *said, last = [go_json(line) + b"\n" for line in lines]
-        if call.fields.get("stream") is False:
-            return Plain(last.rstrip(), 500 if b'"error"' in last else 200, PLAIN_JSON)
-        return Stream((), tuple(said), (last,), b"", NDJSON)
-
-    def _blob(self, call: ReceivedCall) -> Plain:
-        digest = call.path.removeprefix(_BLOBS)
-        known = self.disk.has_blob(digest)
-        if call.method == "HEAD":
-            return Plain(b"", 200 if known else 404, TEXT)
-        if call.method != "POST":
-            return Plain(b"405 method not allowed", 405, TEXT)
-        if not known and not self.disk.add_blob(digest, call.body):
-            return self._error(call, Problem(400, "digest mismatch"))
-        return Plain(b"", 200 if known else 201, TEXT)
 
     # errors
 
@@ -445,13 +402,3 @@ class OllamaDouble(Double):
             case FaultKind.AUTH_FAILED:
                 return rules.signed_out()
         return _REFUSED[fault.kind]
-
-    def _error(self, call: ReceivedCall, problem: Problem) -> Plain:
-        if call.path.startswith("/v1/"):
-            kind = {400: "invalid_request_error", 404: "not_found_error"}.get(problem.status, "api_error")
-            error = {"message": problem.text, "type": kind, "param": None, "code": None}
-            return Plain(go_json({"error": error}) + b"\n", problem.status)
-        body = {"error": problem.text}
-        if problem.status == 401:
-            body["signin_url"] = "https://ollama.com/connect"
-        return Plain(go_json(body), problem.status, JSON)

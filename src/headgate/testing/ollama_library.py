@@ -6,20 +6,22 @@ A pull fetches the layers that are not there, goes on where an earlier one stopp
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 from headgate.testing import ollama_shapes as shapes
 from headgate.testing.answers import ServedModel
+from headgate.testing.calls import ReceivedCall
 from headgate.testing.clock import Clock, Timing
 from headgate.testing.downloads import Planned, PullTrouble, Store
 from headgate.testing.ollama_pull import Line, fetched, layers_of, mismatch, progress
-from headgate.testing.ollama_shapes import go_json
+from headgate.testing.ollama_rules import Problem, missing
+from headgate.testing.ollama_shapes import JSON, go_json, tagged
 from headgate.testing.replies import Later, Plain, Reply, Stream
 
-NDJSON = "application/x-ndjson"
+NDJSON, TEXT = "application/x-ndjson", "text/plain; charset=utf-8"
+BLOBS = "/api/blobs/"
 
 
 class Library:
@@ -47,50 +49,76 @@ class Library:
         """Of a model that is here: stable, and another one when another content was pulled under its name."""
         return self._digests.get(name) or shapes.digest(name, self.models[name])
 
-    def copy(self, source: str, target: str) -> bool:
-        """Give a model a second name; False when there is none."""
-        if source not in self.models:
-            return False
-        self._digests[target] = self.digest(source)
-        self.models[target] = self.models[source]
-        return True
+    # looking
 
-    def delete(self, name: str) -> bool:
-        """Forget a model, and free its room if no other name needs its files; False when there is none."""
+    def tags(self) -> Plain:
+        """`/api/tags`."""
+        listed = [shapes.tags_entry(name, model, self.digest(name)) for name, model in self.models.items()]
+        return Plain(go_json({"models": listed}), content_type=JSON)
+
+    def show(self, call: ReceivedCall) -> Plain:
+        """`/api/show`."""
+        name = call.model or str(call.fields.get("name") or "")
+        if not name:
+            return shapes.refused(call, Problem(400, "model is required"))
+        model = self.models.get(tagged(name))
+        if model is None:
+            return shapes.refused(call, missing(tagged(name)))
+        shown = shapes.shown_model(name, model, self.digest(tagged(name)))
+        return Plain(go_json(shown), content_type=JSON)
+
+    # changing
+
+    def copy(self, call: ReceivedCall) -> Plain:
+        """`/api/copy`: a second name for a model."""
+        source, target = str(call.fields.get("source")), str(call.fields.get("destination"))
+        found = tagged(source)
+        if found not in self.models:
+            return shapes.refused(call, Problem(404, f'model "{source}" not found'))
+        self._digests[tagged(target)] = self.digest(found)
+        self.models[tagged(target)] = self.models[found]
+        return Plain(b"", content_type=TEXT)
+
+    def delete(self, call: ReceivedCall) -> Plain:
+        """`/api/delete`: room is free again once no other name needs the files."""
+        name = tagged(call.model)
         if name not in self.models:
-            return False
-        model, digest = self.models[name], self.digest(name)
-        del self.models[name]
+            return shapes.refused(call, missing(call.model))
+        digest, gone = self.digest(name), self.models.pop(name)
         self._digests.pop(name, None)
         if digest not in map(self.digest, self.models):
-            self.store.give_back(model.size)
-        return True
+            self.store.give_back(gone.size)
+        return Plain(b"", content_type=TEXT)
 
-    # making models
+    def blob(self, call: ReceivedCall) -> Plain:
+        """`/api/blobs/:digest`: whether a file is there, and taking one."""
+        digest = call.path.removeprefix(BLOBS)
+        known = digest in self._blobs
+        if call.method == "HEAD":
+            return Plain(b"", 200 if known else 404, TEXT)
+        if call.method != "POST":
+            return Plain(b"405 method not allowed", 405, TEXT)
+        if not known and digest != f"sha256:{hashlib.sha256(call.body).hexdigest()}":
+            return shapes.refused(call, Problem(400, "digest mismatch, file must be downloaded again"))
+        self._blobs[digest] = len(call.body) or self._blobs.get(digest, 0)
+        return Plain(b"", 200 if known else 201, TEXT)
 
-    def has_blob(self, digest: str) -> bool:
-        """Whether a file was sent already."""
-        return digest in self._blobs
-
-    def add_blob(self, digest: str, body: bytes) -> bool:
-        """Keep a file; False when it is not the one that its digest says."""
-        if digest != f"sha256:{hashlib.sha256(body).hexdigest()}":
-            return False
-        self._blobs[digest] = len(body)
-        return True
-
-    def create(self, name: str, files: Iterable[str]) -> list[dict[str, Any]]:
-        """Make a model of files that were sent; the lines that tell of it."""
-        digests = list(files)
+    def create(self, call: ReceivedCall) -> Reply:
+        """`/api/create`: a model of files that were sent."""
+        files = call.fields.get("files")
+        digests = list(files.values()) if isinstance(files, dict) else []
         lost = [digest for digest in digests if digest not in self._blobs]
         if lost or not digests:
-            reason = f"blob {lost[0]} not found" if lost else "neither 'from' or 'files' was specified"
-            return [{"error": reason}]
+            text = f"blob {lost[0]} not found" if lost else "neither 'from' or 'files' was specified"
+            return shapes.refused(call, Problem(400, text))
+        name = tagged(call.model)
         self.models[name] = ServedModel(size=sum(self._blobs[digest] for digest in digests))
         self._digests[name] = hashlib.sha256(" ".join(digests).encode()).hexdigest()
         new = [f"creating new layer {digest}" for digest in digests]
         said = ["parsing GGUF", "verifying conversion", *new, "writing manifest", "success"]
-        return [{"status": text} for text in said]
+        lines = [Line({"status": text}) for text in said]
+        streamed = call.fields.get("stream") is not False
+        return _told(lines) if streamed else Plain(go_json({"status": "success"}))
 
     # pulling
 

@@ -19,10 +19,11 @@ from headgate.testing.clock import Timing
 from headgate.testing.replies import Plain, Stream, encode
 
 if TYPE_CHECKING:  # the scheduler needs the rules, and they need the shapes
+    from headgate.testing.ollama_rules import Problem
     from headgate.testing.ollama_scheduler import Runner, Turn
 
 DIED = "an error was encountered while running the model: unexpected EOF"
-_JSON = "application/json; charset=utf-8"
+JSON = "application/json; charset=utf-8"
 _MODIFIED = "2026-11-02T09:15:00.5Z"
 LONGEST = 2**63 / 1e9
 """Seconds: the longest duration that Go can say, its "for ever"."""
@@ -148,6 +149,18 @@ def _capabilities(model: ServedModel) -> list[str]:
     return [name for name, present in has if present]
 
 
+def refused(call: ReceivedCall, problem: "Problem") -> Plain:
+    """An error reply, in the form of the native API or of the OpenAI-style layer."""
+    if call.path.startswith("/v1/"):
+        kind = {400: "invalid_request_error", 404: "not_found_error"}.get(problem.status, "api_error")
+        error = {"message": problem.text, "type": kind, "param": None, "code": None}
+        return Plain(go_json({"error": error}) + b"\n", problem.status)
+    body = {"error": problem.text}
+    if problem.status == 401:
+        body["signin_url"] = "https://ollama.com/connect"
+    return Plain(go_json(body), problem.status, JSON)
+
+
 # answers
 
 
@@ -194,7 +207,7 @@ def logprobs(call: ReceivedCall, answer: Answer, text: str) -> dict[str, Any]:
 def only_loaded(call: ReceivedCall, reason: str) -> Plain:
     """The reply to a request that had nothing to answer: it loaded the model, or unloaded it."""
     body = {"model": call.model, "created_at": now()} | said(call.path, "")
-    return Plain(go_json(body | {"done": True, "done_reason": reason}), content_type=_JSON)
+    return Plain(go_json(body | {"done": True, "done_reason": reason}), content_type=JSON)
 
 
 def whole(
@@ -208,7 +221,7 @@ def whole(
     )
     body |= {"done": True, "done_reason": done_reason(answer)}
     body |= context_of(call) | logprobs(call, answer, answer.text) | metrics
-    return Plain(go_json(body), content_type=_JSON, delay=answer.delay)
+    return Plain(go_json(body), content_type=JSON, delay=answer.delay)
 
 
 def streamed(
