@@ -15,9 +15,8 @@ from headgate.testing import LMStudioDouble, PullTrouble, ServedModel, write_lms
 
 def run(folder, *words, **environment):
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        words, env=os.environ | {"PATH": path} | environment, capture_output=True, text=True, timeout=60
-    )
+    env = os.environ | {"PATH": path} | environment
+    return subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 def get(url):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from headgate.testing.calls import ReceivedCall, text_of
+from headgate.testing.clock import Timing
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -144,19 +145,16 @@ def limited(answer: Answer, most: int | None, stops: list[str] | None = None) ->
     return replace(answer, text=cut, finish="length", output_tokens=None)
 
 
-def paced(answer: Answer, prompt_tokens: int, *, prompt_token: float, token: float, streamed: bool) -> Answer:
-    """The answer, taking so many seconds for each token of its prompt and of itself, besides its own delays."""
-    if not prompt_token and not token:
+def paced(answer: Answer, prompt_tokens: int, timing: Timing, *, streamed: bool) -> Answer:
+    """The answer with the time that its prompt and its own tokens take, besides its own delays."""
+    if not timing.prompt_token and not timing.token:
         return answer
-    written = output_tokens(answer) * token
+    delay = answer.delay + prompt_tokens * timing.prompt_token
+    written = output_tokens(answer) * timing.token
     if not streamed:
-        return replace(answer, delay=answer.delay + prompt_tokens * prompt_token + written)
+        return replace(answer, delay=delay + written)
     each = written / (len(pieces(answer.text)) + len(pieces(answer.reasoning or "")) or 1)
-    return replace(
-        answer,
-        delay=answer.delay + prompt_tokens * prompt_token + each,
-        chunk_delay=answer.chunk_delay + each,
-    )
+    return replace(answer, delay=delay + each, chunk_delay=answer.chunk_delay + each)
 
 
 def output_tokens(answer: Answer) -> int:

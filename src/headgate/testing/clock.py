@@ -8,8 +8,11 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+Result = TypeVar("Result")
 
 GIB = 1 << 30
 _TURNS = 20
@@ -87,6 +90,18 @@ class VirtualClock:
             woken.set_result(None)
             await _let_others_run()
         self._now = end
+
+    async def drive(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Let time fly until the work is done: whenever somebody waits for this clock, it is moved to where the first one wakes."""
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(lambda _: self._changed.set())
+        while not task.done():
+            self._changed.clear()
+            if self._sleepers():
+                await self.advance(self._asleep[0][0] - self._now)
+            else:
+                await self._changed.wait()
+        return task.result()
 
     async def asleep(self, count: int = 1) -> None:
         """Wait, in real time, until so many wait for this clock: the way to know that a double has come so far."""

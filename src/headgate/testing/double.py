@@ -69,6 +69,8 @@ class Double:
         self.answer = answer
         self.label = label or f"{self.name} double"
         self.calls: deque[ReceivedCall] = deque(maxlen=remember)
+        self._received = 0
+        self._came = asyncio.Event()
         self._armed: list[_Armed] = []
         self.clock = clock or WallClock()
         self.timing = timing or Timing()
@@ -101,6 +103,13 @@ class Double:
     async def idle(self) -> None:
         """Wait until no call is in flight: every client has its answer, or has left."""
         await self._listener.idle.wait()
+
+    async def received(self, count: int) -> None:
+        """Wait until so many calls have come in all, and each is answered, or in the line that it must wait in."""
+        while self._received < count:
+            self._came.clear()
+            await self._came.wait()
+        await asyncio.sleep(0)  # the last one's task takes its first step
 
     async def start(self) -> Self:
         """Open the port; raises OSError when it is taken."""
@@ -207,6 +216,8 @@ class Double:
 
     def _respond(self, call: ReceivedCall) -> Script | Turn:
         self.calls.append(call)
+        self._received += 1
+        self._came.set()
         fault = self.fault_for(call)
         try:
             reply = self.reply(call, fault)

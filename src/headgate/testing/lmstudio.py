@@ -180,7 +180,7 @@ class LMStudioDouble(Double):
                 return self._chat(call, fault)
             case "POST", "/v1/embeddings":
                 return self._embed(call, fault)
-        return self._unexpected(call)
+        return shapes.unexpected(call)
 
     # work
 
@@ -204,13 +204,7 @@ class LMStudioDouble(Double):
             if call.path == V0_CHAT
             else {"stats": {}}
         )
-        answer = paced(
-            answer,
-            prompt,
-            prompt_token=self.timing.prompt_token,
-            token=self.timing.token,
-            streamed=self.streams(call),
-        )
+        answer = paced(answer, prompt, self.timing, streamed=self.streams(call))
         exchange = Exchange(f"chatcmpl-{self._count:021d}", shown, call, answer, extra=extra)
         if body.get("stream") is True:
             return stream(STYLE, exchange, failure=error_event(_CRASHED))
@@ -307,9 +301,7 @@ class LMStudioDouble(Double):
             return able[0]
         if not self.memory.all() and not self.jit:
             return error(404, _NO_MODEL, "invalid_request_error", "model", "model_not_found")
-        listed = "\n".join(self.models)
-        text = f'Model "{asked}" not found. Please specify a valid model.\n\nYour models:\n\n{listed}'
-        return error(404, text, "invalid_request_error", "model", "model_not_found")
+        return shapes.not_found(asked, self.models)
 
     # models
 
@@ -338,7 +330,7 @@ class LMStudioDouble(Double):
             return Plain(encode([shapes.cli_model(key, model) for key, model in self.models.items()]))
         if path == CLI_PS:
             return Plain(encode([shapes.cli_entry(instance) for instance in self.memory.all()]))
-        return self._unexpected(call)
+        return shapes.unexpected(call)
 
     def _of(self, key: str) -> list[Instance]:
         return [instance for instance in self.memory.all() if instance.key == key]
@@ -391,9 +383,6 @@ class LMStudioDouble(Double):
 
     # errors
 
-    def _unexpected(self, call: ReceivedCall) -> Plain:
-        return text_error(f"Unexpected endpoint or method. ({call.method} {call.path})", 200)
-
     def _refusal(self, call: ReceivedCall, fault: Fault) -> Reply:
         match fault.kind:
             case FaultKind.CONTEXT_OVERFLOW:
@@ -405,7 +394,7 @@ class LMStudioDouble(Double):
             case FaultKind.INVALID_REQUEST:
                 return text_error(f"'{fault.text}' is not supported")
             case FaultKind.STATUS_200_ERROR_BODY:
-                return self._unexpected(call)
+                return shapes.unexpected(call)
             case FaultKind.OVERLOADED:
                 return error(503, "The server is busy", "internal_error")
         return error(500, _CRASHED, "internal_error")

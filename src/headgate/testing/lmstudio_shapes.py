@@ -4,9 +4,11 @@ An error is `{"error": text}` or `{"error": {…}}`, as the real one has both. W
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from headgate.testing.answers import ServedModel
+from headgate.testing.calls import ReceivedCall
 from headgate.testing.lmstudio_downloads import Job
 from headgate.testing.lmstudio_instances import Instance
 from headgate.testing.ollama_shapes import stamp
@@ -135,6 +137,18 @@ def overflow(shape: str, prompt: int, window: int, *, streamed: bool) -> Reply:
             }
             return Plain(encode({"id": "chatcmpl-empty", "object": "chat.completion", "choices": [choice]}))
     return text_error(kept_first(prompt, window))
+
+
+def not_found(asked: str, known: Iterable[str]) -> Plain:
+    """A chat with a model that is not there."""
+    listed = "\n".join(known)
+    text = f'Model "{asked}" not found. Please specify a valid model.\n\nYour models:\n\n{listed}'
+    return error(404, text, "invalid_request_error", "model", "model_not_found")
+
+
+def unexpected(call: ReceivedCall) -> Plain:
+    """Any path that there is not: status 200."""
+    return text_error(f"Unexpected endpoint or method. ({call.method} {call.path})", 200)
 
 
 def text_error(text: str, status: int = 400) -> Plain:

@@ -272,13 +272,7 @@ class OllamaDouble(Double):
         if answer.input_tokens is not None and not cut:
             prompt = answer.input_tokens
         metrics = shapes.metrics(answer, prompt, turn, timing)
-        answer = paced(
-            answer,
-            prompt,
-            prompt_token=timing.prompt_token,
-            token=timing.token,
-            streamed=self.streams(call),
-        )
+        answer = paced(answer, prompt, timing, streamed=self.streams(call))
         if call.path == V1_CHAT:
             exchange = Exchange(f"chatcmpl-{self._count % 999}", shown, call, answer, prompt)
             if body.get("stream") is True:

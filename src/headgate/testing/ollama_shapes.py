@@ -273,7 +273,8 @@ def metrics(answer: Answer | None, prompt_tokens: int, turn: "Turn", timing: Tim
         "eval_duration": writing,
     }
     found = {
-        name: round(value * 1e9) if "duration" in name else int(value) for name, value in figures.items()
+        name: round(value * 1e6) * 1000 if "duration" in name else int(value)
+        for name, value in figures.items()
     }
     return {name: value for name, value in found.items() if value}
 
