@@ -14,8 +14,8 @@ from headgate.testing.clock import GIB, Timing
 from headgate.testing.downloads import Planned, PullTrouble, Store, marks
 
 _BLOBS = "/usr/share/ollama/.ollama/models/blobs"
-_SAYS_NOTHING = Planned(PullTrouble.STALL, after=2.0)
-"""No trouble: it would come after the end."""
+_NONE = Planned(PullTrouble.STALL, after=2.0)
+"""No trouble on the way: it would come after the end."""
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ def fetched(
     layers: tuple[Layer, ...], store: Store, planned: Planned | None, timing: Timing
 ) -> Iterator[Line]:
     """The lines until everything is on the disk. The last one has an `error`, or never comes, if that is not to be."""
-    trouble = planned or _SAYS_NOTHING
+    trouble = planned if planned and planned.trouble is not PullTrouble.DIGEST else _NONE
     strikes = int(sum(layer.size for layer in layers) * trouble.after)
     free = store.free
     for number, layer in enumerate(layers):
@@ -57,7 +57,7 @@ def fetched(
             wait = timing.download_gib * (done - start) / GIB
             yield Line(progress(layer, done), wait, _writing(store, layer, done))
             start = done
-        if upto == strikes < layer.size and trouble.trouble is not PullTrouble.DIGEST:
+        if upto == strikes < layer.size:
             yield _ended(trouble.trouble, layer)
             return
         if upto < layer.size:
