@@ -62,7 +62,8 @@ Answering = str | Answer | Callable[[ReceivedCall], "str | Answer"]
 class ServedModel:
     """A model a double pretends to have. `context` and `output` are in tokens, `size` in bytes.
 
-    `remote_host` marks an Ollama model that lives in the cloud although it is listed locally. The facts from `layers` on stand in a
+    `remote_host` marks an Ollama model that lives in the cloud although it is listed locally; `cuts_prompts` says whether Ollama cuts
+    what is too long for it in silence, as with a Go template, or refuses it, as with a Jinja one. The facts from `layers` on stand in a
     model's file and decide how much memory it takes; those of Llama 3.1 8B are the default. Where `key_length` is None, the
     file does not say it, and readers must divide `embedding` by `heads`. Two models with other facts, or another `revision`, are
     other files, with another digest.
@@ -81,6 +82,7 @@ class ServedModel:
     parameters: str = "8.0B"
     quantization: str = "Q4_K_M"
     remote_host: str | None = None
+    cuts_prompts: bool = True
     layers: int = 32
     heads: int = 32
     kv_heads: int | tuple[int, ...] = 8

@@ -259,7 +259,8 @@ class OllamaDouble(Double):
         options = native.fields.get("options") or {}
         prompt = count_prompt(call)
         silent = fault is not None and fault.kind is FaultKind.SILENT_TRUNCATION
-        if prompt > window and body.get("truncate") is False and not silent:
+        whole = body.get("truncate") is False or not turn.runner.model.cuts_prompts
+        if prompt > window and whole and not silent:
             return shapes.refused(call, rules.overflow(prompt, window))
         cut = prompt > window or silent
         if cut:
