@@ -39,6 +39,11 @@ async def label(text: str, base_url: str) -> str:
     return json.loads(got.json["message"]["content"])["label"]
 
 
+async def fetch(name: str, base_url: str) -> str:
+    got = await ask(base_url, "POST", "/api/pull", {"model": name})
+    return got.lines[-1].get("error") or got.lines[-1]["status"]
+
+
 async def stream_all(base_url: str) -> str:
     for _ in range(3):
         got = await ask(base_url, "POST", "/api/chat", asked("Count.", stream=True))
@@ -50,7 +55,9 @@ async def stream_all(base_url: str) -> str:
 def examples() -> dict:
     """Everything the page's Python blocks define, read in order as one module."""
     blocks = re.findall(r"(?ms)^```python\n(.*?)^```", PAGE.read_text())
-    app = SimpleNamespace(greet=greet, greet_blocking=greet_blocking, label=label, stream_all=stream_all)
+    app = SimpleNamespace(
+        greet=greet, greet_blocking=greet_blocking, label=label, stream_all=stream_all, fetch=fetch
+    )
     module = {"my_app": app}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), module)

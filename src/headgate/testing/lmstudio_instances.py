@@ -91,10 +91,11 @@ class Instances:
     def all(self) -> list[Instance]:
         """Everything that is loaded now; what was idle for its time to live is not."""
         now = self.clock.time()
-        for instance in tuple(self._all.values()):
-            if not instance.slots.users and instance.last_used + instance.ttl <= now:
-                self.unload(instance.id)
-        return list(self._all.values())
+        every = list(self._all.values())
+        idle = [one for one in every if one.last_used + one.ttl <= now and not one.slots.users]
+        for instance in idle:
+            self.unload(instance.id)
+        return list(self._all.values()) if idle else every
 
     def of(self, key: str) -> list[Instance]:
         """The instances of a model, or the one of that name."""

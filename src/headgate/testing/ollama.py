@@ -318,10 +318,11 @@ class OllamaDouble(Double):
     def _asked(self, name: str, model: ServedModel, body: Mapping[str, Any]) -> Asked:
         options = body.get("options") or {}
         window = min(int(options.get("num_ctx") or self.num_ctx), model.context)
-        fixed = {option: options[option] for option in LOAD_TIME_OPTIONS if option in options}
-        return Asked(
-            name, model, self.disk.digest(name), window, fixed, rules.seconds(body.get("keep_alive"))
+        fixed = (
+            {option: options[option] for option in LOAD_TIME_OPTIONS if option in options} if options else {}
         )
+        kept = rules.seconds(body.get("keep_alive"))
+        return Asked(name, model, self.disk.digest(name), window, fixed, kept)
 
     def _scheduled(
         self, call: ReceivedCall, asked: Asked, fault: Fault | None, say: Callable[[Turn], Reply]

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ class Problem(msgspec.Struct, frozen=True):
     text: str
 
 
+@lru_cache(maxsize=64)
 def host_allowed(host: str) -> bool:
     """Whether a loopback-bound Ollama talks to a client that used this Host header."""
     name = host.rsplit(":", 1)[0] if host.count(":") == 1 or "]:" in host else host

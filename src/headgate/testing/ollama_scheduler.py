@@ -261,9 +261,8 @@ class Scheduler:
 
     def _expire(self) -> None:
         now = self.clock.time()
-        for runner in tuple(self._runners.values()):
-            if not runner.slots.users and runner.until <= now:
-                self._unload(runner)
+        for runner in [one for one in self._runners.values() if one.until <= now and not one.slots.users]:
+            self._unload(runner)
 
     def _begin(self, turn: Turn, asked: Asked) -> Turn:
         if asked.keep_alive is not None:

@@ -35,14 +35,13 @@ def go_json(value: Any) -> bytes:
 
 
 def now() -> str:
-    """The wall's time as Go writes it."""
-    return stamp(time.time_ns() / 1e9)
+    """The wall's time, as Go writes it."""
+    return stamp(time.time())
 
 
 def stamp(seconds: float) -> str:
-    """RFC 3339 with nanoseconds and without trailing zeros. What Go cannot count to is as far as it can: 292 years on."""
-    latest = time.time() + LONGEST
-    whole, rest = divmod(min(seconds, latest), 1)
+    """RFC 3339 with nanoseconds and without trailing zeros."""
+    whole, rest = divmod(seconds, 1)
     day = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
     return f"{day}.{int(rest * 1e9):09d}".rstrip("0").rstrip(".") + "Z"
 
@@ -66,7 +65,10 @@ def tags_entry(name: str, model: ServedModel, digest: str) -> dict[str, Any]:
 def running_entry(runner: "Runner", digest: str) -> dict[str, Any]:
     """A line of `/api/ps`."""
     entry = {"name": runner.name, "model": runner.name, "size": runner.size, "digest": digest}
-    entry |= {"details": _details(runner.model), "expires_at": stamp(runner.until)}
+    entry |= {
+        "details": _details(runner.model),
+        "expires_at": stamp(min(runner.until, time.time() + LONGEST)),
+    }
     return entry | {"size_vram": runner.vram, "context_length": runner.window}
 
 
