@@ -64,8 +64,10 @@ async def test_ollamas_client_reads_tool_calls_and_errors():
 )
 async def test_openais_client_chats_and_streams_with_usage(kind, model):
     library = pytest.importorskip("openai")
-    async with kind(answer="one two") as double:
-        client = library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1", max_retries=0)
+    async with (
+        kind(answer="one two") as double,
+        library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1", max_retries=0) as client,
+    ):
         whole = await client.chat.completions.create(model=model, messages=HELLO)
         options = {"include_usage": True}
         stream = await client.chat.completions.create(
@@ -83,10 +85,12 @@ async def test_openais_client_chats_and_streams_with_usage(kind, model):
 @pytest.mark.parametrize(("kind", "model"), [(OpenAIDouble, "gpt-4o"), (OllamaDouble, "llama3.1:8b")])
 async def test_openais_stream_helper_puts_tool_calls_together(kind, model):
     library = pytest.importorskip("openai")
-    async with kind(answer=LOOKUP) as double:
-        client = library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1", max_retries=0)
-        async with client.chat.completions.stream(model=model, messages=HELLO, tools=[FUNCTION]) as stream:
-            final = await stream.get_final_completion()
+    async with (
+        kind(answer=LOOKUP) as double,
+        library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1", max_retries=0) as client,
+        client.chat.completions.stream(model=model, messages=HELLO, tools=[FUNCTION]) as stream,
+    ):
+        final = await stream.get_final_completion()
     call = final.choices[0].message.tool_calls[0]
     assert (call.function.name, call.function.arguments) == ("lookup", '{"id": 7}')
     assert final.choices[0].finish_reason == "tool_calls"
@@ -94,8 +98,10 @@ async def test_openais_stream_helper_puts_tool_calls_together(kind, model):
 
 async def test_openais_client_raises_what_it_raises_for_the_real_service():
     library = pytest.importorskip("openai")
-    async with OpenAIDouble(answer="one two") as double:
-        client = library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1", max_retries=0)
+    async with (
+        OpenAIDouble(answer="one two") as double,
+        library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1", max_retries=0) as client,
+    ):
 
         async def chat(**more):
             return await client.chat.completions.create(model="gpt-4o", messages=HELLO, **more)
@@ -119,8 +125,10 @@ async def test_openais_client_raises_what_it_raises_for_the_real_service():
 
 async def test_openais_client_unpacks_base64_vectors():
     library = pytest.importorskip("openai")
-    async with OpenAIDouble() as double:
-        client = library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1")
+    async with (
+        OpenAIDouble() as double,
+        library.AsyncOpenAI(api_key="sk-key", base_url=f"{double.url}/v1") as client,
+    ):
         got = await client.embeddings.create(model="text-embedding-3-small", input="refund")
     assert double.calls[-1].json["encoding_format"] == "base64"
     assert len(got.data[0].embedding) == 1536
@@ -132,8 +140,10 @@ async def test_openais_client_unpacks_base64_vectors():
 async def test_anthropics_client_chats_streams_counts_and_lists():
     library = pytest.importorskip("anthropic")
     answer = Answer("one two", (ToolCall("lookup", {"id": 7}),), reasoning="Hm.")
-    async with AnthropicDouble(answer=answer) as double:
-        client = library.AsyncAnthropic(api_key="key", base_url=double.url, max_retries=0)
+    async with (
+        AnthropicDouble(answer=answer) as double,
+        library.AsyncAnthropic(api_key="key", base_url=double.url, max_retries=0) as client,
+    ):
         asked = {"model": "claude-sonnet-5-5", "messages": HELLO}
         whole = await client.messages.create(max_tokens=100, **asked)
         async with client.messages.stream(max_tokens=100, **asked) as stream:
@@ -151,8 +161,10 @@ async def test_anthropics_client_chats_streams_counts_and_lists():
 
 async def test_anthropics_client_raises_what_it_raises_for_the_real_service():
     library = pytest.importorskip("anthropic")
-    async with AnthropicDouble(answer="one two") as double:
-        client = library.AsyncAnthropic(api_key="key", base_url=double.url, max_retries=0)
+    async with (
+        AnthropicDouble(answer="one two") as double,
+        library.AsyncAnthropic(api_key="key", base_url=double.url, max_retries=0) as client,
+    ):
 
         async def chat(**more):
             return await client.messages.create(
