@@ -20,7 +20,7 @@ NEWEST = 0.2
 """Weight of the newest call in the running mean of service times."""
 
 HALF_LIFE = 300.0
-"""Seconds after which traffic counts half in a lane's demand."""
+"""Seconds after which a request counts half in a lane's traffic."""
 
 
 class Pool(Struct, frozen=True):
@@ -55,8 +55,8 @@ class Lane:
     """A lane as it is now."""
 
     __slots__ = (
-        "_demand",
-        "_demand_at",
+        "_counted",
+        "_counted_at",
         "context",
         "draining",
         "engine",
@@ -68,10 +68,11 @@ class Lane:
         "retry_at",
         "running",
         "service",
+        "shorter",
         "since",
         "slots",
         "state",
-        "used_at",
+        "unload_seconds",
         "waiting",
         "weights",
         "why_not",
@@ -86,43 +87,39 @@ class Lane:
         self.pool = facts.pool
         self.memory = facts.memory
         self.load_seconds = facts.load_seconds
+        self.unload_seconds = 0.0
         self.service = facts.service
         self.state: State = "ready" if facts.pool is None else "out"
         self.running = 0
         self.waiting = Waiting()
+        self.shorter: tuple[Lane, ...] = ()
+        """Lanes of the same model whose requests it serves while it is in their place."""
         self.draining = False
         """Nothing more is started, because another lane needs its memory."""
         self.since = 0.0
         """When it came into its state."""
-        self.used_at = 0.0
-        """When a request last ended."""
         self.failures = 0
         """Loads that failed in a row."""
         self.retry_at = 0.0
         """When it may be loaded again after one that failed."""
         self.why_not = ""
         """Why the last load failed."""
-        self._demand = 0.0
-        self._demand_at = 0.0
+        self._counted = 0.0
+        self._counted_at = 0.0
 
     def served(self, seconds: float | None, now: float) -> None:
         """One request has ended, after so many seconds where these say something about the pace."""
-        self.used_at = now
-        if seconds is None:
-            return
-        self.service = seconds if self.service is None else self.service + NEWEST * (seconds - self.service)
-        self.add_demand(seconds, now)
+        self._counted = self._recent(now) + 1.0
+        self._counted_at = now
+        if seconds is not None:
+            self.service = mean(self.service, seconds)
 
-    def add_demand(self, seconds: float, now: float) -> None:
-        """So many seconds of service were wanted."""
-        faded = self._demand * exp(-log(2) * (now - self._demand_at) / HALF_LIFE)
-        self._demand = faded + seconds
-        self._demand_at = now
+    def rate(self, now: float) -> float:
+        """Requests per second of late."""
+        return self._recent(now) * log(2) / HALF_LIFE
 
-    def use(self, now: float) -> float:
-        """The share of its slots' time that recent traffic took: 0 is unused, 1 is all of it."""
-        faded = self._demand * exp(-log(2) * (now - self._demand_at) / HALF_LIFE)
-        return min(1.0, faded * log(2) / HALF_LIFE / self.slots)
+    def _recent(self, now: float) -> float:
+        return self._counted * exp(-log(2) * (now - self._counted_at) / HALF_LIFE)
 
     def enter(self, state: State, now: float) -> None:
         """Come into a state."""
@@ -131,14 +128,33 @@ class Lane:
         self.draining = False
 
     @property
+    def queues(self) -> list[Waiting]:
+        """Who waits to be served in it: its own, and those of shorter lanes."""
+        return [self.waiting, *[lane.waiting for lane in self.shorter if lane.state == "out"]]
+
+    @property
+    def wanted_by(self) -> int:
+        """How many wait to be served in it."""
+        return sum([len(queue) for queue in self.queues])
+
+    def wanted_by_people(self, now: float) -> bool:
+        """Whether there are people among them."""
+        return any(queue.oldest_person(now) is not None for queue in self.queues)
+
+    @property
     def idle(self) -> bool:
         """In memory, with nothing to do."""
-        return self.state == "ready" and not self.running and not self.waiting
+        return self.state == "ready" and not self.running and not any(self.queues)
 
     @property
     def here(self) -> bool:
         """It takes memory."""
         return self.state != "out"
+
+
+def mean(known: float | None, newest: float) -> float:
+    """A running mean in which the newest counts most."""
+    return newest if known is None else known + NEWEST * (newest - known)
 
 
 def fits(lane: Lane, context: int | None) -> bool:

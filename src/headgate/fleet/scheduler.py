@@ -14,11 +14,13 @@ It does not know requests, routes, money or HTTP, nor how a model is loaded (`fl
 """
 
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from msgspec import Struct
 
-from headgate.fleet.lanes import NEWEST, Lane, LaneFacts, Pool, used
-from headgate.fleet.residency import Swap, next_swap, same_weights, stands_in, worth_warming
+from headgate.fleet import forecast
+from headgate.fleet.lanes import Lane, LaneFacts, Pool, mean, used
+from headgate.fleet.residency import Swap, is_shorter, next_swap, same_weights, stands_in, worth_warming
 from headgate.fleet.turns import Clocks, Ticket, rank
 
 LONGEST_QUEUE = 1000
@@ -86,7 +88,7 @@ class Scheduler:
         self.slots = dict(slots)
         self.pools = {pool.name: pool for pool in pools}
         self.running = dict.fromkeys(self.slots, 0)
-        self.clocks = Clocks()
+        self.clocks = {engine: Clocks() for engine in self.slots}
         self.swaps: dict[str, Swap] = {}
         """By pool: what is being made room for, or loaded."""
         self.foreign: dict[str, int] = dict.fromkeys(self.slots, 0)
@@ -98,6 +100,8 @@ class Scheduler:
         self._engines = {
             engine: [lane for lane in self.lanes.values() if lane.engine == engine] for engine in self.slots
         }
+        for lane in self.lanes.values():
+            lane.shorter = tuple([other for other in self.lanes.values() if is_shorter(other, lane)])
         self._in_pool = {
             pool: [lane for lane in self.lanes.values() if lane.pool == pool] for pool in self.pools
         }
@@ -125,21 +129,22 @@ class Scheduler:
         lane = self.lanes[ticket.lane]
         if lane.retry_at > now and self._server(lane) is None:
             return (Refuse(ticket.id, lane.why_not, down=True),)
-        if lane.pool is not None and lane.memory > self.pools[lane.pool].capacity:
+        if lane.state == "out" and lane.pool is not None and lane.memory > self.pools[lane.pool].capacity:
             need, have = lane.memory / 2**30, self.pools[lane.pool].capacity / 2**30
             return (Refuse(ticket.id, f"it takes {need:.1f} GiB, and {lane.pool} has {have:.1f}", down=True),)
         if sum([len(other.waiting) for other in self._engines[lane.engine]]) >= LONGEST_QUEUE:
             return (Refuse(ticket.id, f"{LONGEST_QUEUE:,} requests wait for {lane.engine}", down=False),)
         lane.waiting.add(ticket)
+        self.clocks[lane.engine].come(ticket.party)
         self.waiting += 1
-        return self._go_on(lane.engine, now)
+        return self._settle(now)
 
     def withdraw(self, ticket: Ticket, now: float) -> Effects:
         """The request waits no longer. Whoever withdraws one that was started calls `leave`."""
         lane = self.lanes[ticket.lane]
         if lane.waiting.remove(ticket):
-            self.waiting -= 1
-        return self._go_on(lane.engine, now)
+            self._forget(ticket)
+        return self._settle(now)
 
     def leave(self, name: str, seconds: float | None, now: float) -> Effects:
         """A request has ended in that lane, after so many seconds where these say something about the pace."""
@@ -149,32 +154,24 @@ class Scheduler:
         lane.served(seconds, now)
         if not self.waiting and not self.swaps:
             return ()
-        return self._go_on(lane.engine, now)
+        return self._settle(now)
 
     def expected_wait(self, name: str, caller: str, now: float, *, batch: bool = False) -> float:
         """Seconds that a newcomer would probably wait; 0 where the pace is unknown."""
         asked = self.lanes[name]
-        lane = self._server(asked) or asked
-        wait = 0.0
-        if lane.state != "ready" or lane.draining:
-            wait = (
-                lane.load_seconds
-                if lane.state != "loading"
-                else max(0.0, lane.since + lane.load_seconds - now)
-            )
-            wait += self._until_room(lane) if lane.state == "out" else 0.0
-        elif (
-            lane.running < lane.slots
-            and not lane.waiting
-            and self.running[lane.engine] < self.slots[lane.engine]
-        ):
-            return 0.0
-        service = lane.service or 0.0
+        lane = next((other for other in self._engines[asked.engine] if stands_in(other, asked)), asked)
+        newcomer = Ticket(id=0, lane=name, caller=caller, batch=batch, arrived=now, deadline=inf)
+        ahead = forecast.ahead_of(newcomer, lane, self.clocks[lane.engine], now)
         at_once = min(lane.slots, self.slots[lane.engine])
-        ahead = lane.waiting.ahead_of(caller, batch=batch) + (
-            asked.waiting.ahead_of(caller, batch=batch) if asked is not lane else 0
-        )
-        return wait + (ahead + (1 if lane.state == "ready" else 0)) * service / at_once
+        service = lane.service or 0.0
+        if lane.pool is not None and (lane.state != "ready" or lane.draining):
+            pool = lane.pool
+            room = forecast.Room(
+                self._in_pool[pool], self.free(pool), self._foreign(pool), self.swaps.get(pool)
+            )
+            return forecast.until_ready(lane, newcomer, room, now) + ahead // at_once * service
+        free = min(lane.slots - lane.running, self.slots[lane.engine] - self.running[lane.engine])
+        return max(0.0, (ahead + 1 - free) * service / at_once)
 
     # ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,13 +180,11 @@ class Scheduler:
         lane = self.lanes[name]
         lane.enter("ready", now)
         lane.failures, lane.retry_at, lane.why_not = 0, 0.0, ""
-        lane.load_seconds = (
-            seconds if not lane.load_seconds else lane.load_seconds + NEWEST * (seconds - lane.load_seconds)
-        )
+        lane.load_seconds = mean(lane.load_seconds or None, seconds)
         if memory is not None:
-            lane.memory = memory
+            self._weigh(lane, memory)
         self._end_swap(lane)
-        return self._go_on(lane.engine, now)
+        return self._settle(now)
 
     def load_failed(self, name: str, why: str, now: float) -> Effects:
         """A lane could not be loaded. Whoever waits for it is told why, and it is left alone for a while."""
@@ -199,16 +194,19 @@ class Scheduler:
         lane.failures += 1
         lane.why_not = why
         self._end_swap(lane)
-        refused = tuple([Refuse(ticket.id, why, down=True) for ticket in lane.waiting])
-        self.waiting -= len(refused)
+        refused = tuple(lane.waiting)
         lane.waiting.clear()
-        return refused + self._go_on(lane.engine, now)
+        for ticket in refused:
+            self._forget(ticket)
+        return (*[Refuse(ticket.id, why, down=True) for ticket in refused], *self._settle(now))
 
     def unloaded(self, name: str, now: float) -> Effects:
         """A lane is out of memory."""
         lane = self.lanes[name]
+        if lane.state == "leaving":
+            lane.unload_seconds = mean(lane.unload_seconds or None, now - lane.since)
         lane.enter("out", now)
-        return self._go_on(lane.engine, now)
+        return self._settle(now)
 
     def learn(
         self, engine: str, pool: Pool, lanes: Iterable[LaneFacts], residents: Iterable[Resident], now: float
@@ -239,44 +237,57 @@ class Scheduler:
         """What an engine says it has in memory: it unloads by itself, and others may use it too."""
         found = {resident.weights: resident for resident in residents}
         managed = [lane for lane in self._engines[engine] if lane.pool is not None]
-        known = {lane.weights for lane in managed}
-        self.foreign[engine] = sum([r.memory or 0 for w, r in found.items() if w not in known])
         for lane in managed:
             resident = found.get(lane.weights)
             here = resident is not None and lane.context == self._loaded_as(lane, resident)
             if lane.state == "ready" and not here and not lane.running:
                 lane.enter("out", now)
-            elif lane.state == "out" and here and not self._is_swapping(lane):
+            elif lane.state == "out" and here and not self._has_sibling(lane) and not self._is_swapping(lane):
                 lane.enter("ready", now)
             if here and lane.state == "ready" and resident is not None and resident.memory:
-                lane.memory = resident.memory
-        return self._go_on(engine, now)
+                self._weigh(lane, resident.memory)
+        ours = {lane.weights for lane in managed if lane.here}
+        self.foreign[engine] = sum(
+            [resident.memory or 0 for resident in found.values() if resident.weights not in ours]
+        )
+        return self._settle(now)
 
     def tick(self, now: float) -> Effects:
         """Time has passed."""
-        effects: Effects = ()
-        for pool in self.pools:
-            effects += self._advance(pool, now)
-        self._set_alarm(now)
-        return effects
+        return self._settle(now)
 
     # ── What follows ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _go_on(self, engine: str, now: float) -> Effects:
-        """What follows from a change: requests that can start, then memory that can be used otherwise."""
-        effects: list[Effect] = []
-        while (started := self._start_one(engine, now)) is not None:
-            effects.append(started)
+    def _settle(self, now: float) -> Effects:
+        """What follows from a change: requests that can start, then memory that is to be used otherwise."""
+        effects = self._start_waiting(now)
+        moments = []
         for pool in self.pools:
-            effects += self._advance(pool, now)
-        if self.pools:
-            self._set_alarm(now)
+            wake = self._advance(pool, now, effects)
+            if wake is not None:
+                moments.append(wake)
+        self.wake_at = min(moments, default=None)
         return tuple(effects)
+
+    def _start_waiting(self, now: float) -> list[Effect]:
+        """Start all that can start."""
+        started: list[Effect] = []
+        if self.waiting:
+            for engine in self.slots:
+                while (start := self._start_one(engine, now)) is not None:
+                    started.append(start)
+        return started
+
+    def _forget(self, ticket: Ticket) -> None:
+        """A ticket waits no longer."""
+        self.waiting -= 1
+        self.clocks[self.lanes[ticket.lane].engine].go(ticket.party)
 
     def _start_one(self, engine: str, now: float) -> Start | None:
         """Give a free slot to whoever's turn it is."""
         if self.running[engine] >= self.slots[engine]:
             return None
+        clocks = self.clocks[engine]
         best: tuple[tuple[bool, float, float, float], Ticket, Lane, Lane] | None = None
         for lane in self._engines[engine]:
             if not lane.waiting:
@@ -284,17 +295,17 @@ class Scheduler:
             server = self._server(lane)
             if server is None or server.draining or server.running >= server.slots:
                 continue
-            ticket = lane.waiting.next(self.clocks, now)
+            ticket = lane.waiting.next(clocks, now)
             assert ticket is not None
-            key = rank(ticket, self.clocks, now)
+            key = rank(ticket, clocks, now)
             if best is None or key < best[0]:
                 best = key, ticket, lane, server
         if best is None:
             return None
         _, ticket, lane, server = best
         lane.waiting.remove(ticket)
-        self.waiting -= 1
-        self.clocks.charge(ticket.caller, (server.service or 1.0) / server.slots)
+        clocks.charge(ticket.party, (server.service or 1.0) / server.slots)
+        self._forget(ticket)
         server.running += 1
         self.running[engine] += 1
         return Start(ticket.id, server.name)
@@ -308,24 +319,25 @@ class Scheduler:
                 return other
         return None
 
-    def _advance(self, pool: str, now: float) -> Effects:
-        """Take the next step towards what should be in memory."""
+    def _advance(self, pool: str, now: float, effects: list[Effect]) -> float | None:
+        """Take the next step towards what should be in memory; tell when there will be one, if nothing else happens."""
         swap = self.swaps.get(pool)
         if swap is not None and self.lanes[swap.load].state == "out" and not self._is_wanted(swap):
             for name in swap.evict:
                 self.lanes[name].draining = False
             del self.swaps[pool]
             swap = None
+            effects += self._start_waiting(now)
+        lanes, free, foreign = self._in_pool[pool], self.free(pool), self._foreign(pool)
         if swap is None:
-            found = next_swap(self._in_pool[pool], self.free(pool), now)
+            found = next_swap(lanes, free, foreign, now)
             if isinstance(found, Swap):
                 swap = found
-            elif found is None and (warm := worth_warming(self._in_pool[pool], self.free(pool), now)):
+            elif found is None and (warm := worth_warming(lanes, free, now)):
                 swap = Swap(warm)
             else:
-                return ()
+                return found
             self.swaps[pool] = swap
-        effects: list[Effect] = []
         for name in swap.evict:
             victim = self.lanes[name]
             if victim.state == "ready":
@@ -335,12 +347,12 @@ class Scheduler:
                     effects.append(Unload(name))
         lane = self.lanes[swap.load]
         gone = all(self.lanes[name].state == "out" for name in swap.evict)
-        if lane.state == "out" and gone and lane.memory <= self.free(pool):
+        if lane.state == "out" and gone and lane.memory <= free + foreign:
             lane.enter("loading", now)
             effects.append(Load(lane.name))
         elif lane.state == "out" and gone:
             del self.swaps[pool]  # others took the room meanwhile
-        return tuple(effects)
+        return None
 
     def _is_wanted(self, swap: Swap) -> bool:
         """Whether somebody still waits for what a swap would load, or it was nobody's loss."""
@@ -348,6 +360,10 @@ class Scheduler:
 
     def _is_swapping(self, lane: Lane) -> bool:
         return any(lane.name in (swap.load, *swap.evict) for swap in self.swaps.values())
+
+    def _has_sibling(self, lane: Lane) -> bool:
+        """Whether the same model is in memory as another lane."""
+        return any(other.here and same_weights(other, lane) for other in self._engines[lane.engine])
 
     def _end_swap(self, lane: Lane) -> None:
         if (
@@ -359,9 +375,16 @@ class Scheduler:
 
     def free(self, pool: str) -> int:
         """Bytes of a pool that no model takes."""
-        engines = {lane.engine for lane in self._in_pool[pool]}
-        foreign = sum([self.foreign[engine] for engine in engines])
-        return self.pools[pool].capacity - used(self.lanes, pool) - foreign
+        return self.pools[pool].capacity - used(self.lanes, pool) - self._foreign(pool)
+
+    def _foreign(self, pool: str) -> int:
+        """Bytes of a pool that others' models take."""
+        return sum([self.foreign[engine] for engine in {lane.engine for lane in self._in_pool[pool]}])
+
+    def _weigh(self, lane: Lane, memory: int) -> None:
+        """A lane takes so many bytes. It is loaded, so it is never more than there are."""
+        capacity = self.pools[lane.pool].capacity if lane.pool is not None else memory
+        lane.memory = min(memory, capacity)
 
     def _loaded_as(self, lane: Lane, resident: Resident) -> int | None:
         """The context of the lane that a resident model is: the longest that it can serve."""
@@ -373,22 +396,3 @@ class Scheduler:
             if same_weights(other, lane) and other.context is not None and other.context <= resident.context
         ]
         return max(able, default=None)
-
-    def _until_room(self, lane: Lane) -> float:
-        """Seconds until a lane's turn to be loaded comes, as far as that can be told."""
-        if lane.pool is None or lane.memory <= self.free(lane.pool):
-            return 0.0
-        swap = self.swaps.get(lane.pool)
-        if swap is not None and swap.load != lane.name:
-            return self.lanes[swap.load].load_seconds
-        busy = [other for other in self._in_pool[lane.pool] if other.running]
-        return max([other.service or 0.0 for other in busy], default=0.0)
-
-    def _set_alarm(self, now: float) -> None:
-        moments = []
-        for pool in self.pools:
-            if pool not in self.swaps:
-                found = next_swap(self._in_pool[pool], self.free(pool), now)
-                if isinstance(found, float):
-                    moments.append(found)
-        self.wake_at = min(moments, default=None)

@@ -1,15 +1,16 @@
 """Whose turn it is: the waiting requests of one lane, fair between callers.
 
-Every caller has a clock that runs while his requests are served; whoever's clock shows least goes next (start-time fair
-queueing, Goyal et al. 1996). So one caller's five hundred requests wait for each other, and not the other nineteen callers
-for them. A caller who was away gains nothing by it: his clock is set to that of those who are being served. People go
-before batches, until a batch has waited long.
+Every caller has a clock that runs while his requests are served; whoever's clock shows least goes next (fair queueing as
+Linux's scheduler does it: a clock instead of a share). So one caller's five hundred requests wait for each other, and not the
+other nineteen callers for them. Whoever comes newly starts from the clock that shows least, so nobody saves up turns by being
+away, and when nobody waits all is forgotten. People go before batches, until a batch has waited long.
 
 Pure but for its own memory: time is an argument. It does not know engines or models.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from math import floor
 
 from msgspec import Struct
 
@@ -17,6 +18,9 @@ AGED = 600.0
 """Seconds after which a batch's request is served like a person's."""
 
 MANY_CALLERS = 10_000
+
+Party = tuple[bool, str]
+"""Whether it is a batch, and whose: somebody's batch does not count against what he asks meanwhile."""
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
@@ -31,24 +35,49 @@ class Ticket(Struct, frozen=True, kw_only=True):
     deadline: float
     """When a start is of no use any more."""
 
+    @property
+    def party(self) -> Party:
+        """Who is charged for it."""
+        return self.batch, self.caller
+
 
 class Clocks:
-    """How much each caller has been served, in seconds of service."""
+    """How much each caller has been served of late, in seconds of service."""
 
     def __init__(self) -> None:
-        self._served: dict[str, float] = {}
-        self._now = 0.0
+        self._served: dict[Party, float] = {}
+        self._waiting: dict[Party, int] = {}
 
-    def of(self, caller: str) -> float:
-        """What the caller's clock shows."""
-        return max(self._served.get(caller, 0.0), self._now)
+    def of(self, party: Party) -> float:
+        """What the party's clock shows, or would if it came now."""
+        had = self._served.get(party, 0.0)
+        return had if party in self._waiting else max(had, self._least())
 
-    def charge(self, caller: str, seconds: float) -> None:
-        """Serve the caller for so long; the clock of everybody who comes later starts from where his stood."""
-        self._now = self.of(caller)
-        if len(self._served) >= MANY_CALLERS:  # a clock that is behind is the same as none
-            self._served = {one: had for one, had in self._served.items() if had > self._now}
-        self._served[caller] = self._now + seconds
+    def come(self, party: Party) -> None:
+        """One of its requests waits."""
+        if party not in self._waiting:
+            self._served[party] = self.of(party)
+        self._waiting[party] = self._waiting.get(party, 0) + 1
+
+    def go(self, party: Party) -> None:
+        """One of its requests waits no longer."""
+        self._waiting[party] -= 1
+        if not self._waiting[party]:
+            del self._waiting[party]
+        if not self._waiting:
+            self._served.clear()
+        elif len(self._served) > MANY_CALLERS:  # a clock that is behind is the same as none
+            least = self._least()
+            self._served = {
+                one: had for one, had in self._served.items() if had > least or one in self._waiting
+            }
+
+    def charge(self, party: Party, seconds: float) -> None:
+        """It is served for so long."""
+        self._served[party] = self.of(party) + seconds
+
+    def _least(self) -> float:
+        return min([self._served[party] for party in self._waiting], default=0.0)
 
 
 class Waiting:
@@ -57,7 +86,7 @@ class Waiting:
     __slots__ = ("_of",)
 
     def __init__(self) -> None:
-        self._of: dict[tuple[bool, str], deque[Ticket]] = {}
+        self._of: dict[Party, deque[Ticket]] = {}
 
     def __len__(self) -> int:
         """How many wait."""
@@ -74,16 +103,16 @@ class Waiting:
 
     def add(self, ticket: Ticket) -> None:
         """Wait behind the same caller's others."""
-        self._of.setdefault((ticket.batch, ticket.caller), deque()).append(ticket)
+        self._of.setdefault(ticket.party, deque()).append(ticket)
 
     def remove(self, ticket: Ticket) -> bool:
         """Wait no longer; False if it did not."""
-        queue = self._of.get((ticket.batch, ticket.caller))
+        queue = self._of.get(ticket.party)
         if queue is None or ticket not in queue:
             return False
         queue.remove(ticket)
         if not queue:
-            del self._of[ticket.batch, ticket.caller]
+            del self._of[ticket.party]
         return True
 
     def clear(self) -> None:
@@ -92,23 +121,39 @@ class Waiting:
 
     def next(self, clocks: Clocks, now: float) -> Ticket | None:
         """Whose turn it is."""
-        if not self._of:
-            return None
-        return min((queue[0] for queue in self._of.values()), key=lambda ticket: rank(ticket, clocks, now))
+        heads = [queue[0] for queue in self._of.values()]
+        return min(heads, key=lambda ticket: rank(ticket, clocks, now), default=None)
 
-    def oldest(self, *, batch: bool | None = None) -> Ticket | None:
-        """Who has waited longest, among people (False), batches (True) or all."""
-        heads = [queue[0] for key, queue in self._of.items() if batch is None or key[0] is batch]
-        return min(heads, key=lambda ticket: ticket.arrived, default=None)
+    def oldest(self) -> Ticket | None:
+        """Who has waited longest."""
+        return min([queue[0] for queue in self._of.values()], key=arrival, default=None)
 
-    def ahead_of(self, caller: str, *, batch: bool) -> int:
-        """How many would probably go before a newcomer: one of each other caller's for each of his own."""
-        own = len(self._of.get((batch, caller), ()))
-        return own + sum(
-            len(queue) if batch and not its_batch else min(len(queue), own + 1)
-            for (its_batch, other), queue in self._of.items()
-            if other != caller and (batch or not its_batch)
-        )
+    def oldest_person(self, now: float) -> Ticket | None:
+        """Who has waited longest of those who are served as people are."""
+        heads = [queue[0] for queue in self._of.values() if not may_wait(queue[0], now)]
+        return min(heads, key=arrival, default=None)
+
+    def ahead_of(self, newcomer: Ticket, clocks: Clocks, seconds: float, now: float) -> int:
+        """How many will probably go before a newcomer.
+
+        Args:
+            newcomer: who asks.
+            clocks: what everybody was served.
+            seconds: that one request is charged with.
+            now: the time.
+        """
+        own = len(self._of.get(newcomer.party, ()))
+        mine = clocks.of(newcomer.party) + own * seconds
+        ahead = own
+        for party, queue in self._of.items():
+            if party == newcomer.party or (may_wait(queue[0], now) and not newcomer.batch):
+                continue
+            if newcomer.batch and not may_wait(queue[0], now):
+                ahead += len(queue)
+            else:
+                lead = mine - clocks.of(party)
+                ahead += min(len(queue), max(0, floor(lead / seconds) + 1)) if seconds else len(queue)
+        return ahead
 
     def callers(self) -> Iterable[tuple[str, int]]:
         """Each caller, and how many of his requests wait."""
@@ -117,5 +162,14 @@ class Waiting:
 
 def rank(ticket: Ticket, clocks: Clocks, now: float) -> tuple[bool, float, float, float]:
     """Smaller goes first: people before batches, then who had least, then who is pressed for time, then who came first."""
-    later = ticket.batch and now - ticket.arrived < AGED
-    return later, clocks.of(ticket.caller), ticket.deadline, ticket.arrived
+    return may_wait(ticket, now), clocks.of(ticket.party), ticket.deadline, ticket.arrived
+
+
+def may_wait(ticket: Ticket, now: float) -> bool:
+    """Whether it is a batch's, and has not waited long."""
+    return ticket.batch and now - ticket.arrived < AGED
+
+
+def arrival(ticket: Ticket) -> float:
+    """When it came."""
+    return ticket.arrived
