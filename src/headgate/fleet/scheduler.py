@@ -237,15 +237,19 @@ class Scheduler:
         """What an engine says it has in memory: it unloads by itself, and others may use it too."""
         found = {resident.weights: resident for resident in residents}
         managed = [lane for lane in self._engines[engine] if lane.pool is not None]
+        here = [
+            lane
+            for lane in managed
+            if lane.weights in found and lane.context == self._loaded_as(lane, found[lane.weights])
+        ]
         for lane in managed:
-            resident = found.get(lane.weights)
-            here = resident is not None and lane.context == self._loaded_as(lane, resident)
-            if lane.state == "ready" and not here and not lane.running:
+            if lane.state == "ready" and lane not in here and not lane.running:
                 lane.enter("out", now)
-            elif lane.state == "out" and here and not self._has_sibling(lane) and not self._is_swapping(lane):
+        for lane in here:
+            if lane.state == "out" and not self._has_sibling(lane) and not self._is_swapping(lane):
                 lane.enter("ready", now)
-            if here and lane.state == "ready" and resident is not None and resident.memory:
-                self._weigh(lane, resident.memory)
+            if lane.state == "ready" and (memory := found[lane.weights].memory):
+                self._weigh(lane, memory)
         ours = {lane.weights for lane in managed if lane.here}
         self.foreign[engine] = sum(
             [resident.memory or 0 for resident in found.values() if resident.weights not in ours]
