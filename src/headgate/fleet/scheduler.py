@@ -118,7 +118,7 @@ class Scheduler:
         if lane.waiting or self.running[lane.engine] >= self.slots[lane.engine]:
             return None
         server = lane if lane.state == "ready" else self._server(lane)
-        if server is None or server.draining or server.running >= server.slots or server.waiting:
+        if server is None or server.draining or server.running >= server.slots:
             return None
         server.running += 1
         self.running[lane.engine] += 1
@@ -356,6 +356,7 @@ class Scheduler:
             effects.append(Load(lane.name))
         elif lane.state == "out" and gone:
             del self.swaps[pool]  # others took the room meanwhile
+            return self._advance(pool, now, effects)
         return None
 
     def _is_wanted(self, swap: Swap) -> bool:
