@@ -3,6 +3,7 @@
 import pytest
 from played_engine import PlayedEngine, lane
 
+from headgate.fleet.lanes import Pool
 from headgate.fleet.scheduler import LONGEST_QUEUE, RETRY, Load, Resident, Scheduler, Start, Unload
 from headgate.fleet.turns import AGED, Ticket
 
@@ -656,3 +657,36 @@ def test_nothing_is_done_but_told():
     ticket = Ticket(id=7, lane="a", arrived=0.0, deadline=60.0)
     assert facts.ask(ticket, 0.0) == (Load("a"),)
     assert facts.loaded("a", 3.0, 10, 3.0) == (Start(7, "a"),)
+
+
+def test_an_engine_that_comes_up_tells_what_its_models_take_and_what_is_loaded():
+    scheduler = Scheduler([lane("a", pool=None, memory=0), lane("b", pool=None, memory=0)], {"home": 4})
+    assert scheduler.cold() == frozenset()
+    card = Pool("card", 10)
+    assert scheduler.learn("home", card, [lane("a"), lane("b")], [Resident("a", None, 10)], 0.0) == ()
+    assert scheduler.cold() == {"b"}
+    assert scheduler.enter("a") == "a"
+    scheduler.leave("a", 1.0, 1.0)
+    asked = Ticket(id=1, lane="b", arrived=2.0, deadline=60.0)
+    assert scheduler.ask(asked, 2.0) == (Unload("a"),)
+    assert scheduler.unloaded("a", 3.0) == (Load("b"),)
+    assert scheduler.cold() == {"a", "b"}
+
+
+def test_lanes_whose_contexts_are_learnt_later_serve_each_other_all_the_same():
+    scheduler = Scheduler(
+        [lane("short", weights="m", pool=None), lane("long", weights="m", pool=None)], {"home": 4}
+    )
+    lanes = [lane("short", weights="m", context=8000), lane("long", weights="m", context=32000)]
+    scheduler.learn("home", Pool("card", 20), lanes, [Resident("m", 32000, 10)], 0.0)
+    assert scheduler.enter("short") == "long"
+
+
+def test_what_is_shown_of_a_lane_is_how_much_of_its_time_was_used():
+    engine = loaded("a", service=10.0)
+    assert engine.scheduler.lanes["a"].use(engine.now) < 0.02
+    for _ in range(200):
+        engine.ask("a")
+    engine.run()
+    assert 0.5 < engine.scheduler.lanes["a"].use(engine.now) <= 1.0
+    assert engine.scheduler.lanes["a"].use(engine.now + 3600) < 0.01

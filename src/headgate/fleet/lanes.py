@@ -118,6 +118,10 @@ class Lane:
         """Requests per second of late."""
         return self._recent(now) * log(2) / HALF_LIFE
 
+    def use(self, now: float) -> float:
+        """The share of its slots' time that recent traffic took: 0 is unused, 1 is all of it."""
+        return min(1.0, self.rate(now) * (self.service or 0.0) / self.slots)
+
     def _recent(self, now: float) -> float:
         return self._counted * exp(-log(2) * (now - self._counted_at) / HALF_LIFE)
 

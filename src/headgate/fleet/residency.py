@@ -11,7 +11,7 @@ a lane that has to go is drained first. Of several lanes the one goes for which 
 The figures were tuned with `benchmarks/scheduler.py`, on all its levels of traffic; what was tried stands beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -100,6 +100,24 @@ def is_shorter(other: Lane, lane: Lane) -> bool:
 def same_weights(one: Lane, other: Lane) -> bool:
     """Whether they are one model with two context sizes."""
     return one.engine == other.engine and one.weights == other.weights
+
+
+def loaded_as(lanes: Sequence[Lane], contexts: Mapping[str, int | None]) -> list[Lane]:
+    """The lanes that models in memory are: of each model the one with the longest context that it can serve.
+
+    Args:
+        lanes: of one engine.
+        contexts: of the models that are in memory, by their weights; None where the engine does not say.
+    """
+    here = []
+    for weights, context in contexts.items():
+        lanes_of_it = [lane for lane in lanes if lane.weights == weights]
+        if context is None:
+            here += lanes_of_it
+            continue
+        able = [lane.context for lane in lanes_of_it if lane.context is not None and lane.context <= context]
+        here += [lane for lane in lanes_of_it if lane.context == max(able, default=None)]
+    return here
 
 
 def urgency(lane: Lane, now: float) -> tuple[bool, float]:

@@ -20,7 +20,15 @@ from msgspec import Struct
 
 from headgate.fleet import forecast
 from headgate.fleet.lanes import Lane, LaneFacts, Pool, mean, used
-from headgate.fleet.residency import Swap, is_shorter, next_swap, same_weights, stands_in, worth_warming
+from headgate.fleet.residency import (
+    Swap,
+    is_shorter,
+    loaded_as,
+    next_swap,
+    same_weights,
+    stands_in,
+    worth_warming,
+)
 from headgate.fleet.turns import Clocks, Ticket, rank
 
 LONGEST_QUEUE = 1000
@@ -100,11 +108,10 @@ class Scheduler:
         self._engines = {
             engine: [lane for lane in self.lanes.values() if lane.engine == engine] for engine in self.slots
         }
-        for lane in self.lanes.values():
-            lane.shorter = tuple([other for other in self.lanes.values() if is_shorter(other, lane)])
         self._in_pool = {
             pool: [lane for lane in self.lanes.values() if lane.pool == pool] for pool in self.pools
         }
+        self._relate()
 
     # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -225,6 +232,7 @@ class Scheduler:
             lane.memory = lane.memory or facts.memory
             lane.load_seconds = lane.load_seconds or facts.load_seconds
             lane.service = lane.service or facts.service
+        self._relate()
         return self.seen(engine, residents, now)
 
     def cold(self) -> frozenset[str]:
@@ -237,11 +245,7 @@ class Scheduler:
         """What an engine says it has in memory: it unloads by itself, and others may use it too."""
         found = {resident.weights: resident for resident in residents}
         managed = [lane for lane in self._engines[engine] if lane.pool is not None]
-        here = [
-            lane
-            for lane in managed
-            if lane.weights in found and lane.context == self._loaded_as(lane, found[lane.weights])
-        ]
+        here = loaded_as(managed, {weights: resident.context for weights, resident in found.items()})
         for lane in managed:
             if lane.state == "ready" and lane not in here and not lane.running:
                 lane.enter("out", now)
@@ -366,17 +370,19 @@ class Scheduler:
     def _is_swapping(self, lane: Lane) -> bool:
         return any(lane.name in (swap.load, *swap.evict) for swap in self.swaps.values())
 
+    def _relate(self) -> None:
+        """Find out which lanes serve the requests of which others."""
+        for lane in self.lanes.values():
+            lane.shorter = tuple([other for other in self._engines[lane.engine] if is_shorter(other, lane)])
+
     def _has_sibling(self, lane: Lane) -> bool:
         """Whether the same model is in memory as another lane."""
         return any(other.here and same_weights(other, lane) for other in self._engines[lane.engine])
 
     def _end_swap(self, lane: Lane) -> None:
-        if (
-            lane.pool is not None
-            and (swap := self.swaps.get(lane.pool)) is not None
-            and swap.load == lane.name
-        ):
-            del self.swaps[lane.pool]
+        swap = self.swaps.get(lane.pool or "")
+        if swap is not None and swap.load == lane.name:
+            self.swaps.pop(lane.pool or "")
 
     def free(self, pool: str) -> int:
         """Bytes of a pool that no model takes."""
@@ -390,14 +396,3 @@ class Scheduler:
         """A lane takes so many bytes. It is loaded, so it is never more than there are."""
         capacity = self.pools[lane.pool].capacity if lane.pool is not None else memory
         lane.memory = min(memory, capacity)
-
-    def _loaded_as(self, lane: Lane, resident: Resident) -> int | None:
-        """The context of the lane that a resident model is: the longest that it can serve."""
-        if resident.context is None:
-            return lane.context
-        able = [
-            other.context
-            for other in self._engines[lane.engine]
-            if same_weights(other, lane) and other.context is not None and other.context <= resident.context
-        ]
-        return max(able, default=None)
