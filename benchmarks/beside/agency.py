@@ -49,7 +49,37 @@ class Level(Struct, frozen=True, kw_only=True):
     """How often an ask of a person is a pile of mails."""
     batch: int = 0
     batch_at_a_time: int = 500
-    batch_kinds: tuple[str, ...] = tuple([kind.name for kind in KINDS])
+    said: str = ""
+    """In words."""
+
+
+LEVELS = (
+    Level(name="quiet", asks=15, think=400, said="each asks every seven minutes"),
+    Level(name="a working day", asks=40, think=90, piles=0.03, said="each asks every minute and a half"),
+    Level(name="a busy day", asks=60, think=30, piles=0.03, said="each asks every half minute"),
+    Level(name="rush hour", asks=60, think=5, piles=0.03, said="all ask all the time"),
+    Level(
+        name="a working day, and a batch 16 at a time",
+        asks=40,
+        think=90,
+        piles=0.03,
+        batch=500,
+        batch_at_a_time=16,
+        said="somebody's program works through 500 items",
+    ),
+    Level(
+        name="a busy day, and a batch at once",
+        asks=60,
+        think=30,
+        piles=0.03,
+        batch=500,
+        said="somebody sends 500 requests in one go",
+    ),
+    Level(
+        name="a night, a batch 16 at a time", batch=500, batch_at_a_time=16, said="a program, and no people"
+    ),
+    Level(name="a night, a batch at once", batch=500, said="500 requests in one go, and no people"),
+)
 
 
 class Person(Struct):
@@ -64,8 +94,7 @@ def draw(level: Level, roles: dict[str, str], seed: int) -> tuple[list[Person], 
     people = [
         Person([ask(level, roles, f"person {n}", dice) for _ in range(level.asks)]) for n in range(PEOPLE)
     ]
-    kinds = [kind for kind in KINDS if kind.name in level.batch_kinds]
-    drawn = dice.choices(kinds, [kind.batch_share for kind in kinds], k=level.batch)
+    drawn = dice.choices(KINDS, [kind.batch_share for kind in KINDS], k=level.batch)
     return people, [job(kind, roles, "the batch", dice, batch=True) for kind in drawn]
 
 

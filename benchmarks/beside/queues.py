@@ -1,10 +1,12 @@
-"""Two ways to decide who is served when and what is loaded: Headgate's scheduler, and first come, first served by Ollama.
+"""Who is served when and what is loaded: by Headgate's scheduler, by Ollama alone, by a gate that keeps the order of arrival.
 
-Both drive the same card (`virtual_gpu`). Ollama is modelled by what its `server/sched.go` does: a request for a model that is
+All drive the same card (`virtual_gpu`). Ollama is modelled by what its `server/sched.go` does: a request for a model that is
 loaded goes straight to its runner and waits there, first come first served, for one of `OLLAMA_NUM_PARALLEL` places, however many
 wait; any other enters one queue of `OLLAMA_MAX_QUEUE`. Its head is loaded, one at a time. When memory is full the idle runner
 whose keep-alive ends first goes; when none is idle the head waits until the busy one whose keep-alive would end first is idle,
 and meanwhile requests for that one still join it. A runner that is idle for `OLLAMA_KEEP_ALIVE` goes by itself.
+
+A gate that keeps the order of arrival sends Ollama so many requests at a time, and the next one when one is answered.
 """
 
 from collections import deque
@@ -228,6 +230,35 @@ class OllamaQueue:
             self._go_on()
 
     def _go_on(self) -> None:
-        if not any(not runner.ready for runner in self.runners.values()):
+        if all(runner.ready for runner in self.runners.values()):
             self.occupied = False
             self._process()
+
+
+class FirstComeGate:
+    """A gate before Ollama that lets so many requests through at a time, in the order in which they came."""
+
+    AT_A_TIME = 4
+
+    def __init__(
+        self, world: World, gpu: Gpu, models: Sequence[Costs], memory: int, answered: Callable[[Job], None]
+    ) -> None:
+        self.answered = answered
+        self.engine = OllamaQueue(world, gpu, models, memory, self._ended)
+        self.waiting: deque[Job] = deque()
+        self.free = self.AT_A_TIME
+
+    def arrive(self, job: Job) -> None:
+        """Send it on, or keep it until its turn has come."""
+        self.waiting.append(job)
+        self._send()
+
+    def _send(self) -> None:
+        while self.free and self.waiting:
+            self.free -= 1
+            self.engine.arrive(self.waiting.popleft())
+
+    def _ended(self, job: Job) -> None:
+        self.free += 1
+        self._send()
+        self.answered(job)

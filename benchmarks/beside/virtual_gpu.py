@@ -60,9 +60,12 @@ def costs_of(card: Card) -> Costs:
 
 
 def read_cards(path: Path) -> list[Card]:
-    """The cards of a file as `headgate models bench --json` writes it: a list, or one card."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return msgspec.convert(found if isinstance(found, list) else [found], list[Card])
+    """The cards of a file, a list or what `headgate models bench --json` prints; ValueError when they are none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(found["cards"] if isinstance(found, dict) else found, list[Card])
+    except (KeyError, msgspec.ValidationError) as error:
+        raise ValueError(f"no cards are in it: {error}") from error
 
 
 class Job(Struct, kw_only=True, eq=False):

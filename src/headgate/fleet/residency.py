@@ -25,7 +25,8 @@ SWAPS = 3.0
 """… or so many times what the swap costs, if that is longer.
 
 At 1 there were a fifth more loads at rush hour, and people waited longer; from 6 on nothing changed, because by then a lane
-has served everybody who waits for it."""
+has served everybody who waits for it. That it stays as long as a swap costs even when nobody waits matters little: half and
+three times of it were as good."""
 
 BATCH_PATIENCE = 10.0
 """So many turns a batch waits for a lane that is in use. At 2 and 4 people waited up to a fifth longer, and the batch was done

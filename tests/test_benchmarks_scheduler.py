@@ -1,0 +1,227 @@
+"""The simulation of the scheduler: its clock, its card, its stand-in for Ollama, and what the scheduler promises in it.
+
+Everything is drawn by fixed seeds and no time passes, so the figures are the same on every machine.
+"""
+
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(ROOT / "benchmarks")  # programs, not a package
+    import scheduler
+    from beside.agency import LEVELS, Level
+    from beside.queues import KEEP_ALIVE, FirstComeGate, HeadgateQueue, OllamaQueue
+    from beside.virtual_gpu import Costs, Gpu, Job, World, costs_of, read_cards
+
+MODELS = scheduler.models_of(scheduler.CARDS)
+MEMORY = scheduler.room_for_two(MODELS)
+LEVEL = {level.name: level for level in LEVELS}
+SEEDS = range(3)
+
+
+def days(schedule, level):
+    return scheduler.summary([scheduler.play(schedule, level, MODELS, MEMORY, seed) for seed in SEEDS])
+
+
+# ── The targets ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_batch_at_night_is_done_much_sooner_and_with_far_fewer_loads_than_in_the_order_of_arrival():
+    level = LEVEL["a night, a batch at once"]
+    ours, theirs = days(scheduler.OURS, level), days(scheduler.ORDERLY, level)
+    assert theirs.loads >= 3 * ours.loads
+    assert ours.per_minute >= 1.5 * theirs.per_minute
+
+
+def test_at_rush_hour_more_is_answered_than_in_the_order_of_arrival():
+    ours, theirs = (days(name, LEVEL["rush hour"]) for name in (scheduler.OURS, scheduler.ORDERLY))
+    assert ours.per_minute >= 1.3 * theirs.per_minute
+    assert ours.loads < 0.75 * theirs.loads
+
+
+@pytest.mark.parametrize("level", [level for level in LEVELS if level.asks], ids=lambda level: level.name)
+@pytest.mark.parametrize("schedule", [scheduler.ALONE, scheduler.ORDERLY])
+def test_people_do_not_wait_longer_at_any_level_of_traffic(level, schedule):
+    ours, theirs = days(scheduler.OURS, level), days(schedule, level)
+    assert ours.wait_p95 <= 1.05 * theirs.wait_p95
+    assert ours.wait_p99 <= 1.25 * theirs.wait_p99
+    assert ours.took <= 1.02 * theirs.took
+
+
+def test_what_people_are_told_is_near_what_they_wait():
+    pairs = [
+        pair
+        for name in ("a busy day", "rush hour", "a busy day, and a batch at once")
+        for seed in SEEDS
+        for pair in scheduler.play(scheduler.OURS, LEVEL[name], MODELS, MEMORY, seed).foretold
+    ]
+    near = [abs(told - waited) <= max(3.0, waited / 2) for told, waited in pairs]
+    assert len(pairs) > 1000
+    assert sum(near) >= 0.75 * len(pairs)
+    told, waited = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+    assert 0.75 * waited <= told <= 1.25 * waited
+
+
+def test_the_same_seed_gives_the_same_day():
+    level = Level(name="short", asks=5, think=10, piles=0.1, batch=20, batch_at_a_time=4)
+    first, second = (scheduler.play(scheduler.OURS, level, MODELS, MEMORY, 7) for _ in range(2))
+    assert first == second
+    assert first != scheduler.play(scheduler.OURS, level, MODELS, MEMORY, 8)
+
+
+# ── The card ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SMALL = Costs(name="small", load=4.0, read=1000.0, write=100.0, crowding=0.5, slots=2, memory=10)
+OTHER = Costs(name="other", load=2.0, read=1000.0, write=100.0, crowding=1.0, slots=4, memory=10)
+
+
+def job(model="small", prompt=1000, answer=100):
+    return Job(caller="ann", kind="test", model=model, prompt=prompt, answer=answer)
+
+
+def answered_at(*jobs):
+    """When each of some requests that begin together is answered."""
+    world = World()
+    gpu = Gpu(world, [SMALL, OTHER])
+    for each in jobs:
+        gpu.start(each, lambda _: None)
+    world.run()
+    return [each.ended for each in jobs]
+
+
+def test_one_request_takes_the_time_to_read_and_to_write():
+    assert answered_at(job()) == [pytest.approx(1.0 + 1.0)]
+
+
+def test_requests_of_one_model_read_in_turns_and_write_together():
+    assert answered_at(job(), job()) == [pytest.approx(2.0 + 1.5)] * 2
+
+
+def test_two_models_share_the_card():
+    assert answered_at(job(), job("other")) == [pytest.approx(4.0)] * 2
+
+
+def test_costs_come_from_a_card():
+    first = read_cards(scheduler.CARDS)[0]
+    costs = costs_of(first)
+    together = costs.slots * costs.write / (1 + (costs.slots - 1) * costs.crowding)
+    assert together == pytest.approx(first.speed_parallel)
+    assert costs.load == first.load_seconds
+
+
+def test_the_cards_that_ship_say_that_they_were_not_measured():
+    assert all("not measured" in card.machine for card in read_cards(scheduler.CARDS))
+
+
+# ── The others ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def served(make, *arrivals, memory=10):
+    """Requests in the order in which they were begun, by a queue, from (when, which)."""
+    world = World()
+    gpu = Gpu(world, [SMALL, OTHER])
+    done = []
+    queue = make(world, gpu, [SMALL, OTHER], memory, done.append)
+    for moment, each in arrivals:
+
+        def arrive(each=each):
+            each.arrived = world.now
+            queue.arrive(each)
+
+        world.at(moment, arrive)
+    world.run()
+    assert len(done) == len(arrivals)
+    return sorted(done, key=lambda each: each.started), gpu
+
+
+def test_ollama_lets_requests_join_a_loaded_model_while_another_waits_for_its_memory():
+    long = [job(answer=1000) for _ in range(3)]
+    waits = job("other")
+    order, gpu = served(OllamaQueue, (0, long[0]), (5, waits), (6, long[1]), (16, long[2]))
+    assert order == [*long, waits]
+    assert gpu.loads == 2
+
+
+def test_ollama_loads_one_after_the_other_in_the_order_of_arrival():
+    first, second = job(), job("other")
+    order, _ = served(OllamaQueue, (0, first), (0, second), memory=20)
+    assert order == [first, second]
+    assert [each.started for each in order] == [4.0, 6.0]
+
+
+def test_ollama_unloads_what_was_idle_longest():
+    third = Costs(name="third", load=1.0, read=1000.0, write=100.0, crowding=1.0, slots=1, memory=10)
+    world = World()
+    gpu = Gpu(world, [SMALL, OTHER, third])
+    queue = OllamaQueue(world, gpu, [SMALL, OTHER, third], 20, lambda _: None)
+    for moment, name in enumerate(("small", "other", "small", "third")):
+        world.at(moment * 20.0, lambda name=name: queue.arrive(job(name)))
+    world.at(70.0, lambda: here.extend(sorted(queue.runners)))
+    here: list[str] = []
+    world.run()
+    assert here == ["small", "third"]
+
+
+def test_ollama_unloads_what_is_idle_for_five_minutes():
+    _, gpu = served(OllamaQueue, (0, job()), (KEEP_ALIVE + 20, job()))
+    assert gpu.loads == 2
+
+
+def test_a_gate_in_the_order_of_arrival_has_four_requests_on_the_way():
+    jobs = [job("other", answer=100 * (number + 1)) for number in range(6)]
+    order, _ = served(FirstComeGate, *[(0, each) for each in jobs])
+    assert order == jobs
+    assert [each.started for each in order[:4]] == [2.0] * 4
+    assert all(earlier.started <= later.started for earlier, later in pairwise(order))
+
+
+def test_the_scheduler_of_the_gate_decides_in_the_simulation():
+    order, gpu = served(HeadgateQueue, (0, job()), (20, job("other")))
+    assert [each.started for each in order] == [4.0, 20.0 + 1.0 + 2.0]
+    assert gpu.loads == 2
+
+
+# ── The program ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_table_is_shown_and_says_whose_cards_it_had(monkeypatch, tmp_path, capsys):
+    cards = tmp_path / "cards.json"
+    cards.write_text(json.dumps({"cards": json.loads(scheduler.CARDS.read_text())}))
+    monkeypatch.setattr(scheduler, "LEVELS", (Level(name="short", asks=3, think=5, batch=10),))
+    monkeypatch.setattr(scheduler, "SLOW_LEVELS", ())
+    monkeypatch.setattr(sys, "argv", ["scheduler.py", "--cards", str(cards), "--days", "2"])
+    scheduler.main()
+    shown = capsys.readouterr().out
+    assert "the cards are those of `cards.json`" in shown
+    for schedule in scheduler.SCHEDULES:
+        assert f"| {schedule} |" in shown
+    assert "| short | order of arrival |" in shown
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "nonsense", '[{"engine": 3}]'])
+def test_cards_that_cannot_be_used_are_one_line_of_what_and_one_of_what_to_do(tmp_path, text):
+    cards = tmp_path / "cards.json"
+    cards.write_text(text)
+    program = ROOT / "benchmarks/scheduler.py"
+    run = subprocess.run(
+        [sys.executable, program, "--cards", cards], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    said = run.stderr.splitlines()
+    assert said[0].startswith(f"error: {cards} cannot be used: ")
+    assert said[1].startswith("hint: headgate models bench")
+    assert len(said) == 2
+
+
+def test_the_page_has_room_for_the_tables():
+    page = scheduler.PAGE.read_text(encoding="utf-8")
+    between = page.partition(scheduler.BEGIN)[2].partition(scheduler.END)[0]
+    for level in LEVELS:
+        assert f"**{level.name.capitalize()}**" in between
