@@ -197,3 +197,20 @@ class PlayedEngine:
         for pool in {facts.pool for facts in self.facts.values()} - {None}:
             assert self.taken(pool) <= self.memory, f"{pool} has too much in it"
         assert self.scheduler.waiting == len(self.waiting)
+
+
+def loaded(*names, **given):
+    """An engine in whose memory these models are already."""
+    engine = PlayedEngine(*[lane(name) for name in (*names, *given.pop("others", ()))], **given)
+    for name in names:
+        engine.ask(name, caller="nobody")
+        engine.run()
+    engine.loads.clear()
+    return engine
+
+
+def contexts(**given):
+    """One model with two contexts."""
+    short = lane("short", weights="m", context=8000)
+    long = lane("long", weights="m", context=32000, memory=16)
+    return PlayedEngine(short, long, **given)
