@@ -107,7 +107,7 @@ class Admission:
     def leave(self, lane: str, seconds: float | None) -> None:
         """Give the slot back, with the time that the call took where that says something about the pace."""
         effects = self.scheduler.leave(lane, seconds, monotonic())
-        if effects:
+        if effects or self.scheduler.wake_at != self._alarm_at:
             self.carry_out(effects)
 
     def expected_wait(self, name: str, caller: str, *, batch: bool) -> float:
