@@ -427,6 +427,8 @@ class Failure(Struct, frozen=True, gc=False, kw_only=True):
     seconds: float = 0.0
     text: str = ""
     """What had arrived before a stream broke or an answer was cut."""
+    hint: str = ""
+    """For people: what to do about it, where the engine's adapter knows."""
 
 
 # ── 6. How we judge it ───────────────────────────────────────────────────────────────────────────────────────────────

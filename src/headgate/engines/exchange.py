@@ -29,6 +29,7 @@ from headgate.engines.transport import (
     Transport,
     TransportFailure,
 )
+from headgate.wire.ndjson import LineDecoder, OverlongLineError
 from headgate.wire.upstream import Dialect, EmbeddingDialect, Endpoint, StreamDecoder
 
 Result = TypeVar("Result", Reply, Failure, Reply | Failure)
@@ -164,6 +165,35 @@ class Exchange:
     async def post(self, target: str, value: Any, clocks: Clocks = LOOK) -> Response | Failure:
         """Look something up with a question in JSON."""
         return await self._ask("POST", target, (), msgspec.json.encode(value), clocks)
+
+    async def delete(self, target: str, value: Any, clocks: Clocks = LOOK) -> Response | Failure:
+        """Have something deleted; what, is said in JSON."""
+        return await self._ask("DELETE", target, (), msgspec.json.encode(value), clocks)
+
+    async def lines(self, target: str, value: Any, clocks: Clocks) -> AsyncGenerator[bytes | Failure]:
+        """Ask for a report that comes line by line; a failure is its last item. Closing the generator hangs up."""
+        body = msgspec.json.encode(value)
+        async with self._transport.stream("POST", target, body=body, clocks=clocks) as response:
+            head = response.head
+            if isinstance(head, TransportFailure):
+                yield _failed(head)
+                return
+            if not 200 <= head.status < 300:
+                said = b"".join([chunk async for chunk in response])
+                yield self._censored(self._dialect.decode_error(head.status, head.headers, said))
+                return
+            decoder = LineDecoder()
+            try:
+                async for chunk in response:
+                    for line in decoder.feed(chunk):
+                        yield line
+            except OverlongLineError:
+                yield Failure(reason="malformed", detail="the engine sends without ever ending a line")
+                return
+            for line in decoder.finish():
+                yield line
+            if isinstance(response.end, TransportFailure):
+                yield _failed(response.end)
 
     async def close(self) -> None:
         """Close the connections."""
