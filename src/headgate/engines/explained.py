@@ -24,9 +24,7 @@ class Meaning(Struct, frozen=True):
     """The engine's own words say more than ours."""
 
 
-def _meaning(
-    words: str, lead: str, hint: str, status: int | None = None, *, quoted: bool = True
-) -> Meaning:
+def _meaning(words: str, lead: str, hint: str, status: int | None = None, *, quoted: bool = True) -> Meaning:
     return Meaning(re.compile(words, re.IGNORECASE), lead, hint, status, quoted)
 
 

@@ -68,8 +68,8 @@ class WireRunningModels(Struct):
 class WireShown(Struct):
     """The answer of `/api/show`."""
 
-    details: WireDetails
-    model_info: dict[str, Any] = {}
+    details: WireDetails | None = None
+    model_info: dict[str, Any] | None = None
     capabilities: list[str] | None = None
     remote_host: str | None = None
 
@@ -97,6 +97,14 @@ class WirePull(Struct):
     error: Any = None
 
 
+def read_shown(body: bytes) -> WireShown | Failure:
+    """A body of `/api/show`: of what it has always had, either part may be missing, but not both."""
+    shown = read(body, WireShown, "/api/show")
+    if isinstance(shown, WireShown) and shown.details is None and shown.model_info is None:
+        return Failure(reason="malformed", detail="/api/show has another shape than Ollama's")
+    return shown
+
+
 def read(body: bytes, shape: type[Body], path: str) -> Body | Failure:
     """A body of this shape, or the failure of one that has another."""
     try:
@@ -115,15 +123,23 @@ def same_name(one: str, other: str) -> bool:
     return full_name(one).lower() == full_name(other).lower()
 
 
-def embeds(capabilities: list[str] | None, family: str) -> bool:
+def embeds(capabilities: list[str] | None, details: WireDetails | None) -> bool:
     """Whether a model turns text into vectors; older versions list no capabilities."""
-    return "embedding" in capabilities if capabilities else "bert" in family
+    if capabilities:
+        return "embedding" in capabilities
+    return details is not None and "bert" in details.family
 
 
 def window_of(shown: WireShown) -> int | None:
     """The tokens that a model was trained for."""
-    window = shown.model_info.get(f"{shown.model_info.get('general.architecture')}.context_length")
+    facts = shown.model_info or {}
+    window = facts.get(f"{facts.get('general.architecture')}.context_length")
     return window if isinstance(window, int) else None
+
+
+def lacks_lists(shown: WireShown) -> bool:
+    """Whether a fact about the cache is a list, one number for each layer: Ollama tells those only when asked twice."""
+    return any(value is None for key, value in (shown.model_info or {}).items() if ".attention." in key)
 
 
 def listed(model: WireModel, shown: WireShown | None, loaded: set[str] | None) -> ListedModel:
@@ -134,7 +150,7 @@ def listed(model: WireModel, shown: WireShown | None, loaded: set[str] | None) -
         context, capabilities = window_of(shown), shown.capabilities
     return ListedModel(
         id=model.name,
-        kind="embedding" if embeds(capabilities, details.family) else "chat",
+        kind="embedding" if embeds(capabilities, details) else "chat",
         context=context,
         size=model.size,
         quantization=details.quantization_level,

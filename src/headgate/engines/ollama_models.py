@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from headgate.core.engine import ListedModel, LoadedModel, Progress
 from headgate.core.memory import Shape, shape_from
@@ -31,9 +32,10 @@ from headgate.engines.ollama_lists import (
     WireRunningModels,
     WireShown,
     embeds,
-    full_name,
+    lacks_lists,
     listed,
     read,
+    read_shown,
     running,
     same_name,
     window_of,
@@ -81,13 +83,15 @@ class OllamaModels:
     async def shape(self, model_id: str) -> Shape | Failure:
         """The facts of the model's file, as `/api/show` gives them, and its size from the list."""
         shown = await self._show(model_id)
+        if not isinstance(shown, Failure) and lacks_lists(shown):
+            shown = await self._show(model_id, verbose=True)
         if isinstance(shown, Failure):
             return shown
         found = await self._on_disk()
         if isinstance(found, Failure):
             return found
         size = next((model.size for model in found if same_name(model.name, model_id)), None)
-        shape = None if size is None else shape_from(shown.model_info, size)
+        shape = None if size is None else shape_from(shown.model_info or {}, size)
         if shape is None:
             return Failure(
                 reason="malformed",
@@ -204,11 +208,12 @@ class OllamaModels:
         body = read(found.body, WireModels, "/api/tags")
         return body if isinstance(body, Failure) else body.models or []
 
-    async def _show(self, model_id: str) -> WireShown | Failure:
-        found = await self._exchange.post("/api/show", {"model": model_id}, clocks=LIST)
+    async def _show(self, model_id: str, *, verbose: bool = False) -> WireShown | Failure:
+        body: dict[str, Any] = {"model": model_id} | ({"verbose": True} if verbose else {})
+        found = await self._exchange.post("/api/show", body, clocks=LIST)
         if isinstance(found, Failure):
             return self._explained(found, model_id)
-        return read(found.body, WireShown, "/api/show")
+        return read_shown(found.body)
 
     async def _missing_facts(self, model: WireModel) -> WireShown | None:
         """What an Ollama that lists no windows says of a model when it is asked."""
@@ -224,22 +229,19 @@ class OllamaModels:
         if context is not None:
             body["options"] = {"num_ctx": context}
         clocks = Clocks(connect=min(5.0, within), first_byte=within, between_bytes=within, total=within)
-        if embeds(shown.capabilities, shown.details.family):
-            answer = await self._exchange.post("/api/embed", body | {"input": []}, clocks)
-        else:
-            answer = await self._exchange.post(
-                "/api/generate", body | {"prompt": "", "stream": False}, clocks
-            )
-        if isinstance(answer, Failure):
-            if answer.reason == "timeout":
-                hint = f"give it longer, or look into Ollama's log: is {model_id} larger than the memory?"
-                return msgspec.structs.replace(answer, hint=hint)
-            return self._explained(answer, model_id)
-        try:
-            msgspec.json.decode(answer.body, type=WireDone | WireEmbedded)
-        except UNREADABLE:
-            pass
-        return None
+        path, nothing, shape = (
+            ("/api/embed", {"input": []}, WireEmbedded)
+            if embeds(shown.capabilities, shown.details)
+            else ("/api/generate", {"prompt": "", "stream": False}, WireDone)
+        )
+        answer = await self._exchange.post(path, body | nothing, clocks)
+        if not isinstance(answer, Failure):
+            told = read(answer.body, shape, path)
+            return told if isinstance(told, Failure) else None
+        if answer.reason == "timeout":
+            hint = f"give it longer, or look into Ollama's log: is {model_id} larger than the memory?"
+            return replace(answer, hint=hint)
+        return self._explained(answer, model_id)
 
     def _explained(self, failure: Failure, model_id: str) -> Failure:
         return explained(failure, "Ollama", self._name, model_id)
