@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from headgate import __version__
 from headgate.config.engine import EngineSettings
+from headgate.config.model_folders import is_this_machine
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError
 from headgate.core.types import Model
 from headgate.engines.anthropic import Anthropic
 from headgate.engines.llamacpp.engine import Llamacpp, LlamacppSettings
+from headgate.engines.lms import Lms
 from headgate.engines.lmstudio import LMStudio
 from headgate.engines.ollama import Ollama
 from headgate.engines.openai_compatible import OpenAICompatible
@@ -61,7 +63,7 @@ def connect(
         case "ollama":
             return Ollama(settings, transport)
         case "lmstudio":
-            return LMStudio(settings, transport)
+            return LMStudio(settings, transport, Lms() if is_this_machine(url) else None)
         case "anthropic":
             return Anthropic(settings, transport)
         case _:

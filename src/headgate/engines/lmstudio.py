@@ -2,100 +2,26 @@
 
 It may answer with another loaded model than the one asked for; it hides errors under status 200, unknown paths among
 them; it shows an overflow in four ways, one of them silence; and it takes no `json_object`. The first three are
-failures here, the last is said as a schema. It does not know loading and unloading: `fleet` does.
+failures here, the last is said as a schema. What is done with its models stands in `lmstudio_models`.
 
 Source: LM Studio's documentation of 0.4 and its issue tracker.
 """
 
 from collections.abc import AsyncGenerator
-from typing import TypeVar
-
-import msgspec
-from msgspec import Struct
 
 from headgate.config.engine import EngineSettings
-from headgate.core.engine import Health, ListedModel
+from headgate.core.engine import Health, ListedModel, LoadedModel, Progress
+from headgate.core.memory import Shape
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
-from headgate.engines.exchange import LIST, Exchange
+from headgate.engines.exchange import Exchange
+from headgate.engines.lms import Lms
+from headgate.engines.lmstudio_lists import WirePlainModels, read
+from headgate.engines.lmstudio_models import PLAIN, LMStudioModels
 from headgate.engines.profiles import LMSTUDIO
 from headgate.engines.transport import Transport
-from headgate.wire.upstream import UNREADABLE
 from headgate.wire.upstream.embeddings import OpenAIEmbeddings
 from headgate.wire.upstream.openai_chat import OpenAIChat
-from headgate.wire.upstream.openai_replies import unreadable
-
-Shape = TypeVar("Shape", bound=Struct)
-
-MODELS = "/v1/models"
-
-# ── Its three lists of models, newest first ──────────────────────────────────────────────────────────────────────────
-
-
-class WireConfig(Struct):
-    """How an instance was loaded."""
-
-    context_length: int | None = None
-
-
-class WireInstance(Struct):
-    """A model in memory."""
-
-    id: str = ""
-    config: WireConfig | None = None
-
-
-class WireQuantization(Struct):
-    """How a model's weights were made smaller."""
-
-    name: str = ""
-
-
-class WireModel1(Struct):
-    """A model in `/api/v1/models` (0.4.0 and later)."""
-
-    key: str
-    type: str = "llm"
-    quantization: WireQuantization | None = None
-    size_bytes: int | None = None
-    params_string: str | None = None
-    loaded_instances: list[WireInstance] = []
-    max_context_length: int | None = None
-
-
-class WireModels1(Struct):
-    """The answer of `/api/v1/models`."""
-
-    models: list[WireModel1]
-
-
-class WireModel0(Struct):
-    """A model in `/api/v0/models` (0.3.6 and later)."""
-
-    id: str
-    type: str = "llm"
-    quantization: str | None = None
-    state: str = ""
-    max_context_length: int | None = None
-    loaded_context_length: int | None = None
-
-
-class WireModels0(Struct):
-    """The answer of `/api/v0/models`."""
-
-    data: list[WireModel0]
-
-
-class WirePlainModel(Struct):
-    """A model in `/v1/models`: its name and nothing else."""
-
-    id: str
-
-
-class WirePlainModels(Struct):
-    """The answer of `/v1/models`."""
-
-    data: list[WirePlainModel]
 
 
 class LMStudio:
@@ -104,15 +30,17 @@ class LMStudio:
     Args:
         settings: its name, clocks and token, if it demands one.
         transport: the way to its address, without `/v1`.
+        lms: its command, if it runs on this machine.
     """
 
     kind: EngineKind = "lmstudio"
 
-    def __init__(self, settings: EngineSettings, transport: Transport) -> None:
+    def __init__(self, settings: EngineSettings, transport: Transport, lms: Lms | None = None) -> None:
         self.name = settings.name
         self.dialect = OpenAIChat(LMSTUDIO, path="/v1/chat/completions")
         self._embeddings = OpenAIEmbeddings(LMSTUDIO, path="/v1/embeddings")
         self._exchange = Exchange(transport, self.dialect, settings)
+        self._models = LMStudioModels(self._exchange, settings.name, lms)
 
     async def chat(self, request: Request, model: Model, within: float) -> Reply | Failure:
         """Ask once, without streaming."""
@@ -130,60 +58,42 @@ class LMStudio:
 
     async def health(self) -> Health:
         """Look whether there is a list of models; the status alone proves nothing here."""
-        found = await self._exchange.get(MODELS)
+        found = await self._exchange.get(PLAIN)
         if isinstance(found, Failure):
             return Health(up=False, detail=found.detail)
-        plain = _read(found.body, WirePlainModels)
+        plain = read(found.body, WirePlainModels)
         return Health(up=False, detail=plain.detail) if isinstance(plain, Failure) else Health(up=True)
 
     async def list_models(self) -> tuple[ListedModel, ...] | Failure:
         """What it has, from the newest list that this version knows."""
-        found = await self._list("/api/v1/models", WireModels1)
-        if isinstance(found, WireModels1):
-            return tuple(_from_v1(model) for model in found.models)
-        older = await self._list("/api/v0/models", WireModels0)
-        if isinstance(older, WireModels0):
-            return tuple(_from_v0(model) for model in older.data)
-        plain = await self._list(MODELS, WirePlainModels)
-        if isinstance(plain, Failure):
-            return plain
-        return tuple(ListedModel(id=model.id) for model in plain.data)
+        return await self._models.list_models()
+
+    async def loaded(self) -> tuple[LoadedModel, ...] | Failure:
+        """What is in memory now, each copy of a model by itself."""
+        return await self._models.loaded()
+
+    async def shape(self, model_id: str) -> Shape | Failure:
+        """The facts that decide how much memory a model takes: LM Studio keeps them to itself."""
+        return await self._models.shape(model_id)
+
+    async def load(
+        self, model_id: str, context: int | None, *, parallel: int | None, within: float
+    ) -> LoadedModel | Failure:
+        """Load a model, or load it anew with another context, and prove that it took effect."""
+        return await self._models.load(model_id, context, parallel, within)
+
+    async def unload(self, model_id: str) -> Failure | None:
+        """Take every copy of a model out of memory."""
+        return await self._models.unload(model_id)
+
+    def pull(self, model_id: str) -> AsyncGenerator[Progress | Failure]:
+        """Fetch a model. Closing the generator stops watching; the download is LM Studio's own, and nothing can stop it."""
+        return self._models.pull(model_id)
+
+    async def remove(self, model_id: str) -> Failure | None:
+        """Say where a model's file lies: LM Studio deletes none."""
+        return await self._models.remove(model_id)
 
     async def close(self) -> None:
         """Close connections."""
         await self._exchange.close()
-
-    async def _list(self, path: str, shape: type[Shape]) -> Shape | Failure:
-        found = await self._exchange.get(path, clocks=LIST)
-        return found if isinstance(found, Failure) else _read(found.body, shape)
-
-
-def _read(body: bytes, shape: type[Shape]) -> Shape | Failure:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except UNREADABLE as error:
-        return unreadable(body, str(error), "http_error")
-
-
-def _from_v1(model: WireModel1) -> ListedModel:
-    loaded = model.loaded_instances
-    here = next((instance.config.context_length for instance in loaded if instance.config), None)
-    return ListedModel(
-        id=model.key,
-        kind="embedding" if model.type.startswith("embedding") else "chat",
-        context=here or model.max_context_length,
-        size=model.size_bytes,
-        quantization=model.quantization.name if model.quantization else "",
-        parameters=model.params_string or "",
-        loaded=bool(loaded),
-    )
-
-
-def _from_v0(model: WireModel0) -> ListedModel:
-    return ListedModel(
-        id=model.id,
-        kind="embedding" if model.type.startswith("embedding") else "chat",
-        context=model.loaded_context_length or model.max_context_length,
-        quantization=model.quantization or "",
-        loaded=model.state == "loaded",
-    )
