@@ -72,8 +72,18 @@ async def look_at(engine: "Engine", settings: "EngineSettings") -> Seen:
 
 
 def is_there(model: "Model", listed: tuple["ListedModel", ...]) -> bool:
-    """Whether the engine lists the model; Ollama adds ":latest", LM Studio a publisher."""
-    wanted = model.id.removesuffix(":latest")
-    return any(
-        one.id.removesuffix(":latest") == wanted or one.id.rpartition("/")[2] == wanted for one in listed
+    """Whether the engine lists the model."""
+    return find_listed(model.id, listed) is not None
+
+
+def find_listed(model_id: str, listed: tuple["ListedModel", ...]) -> "ListedModel | None":
+    """The model as its engine lists it; Ollama adds ":latest", LM Studio a publisher."""
+    wanted = model_id.removesuffix(":latest")
+    return next(
+        (
+            one
+            for one in listed
+            if one.id.removesuffix(":latest") == wanted or one.id.rpartition("/")[2] == wanted
+        ),
+        None,
     )

@@ -1,0 +1,133 @@
+"""`headgate models list`: the config's models, and what the engines have beside them."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.common import console, load, put_json, say, table, with_config, with_json
+
+if TYPE_CHECKING:
+    from headgate.cli.survey import Seen
+    from headgate.config.compile import Config
+    from headgate.core.engine import ListedModel
+    from headgate.core.types import Model
+
+NAMELESS = "-"
+"""In place of a name: the engine has the model, and the config does not name it."""
+
+
+@click.command("list")
+@with_config
+@with_json
+def command(config_file: str | None, *, as_json: bool) -> None:
+    """List the config's models and what else the local engines have: size, window, price, and what is loaded."""
+    from headgate.cli.survey import survey
+
+    config = load(config_file)
+    seen = asyncio.run(survey(config))
+    rows = [row_of(model, seen[model.engine].models) for model in config.policy.models.values()]
+    others = others_of(config, seen)
+    if as_json:
+        put_json({"models": rows, "others": others})
+        return
+    made = table(
+        *("model", "kind", "engine", "id", "there", "loaded", "size", "quant", "params", "window"),
+        *("$/M in", "$/M out"),
+        right=("size", "params", "window", "$/M in", "$/M out"),
+    )
+    for row in [*rows, *others]:
+        made.add_row(*cells(row))
+    console().print(made)
+    if others:
+        say(
+            f'note: "{NAMELESS}" has no name in the config, so no route can use it; [models.NAME] gives it one'
+        )
+
+
+def row_of(model: "Model", listed: "tuple[ListedModel, ...] | None") -> dict[str, Any]:
+    """One model of the config; whether it is there is None when its engine does not say."""
+    from headgate.cli.survey import find_listed
+
+    price = model.price
+    found = find_listed(model.id, listed) if listed is not None else None
+    return {
+        "name": model.name,
+        "engine": model.engine,
+        "id": model.id,
+        "kind": model.kind,
+        "local": model.local,
+        "there": None if listed is None else found is not None,
+        "context": model.context,
+        "input_usd_per_mtok": price.input if price else None,
+        "output_usd_per_mtok": price.output if price else None,
+        "price_source": price.source if price else None,
+        "label": model.label,
+        **facts_of(found),
+    }
+
+
+def facts_of(found: "ListedModel | None") -> dict[str, Any]:
+    """What the engine says of a model."""
+    return {
+        "loaded": found.loaded if found else None,
+        "size": found.size if found else None,
+        "quantization": found.quantization if found else "",
+        "parameters": found.parameters if found else "",
+        "digest": found.digest if found else "",
+    }
+
+
+def others_of(config: "Config", seen: "dict[str, Seen]") -> list[dict[str, Any]]:
+    """What the local engines have, and the config does not name."""
+    from headgate.cli.survey import find_listed
+
+    others = []
+    for one in seen.values():
+        listed = one.models if one.local else None
+        if listed is None:
+            continue
+        named = [model.id for model in config.policy.models.values() if model.engine == one.name]
+        taken = [find_listed(model_id, listed) for model_id in named]
+        others += [
+            {"name": "", "engine": one.name, "id": model.id, "kind": model.kind, "there": True}
+            | {"local": not model.remote, "context": model.context, "label": ""}
+            | facts_of(model)
+            for model in listed
+            if model not in taken
+        ]
+    return others
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A row of the table."""
+    from headgate.cli.models_words import UNKNOWN, size, tokens
+
+    def yes(fact: bool | None) -> str:
+        return UNKNOWN if fact is None else "yes" if fact else "no"
+
+    name = row["name"] or NAMELESS
+    there = yes(row["there"])
+    known = row["there"] and row["local"]
+    return [
+        f"{name} [{row['label']}]" if row["label"] else name,
+        row["kind"],
+        row["engine"],
+        row["id"],
+        there,
+        yes(row["loaded"]) if known else "",
+        size(row["size"]) if known else "",
+        row["quantization"],
+        row["parameters"],
+        tokens(row["context"]),
+        money(row, "input"),
+        money(row, "output"),
+    ]
+
+
+def money(row: dict[str, Any], side: str) -> str:
+    """A price for the table: dollars, "free" at home, or a question mark; nothing for a model without a name."""
+    if not row["name"]:
+        return ""
+    dollars = row[f"{side}_usd_per_mtok"]
+    return "?" if dollars is None else "free" if row["local"] and not dollars else f"{dollars:g}"

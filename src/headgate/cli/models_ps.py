@@ -1,0 +1,107 @@
+"""`headgate models ps`: what is in memory, engine by engine."""
+
+import asyncio
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.common import console, load, put, put_json, say, table, with_config, with_json
+
+if TYPE_CHECKING:
+    from headgate.config.compile import Config
+    from headgate.config.engine import EngineSettings
+    from headgate.core.engine import Engine
+
+
+@click.command("ps")
+@with_config
+@with_json
+def command(config_file: str | None, *, as_json: bool) -> None:
+    """Show what is in memory on each local engine: how much of it on a GPU, with what context, and until when."""
+    from headgate.cli.doctor import repair
+    from headgate.core.errors import EngineError
+
+    config = load(config_file, prices=False)
+    found = asyncio.run(look(config))
+    if as_json:
+        put_json({"engines": found})
+    else:
+        rows = [row for one in found for row in one["loaded"] or ()]
+        if rows:
+            console().print(draw(rows))
+        elif any(one["loaded"] is not None for one in found):
+            put("nothing is loaded")
+    silent = [one for one in found if one["loaded"] is None]
+    for one in silent:
+        say(f"note: {one['engine']} does not answer: {one['detail']}")
+    if silent and len(silent) == len(found):
+        settings = config.engines[silent[0]["engine"]]
+        hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
+        raise EngineError("no engine answers that could have loaded a model", hint)
+
+
+async def look(config: "Config") -> list[dict[str, Any]]:
+    """What each engine that loads and unloads models has in memory."""
+    from headgate.cli.survey import engines_of
+
+    local = [name for name, settings in config.engines.items() if settings.local]
+    async with engines_of(config, local) as engines:
+        looks = [look_at(config, config.engines[name], engine) for name, engine in engines.items()]
+        found = await asyncio.gather(*looks)
+    return [one for one in found if one is not None]
+
+
+async def look_at(config: "Config", settings: "EngineSettings", engine: "Engine") -> dict[str, Any] | None:
+    """One engine; None when it does not manage its models."""
+    from headgate.cli.survey import find_listed
+    from headgate.core.engine import ListedModel, ManagedEngine
+    from headgate.core.types import Failure
+
+    if not isinstance(engine, ManagedEngine):
+        return None
+    loaded = await engine.loaded()
+    if isinstance(loaded, Failure):
+        return {"engine": settings.name, "detail": loaded.detail, "loaded": None}
+    named = [model for model in config.policy.models.values() if model.engine == settings.name]
+    rows = []
+    for one in loaded:
+        here = (ListedModel(id=one.id),)
+        names = [model.name for model in named if find_listed(model.id, here) is not None]
+        rows.append(
+            {
+                "engine": settings.name,
+                "models": names,
+                "id": one.id,
+                "instance": one.instance,
+                "memory": one.memory,
+                "vram": one.vram,
+                "context": one.context,
+                "parallel": one.parallel,
+                "until": one.until,
+            }
+        )
+    return {"engine": settings.name, "detail": "", "loaded": rows}
+
+
+def draw(rows: list[dict[str, Any]], now: float | None = None) -> Any:
+    """The table of what is in memory."""
+    from headgate.cli.models_list import NAMELESS
+    from headgate.cli.models_words import UNKNOWN, share, size, tokens, until
+
+    made = table(
+        *("engine", "model", "id", "memory", "on GPU", "context", "parallel", "until"),
+        right=("memory", "on GPU", "context", "parallel"),
+    )
+    for row in rows:
+        made.add_row(
+            row["engine"],
+            ", ".join(row["models"]) or NAMELESS,
+            row["instance"] or row["id"],
+            size(row["memory"]),
+            share(row["vram"], row["memory"]),
+            tokens(row["context"]),
+            UNKNOWN if row["parallel"] is None else str(row["parallel"]),
+            until(row["until"], time() if now is None else now),
+        )
+    return made

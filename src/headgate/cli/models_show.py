@@ -1,0 +1,113 @@
+"""`headgate models show`: everything that is known of one model."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.common import console, load, put_json, with_config, with_json
+from headgate.cli.models_target import with_target
+
+if TYPE_CHECKING:
+    from headgate.cli.models_target import Target
+    from headgate.config.compile import Config
+
+
+@click.command("show")
+@with_target
+@with_config
+@with_json
+def command(config_file: str | None, name: str, engine_name: str | None, *, as_json: bool) -> None:
+    """Show everything known of a model: its file, its shape, its window, and what of it is in memory."""
+    from headgate.cli.models_target import find_target
+
+    config = load(config_file, prices=False)
+    told = asyncio.run(look(config, find_target(config, name, engine_name)))
+    if as_json:
+        put_json(told)
+        return
+    from rich.table import Table
+
+    made = Table.grid(padding=(0, 2))
+    for word, value in lines_of(told):
+        made.add_row(word, value)
+    console().print(made)
+
+
+async def look(config: "Config", target: "Target") -> dict[str, Any]:
+    """All that the config and the engine know. Where the engine keeps a fact to itself, the reason stands for it."""
+    from headgate.cli.models_target import error_of, known, missing, reach
+    from headgate.cli.survey import find_listed
+    from headgate.core.engine import ListedModel
+    from headgate.core.types import Failure
+
+    async with reach(config, target.settings) as engine:
+        found = await known(engine, target)
+        if found is None:
+            raise missing(target)
+        shape = await engine.shape(found.id)
+        loaded = await engine.loaded()
+    if isinstance(loaded, Failure):
+        raise error_of(loaded, target.settings)
+    model = target.model
+    return {
+        "name": model.name if model else "",
+        "engine": target.engine,
+        "listed": found,
+        "config": {"context": model.context, "capabilities": sorted(model.capabilities)} if model else None,
+        "shape": None if isinstance(shape, Failure) else shape,
+        "shape_unknown": shape.detail if isinstance(shape, Failure) else "",
+        "loaded": [one for one in loaded if find_listed(found.id, (ListedModel(id=one.id),)) is not None],
+    }
+
+
+def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is shown to a person: word and value."""
+    from headgate.cli.models_words import UNKNOWN, size, tokens
+
+    listed, shape, config = told["listed"], told["shape"], told["config"]
+    lines = [
+        ("model", told["name"] or "not named in the config"),
+        ("engine", told["engine"]),
+        ("id", listed.id),
+        ("kind", listed.kind),
+        ("size", size(listed.size)),
+        ("quantization", listed.quantization or UNKNOWN),
+        ("parameters", listed.parameters or UNKNOWN),
+        ("digest", listed.digest or UNKNOWN),
+        ("window", f"{tokens(listed.context)} tokens at most"),
+    ]
+    if config is not None:
+        lines.append(("window in the config", f"{tokens(config['context'])} tokens"))
+        lines.append(("capabilities in the config", ", ".join(config["capabilities"]) or "none"))
+    if shape is None:
+        lines.append(("shape", told["shape_unknown"]))
+    else:
+        heads = sorted(set(shape.kv_heads))
+        lines += [
+            ("architecture", shape.architecture or UNKNOWN),
+            ("layers", str(shape.layers)),
+            (
+                "key and value heads",
+                " to ".join(str(heads[i]) for i in ((0, -1) if len(heads) > 1 else (0,))),
+            ),
+            ("head size", f"{shape.key_length} for keys, {shape.value_length} for values"),
+        ]
+        if shape.window:
+            lines.append(("sliding window", f"{shape.window:,} tokens on {shape.windowed} layers"))
+    return (
+        lines
+        + [("loaded", _loaded(one)) for one in told["loaded"]]
+        + ([] if told["loaded"] else [("loaded", "no")])
+    )
+
+
+def _loaded(one: Any) -> str:
+    from headgate.cli.models_words import share, size, tokens
+
+    facts = [f"{tokens(one.context)} tokens"]
+    if one.parallel is not None:
+        facts.append(f"{one.parallel} at a time")
+    if one.memory is not None:
+        facts.append(f"{size(one.memory)}, {share(one.vram, one.memory)} on a GPU")
+    return (f"{one.instance}: " if one.instance and one.instance != one.id else "") + ", ".join(facts)

@@ -1,0 +1,170 @@
+"""Which model on which engine a verb is about, and the way to that engine. Shared by all of `headgate models`."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from headgate.config.compile import Config
+    from headgate.config.engine import EngineSettings
+    from headgate.core.engine import ListedModel, ManagedEngine
+    from headgate.core.errors import HeadgateError
+    from headgate.core.types import Failure, Model
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Target(Struct, frozen=True):
+    """A model on an engine."""
+
+    settings: "EngineSettings"
+    id: str
+    """The name that the engine knows it by."""
+    model: "Model | None"
+    """As the config names it; None when it does not."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name in the config."""
+        return self.settings.name
+
+
+def with_target(function: Function) -> Function:
+    """Add NAME and `--engine`, given to the function as `name` and `engine_name`."""
+    option = click.option(
+        "--engine", "engine_name", metavar="ENGINE", help="NAME is a model of this engine, in its own words."
+    )
+    return click.argument("name")(option(function))
+
+
+def find_target(config: "Config", name: str, engine_name: str | None) -> Target:
+    """The model that is meant: one of the config, by its name or its id, or with an engine any model of that.
+
+    Raises:
+        UsageError: there is none, or it is not ours to load.
+    """
+    from headgate.core.errors import UsageError
+
+    models = config.policy.models.values()
+    if engine_name is not None:
+        settings = find_engine(config, engine_name)
+        named = [one for one in models if one.engine == engine_name and name in (one.name, one.id)]
+    else:
+        named = [one for one in models if one.name == name] or [one for one in models if one.id == name]
+        if not named:
+            raise UsageError(f'there is no model "{name}" in the config', _meant(config, name))
+        settings = config.engines[named[0].engine]
+    if not settings.local:
+        homes = ", ".join(one.name for one in models if one.local)
+        raise UsageError(
+            f"{name} runs on {settings.name}, on somebody else's machine: there is nothing to fetch or load",
+            f"one of the local models: {homes}" if homes else "add a local engine to headgate.toml",
+        )
+    return Target(settings, named[0].id if named else name, named[0] if named else None)
+
+
+def find_engine(config: "Config", name: str) -> "EngineSettings":
+    """An engine of the config.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    from difflib import get_close_matches
+
+    from headgate.core.errors import UsageError
+
+    if name in config.engines:
+        return config.engines[name]
+    close = get_close_matches(name, config.engines, n=1)
+    raise UsageError(
+        f'there is no engine "{name}"',
+        f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(config.engines)}",
+    )
+
+
+@asynccontextmanager
+async def reach(config: "Config", settings: "EngineSettings") -> AsyncGenerator["ManagedEngine"]:
+    """The engine, if it is up and lets its models be managed.
+
+    Raises:
+        UsageError: its models are its own business.
+        EngineError: it does not answer.
+    """
+    from headgate.cli.doctor import repair
+    from headgate.cli.survey import engines_of
+    from headgate.core.engine import ManagedEngine
+    from headgate.core.errors import EngineError, UsageError
+
+    async with engines_of(config, [settings.name]) as engines:
+        engine = engines[settings.name]
+        if not isinstance(engine, ManagedEngine):
+            raise UsageError(
+                f"the models of {settings.name} ({settings.kind}) are its own business",
+                "it was started with its models; Ollama, LM Studio and the embedded engine change theirs",
+            )
+        health = await engine.health()
+        if not health.up:
+            hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
+            raise EngineError(f"{settings.name} does not answer: {health.detail}", hint)
+        yield engine
+
+
+async def known(engine: "ManagedEngine", target: Target) -> "ListedModel | None":
+    """The model as its engine lists it; None when the engine does not have it.
+
+    Raises:
+        HeadgateError: the engine does not say what it has.
+    """
+    from headgate.cli.survey import find_listed
+    from headgate.core.types import Failure
+
+    listed = await engine.list_models()
+    if isinstance(listed, Failure):
+        raise error_of(listed, target.settings)
+    return find_listed(target.id, listed)
+
+
+def missing(target: Target) -> "HeadgateError":
+    """The error of a model that its engine does not have."""
+    from headgate.core.errors import HeadgateError
+
+    return HeadgateError(
+        f"{target.engine} has no {target.id}",
+        f"headgate models pull {target.id} --engine {target.engine}; headgate models list shows what it has",
+    )
+
+
+def error_of(failure: "Failure", settings: "EngineSettings") -> "HeadgateError":
+    """A failure as an error for a person: what, and what to do."""
+    from headgate.cli.doctor import repair
+    from headgate.core.errors import EngineError, HeadgateError
+
+    if failure.hint:
+        return HeadgateError(failure.detail, failure.hint)
+    if failure.reason == "refused":
+        hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
+        return EngineError(f"{settings.name} does not answer: {failure.detail}", hint)
+    if failure.status in (401, 403):
+        return HeadgateError(failure.detail, f"correct the key of {settings.name} in headgate.toml")
+    if failure.reason == "malformed":
+        return HeadgateError(
+            failure.detail, f"is that really {settings.kind} at {settings.url}? Its url says so"
+        )
+    return HeadgateError(failure.detail, f"headgate doctor, and {settings.name}'s own log, may say more")
+
+
+def _meant(config: "Config", name: str) -> str:
+    """The word that was probably meant, and the way to a model that has no name in the config."""
+    from difflib import get_close_matches
+
+    words = {word for model in config.policy.models.values() for word in (model.name, model.id)}
+    close = get_close_matches(name, sorted(words), n=1)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    local = [engine.name for engine in config.engines.values() if engine.local]
+    return (
+        f"one of: {', '.join(config.policy.models)}; or an engine's own name with --engine {'|'.join(local)}"
+    )
