@@ -93,7 +93,7 @@ class Bar:
             description=f"{self._label}  {progress.step}",
             total=progress.total,
             completed=progress.completed or 0,
-            figures=figures(progress, None if over else rate),
+            figures=figures(progress, rate),
         )
 
     def close(self) -> None:
@@ -106,13 +106,14 @@ class Lines:
 
     def __init__(self) -> None:
         self._pace = Pace()
-        self._said: tuple[str, int] | None = None
+        self._said = ("", 0)
 
     def show(self, progress: "Progress", now: float) -> None:
         """Say it if it is news."""
         rate = self._pace.rate(progress.completed, now)
         tenth = TENTH * (progress.completed or 0) // progress.total if progress.total else 0
-        if self._said == (progress.step, tenth):
+        step, most = self._said
+        if step == progress.step and tenth <= most:
             return
         self._said = (progress.step, tenth)
         say(f"{progress.step}  {figures(progress, rate)}".rstrip())
@@ -166,6 +167,8 @@ def figures(progress: "Progress", rate: float | None) -> str:
         whole, part = size(progress.total), size(progress.completed)
         alike = part.rpartition(" ")[2] == whole.rpartition(" ")[2]
         parts = [whole if part == whole else f"{part.rpartition(' ')[0] if alike else part} of {whole}"]
+    if progress.completed == progress.total:
+        return parts[0]
     if rate is not None:
         parts.append(f"{size(rate)}/s")
     left = seconds_left(progress, rate)

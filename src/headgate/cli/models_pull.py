@@ -53,10 +53,9 @@ def command(config_file: str | None, name: str, engine_name: str | None, *, yes:
     say(announcement(target, size_there, room))
     if not yes:
         if not sys.stdin.isatty():
-            again = f" --engine {engine_name}" if engine_name else ""
             raise UsageError(
                 "nothing is downloaded, because nobody here can be asked",
-                f"headgate models pull {name}{again} --yes",
+                f"headgate models pull {target.words} --yes",
             )
         if not click.confirm("download it?", default=False, err=True):
             raise click.Abort

@@ -33,7 +33,7 @@ def command(config_file: str | None, name: str, engine_name: str | None, *, yes:
         if not sys.stdin.isatty():
             raise UsageError(
                 f"{found.id} is not deleted, because nobody here can be asked",
-                f"headgate models rm {name} --yes",
+                f"headgate models rm {target.words} --yes",
             )
         needed = f"; the config's model {target.model.name} needs it" if target.model else ""
         question = f"delete {found.id} ({size(found.size)}) from {target.engine}{needed}?"

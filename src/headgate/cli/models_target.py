@@ -31,6 +31,11 @@ class Target(Struct, frozen=True):
         """The engine's name in the config."""
         return self.settings.name
 
+    @property
+    def words(self) -> str:
+        """How it is named on the command line."""
+        return self.model.name if self.model else f"{self.id} --engine {self.engine}"
+
 
 def with_target(function: Function) -> Function:
     """Add NAME and `--engine`, given to the function as `name` and `engine_name`."""
@@ -133,7 +138,7 @@ def missing(target: Target) -> "HeadgateError":
 
     return HeadgateError(
         f"{target.engine} has no {target.id}",
-        f"headgate models pull {target.id} --engine {target.engine}; headgate models list shows what it has",
+        f"headgate models pull {target.words}; headgate models list shows what it has",
     )
 
 

@@ -17,9 +17,11 @@ def size(count: float | None) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A duration: "0.3 s", "42 s", "1 min 12 s", "2 h 5 min"."""
+    """A duration: "0.31 s", "4.2 s", "42 s", "1 min 12 s", "2 h 5 min"."""
     if seconds is None:
         return UNKNOWN
+    if seconds < 1:
+        return f"{seconds:.2f} s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -111,6 +111,13 @@ class OllamaModels:
                 detail=f"{model_id} runs on {shown.remote_host}: there is nothing to load here",
                 hint="take a model without :cloud in its name",
             )
+        trained = window_of(shown)
+        if context is not None and trained is not None and context > trained:
+            return Failure(
+                reason="context_overflow",
+                detail=f"{model_id} was trained for {trained:,} tokens, not for {context:,}",
+                hint=f"load it with a context of {trained} or less",
+            )
         failure = await self._ask_to_load(model_id, shown, context, within)
         if failure is not None:
             return failure
@@ -126,13 +133,10 @@ class OllamaModels:
                 hint="something else may have taken its place: headgate models ps",
             )
         if context is not None and found.context not in (None, context):
-            trained = window_of(shown)
             return Failure(
                 reason="wrong_model",
                 detail=f"{model_id} was loaded with a context of {found.context:,} tokens instead of {context:,}",
-                hint=f"it was trained for {trained:,} tokens: take that or less"
-                if trained is not None and trained < context
-                else "another program uses it with a context of its own: give both the same",
+                hint="another program uses it with a context of its own: give both the same",
             )
         return found
 

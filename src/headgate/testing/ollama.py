@@ -237,6 +237,10 @@ class OllamaDouble(Double):
         if call.path == V1_CHAT and not body.get("messages"):
             return shapes.refused(call, Problem(400, "[] is too short - 'messages'"))
         native = call if call.path != V1_CHAT else shapes.as_native(call)
+        empty = call.path != V1_CHAT and not body.get("messages") and not body.get("prompt")
+        if empty and rules.seconds(body.get("keep_alive")) == 0:
+            self.scheduler.expire(name)  # whatever kind of model it is: this comes before all checks
+            return shapes.only_loaded(call, "unload")
         problem = rules.generation_problem(native, model)
         if problem:
             return shapes.refused(call, problem)
@@ -246,10 +250,7 @@ class OllamaDouble(Double):
                 return shapes.refused(call, rules.signed_out())
             elsewhere = Turn(self.scheduler.placed(asked), 0.0)
             return self._said(call, native, elsewhere, fault)
-        if call.path != V1_CHAT and not body.get("messages") and not body.get("prompt"):
-            if asked.keep_alive == 0:
-                self.scheduler.expire(name)
-                return shapes.only_loaded(call, "unload")
+        if empty:
             return self._scheduled(call, asked, fault, lambda _: shapes.only_loaded(call, "load"))
         return self._scheduled(call, asked, fault, lambda turn: self._said(call, native, turn, fault))
 
