@@ -8,6 +8,8 @@ import click
 from headgate.cli.common import console, load, put_json, say, table, with_config, with_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from headgate.cli.survey import Seen
     from headgate.config.compile import Config
     from headgate.core.engine import ListedModel
@@ -31,14 +33,7 @@ def command(config_file: str | None, *, as_json: bool) -> None:
     if as_json:
         put_json({"models": rows, "others": others})
         return
-    made = table(
-        *("model", "kind", "engine", "id", "there", "loaded", "size", "quant", "params", "window"),
-        *("$/M in", "$/M out"),
-        right=("size", "params", "window", "$/M in", "$/M out"),
-    )
-    for row in [*rows, *others]:
-        made.add_row(*cells(row))
-    console().print(made)
+    console().print(draw([*rows, *others]))
     if others:
         say(
             f'note: "{NAMELESS}" has no name in the config, so no route can use it; [models.NAME] gives it one'
@@ -75,6 +70,7 @@ def facts_of(found: "ListedModel | None") -> dict[str, Any]:
         "quantization": found.quantization if found else "",
         "parameters": found.parameters if found else "",
         "digest": found.digest if found else "",
+        "engine_context": found.context if found else None,
     }
 
 
@@ -99,30 +95,37 @@ def others_of(config: "Config", seen: "dict[str, Seen]") -> list[dict[str, Any]]
     return others
 
 
-def cells(row: dict[str, Any]) -> list[str]:
-    """A row of the table."""
+def draw(rows: list[dict[str, Any]]) -> "Table":
+    """The table; on a narrow terminal it is the ids that take more lines."""
     from headgate.cli.models_words import UNKNOWN, size, tokens
 
-    def yes(fact: bool | None) -> str:
-        return UNKNOWN if fact is None else "yes" if fact else "no"
+    made = table(
+        *("model", "engine", "id", "state", "size", "quant", "window", "$/M in", "$/M out"),
+        right=("size", "window", "$/M in", "$/M out"),
+    )
+    made.columns[2].no_wrap, made.columns[2].overflow = False, "fold"
+    for row in rows:
+        name = row["name"] or NAMELESS
+        at_home = row["there"] and row["local"]
+        made.add_row(
+            f"{name} [{row['label']}]" if row["label"] else name,
+            row["engine"],
+            row["id"],
+            UNKNOWN if row["there"] is None else state_of(row),
+            size(row["size"]) if at_home else "",
+            row["quantization"],
+            tokens(row["context"] or row["engine_context"]),
+            money(row, "input"),
+            money(row, "output"),
+        )
+    return made
 
-    name = row["name"] or NAMELESS
-    there = yes(row["there"])
-    known = row["there"] and row["local"]
-    return [
-        f"{name} [{row['label']}]" if row["label"] else name,
-        row["kind"],
-        row["engine"],
-        row["id"],
-        there,
-        yes(row["loaded"]) if known else "",
-        size(row["size"]) if known else "",
-        row["quantization"],
-        row["parameters"],
-        tokens(row["context"]),
-        money(row, "input"),
-        money(row, "output"),
-    ]
+
+def state_of(row: dict[str, Any]) -> str:
+    """Where a model is: in memory, on the disk, or not there at all."""
+    if not row["there"]:
+        return "missing"
+    return "loaded" if row["loaded"] else "there"
 
 
 def money(row: dict[str, Any], side: str) -> str:

@@ -5,6 +5,8 @@ few engines tell one.
 """
 
 from collections import deque
+from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headgate.cli.common import put, say
@@ -64,9 +66,10 @@ class Bar:
     Args:
         console: the terminal.
         label: what is fetched.
+        clock: the time that a bar without a total moves by.
     """
 
-    def __init__(self, console: "Console", label: str) -> None:
+    def __init__(self, console: "Console", label: str, clock: Callable[[], float] = perf_counter) -> None:
         from rich import progress
 
         self.screen = progress.Progress(
@@ -74,6 +77,7 @@ class Bar:
             progress.BarColumn(bar_width=28),
             progress.TextColumn("{task.fields[figures]}"),
             console=console,
+            get_time=clock,
         )
         self._label = label
         self._task = self.screen.add_task(label, total=None, figures="")

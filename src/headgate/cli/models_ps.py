@@ -9,6 +9,8 @@ import click
 from headgate.cli.common import console, load, put, put_json, say, table, with_config, with_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from headgate.config.compile import Config
     from headgate.config.engine import EngineSettings
     from headgate.core.engine import Engine
@@ -64,7 +66,7 @@ async def look_at(config: "Config", settings: "EngineSettings", engine: "Engine"
     if isinstance(loaded, Failure):
         return {"engine": settings.name, "detail": loaded.detail, "loaded": None}
     named = [model for model in config.policy.models.values() if model.engine == settings.name]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for one in loaded:
         here = (ListedModel(id=one.id),)
         names = [model.name for model in named if find_listed(model.id, here) is not None]
@@ -81,18 +83,21 @@ async def look_at(config: "Config", settings: "EngineSettings", engine: "Engine"
                 "until": one.until,
             }
         )
+    rows.sort(key=lambda row: (-(row["memory"] or 0), row["id"], row["instance"]))
     return {"engine": settings.name, "detail": "", "loaded": rows}
 
 
-def draw(rows: list[dict[str, Any]], now: float | None = None) -> Any:
-    """The table of what is in memory."""
+def draw(rows: list[dict[str, Any]]) -> "Table":
+    """The table; on a narrow terminal it is the ids that take more lines."""
     from headgate.cli.models_list import NAMELESS
     from headgate.cli.models_words import UNKNOWN, share, size, tokens, until
 
+    now = time()
     made = table(
         *("engine", "model", "id", "memory", "on GPU", "context", "parallel", "until"),
         right=("memory", "on GPU", "context", "parallel"),
     )
+    made.columns[2].no_wrap, made.columns[2].overflow = False, "fold"
     for row in rows:
         made.add_row(
             row["engine"],
@@ -102,6 +107,6 @@ def draw(rows: list[dict[str, Any]], now: float | None = None) -> Any:
             share(row["vram"], row["memory"]),
             tokens(row["context"]),
             UNKNOWN if row["parallel"] is None else str(row["parallel"]),
-            until(row["until"], time() if now is None else now),
+            until(row["until"], now),
         )
     return made
