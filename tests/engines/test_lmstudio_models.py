@@ -14,6 +14,8 @@ from headgate.engines import downloads, lms, lmstudio_models
 from headgate.engines.lms import Lms, Ran, run_lms
 from headgate.engines.lmstudio import LMStudio
 from headgate.testing import Fault, LMStudioDouble, ServedModel
+from headgate.testing.downloads import PullTrouble
+from headgate.testing.programs import write_lms
 
 PHI = "phi-3-mini-128k-instruct"
 UNEXPECTED = {"error": "Unexpected endpoint or method."}
@@ -195,6 +197,17 @@ async def test_a_server_that_says_yes_to_everything_is_no_lm_studio(body):
     assert isinstance(found[-1], Failure)
 
 
+async def test_the_doubles_own_refusals_and_deafness_are_found_out():
+    model = {PHI: ServedModel(context=131_072, size=2_400_000_000, kv_heads=32, key_length=96)}
+    async with engine_and_double("lmstudio", double=LMStudioDouble(model, memory=8 * 10**9)) as (engine, _):
+        failure = await engine.load(PHI, 131_072, parallel=None, within=5)
+    assert failure.detail.startswith(f"there is not enough memory for {PHI}")
+    deaf = LMStudioDouble(model, ignores_load_settings=True, default_context=4096)
+    async with engine_and_double("lmstudio", double=deaf) as (engine, _):
+        failure = await engine.load(PHI, 8192, parallel=None, within=5)
+    assert "a context of 4,096 tokens instead of 8,192" in failure.detail
+
+
 # ── downloads ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -226,6 +239,34 @@ async def test_a_download_is_followed_to_its_end():
     asked = engine._exchange._transport.asked
     assert asked[0][2] == {"model": "openai/gpt-oss-20b", "quantization": "q4_k_m"}
     assert asked[1][1] == "/api/v1/models/download/status/job%2F1"
+
+
+def with_library(**more):
+    return LMStudioDouble({}, library={"openai/gpt-oss-20b": ServedModel(size=12 * 10**9)}, **more)
+
+
+async def test_a_download_of_the_double_ends_with_a_model_that_is_there():
+    async with engine_and_double("lmstudio", double=with_library()) as (engine, double):
+        *_, last = await pulled(engine)
+        assert (last.completed, last.total) == (12 * 10**9, 12 * 10**9)
+        assert [model.id for model in await engine.list_models()] == ["openai/gpt-oss-20b"]
+        double.models.clear()
+        double.break_download("openai/gpt-oss-20b", PullTrouble.CUT)
+        *_, failure = await pulled(engine)
+        assert isinstance(failure, Failure)
+        again = await pulled(engine)
+    assert next(report.completed for report in again if report.completed) >= 6 * 10**9
+    assert again[-1].completed == 12 * 10**9
+
+
+async def test_a_download_of_the_double_that_stalls_is_noticed(monkeypatch):
+    monkeypatch.setattr(downloads, "STALL", 0.05)
+    async with engine_and_double("lmstudio", double=with_library()) as (engine, double):
+        double.break_download("openai/gpt-oss-20b", PullTrouble.STALL)
+        *_, failure = await pulled(engine)
+        assert "stalled" in failure.detail
+        *_, unknown = await pulled(engine, "nobody/nothing")
+    assert isinstance(unknown, Failure)
 
 
 async def test_a_model_that_is_there_is_not_downloaded_again():
@@ -290,6 +331,19 @@ async def test_how_many_requests_at_a_time_only_the_command_can_set():
     loaded = await pretender(respond, command).load(PHI, 8192, parallel=8, within=5)
     assert (loaded.context, loaded.parallel) == (8192, 8)
     assert command.told == [["load", PHI, "-y", "--context-length", "8192", "--parallel", "8"]]
+
+
+async def test_the_program_lms_sets_how_many_requests_at_a_time(monkeypatch, tmp_path):
+    double = LMStudioDouble({PHI: ServedModel(context=131_072)}, parallel=4)
+    async with engine_and_double("lmstudio", double=double) as (engine, _):
+        program = write_lms(tmp_path, url=double.url)
+        monkeypatch.setattr(lms, "find_lms", lambda: str(program.path))
+        loaded = await engine.load(PHI, 8192, parallel=8, within=30)
+        where = await engine.remove(PHI)
+    assert (loaded.context, loaded.parallel) == (8192, 8)
+    wanted = ("load", PHI, "-y", "--context-length", "8192", "--parallel", "8")
+    assert [call.arguments for call in program.calls()] == [wanted, ("ls", "--json")]
+    assert "in its models folder" in where.hint
 
 
 async def test_where_the_command_is_missing_rest_does_it():
