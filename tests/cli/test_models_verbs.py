@@ -335,6 +335,16 @@ def test_an_engine_that_is_down_ends_with_code_4(run, ollama, verb):
     assert "hint: start it with `ollama serve`" in said.err
 
 
+@pytest.mark.parametrize("verb", ["load", "unload"])
+def test_the_embedded_engine_is_loaded_by_the_gate_and_by_no_command(run, verb):
+    page = run.shell.home / "headgate.toml"
+    page.write_text(page.read_text() + '[engines.embedded]\nkind = "llamacpp"\n')
+    said = run(verb, "headgate-nano", "--engine", "embedded")
+    assert said.code == 2
+    assert "embedded is an embedded engine: its models are in the memory of the gate" in said.err
+    assert "note: embedded is an embedded engine" in run("ps").err
+
+
 def test_an_engine_that_manages_nothing_says_so(run, ollama):
     page = run.shell.home / "headgate.toml"
     page.write_text(

@@ -43,10 +43,11 @@ def load_command(
 
     The context is the config's unless another is given, so that the gate's first request does not load it anew.
     """
-    from headgate.cli.models_target import find_target
+    from headgate.cli.models_target import find_target, refuse_in_the_gate
 
     config = load(config_file, prices=False)
     target = find_target(config, name, engine_name)
+    refuse_in_the_gate(target)
     if context is None and target.model is not None:
         context = target.model.context
     loaded, seconds = asyncio.run(load_model(config, target, context, parallel, within))
@@ -62,10 +63,11 @@ def load_command(
 @with_json
 def unload_command(config_file: str | None, name: str, engine_name: str | None, *, as_json: bool) -> None:
     """Take every copy of a model out of memory. The file stays."""
-    from headgate.cli.models_target import find_target
+    from headgate.cli.models_target import find_target, refuse_in_the_gate
 
     config = load(config_file, prices=False)
     target = find_target(config, name, engine_name)
+    refuse_in_the_gate(target)
     was_loaded = asyncio.run(unload_model(config, target))
     if as_json:
         put_json({"engine": target.engine, "id": target.id, "was_loaded": was_loaded})

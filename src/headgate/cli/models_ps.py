@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 @with_json
 def command(config_file: str | None, *, as_json: bool) -> None:
     """Show what is in memory on each local engine: how much of it on a GPU, with what context, and until when."""
-    from headgate.cli.doctor import repair
-    from headgate.core.errors import EngineError
+    from headgate.cli.models_target import down, lives_in_the_gate
 
     config = load(config_file, prices=False)
     found = asyncio.run(look(config))
@@ -35,19 +34,24 @@ def command(config_file: str | None, *, as_json: bool) -> None:
         elif any(one["loaded"] is not None for one in found):
             put("nothing is loaded")
     silent = [one for one in found if one["loaded"] is None]
+    for name in (name for name, settings in config.engines.items() if lives_in_the_gate(settings)):
+        say(f"note: {name} is an embedded engine: its models are in the memory of the gate")
     for one in silent:
         say(f"note: {one['engine']} does not answer: {one['detail']}")
     if silent and len(silent) == len(found):
-        settings = config.engines[silent[0]["engine"]]
-        hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
-        raise EngineError("no engine answers that could have loaded a model", hint)
+        raise down(config.engines[silent[0]["engine"]], silent[0]["detail"])
 
 
 async def look(config: "Config") -> list[dict[str, Any]]:
     """What each engine that loads and unloads models has in memory."""
+    from headgate.cli.models_target import lives_in_the_gate
     from headgate.cli.survey import engines_of
 
-    local = [name for name, settings in config.engines.items() if settings.local]
+    local = [
+        name
+        for name, settings in config.engines.items()
+        if settings.local and not lives_in_the_gate(settings)
+    ]
     async with engines_of(config, local) as engines:
         looks = [look_at(config, config.engines[name], engine) for name, engine in engines.items()]
         found = await asyncio.gather(*looks)

@@ -36,7 +36,7 @@ def command(config_file: str | None, name: str, engine_name: str | None, *, as_j
 
 async def look(config: "Config", target: "Target") -> dict[str, Any]:
     """All that the config and the engine know. Where the engine keeps a fact to itself, the reason stands for it."""
-    from headgate.cli.models_target import error_of, known, missing, reach
+    from headgate.cli.models_target import error_of, known, lives_in_the_gate, missing, reach
     from headgate.cli.survey import find_listed
     from headgate.core.engine import ListedModel
     from headgate.core.types import Failure
@@ -46,7 +46,7 @@ async def look(config: "Config", target: "Target") -> dict[str, Any]:
         if found is None:
             raise missing(target)
         shape = await engine.shape(found.id)
-        loaded = await engine.loaded()
+        loaded = () if lives_in_the_gate(target.settings) else await engine.loaded()
     if isinstance(loaded, Failure):
         raise error_of(loaded, target.settings)
     model = target.model

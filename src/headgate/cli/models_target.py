@@ -98,23 +98,53 @@ async def reach(config: "Config", settings: "EngineSettings") -> AsyncGenerator[
         UsageError: its models are its own business.
         EngineError: it does not answer.
     """
-    from headgate.cli.doctor import repair
-    from headgate.cli.survey import engines_of
+    from headgate.app import build_engine
     from headgate.core.engine import ManagedEngine
-    from headgate.core.errors import EngineError, UsageError
+    from headgate.core.errors import UsageError
 
-    async with engines_of(config, [settings.name]) as engines:
-        engine = engines[settings.name]
+    engine = build_engine(settings, config.policy.models.values())
+    try:
         if not isinstance(engine, ManagedEngine):
             raise UsageError(
                 f"the models of {settings.name} ({settings.kind}) are its own business",
                 "it was started with its models; Ollama, LM Studio and the embedded engine change theirs",
             )
-        health = await engine.health()
-        if not health.up:
-            hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
-            raise EngineError(f"{settings.name} does not answer: {health.detail}", hint)
+        if not lives_in_the_gate(settings):  # then its files are all there is, and they need no child
+            health = await engine.health()
+            if not health.up:
+                raise down(settings, health.detail)
         yield engine
+    finally:
+        await engine.close()
+
+
+def lives_in_the_gate(settings: "EngineSettings") -> bool:
+    """Whether it is the embedded engine: a child of whichever process runs it, and of no use to another."""
+    return settings.kind == "llamacpp" and settings.url is None
+
+
+def refuse_in_the_gate(target: Target) -> None:
+    """Send nobody's model into the memory of a command that is about to end.
+
+    Raises:
+        UsageError: the engine is the embedded one.
+    """
+    from headgate.core.errors import UsageError
+
+    if lives_in_the_gate(target.settings):
+        raise UsageError(
+            f"{target.engine} is an embedded engine: its models are in the memory of the gate, which loads them by itself",
+            "headgate up opens the gate; headgate models list shows what there is",
+        )
+
+
+def down(settings: "EngineSettings", detail: str) -> "HeadgateError":
+    """The error of an engine that does not answer."""
+    from headgate.cli.doctor import repair
+    from headgate.core.errors import EngineError
+
+    hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
+    return EngineError(f"{settings.name} does not answer: {detail}", hint)
 
 
 async def known(engine: "ManagedEngine", target: Target) -> "ListedModel | None":
@@ -144,14 +174,14 @@ def missing(target: Target) -> "HeadgateError":
 
 def error_of(failure: "Failure", settings: "EngineSettings") -> "HeadgateError":
     """A failure as an error for a person: what, and what to do."""
-    from headgate.cli.doctor import repair
-    from headgate.core.errors import EngineError, HeadgateError
+    from headgate.core.errors import HeadgateError
 
     if failure.hint:
         return HeadgateError(failure.detail, failure.hint)
+    if lives_in_the_gate(settings):
+        return HeadgateError(failure.detail, "headgate doctor says more")
     if failure.reason == "refused":
-        hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
-        return EngineError(f"{settings.name} does not answer: {failure.detail}", hint)
+        return down(settings, failure.detail)
     if failure.status in (401, 403):
         return HeadgateError(failure.detail, f"correct the key of {settings.name} in headgate.toml")
     if failure.reason == "malformed":

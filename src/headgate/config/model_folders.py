@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from headgate.config.places import data_home
 from headgate.core.words import EngineKind
 
 OLLAMA_SERVICES = (Path("/usr/share/ollama/.ollama/models"), Path("/var/lib/ollama/models"))
@@ -21,7 +22,9 @@ def folder_of(kind: EngineKind) -> Path | None:
     """The folder of an engine of this kind on this machine; None for a kind that has no fixed one."""
     if kind == "ollama":
         return ollama_folder()
-    return lmstudio_folder() if kind == "lmstudio" else None
+    if kind == "lmstudio":
+        return lmstudio_folder()
+    return data_home() / "models" if kind == "llamacpp" else None
 
 
 def ollama_folder(environment: Mapping[str, str] = os.environ) -> Path:
