@@ -159,7 +159,7 @@ async def test_a_load_that_did_not_take_effect_says_what_was_found():
     failure = await pretender(respond).load(PHI, 8192, parallel=None, within=1)
     assert "a context of 4,096 tokens instead of 8,192" in failure.detail
     copies.clear()
-    failure = await pretender(respond).load(PHI, 4096, parallel=8, within=1)
+    failure = await pretender(respond, Command()).load(PHI, 4096, parallel=8, within=1)
     assert "for 4 requests at a time instead of 8" in failure.detail
     assert failure.hint.endswith(f"lms load {PHI} --parallel 8")
 
@@ -346,22 +346,12 @@ async def test_the_program_lms_sets_how_many_requests_at_a_time(monkeypatch, tmp
     assert "in its models folder" in where.hint
 
 
-async def test_where_the_command_is_missing_rest_does_it():
-    missing = Command(load=Failure(reason="refused", detail="no such command"))
-    double = LMStudioDouble({PHI: ServedModel(context=131_072)})
-    async with double:
-        engine = LMStudio(settings_for("lmstudio", double.url), _transport_to(double.url), Lms(missing))
-        try:
-            loaded = await engine.load(PHI, 8192, parallel=4, within=5)
-        finally:
-            await engine.close()
-    assert loaded.context == 8192
-
-
-def _transport_to(url):
-    from headgate.engines.transport import HttpTransport
-
-    return HttpTransport(url, headers=[("content-type", "application/json")], ca_file=None, max_connections=4)
+async def test_where_the_command_is_missing_rest_does_it_and_says_how_many_at_a_time(monkeypatch):
+    monkeypatch.setattr(lms, "find_lms", lambda: None)
+    double = LMStudioDouble({PHI: ServedModel(context=131_072)}, parallel=4)
+    async with engine_and_double("lmstudio", double=double) as (engine, _):
+        loaded = await engine.load(PHI, 8192, parallel=8, within=5)
+    assert (loaded.context, loaded.parallel) == (8192, 4)
 
 
 async def test_without_a_command_an_older_lm_studio_has_to_be_told_by_hand():

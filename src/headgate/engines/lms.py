@@ -66,6 +66,10 @@ class Lms:
     def __init__(self, run: Runner | None = None) -> None:
         self._run = run or run_lms
 
+    def installed(self) -> bool:
+        """Whether there is one to run."""
+        return self._run is not run_lms or find_lms() is not None
+
     async def files(self) -> list[LmsFile] | Failure:
         """The models on the disk."""
         return await self._list(("ls", "--json"), LmsFile)

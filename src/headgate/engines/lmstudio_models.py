@@ -103,6 +103,8 @@ class LMStudioModels:
         self, model_id: str, context: int | None, parallel: int | None, within: float
     ) -> LoadedModel | Failure:
         """Load a model, and prove by the list that it is there with this context; other copies of it go first."""
+        if self._lms is None or not self._lms.installed():
+            parallel = None  # then nobody can set it, and the answer tells what it is
         known = await self._known(model_id)
         if isinstance(known, Failure):
             return known
@@ -197,9 +199,7 @@ class LMStudioModels:
         self, key: str, context: int | None, parallel: int | None, within: float
     ) -> Failure | None:
         if parallel is not None and self._lms is not None:
-            failure = await self._lms.load(key, context, parallel, within)
-            if failure is None or failure.reason != "refused":
-                return failure
+            return await self._lms.load(key, context, parallel, within)
         body: dict[str, Any] = {"model": key, "echo_load_config": True}
         if context is not None:
             body["context_length"] = context
