@@ -144,7 +144,9 @@ def test_show_tells_the_file_the_shape_and_what_is_in_memory(run):
     assert told["config"]["context"] == 8192
     assert [one["context"] for one in told["loaded"]] == [8192]
     text = run("show", "llama").out
-    for words in ("4.9 GB", "131,072 tokens at most", "8,192 tokens, 6.0 GB, 100% on a GPU"):
+    assert told["need"]["parallel"] == 4
+    assert told["need"]["kv"] == 4 * GIB
+    for words in ("4.9 GB", "131,072 tokens at most", "4 x 8,192 tokens", "6.0 GB, 100% on a GPU"):
         assert words in text
     assert "LM Studio does not say" in run("show", "phi").out
     other = run("show", "qwen2.5-coder:7b", "--engine", "ollama")
@@ -206,7 +208,8 @@ def test_unload_takes_it_out_of_memory_and_says_if_it_was_not_there(run, ollama)
 def test_pull_says_what_it_will_do_and_does_nothing_that_nobody_said_yes_to(run, ollama):
     said = run("pull", QWEN, "--engine", "ollama")
     assert said.code == 2
-    assert f"{QWEN} for ollama: ollama says its size once it has begun; " in said.err
+    assert f"{QWEN} for ollama: about 2.5 GB; " in said.err
+    assert "mystery for ollama: ollama says its size once" in run("pull", "mystery", "--engine", "ollama").err
     assert "free in " in said.err
     assert f"hint: headgate models pull {QWEN} --engine ollama --yes" in said.err
     code, text = on_a_terminal(run.shell, "models", "pull", QWEN, "--engine", "ollama", typed="n\n")
@@ -280,6 +283,21 @@ def test_a_model_that_the_disk_cannot_hold_is_not_fetched(run, ollama):
     assert "hint: make room" in said.err
     assert "huge:1000b" not in ollama.models
     assert ollama.abandoned == 1
+
+
+def test_a_model_that_is_known_to_be_too_big_is_not_even_begun(run, ollama, monkeypatch, capsys):
+    from headgate.cli.main import main
+
+    class Usage:
+        free = 1_000_000_000
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage)
+    page = str(run.shell.home / "headgate.toml")
+    with pytest.raises(SystemExit) as stopped:
+        main(["models", "pull", QWEN, "--engine", "ollama", "--yes", "--config", page])
+    assert stopped.value.code == 1
+    assert f"{QWEN} needs 2.5 GB, and 1.0 GB are free in " in capsys.readouterr().err
+    assert not [call for call in ollama.calls if call.path == "/api/pull"]
 
 
 def test_rm_asks_first(run, ollama):

@@ -159,7 +159,13 @@ async def test_a_load_that_did_not_take_effect_says_what_was_found():
     failure = await pretender(respond).load(PHI, 8192, parallel=None, within=1)
     assert "a context of 4,096 tokens instead of 8,192" in failure.detail
     copies.clear()
-    failure = await pretender(respond, Command()).load(PHI, 4096, parallel=8, within=1)
+
+    class Deaf(Command):
+        async def __call__(self, arguments, within):
+            copies.append({"id": PHI, "config": {"context_length": 4096, "parallel": 4}})
+            return Ran(0, "")
+
+    failure = await pretender(respond, Deaf()).load(PHI, 4096, parallel=8, within=1)
     assert "for 4 requests at a time instead of 8" in failure.detail
     assert failure.hint.endswith(f"lms load {PHI} --parallel 8")
 

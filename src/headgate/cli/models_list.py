@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from headgate.core.engine import ListedModel
     from headgate.core.types import Model
 
+ELSEWHERE = ("ollama:", "lmstudio:")
+"""Files of other engines, which list them themselves."""
 NAMELESS = "-"
 """In place of a name: the engine has the model, and the config does not name it."""
 
@@ -29,7 +31,7 @@ def command(config_file: str | None, *, as_json: bool) -> None:
     config = load(config_file)
     seen = asyncio.run(survey(config))
     rows = [row_of(model, seen[model.engine].models) for model in config.policy.models.values()]
-    others = others_of(config, seen)
+    others = others_of(config, {name: listing_of(config, one) for name, one in seen.items()})
     if as_json:
         put_json({"models": rows, "others": others})
         return
@@ -74,19 +76,29 @@ def facts_of(found: "ListedModel | None") -> dict[str, Any]:
     }
 
 
-def others_of(config: "Config", seen: "dict[str, Seen]") -> list[dict[str, Any]]:
+def listing_of(config: "Config", one: "Seen") -> "tuple[ListedModel, ...]":
+    """All that a local engine could run. The embedded one lists what the config names; its files are more."""
+    from headgate.cli.models_target import lives_in_the_gate
+
+    if not one.local:
+        return ()
+    if not lives_in_the_gate(config.engines[one.name]):
+        return one.models or ()
+    from headgate.engines.llamacpp import catalogue
+
+    return tuple(model for model in catalogue.survey() if not model.id.startswith(ELSEWHERE))
+
+
+def others_of(config: "Config", listings: "dict[str, tuple[ListedModel, ...]]") -> list[dict[str, Any]]:
     """What the local engines have, and the config does not name."""
     from headgate.cli.survey import find_listed
 
     others = []
-    for one in seen.values():
-        listed = one.models if one.local else None
-        if listed is None:
-            continue
-        named = [model.id for model in config.policy.models.values() if model.engine == one.name]
+    for engine, listed in listings.items():
+        named = [model.id for model in config.policy.models.values() if model.engine == engine]
         taken = [find_listed(model_id, listed) for model_id in named]
         others += [
-            {"name": "", "engine": one.name, "id": model.id, "kind": model.kind, "there": True}
+            {"name": "", "engine": engine, "id": model.id, "kind": model.kind, "there": True}
             | {"local": not model.remote, "context": model.context, "label": ""}
             | facts_of(model)
             for model in listed

@@ -50,7 +50,10 @@ def command(config_file: str | None, name: str, engine_name: str | None, *, yes:
     target = find_target(config, name, engine_name)
     size_there = asyncio.run(look(config, target))
     room = room_for(target)
-    say(announcement(target, size_there, room))
+    about = expected(target)
+    say(announcement(target, size_there, about, room))
+    if size_there is None and about is not None and room is not None and about > room.free:
+        raise too_small(target, about, room)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
@@ -61,7 +64,11 @@ def command(config_file: str | None, name: str, engine_name: str | None, *, yes:
             raise click.Abort
     if as_json:
         put_event(
-            "start", engine=target.engine, id=target.id, free=room.free if room else None, size=size_there
+            "start",
+            engine=target.engine,
+            id=target.id,
+            free=room.free if room else None,
+            size=about if size_there is None else size_there,
         )
     begun = perf_counter()
     try:
@@ -94,22 +101,33 @@ async def look(config: "Config", target: "Target") -> int | None:
 
 def room_for(target: "Target") -> Room | None:
     """The disk that the model will lie on; None when it is not here, or cannot be told."""
-    from headgate.config.model_folders import folder_of, is_this_machine
+    from headgate.config.engine import is_here
+    from headgate.config.model_folders import folder_of
 
-    folder = folder_of(target.settings.kind) if is_this_machine(target.settings.url) else None
+    folder = folder_of(target.settings.kind) if is_here(target.settings.url) else None
     if folder is None:
         return None
     there = next((place for place in (folder, *folder.parents) if place.exists()), None)
     return None if there is None else Room(folder, shutil.disk_usage(there).free)
 
 
-def announcement(target: "Target", size_there: int | None, room: Room | None) -> str:
+def expected(target: "Target") -> int | None:
+    """About how much it is, by the catalogue of known models."""
+    from headgate.config.catalogue import known_models
+
+    found = known_models().find(target.id)
+    return found[0].shape_in(found[1]).weights if found else None
+
+
+def announcement(target: "Target", size_there: int | None, about: int | None, room: Room | None) -> str:
     """What is about to happen, before anybody is asked."""
     from headgate.cli.models_words import size
 
     known = (
         f"it is there already ({size(size_there)}), and only what has changed is fetched"
         if size_there is not None
+        else f"about {size(about)}"
+        if about is not None
         else f"{target.engine} says its size once it has begun"
     )
     disk = f"{size(room.free)} free in {room.folder}" if room else "the free disk there is not known"
@@ -172,7 +190,7 @@ def too_small(target: "Target", needed: int, room: Room | None) -> Exception:
 
     where = f"{size(room.free)} are free in {room.folder}" if room else UNKNOWN
     return HeadgateError(
-        f"{target.id} needs {size(needed)}, and {where}; the download is stopped",
+        f"{target.id} needs {size(needed)}, and {where}; nothing more is fetched",
         "make room (headgate models rm NAME), or take a smaller model or quantization",
     )
 

@@ -1,7 +1,7 @@
 """`headgate models show`: everything that is known of one model."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -11,6 +11,9 @@ from headgate.cli.models_target import with_target
 if TYPE_CHECKING:
     from headgate.cli.models_target import Target
     from headgate.config.compile import Config
+    from headgate.core.engine import ListedModel, LoadedModel
+    from headgate.core.memory import KvType, Need, Shape
+    from headgate.core.types import Failure
 
 
 @click.command("show")
@@ -37,8 +40,6 @@ def command(config_file: str | None, name: str, engine_name: str | None, *, as_j
 async def look(config: "Config", target: "Target") -> dict[str, Any]:
     """All that the config and the engine know. Where the engine keeps a fact to itself, the reason stands for it."""
     from headgate.cli.models_target import error_of, known, lives_in_the_gate, missing, reach
-    from headgate.cli.survey import find_listed
-    from headgate.core.engine import ListedModel
     from headgate.core.types import Failure
 
     async with reach(config, target.settings) as engine:
@@ -46,7 +47,7 @@ async def look(config: "Config", target: "Target") -> dict[str, Any]:
         if found is None:
             raise missing(target)
         shape = await engine.shape(found.id)
-        loaded = () if lives_in_the_gate(target.settings) else await engine.loaded()
+        loaded = None if lives_in_the_gate(target.settings) else await engine.loaded()
     if isinstance(loaded, Failure):
         raise error_of(loaded, target.settings)
     model = target.model
@@ -55,10 +56,30 @@ async def look(config: "Config", target: "Target") -> dict[str, Any]:
         "engine": target.engine,
         "listed": found,
         "config": {"context": model.context, "capabilities": sorted(model.capabilities)} if model else None,
+        "need": need_of(target, shape),
         "shape": None if isinstance(shape, Failure) else shape,
         "shape_unknown": shape.detail if isinstance(shape, Failure) else "",
-        "loaded": [one for one in loaded if find_listed(found.id, (ListedModel(id=one.id),)) is not None],
+        "loaded": None if loaded is None else [one for one in loaded if _is(one, found)],
     }
+
+
+def _is(one: "LoadedModel", found: "ListedModel") -> bool:
+    from headgate.cli.survey import find_listed
+    from headgate.core.engine import ListedModel
+
+    return find_listed(found.id, (ListedModel(id=one.id),)) is not None
+
+
+def need_of(target: "Target", shape: "Shape | Failure") -> "Need | None":
+    """The memory that it takes with the config's window and as many requests at a time as its engine gets."""
+    from headgate.core.memory import need
+    from headgate.core.types import Failure
+
+    model = target.model
+    if isinstance(shape, Failure) or model is None or model.context is None:
+        return None
+    settings = target.settings
+    return need(shape, model.context, model.slots or settings.parallel, cast("KvType", settings.kv_cache))
 
 
 def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
@@ -95,16 +116,19 @@ def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
         ]
         if shape.window:
             lines.append(("sliding window", f"{shape.window:,} tokens on {shape.windowed} layers"))
-    return (
-        lines
-        + [("loaded", _loaded(one)) for one in told["loaded"]]
-        + ([] if told["loaded"] else [("loaded", "no")])
-    )
+    if (takes := told["need"]) is not None:
+        room = f"{size(takes.total)} for {takes.parallel} x {takes.context:,} tokens, estimated"
+        lines.append(("memory", room))
+    if told["loaded"] is None:
+        return [*lines, ("loaded", "in the gate's own memory, if it is open")]
+    return [*lines, *(("loaded", _loaded(one)) for one in told["loaded"] or ("no",))]
 
 
-def _loaded(one: Any) -> str:
+def _loaded(one: "LoadedModel | str") -> str:
     from headgate.cli.models_words import share, size, tokens
 
+    if isinstance(one, str):
+        return one
     facts = [f"{tokens(one.context)} tokens"]
     if one.parallel is not None:
         facts.append(f"{one.parallel} at a time")

@@ -1,5 +1,6 @@
 """Which model on which engine a verb is about, and the way to that engine. Shared by all of `headgate models`."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -156,10 +157,23 @@ async def known(engine: "ManagedEngine", target: Target) -> "ListedModel | None"
     from headgate.cli.survey import find_listed
     from headgate.core.types import Failure
 
+    if lives_in_the_gate(target.settings):
+        return await asyncio.to_thread(_on_disk, target.id)
     listed = await engine.list_models()
     if isinstance(listed, Failure):
         raise error_of(listed, target.settings)
     return find_listed(target.id, listed)
+
+
+def _on_disk(model_id: str) -> "ListedModel | None":
+    """An embedded model as its file says; whether the gate has it in memory is not known here."""
+    from headgate.core.errors import EngineError
+    from headgate.engines.llamacpp.catalogue import examine
+
+    file = examine(model_id)
+    if isinstance(file, EngineError):
+        return None
+    return file.listed(model_id, context=file.header.context, loaded=None)
 
 
 def missing(target: Target) -> "HeadgateError":

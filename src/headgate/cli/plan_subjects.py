@@ -5,7 +5,7 @@ A model's own metadata go before the catalogue, because a name may lead to anoth
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -66,7 +66,9 @@ async def survey_models(config: "Config", models: "Sequence[Model]") -> Survey:
 
 def managed(engine: "Engine") -> "ManagedEngine | None":
     """The engine as one whose models can be asked about, if it is one."""
-    return cast("ManagedEngine", engine) if hasattr(engine, "shape") else None
+    from headgate.core.engine import ManagedEngine
+
+    return engine if isinstance(engine, ManagedEngine) else None
 
 
 def _ours(config: "Config", model: "Model") -> bool:

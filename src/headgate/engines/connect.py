@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from headgate import __version__
-from headgate.config.engine import EngineSettings
-from headgate.config.model_folders import is_this_machine
+from headgate.config.engine import EngineSettings, is_here
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError
 from headgate.core.types import Model
@@ -63,7 +62,7 @@ def connect(
         case "ollama":
             return Ollama(settings, transport)
         case "lmstudio":
-            return LMStudio(settings, transport, Lms() if is_this_machine(url) else None)
+            return LMStudio(settings, transport, Lms() if is_here(url) else None)
         case "anthropic":
             return Anthropic(settings, transport)
         case _:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from headgate.config.model_folders import lmstudio_folders, ollama_folders, own_folder
 from headgate.core.engine import ListedModel
 from headgate.core.errors import EngineError
 from headgate.core.memory import Shape
@@ -108,7 +109,7 @@ def _no_such(model: str, path: Path) -> EngineError:
     if meant := _meant(model, own):
         return EngineError(f"there is no embedded model {model!r}", f"did you mean {meant}?")
     if where:
-        folders = library.ollama_folders() if where == "ollama" else library.lmstudio_folders()
+        folders = ollama_folders() if where == "ollama" else lmstudio_folders()
         looked = " and ".join(map(str, folders))
         return EngineError(f"there is no GGUF model {model!r}", f"looked in {looked}")
     return EngineError(
@@ -190,7 +191,7 @@ def remove(model: str) -> EngineError | None:
         for name in parts_of(path.name):
             path.with_name(name).unlink(missing_ok=True)
         for folder in path.parents:
-            if folder == library.own_folder() or any(folder.iterdir()):
+            if folder == own_folder() or any(folder.iterdir()):
                 break
             folder.rmdir()
     except OSError as error:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from headgate.config.model_folders import own_folder
 from headgate.core.engine import Engine, Health, ListedModel, LoadedModel, Progress
 from headgate.core.errors import EngineError
 from headgate.core.memory import Shape
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
-from headgate.engines.llamacpp import catalogue, hugging_face, library, readiness
+from headgate.engines.llamacpp import catalogue, hugging_face, readiness
 from headgate.engines.llamacpp.catalogue import File
 from headgate.engines.llamacpp.orders import Broken, Loaded, Order, Status
 from headgate.engines.llamacpp.props import Granted, ask_props
@@ -296,7 +297,7 @@ class Llamacpp:
     def pull(self, model_id: str) -> AsyncGenerator[Progress | Failure]:
         """Fetch a model from Hugging Face into our own folder, going on where an earlier try ended."""
         source = self._settings.models.get(model_id, model_id)
-        return hugging_face.pull(source, library.own_folder(), hugging_face.hub_from_environment())
+        return hugging_face.pull(source, own_folder(), hugging_face.hub_from_environment())
 
     async def remove(self, model_id: str) -> Failure | None:
         """Delete a model from our own folder. One that lies elsewhere is left alone, and the failure says where."""

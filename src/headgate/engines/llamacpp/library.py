@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from headgate.config.places import data_home
+from headgate.config.model_folders import lmstudio_folders, ollama_folders, own_folder
 from headgate.engines.llamacpp.names import (
     Repository,
     choose,
@@ -60,23 +60,6 @@ class WireManifest(Struct):
     """Ollama's list of a model's files."""
 
     layers: list[WireLayer] = []
-
-
-def own_folder() -> Path:
-    """Where models are pulled to, and where the user may put more."""
-    return data_home() / "models"
-
-
-def ollama_folders() -> tuple[Path, ...]:
-    """Where Ollama keeps models: the user's place, and that of its service."""
-    named = os.environ.get("OLLAMA_MODELS")
-    users = Path(named).expanduser() if named else Path("~/.ollama/models").expanduser()
-    return users, Path("/usr/share/ollama/.ollama/models")
-
-
-def lmstudio_folders() -> tuple[Path, ...]:
-    """Where LM Studio keeps models, in its newer and its older versions."""
-    return Path("~/.lmstudio/models").expanduser(), Path("~/.cache/lm-studio/models").expanduser()
 
 
 def library() -> tuple[Found, ...]:

@@ -1,0 +1,85 @@
+"""The verbs of `headgate models` on the embedded engine: its files are fetched, shown and removed without starting it."""
+
+import random
+import struct
+
+import pytest
+
+from headgate.testing import HuggingFaceDouble
+
+NAME = "hf.co/owner/model-GGUF:Q4_K_M"
+PAGE = """
+[engines.embedded]
+kind = "llamacpp"
+
+[models.nano]
+engine = "embedded"
+id = "headgate-nano"
+context = 512
+
+[[routes]]
+name = "all"
+try = ["nano"]
+"""
+
+
+def gguf(size):
+    """A file with a head that says its architecture, and nothing that could be loaded."""
+
+    def text(word):
+        return struct.pack("<Q", len(word)) + word
+
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1)
+    head += text(b"general.architecture") + struct.pack("<I", 8) + text(b"llama")
+    return head + random.Random(1).randbytes(size - len(head))
+
+
+@pytest.fixture
+def run(shell):
+    shell.write(PAGE)
+    with HuggingFaceDouble({"owner/model-GGUF": {"model-Q4_K_M.gguf": gguf(3_000_000)}}).in_thread() as hub:
+
+        def run(*args):
+            data = str(shell.home / "data")
+            return shell("models", *args, HF_ENDPOINT=hub.url, HEADGATE_DATA=data)
+
+        run.folder = shell.home / "data" / "models"
+        yield run
+
+
+def files(folder):
+    return [path.name for path in folder.rglob("*.gguf")]
+
+
+def test_a_model_is_pulled_shown_listed_and_removed(run):
+    said = run("pull", NAME, "--engine", "embedded", "--yes")
+    assert said.code == 0, said.err
+    assert said.out.startswith(f"{NAME} is there on embedded, whole and checked: 3.0 MB in ")
+    assert f"free in {run.folder}" in said.err
+    assert files(run.folder) == ["model-Q4_K_M.gguf"]
+    told = run("show", NAME, "--engine", "embedded", "--json").json
+    assert (told["listed"]["size"], told["loaded"]) == (3_000_000, None)
+    others = [row["id"] for row in run("list", "--json").json["others"]]
+    assert others == ["headgate-micro", "headgate-embed", "owner/model-GGUF/model-Q4_K_M"]
+    said = run("rm", NAME, "--engine", "embedded", "--yes")
+    assert said.code == 0, said.err
+    assert files(run.folder) == []
+
+
+def test_the_shipped_model_is_shown_and_never_removed(run):
+    said = run("show", "nano")
+    assert "in the gate's own memory, if it is open" in said.out
+    assert "1 x 512 tokens, estimated" in said.out
+    said = run("rm", "nano", "--yes")
+    assert said.code == 1
+    assert "error: " in said.err
+    assert "\n\nhint: " in said.err
+
+
+@pytest.mark.parametrize("verb", ["show", "rm", "pull"])
+def test_a_model_that_is_nowhere_is_said_so(run, verb):
+    more = ["--yes"] if verb != "show" else []
+    said = run(verb, "hf.co/owner/nothing:Q4_K_M", "--engine", "embedded", *more)
+    assert said.code == 1
+    assert "error: " in said.err
+    assert "\n\nhint: " in said.err
