@@ -16,7 +16,7 @@ from headgate.config.load import parse_config
 from headgate.core.types import Outcome
 from headgate.engines.transport import Clocks, HttpTransport
 from headgate.ledger.queries import LedgerReader
-from headgate.testing import AnthropicDouble, OllamaDouble
+from headgate.testing import AnthropicDouble, OllamaDouble, ServedModel
 
 
 def pytest_asyncio_loop_factories(config, item):
@@ -37,6 +37,7 @@ kind = "ollama"
 url = "{ollama}"
 first_token = "1s"
 between_tokens = "1s"
+manage = {manage}
 {ollama_more}
 
 [engines.anthropic]
@@ -173,14 +174,16 @@ def open_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
         mode: str = "peek",
         queue_for: str = "3s",
         limits: str = "",
+        manage: bool = False,
         ollama_more: str = "",
         ledger_more: str = "",
+        library: dict[str, ServedModel] | None = None,
         local: Any = "Fine, thank you. It was a quiet morning at the desk.",
         paid: Any = "Very well. I hope that your day is going as it should.",
         change: Callable[[str], str] = lambda page: page,
     ) -> AsyncIterator[Bench]:
         async with AsyncExitStack() as stack:
-            ollama = await stack.enter_async_context(OllamaDouble(answer=local))
+            ollama = await stack.enter_async_context(OllamaDouble(library, local))
             claude = await stack.enter_async_context(AnthropicDouble(answer=paid))
             ledger = tmp_path / "ledger.db"
             page = PAGE.format(
@@ -190,6 +193,7 @@ def open_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
                 mode=mode,
                 queue_for=queue_for,
                 limits=limits,
+                manage="true" if manage else "false",
                 ollama_more=ollama_more,
                 ledger_more=ledger_more,
             )

@@ -19,6 +19,9 @@ from headgate.fleet.lanes import LaneFacts, Pool
 from headgate.fleet.scheduler import Effects, Load, Refuse, Resident, Scheduler, Start, Unload
 from headgate.fleet.turns import Ticket
 
+WANTED = 600.0
+"""Seconds in which a model that somebody could not wait for is still worth loading."""
+
 log = logging.getLogger("headgate.fleet")
 
 
@@ -57,6 +60,8 @@ class Admission:
         """Lanes that would have to be loaded before they serve."""
         self._ids = count(1)
         self._turns: dict[int, asyncio.Future[str | Denied]] = {}
+        self._wanted: dict[int, str] = {}
+        """Requests of our own for models that somebody could not wait for, by ticket."""
         self._moving: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
@@ -109,6 +114,19 @@ class Admission:
         effects = self.scheduler.leave(lane, seconds, monotonic())
         if effects or self.scheduler.wake_at != self._alarm_at:
             self.carry_out(effects)
+
+    def want(self, name: str) -> None:
+        """Somebody wanted that model and could not wait for it: have it loaded all the same, so that the next one finds it."""
+        if name not in self.cold or name in self._wanted.values():
+            return
+        now = monotonic()
+        ticket = Ticket(id=next(self._ids), lane=name, batch=True, arrived=now, deadline=now + WANTED)
+        self._wanted[ticket.id] = name
+        self.carry_out(self.scheduler.ask(ticket, now))
+
+    def load_seconds(self, name: str) -> float:
+        """Seconds that loading a model takes, if it has to be loaded."""
+        return self.scheduler.lanes[name].load_seconds if name in self.cold else 0.0
 
     def expected_wait(self, name: str, caller: str, *, batch: bool) -> float:
         """Seconds that a newcomer would probably wait for that model."""
@@ -176,10 +194,14 @@ class Admission:
                 case Start(ticket, lane):
                     turn = self._turns.get(ticket)
                     if turn is None or turn.done():
-                        self.leave(lane, None)  # its caller hung up in this very moment
+                        self._wanted.pop(ticket, None)
+                        self.leave(
+                            lane, None
+                        )  # nobody but us wanted it, or its caller hung up in this very moment
                     else:
                         turn.set_result(lane)
                 case Refuse(ticket, why, down):
+                    self._wanted.pop(ticket, None)
                     turn = self._turns.get(ticket)
                     if turn is not None and not turn.done():
                         turn.set_result(Denied(why, down))

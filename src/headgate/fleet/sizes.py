@@ -26,9 +26,6 @@ UNTOLD = 8192
 ASKED, SAID = 500, 150
 """Tokens of a request and its answer, until the pace of real ones is known."""
 
-READ_PER_SECOND = 1_500_000_000
-"""Bytes of weights that are read and placed in a second, until a load has been measured. A fast disk, a warm start."""
-
 
 class Memory(Struct, frozen=True, kw_only=True):
     """The machine's memory, and what the user allows of it."""
@@ -96,7 +93,7 @@ async def lane_facts(
                 slots=slots,
                 pool=pool.name,
                 memory=min(takes, pool.capacity) if pool.name == GPU else takes,
-                load_seconds=(card and card.load_seconds) or 1.0 + shape.weights / READ_PER_SECOND,
+                load_seconds=(card.load_seconds if card is not None else None) or 0.0,
                 service=service_of(card),
             )
         )

@@ -306,11 +306,14 @@ class Journey:
         elsewhere = cascade.next_candidate(cascade.skip(decision, model.name, "busy", ""), self.attempts)
         if elsewhere is None or decision.when_busy == "wait" or not model.local:
             patience = within
-        else:
+        elif decision.when_busy == "pay":
             patience = min(within, decision.queue_for)
+        else:  # a model that would have to be loaded for everybody who is to come is worth that wait
+            patience = min(within, decision.queue_for + admission.load_seconds(model.name))
         expected = admission.expected_wait(model.name, self.caller, batch=batch)
         if expected > patience:
             denied = Denied(f"about {expected:.0f} s to wait, and it waits {patience:.3g} s at most")
+            admission.want(model.name)
         else:
             found = await admission.wait(
                 model.name, caller=self.caller, batch=batch, patience=patience, deadline=within
