@@ -165,9 +165,10 @@ def test_models_and_engines_are_listed_and_tested(world):
 
 
 def test_init_writes_a_page_that_the_gate_accepts_and_never_overwrites_one(shell):
+    """On whatever machine this runs; tests/cli/test_init.py describes its machines."""
     said = shell("init", "--yes")
-    assert said.code == 0
-    assert "ollama serve" in said.err
+    assert said.code == 0, said.err
+    assert "headgate models pull" in said.err
     assert shell("config", "check").code == 0
     page = (shell.home / "headgate.toml").read_text()
     assert page.count("[[routes]]") == 5
@@ -176,10 +177,8 @@ def test_init_writes_a_page_that_the_gate_accepts_and_never_overwrites_one(shell
     assert "--force" in again.err
     openai = shell("init", "--yes", "--force", OPENAI_API_KEY="sk-x")
     assert openai.code == 0
-    assert shell("route", "--json", "--task", "code", "x", OPENAI_API_KEY="sk-x").json["chain"] == [
-        "coder",
-        "gpt",
-    ]
+    chain = shell("route", "--json", "--task", "code", "x", OPENAI_API_KEY="sk-x").json["chain"]
+    assert chain[-1] == "gpt"
     assert "sk-x" not in (shell.home / "headgate.toml").read_text()
 
 
@@ -505,11 +504,3 @@ def test_doctor_says_what_is_wrong_with_the_file_of_an_embedded_model(shell):
     tested = shell("engines", "test")
     assert tested.code == 4
     assert "pip install" not in tested.err
-
-
-def test_init_names_the_engine_of_each_step_and_the_embedded_one_that_is_ready(shell):
-    pytest.importorskip("xllamacpp")
-    said = shell("init", "--yes")
-    assert "  ollama: start it with `ollama serve`" in said.err
-    assert "  lmstudio: start its server" in said.err
-    assert "embedded engine: ready; name a GGUF file" in said.err

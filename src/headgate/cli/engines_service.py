@@ -57,7 +57,7 @@ def start(
     The exact change is shown first. Exit 1 if a setting did not take effect.
     """
     from headgate.core.errors import HeadgateError
-    from headgate.fleet.programs.apply import apply, start_child, wait_until_up
+    from headgate.fleet.programs.apply import bring_up
     from headgate.fleet.programs.machine import this_machine
     from headgate.fleet.programs.plans import plan_start
 
@@ -79,14 +79,7 @@ def start(
         raise change
     if not agreed(change, wanted, yes=yes, plan=plan, as_json=as_json):
         return
-    stop_at(apply(machine, change))
-    child = None
-    if change.starts:
-        started = start_child(machine, change)
-        if isinstance(started, HeadgateError):
-            raise started
-        child = (engine.name, started)
-    stop_at(wait_until_up(machine, program, engine.key, within, child))
+    stop_at(bring_up(machine, engine, program, change, within))
     program = look(machine, engine)
     rows = compare(machine, engine, program, wanted)
     tell(engine, program, rows, change, as_json=as_json)

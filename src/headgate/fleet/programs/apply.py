@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from headgate.config.engine import EngineSettings
 from headgate.core.errors import EngineError, HeadgateError
 from headgate.fleet.programs.changes import Change, FileEdit, as_root, assign, joined, reverse
 from headgate.fleet.programs.found import NAMES, Program, ask
@@ -186,6 +187,21 @@ def start_child(machine: Machine, change: Change) -> "subprocess.Popen[bytes] | 
             "headgate engines status shows where it is",
         )
     return process
+
+
+def bring_up(
+    machine: Machine, engine: EngineSettings, program: Program, change: Change, within: float
+) -> HeadgateError | None:
+    """Make the change and wait until the engine answers, so many seconds at most."""
+    if error := apply(machine, change):
+        return error
+    child = None
+    if change.starts:
+        started = start_child(machine, change)
+        if isinstance(started, HeadgateError):
+            return started
+        child = (engine.name, started)
+    return wait_until_up(machine, program, engine.key, within, child)
 
 
 def wait_until_up(

@@ -115,9 +115,19 @@ def lmstudio(machine: Machine, program: Program) -> tuple[Found, ...]:
 
 def server_status(machine: Machine, program: Program) -> dict[str, object]:
     """What `lms server status --json` says; {} when it says nothing."""
-    if program.command is None:
-        return {}
-    ran = machine.run([program.command, "server", "status", "--json"])
+    return {} if program.command is None else told_by(machine, program.command)
+
+
+def running_port(machine: Machine, command: str) -> int | None:
+    """The port at which LM Studio's server runs; None when it does not."""
+    told = told_by(machine, command)
+    port = told.get("port")
+    return port if told.get("running") is True and isinstance(port, int) else None
+
+
+def told_by(machine: Machine, command: str) -> dict[str, object]:
+    """The JSON of `lms server status --json`, or {}."""
+    ran = machine.run([command, "server", "status", "--json"])
     try:
         return msgspec.json.decode(ran.out or "{}", type=dict[str, object])
     except msgspec.MsgspecError:
