@@ -159,7 +159,11 @@ def draw(found: dict[str, object]) -> str:
     rows = found["rows"]
     assert isinstance(rows, list)
     for row in rows:
-        more = f"{row['brings']} packages, {row['brings_megabytes']:.1f} MB" if row["brings"] else ""
+        more = (
+            f"{row['brings']} {'package' if row['brings'] == 1 else 'packages'}, {row['brings_megabytes']:.1f} MB"
+            if row["brings"]
+            else ""
+        )
         lines.append(
             f"| {row['name']} | {row['version']} | {row['licence']} | {row['megabytes']:.1f} | {more} | {row['import_ms']:.0f} |"
         )

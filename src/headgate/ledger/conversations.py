@@ -6,11 +6,11 @@ again with every turn, and two requests may go on from the same one. It does not
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import literal, select
+from sqlalchemy import Row, literal, select
 
 from headgate.core.types import Message
 from headgate.ledger.queries import LedgerReader
@@ -39,7 +39,7 @@ def read_conversation(ledger: LedgerReader, request_id: str) -> Conversation | N
     return _conversation(found)
 
 
-def _conversation(found: Sequence[tuple[str | None, str, bool, int]]) -> Conversation | None:
+def _conversation(found: Sequence[Row[Any]]) -> Conversation | None:
     if not found or found[0][0] is not None:
         return None
     said = [_decode(messages) for _, messages, _, _ in found]
