@@ -87,14 +87,14 @@ def test_route_says_where_a_prompt_would_go_and_why(shell):
     assert told["task"] == "classification"
     assert told["task_confidence"] > 0.5
     assert told["tokens"] > 10
-    assert (told["route"], told["chain"], told["skipped"]) == ("labels", ["phi", "claude"], {})
+    assert (told["route"], told["chain"], told["skipped"]) == ("labels", ["phi", "phi@32k", "claude"], {})
     assert told["estimated_cost_usd"] == 0
     assert told["baseline_cost_usd"] > 0
     assert told["labels"] == ["billing", "technical", "escalation"]
     long = shell("route", "--json", "-", stdin="Compare these plans and decide. " * 690).json
     assert (long["route"], long["chain"], long["tokens_exact"]) == ("long", ["claude"], True)
     local = shell("route", "--json", "--local", SORT).json
-    assert local["chain"] == ["phi"]
+    assert local["chain"] == ["phi", "phi@32k"]
     assert local["skipped"] == {"claude": "privacy"}
     by_name = shell("route", "--json", "--model", "claude", "hi").json
     assert (by_name["route"], by_name["chain"]) == ("asked for by name", ["claude"])

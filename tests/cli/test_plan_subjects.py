@@ -40,6 +40,11 @@ class Engine:
     async def close(self):
         pass
 
+    name, kind = "home", "ollama"
+    chat = stream = embed = list_models = load = unload = pull = remove = (
+        None  # a plan asks for none of these
+    )
+
 
 @pytest.fixture
 def survey(monkeypatch):

@@ -50,8 +50,8 @@ def route_of(config, task, tokens):
 
 def test_the_starter_page_holds_the_four_rules_of_the_user():
     config = parse_config(starter_text(), None)
-    assert route_of(config, "classification", 500) == ("labels", ("phi", "claude"))
-    assert route_of(config, "sentiment", 9000) == ("labels", ("phi", "claude"))
+    assert route_of(config, "classification", 500) == ("labels", ("phi", "phi@32k", "claude"))
+    assert route_of(config, "sentiment", 9000) == ("labels", ("phi@32k", "claude"))
     assert route_of(config, "summarization", 1999) == ("short summaries", ("llama", "claude"))
     assert route_of(config, "summarization", 2000) == ("everything else", ("llama", "claude"))
     assert route_of(config, "code", 100) == ("code", ("coder", "claude"))

@@ -117,10 +117,16 @@ def of_file(model: str) -> tuple[Shape | None, str]:
 
 
 def local_models(config: "Config", names: Iterable[str] = ()) -> "list[Model]":
-    """The config's models that run at home: all of them, or those with these names."""
+    """The config's models that run at home: all of them, or those with these names. Of several lanes the longest counts."""
+    from msgspec.structs import replace
+
     wanted = set(names)
-    local = [model for model in config.policy.models.values() if model.local]
-    return [model for model in local if model.name in wanted] if wanted else local
+    models = config.policy.models
+    return [
+        replace(model, context=models[model.longer[-1]].context) if model.longer else model
+        for model in config.policy.named.values()
+        if model.local and (not wanted or model.name in wanted)
+    ]
 
 
 def by_name(name: str, config: "Config") -> Subject:

@@ -10,11 +10,12 @@ from typing import cast
 
 from msgspec import Struct
 
+from headgate.config.catalogue import known_models
 from headgate.config.engine import EngineSettings
 from headgate.core.cards import Card, Cards
 from headgate.core.engine import ManagedEngine
 from headgate.core.hardware import CARD_RESERVE, Hardware, room_of
-from headgate.core.memory import KvType, need, overhead_of
+from headgate.core.memory import KvType, Shape, need, overhead_of
 from headgate.core.types import Failure, Model
 from headgate.fleet.lanes import LaneFacts, Pool
 
@@ -72,8 +73,8 @@ async def lane_facts(
     """
     facts = []
     for model in models:
-        shape = await engine.shape(model.id)
-        if isinstance(shape, Failure):
+        shape = await shape_of(engine, model)
+        if shape is None:
             continue
         slots = model.slots or settings.parallel
         trained = shape.context or sys.maxsize
@@ -82,8 +83,10 @@ async def lane_facts(
         card = cards.get((model.engine, model.id))
         overhead = None
         if card is not None and card.memory is not None and card.context is not None:
-            overhead = overhead_of(shape, card.memory, card.context, card.parallel, kv_type)
-        takes = need(shape, context, slots, kv_type, overhead=overhead).total
+            measured = 1 if shares_cache(model) else card.parallel
+            overhead = overhead_of(shape, card.memory, card.context, measured, kv_type)
+        caches = 1 if shares_cache(model) else slots
+        takes = need(shape, context, caches, kv_type, overhead=overhead).total
         facts.append(
             LaneFacts(
                 name=model.name,
@@ -98,6 +101,20 @@ async def lane_facts(
             )
         )
     return facts
+
+
+async def shape_of(engine: ManagedEngine, model: Model) -> Shape | None:
+    """What a model's memory depends on: from its engine, else from the catalogue (LM Studio does not tell)."""
+    told = await engine.shape(model.id)
+    if not isinstance(told, Failure):
+        return told
+    found = known_models().find(model.id)
+    return found[0].shape_in(found[1]) if found is not None else None
+
+
+def shares_cache(model: Model) -> bool:
+    """Whether requests at a time share one cache, as LM Studio has it; an encoder reads one text after the other."""
+    return model.engine_kind == "lmstudio" or model.kind == "embedding"
 
 
 def service_of(card: Card | None) -> float | None:
