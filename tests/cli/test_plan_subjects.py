@@ -41,9 +41,7 @@ class Engine:
         pass
 
     name, kind = "home", "ollama"
-    chat = stream = embed = list_models = load = unload = pull = remove = (
-        None  # a plan asks for none of these
-    )
+    chat = stream = embed = list_models = load = unload = pull = remove = close  # a plan asks for none
 
 
 @pytest.fixture
