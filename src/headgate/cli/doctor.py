@@ -1,82 +1,106 @@
-"""`headgate doctor`: check everything; every failed line ends with the command that repairs it."""
+"""`headgate doctor`: check everything; every line that is not well ends with what repairs it.
+
+It only talks. What is checked, and what is made of it, stands in `checkup`.
+"""
 
 import asyncio
-import os
-import shutil
-from pathlib import Path
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import Struct
 
-from headgate.cli.common import put, put_json, with_config, with_json
+from headgate.cli.checkup.findings import Finding, all_well, failed
+from headgate.cli.common import console, put, put_json, with_config, with_json
 
 if TYPE_CHECKING:
-    from headgate.cli.survey import Seen
+    from headgate.cli.checkup.rounds import Tell
+    from headgate.cli.checkup.world import World
     from headgate.config.compile import Config
-    from headgate.core.types import Model
+    from headgate.core.engine import Engine
 
-LEAST_DISK = 200 * 1024 * 1024
-"""Bytes that should be free where the ledger grows."""
-
-BROKEN_FILE = "download the file again, or name another one"
-
-
-class Finding(Struct, frozen=True):
-    """One check: what was found, what is required, and the command that repairs it."""
-
-    name: str
-    ok: bool
-    found: str
-    required: str
-    fix: str = ""
+QUICK, THOROUGH = "60s", "10m"
+"""How long all checks may take together."""
+SLOW = 1.0
+"""Seconds from which a line says how long it took."""
 
 
 @click.command("doctor")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also load each local model, ask it, and send a prompt that nearly fills its context.",
+)
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@click.option(
+    "--within",
+    metavar="DURATION",
+    help=f"The time for all checks together. By default {QUICK}, with --deep {THOROUGH}.",
+)
 @with_config
 @with_json
-def command(config_file: str | None, *, as_json: bool) -> None:
-    """Check config, ledger, port, engines, models, keys and prices. Nothing is spent. Exit 0 only if all is well."""
-    findings = examine(config_file)
-    well = all(finding.ok for finding in findings)
+def command(config_file: str | None, within: str | None, *, deep: bool, strict: bool, as_json: bool) -> None:
+    """Check everything: this machine, the gate, its engines, keys and models. Nothing is spent.
+
+    Exit 0 only if nothing fails; warnings fail with --strict.
+    """
+    from headgate.cli.models_bench import duration
+
+    begun = perf_counter()
+    findings = examine(config_file, duration(within or (THOROUGH if deep else QUICK)), deep=deep)
+    well = all_well(findings, strict=strict)
     if as_json:
-        put_json({"ok": well, "checks": findings})
+        put_json(facts(findings, perf_counter() - begun, well=well))
     else:
         for finding in findings:
             put(draw(finding))
-        put(f"\n{summary(len(findings), sum(not finding.ok for finding in findings))}")
+        put(f"\n{summary(findings, strict=strict)}")
     if not well:
         raise click.exceptions.Exit(1)
 
 
-def summary(checks: int, wrong: int) -> str:
-    """The last line."""
-    from headgate.reports.shown import count
+def facts(findings: Sequence[Finding], seconds: float, *, well: bool) -> dict[str, Any]:
+    """The findings for programs."""
+    import msgspec
 
-    if not wrong:
-        return f"all {checks} checks pass"
-    return f"{count(wrong, 'check')} of {checks} {'fails' if wrong == 1 else 'fail'}"
+    return {
+        "ok": well,
+        "failed": sum(one.state == "FAIL" for one in findings),
+        "warned": sum(one.state == "warn" for one in findings),
+        "seconds": round(seconds, 3),
+        "checks": [{"name": one.name, **msgspec.to_builtins(one)} for one in findings],
+    }
 
 
 def draw(finding: Finding) -> str:
     """One line, two when something is to be done."""
-    line = f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.found}"
-    if finding.ok:
-        return line
-    return f"{line}; required: {finding.required}" + (f"\n      fix: {finding.fix}" if finding.fix else "")
+    took = f" ({finding.seconds:.1f} s)" if finding.seconds >= SLOW else ""
+    line = f"{finding.state:<4}  {finding.name}: {finding.found}"
+    if finding.state == "ok":
+        return line + took
+    return f"{line}; required: {finding.required}{took}" + (
+        f"\n      fix: {finding.fix}" if finding.fix else ""
+    )
 
 
-def passed(name: str, found: str) -> Finding:
-    """A check that found nothing wrong."""
-    return Finding(name, True, found, "")
+def summary(findings: Sequence[Finding], *, strict: bool) -> str:
+    """The last line."""
+    from headgate.reports.shown import count
+
+    wrong, odd = (sum(one.state == state for one in findings) for state in ("FAIL", "warn"))
+    warnings = count(odd, "warning")
+    if wrong:
+        said = f"{count(wrong, 'check')} of {len(findings)} {'fails' if wrong == 1 else 'fail'}"
+        return f"{said}, and there {'is' if odd == 1 else 'are'} {warnings}" if odd else said
+    if odd:
+        why = ", and --strict lets them fail" if strict else ""
+        return f"no check of {len(findings)} fails, but there {'is' if odd == 1 else 'are'} {warnings}{why}"
+    return f"all {len(findings)} checks pass"
 
 
-def failed(name: str, found: str, required: str, fix: str = "") -> Finding:
-    """A check that found something wrong."""
-    return Finding(name, False, found, required, fix)
-
-
-def examine(config_file: str | None) -> list[Finding]:
+def examine(config_file: str | None, within: float, *, deep: bool) -> list[Finding]:
     """All checks, in the order in which things depend on each other."""
     from headgate.config.load import load_config
     from headgate.core.errors import ConfigError
@@ -84,167 +108,82 @@ def examine(config_file: str | None) -> list[Finding]:
     try:
         config = load_config(config_file)
     except ConfigError as error:
-        return [failed("config", error.message, "a page that can be read", error.hint)]  # a value
-    from headgate.cli.survey import survey
-
-    source = str(config.source) if config.source else "none, so the starter page serves"
-    findings = [
-        Finding("config", config.source is not None, source, "a headgate.toml of your own", "headgate init")
-    ]
-    findings += [check_disk(config.ledger.path), check_ledger(config.ledger.path), check_port(config)]
-    seen = asyncio.run(survey(config))
-    for one in seen.values():
-        findings.append(check_engine(one))
-    findings += check_models(config, seen)
-    findings += check_prices(config)
-    return findings
+        return [failed("config", error.message, "a page that can be read", error.hint)]
+    with progress() as tell:
+        return asyncio.run(look_at(config, within, tell, thorough=deep))
 
 
-def check_disk(path: Path) -> Finding:
-    """Room for the ledger, in a folder that we may write."""
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    if not os.access(folder, os.W_OK):
-        return failed("disk", f"{folder} cannot be written", "a folder of yours", "set [ledger] path")
-    free = shutil.disk_usage(folder).free
-    return Finding(
-        "disk",
-        free >= LEAST_DISK,
-        f"{free / 1e9:,.1f} GB free under {folder}",
-        f"{LEAST_DISK / 1e6:,.0f} MB",
-        "make room, or set [ledger] path",
-    )
+async def look_at(config: "Config", within: float, tell: "Tell", *, thorough: bool) -> list[Finding]:
+    """The checks of a config that can be read."""
+    from headgate.cli.checkup.plan import plan
+    from headgate.cli.checkup.rounds import Clock, make_all
+    from headgate.cli.checkup.world import World
+    from headgate.fleet.programs.machine import this_machine
 
-
-def check_ledger(path: Path) -> Finding:
-    """A ledger that can be read, of our version."""
-    from headgate.core.errors import LedgerError
-    from headgate.ledger.queries import LedgerReader
-    from headgate.reports.shown import count
-
-    if not path.exists():
-        return passed("ledger", f"none yet; it will be {path}")
+    clock = Clock(within)
+    engines, unusable = connect_all(config)
+    world = World(config, engines, this_machine())
     try:
-        with LedgerReader(path) as reader:
-            return passed("ledger", f"{count(reader.last_number(), 'request')} in {path}")
-    except LedgerError as error:
-        return failed("ledger", error.message, "a readable ledger", error.hint)
+        before = await in_memory(world) if thorough else {}
+        findings = await make_all(plan(world, thorough=thorough), clock, tell)
+        await put_back(world, before)
+    finally:
+        await world.close()
+    return [*unusable, *findings]
 
 
-def check_port(config: "Config") -> Finding:
-    """The gate's port: ours already, or free."""
-    from headgate.app import bind
-    from headgate.cli.runfile import find_gate
-    from headgate.core.errors import UsageError
-
-    run = find_gate()
-    if run is not None:
-        return passed("port", f"the gate is open at {run.url}")
-    try:
-        bind(config.host, config.port).close()
-    except UsageError as error:
-        return failed("port", error.message, "a free port", "headgate up --listen 127.0.0.1:0")
-    return passed("port", f"{config.host}:{config.port} is free")
-
-
-FIXES = {
-    "ollama": "start it with `ollama serve`; to install it on Linux: curl -fsSL https://ollama.com/install.sh | sh",
-    "lmstudio": "start its server with `lms server start --port 1234`; LM Studio comes from https://lmstudio.ai",
-    "openai_compatible": "start that server, or correct its url in the config",
-}
-"""How to repair an engine of this kind that does not answer; paid ones and the embedded one have no single way."""
-
-
-def repair(kind: str, url: str | None) -> str:
-    """How to repair an engine that does not answer; "" when that depends on its models."""
-    if kind != "llamacpp":
-        return FIXES.get(kind, "")
-    if url is not None:
-        return FIXES["openai_compatible"]
-    from headgate.engines.llamacpp.readiness import check
-
-    error = check()
-    return error.hint if error else ""
-
-
-def check_engine(one: "Seen") -> Finding:
-    """An engine that answers; a paid one with a key that is accepted."""
-    if one.health.up:
-        where = f" at {one.url}" if one.url else " in a child process"
-        return passed(f"engine {one.name}", f"up{where} {one.health.version}".rstrip())
-    fix = repair(one.kind, one.url) or "correct its models; each has a line of its own below"
-    if one.kind in ("openai", "anthropic"):
-        name = "ANTHROPIC_API_KEY" if one.kind == "anthropic" else "OPENAI_API_KEY"
-        fix = (
-            f"export {name}=…, the variable that the config names"
-            if not one.has_key
-            else "check the key and the network"
-        )
-    return failed(
-        f"engine {one.name}", one.health.detail or "it does not answer", "an engine that answers", fix
-    )
-
-
-def check_models(config: "Config", seen: dict[str, "Seen"]) -> list[Finding]:
-    """Every model is there on its engine, if that can be told."""
-    from headgate.cli.survey import is_there
-
-    findings = []
-    for model in config.policy.models.values():
-        one = seen[model.engine]
-        if one.kind == "llamacpp" and one.url is None:
-            findings.append(check_file(model, one))
-            continue
-        listed = one.models
-        if listed is None:
-            continue
-        ok = is_there(model, listed)
-        fix = {"ollama": f"ollama pull {model.id}", "lmstudio": f"lms get {model.id}"}.get(
-            model.engine_kind, "correct its id in the config"
-        )
-        found = f"{model.id} is {'there' if ok else 'not'} on {model.engine}"
-        findings.append(Finding(f"model {model.name}", ok, found, "a model that its engine has", fix))
-    return findings
-
-
-def check_file(model: "Model", one: "Seen") -> Finding:
-    """An embedded model: a GGUF file that can be read, and that the engine's child could load."""
+def connect_all(config: "Config") -> "tuple[dict[str, Engine], list[Finding]]":
+    """The engines; and a finding for each whose table cannot be used. No embedded model is loaded before it is checked."""
     from headgate.core.errors import EngineError
-    from headgate.engines.llamacpp.catalogue import examine as examine_file
+    from headgate.engines.connect import connect
 
-    name, required = f"model {model.name}", "a GGUF file that llama.cpp can load"
-    file = examine_file(model.id)
-    if isinstance(file, EngineError):
-        return failed(name, file.message, required, file.hint)
-    loaded = next((listed.loaded for listed in one.models or () if listed.id == model.id), None)
-    if loaded is not False and not (loaded is None and model.id in one.health.detail):
-        return passed(name, f"{file.path} is there" + (f" and {one.name} has loaded it" if loaded else ""))
-    why = one.health.detail.partition(f"{model.id}: ")[2].partition("; ")[0]
-    return failed(
-        name, f"{model.id} could not be loaded" + (f": {why}" if why else ""), required, BROKEN_FILE
-    )
+    engines, unusable = {}, []
+    for name, settings in config.engines.items():
+        models = [model for model in config.policy.models.values() if model.engine == name]
+        try:
+            engines[name] = connect(settings, models, eager=frozenset())
+        except EngineError as error:
+            unusable.append(
+                failed("engine", error.message, "a table that can be used", error.hint, about=name)
+            )
+    return engines, unusable
 
 
-def check_prices(config: "Config") -> list[Finding]:
-    """A known price for every paid model and for the baseline: unknown is not zero."""
-    unknown = [name for name, model in config.policy.models.items() if model.price is None]
-    findings = [
-        Finding(
-            "prices",
-            not unknown,
-            f"unknown for {', '.join(unknown)}" if unknown else "known for every model",
-            "a price per model",
-            "write price = { input = …, output = … } under the model",
-        )
-    ]
-    base = config.baseline_price
-    found = (
-        f"{config.policy.baseline} at ${base.input:g}/${base.output:g} per million tokens"
-        if base
-        else "its price is unknown"
-    )
-    return [
-        *findings,
-        Finding("baseline", base is not None, found, "a known price", 'set [report] baseline = "gpt-4o"'),
-    ]
+async def in_memory(world: "World") -> dict[str, set[str]]:
+    """What is loaded before anything is loaded to be checked; the embedded engines, which hold nothing yet, are started."""
+    from headgate.app import start_embedded
+    from headgate.core.types import Failure
+
+    await start_embedded(dict(world.engines))
+    loaded = {
+        name: await world.loaded(name) for name, settings in world.config.engines.items() if settings.local
+    }
+    return {
+        name: {one.id for one in found}
+        for name, found in loaded.items()
+        if found is not None and not isinstance(found, Failure)
+    }
+
+
+async def put_back(world: "World", before: dict[str, set[str]]) -> None:
+    """Unload what was loaded to be checked, unless a gate is open, which looks after it."""
+    from headgate.cli.checkup.deep import put_back as unload
+    from headgate.cli.checkup.world import in_thread
+    from headgate.cli.runfile import find_gate
+
+    if before and await in_thread(find_gate) is None:
+        await unload(world, before)
+
+
+@contextmanager
+def progress() -> "Generator[Tell]":
+    """On a terminal, what is being checked, until all is."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with console(stderr=True).status("checking") as status:
+
+        def tell(names: Sequence[str]) -> None:
+            status.update(f"checking {', '.join(names[:3])}{' …' if len(names) > 3 else ''}")
+
+        yield tell

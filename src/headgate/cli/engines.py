@@ -48,7 +48,7 @@ def list_engines(config_file: str | None, *, as_json: bool) -> None:
 @with_json
 def test(config_file: str | None, name: str | None, *, paid: bool, as_json: bool) -> None:
     """Ask each engine's models one short question, and show answer, time and tokens. Exit 4 if one does not answer."""
-    from headgate.cli.doctor import repair
+    from headgate.cli.checkup.repairs import bring_up
     from headgate.core.errors import EngineError, UsageError
     from headgate.reports.shown import count
 
@@ -76,7 +76,7 @@ def test(config_file: str | None, name: str | None, *, paid: bool, as_json: bool
         engine = config.engines[silent[0]["engine"]]
         raise EngineError(
             f"{len(silent)} of {count(len(results), 'model')} did not answer",
-            repair(engine.kind, engine.url) or "headgate doctor",
+            bring_up(engine) or "headgate doctor",
         )
 
 

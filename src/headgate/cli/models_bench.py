@@ -178,7 +178,7 @@ async def measure_one(
     """One model's card, or why there is none."""
     from time import time
 
-    from headgate.cli.doctor import repair
+    from headgate.cli.checkup.repairs import bring_up
     from headgate.core.cards import find_listed
     from headgate.core.errors import EngineError
     from headgate.core.types import Failure
@@ -188,7 +188,7 @@ async def measure_one(
     if not health.up:
         return EngineError(
             f"{engine.name} does not answer: {health.detail}",
-            repair(settings.kind, settings.url) or "headgate doctor",
+            bring_up(settings) or "headgate doctor",
         )
     listed = await engine.list_models()
     found = None if isinstance(listed, Failure) else find_listed(model.id, listed)

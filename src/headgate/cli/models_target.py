@@ -141,10 +141,10 @@ def refuse_in_the_gate(target: Target) -> None:
 
 def down(settings: "EngineSettings", detail: str) -> "HeadgateError":
     """The error of an engine that does not answer."""
-    from headgate.cli.doctor import repair
+    from headgate.cli.checkup.repairs import bring_up
     from headgate.core.errors import EngineError
 
-    hint = repair(settings.kind, settings.url) or "headgate doctor says what is wrong"
+    hint = bring_up(settings) or "headgate doctor says what is wrong"
     return EngineError(f"{settings.name} does not answer: {detail}", hint)
 
 

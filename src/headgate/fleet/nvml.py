@@ -59,7 +59,7 @@ def nvidia_gpus(load: Load) -> tuple[tuple[Gpu, ...], tuple[str, ...]]:
     try:
         return _ask(library)
     except AttributeError as error:  # a library older than what we call
-        return (), (f"NVIDIA's library lacks a function ({error}): update the driver",)
+        return (), (f"NVIDIA's library lacks a function ({error}); update the driver",)
     finally:
         library.nvmlShutdown()
 
