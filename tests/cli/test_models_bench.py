@@ -101,7 +101,7 @@ def test_an_engine_that_is_down_ends_in_code_4_and_no_card(local):
     assert said.json["cards"] == []
     assert "ollama does not answer" in said.json["failed"][0]["error"]
     assert "error: llama was not measured: ollama does not answer" in said.err
-    assert "ollama serve" in said.err
+    assert "headgate engines start ollama" in said.err
     plain = local.shell("models", "bench", "llama")
     assert (plain.code, plain.out) == (4, "")
     assert kept(local.shell) == {}

@@ -175,7 +175,7 @@ def test_ps_goes_on_without_an_engine_that_is_down_and_fails_without_all(run, ol
     said = run("ps", "--json")
     assert said.code == 4
     assert [one["loaded"] for one in said.json["engines"]] == [None, None]
-    assert "hint: start it with `ollama serve`" in said.err
+    assert "hint: headgate engines start ollama" in said.err
 
 
 # ── load and unload ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -350,7 +350,7 @@ def test_an_engine_that_is_down_ends_with_code_4(run, ollama, verb):
     said = run(verb, "llama", *(["--yes"] if verb in ("pull", "rm") else []))
     assert said.code == 4
     assert "error: ollama does not answer" in said.err
-    assert "hint: start it with `ollama serve`" in said.err
+    assert "hint: headgate engines start ollama" in said.err
 
 
 @pytest.mark.parametrize("verb", ["load", "unload"])

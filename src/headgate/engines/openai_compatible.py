@@ -43,9 +43,9 @@ class WireModel(Struct):
 
 
 class WireModels(Struct):
-    """The answer of `/models`; Ollama writes null for none."""
+    """The answer of `/models`; Ollama writes null for none. A body without this is somebody else's."""
 
-    data: list[WireModel] | None = None
+    data: list[WireModel] | None
 
 
 class OpenAICompatible:

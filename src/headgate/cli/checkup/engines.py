@@ -41,34 +41,42 @@ async def check_engine(world: "World", name: str) -> list[Finding]:
         if error is None:
             return [passed("engine", "ready; the gate runs it in a child process", about=name)]
         return [failed("engine", error.message, "a machine that can run it", error.hint, about=name)]
-    met = await world.met(name)
+    met, program = await world.met(name), await world.program(name)
+    stranger = not met.health.up and program is not None and program.answer == "other"
     used = bool(world.models_on(name))
-    return judge_engine(settings, met, bring_up(settings), used=used)
+    return judge_engine(settings, met, bring_up(settings), used=used, stranger=stranger)
 
 
-def judge_engine(settings: "EngineSettings", met: "Met", fix: str, *, used: bool) -> list[Finding]:
-    """Whether it is up. One elsewhere that has no key is not asked, and has a finding of its own."""
-    name, where = settings.name, settings.url
-    if met.health.up and not is_stranger(met):
+def judge_engine(
+    settings: "EngineSettings", met: "Met", fix: str, *, used: bool, stranger: bool
+) -> list[Finding]:
+    """Whether it is up, and what it is said to be: HTTP status 200 proves nothing.
+
+    Args:
+        settings: of the engine. One elsewhere that has no key is not asked, and has a finding of its own.
+        met: how it answered.
+        fix: how one that does not answer gets to.
+        used: a model of the config is on it.
+        stranger: another program has its port.
+    """
+    name, where, required = settings.name, settings.url, "an engine that answers"
+    odd = isinstance(met.listed, Failure) and met.listed.reason == "malformed"
+    if met.health.up and not odd:
         return [passed("engine", f"up at {where} {met.health.version}".rstrip(), about=name)]
     if not settings.local and settings.key is None and not met.health.up:
         return []
-    found = met.health.detail or (
-        met.listed.detail if isinstance(met.listed, Failure) else "it does not answer"
-    )
-    if is_stranger(met):
+    told = met.listed.detail if isinstance(met.listed, Failure) else "it does not answer"
+    found = met.health.detail or told
+    if odd and settings.kind == "openai_compatible":  # some of these have no list, or one of their own shape
+        found = f"something answers at {where}, but its list of models cannot be read: {told}"
+        fix = f"headgate engines test {name} asks its models; if it is another program, correct its url"
+        return [warned("engine", found, "an engine that lists its models", fix, about=name)]
+    if odd or stranger:
         found = f"something answers at {where}, but not as {settings.kind} does: {found}"
         fix = f"correct url under [engines.{name}], or end what listens there; headgate engines status says who it is"
     if not used:
-        return [warned("engine", found, "an engine that answers, or none", fix, about=name)]
-    return [failed("engine", found, "an engine that answers", fix, about=name)]
-
-
-def is_stranger(met: "Met") -> bool:
-    """Whether something answers that does not speak as this kind of engine: HTTP status 200 proves nothing."""
-    if isinstance(met.listed, Failure) and met.listed.reason == "malformed":
-        return True
-    return not met.health.up and any(word in met.health.detail for word in ("not Ollama", "another shape"))
+        return [warned("engine", found, f"{required}, or none", fix, about=name)]
+    return [failed("engine", found, required, fix, about=name)]
 
 
 async def check_key(world: "World", name: str) -> list[Finding]:
@@ -244,7 +252,7 @@ def judge_loaded(name: str, loaded: "Sequence[LoadedModel]", models: "Sequence[M
             fix = f"headgate models unload {one.id} --engine {name}"
         elif windows and one.context not in (None, *windows):
             found = f"{ours[0].name} is loaded with {one.context:,} tokens, which is none of its contexts"
-            fix = f"give the other program a context of {windows[0]}, or this gate: headgate models load {ours[0].name}"
+            fix = f"headgate models load {ours[0].name}; give the other program a context of {windows[0]}"
         else:
             continue
         findings.append(
@@ -267,10 +275,11 @@ async def check_gpu(world: "World", name: str) -> list[Finding]:
     loaded = await world.loaded(name)
     if loaded is None or isinstance(loaded, Failure):
         return []
-    container = (await world.hardware()).inside
+    program = await world.program(name)
+    boxed = "container" in (await world.hardware()).inside or (program and program.started_by == "container")
     fix = "nvidia-smi tells whether the driver works; then " + (
         "start the container with --gpus all"
-        if "container" in container
+        if boxed
         else f"headgate engines stop {name}, and headgate engines start {name}"
     )
     seen = {one.id: one for one in (*loaded, *world.proven.get(name, ()))}

@@ -121,7 +121,9 @@ def judge_fit(row: "Row", room: "Room") -> Finding | None:
         if best
         else f"headgate models plan {name} names others that fit"
     )
-    found = " ".join(row.advice).removesuffix(".") or f"{name} fits nowhere"
+    found = next(
+        (said for said in row.advice if "does not fit" in said), f"{name} fits nowhere"
+    ).removesuffix(".")
     if fit.verdict == "not at all":
         return failed("memory", found, "a model that fits", fix, about=name)
     return warned("memory", found, "a model that fits the GPU whole", fix, about=name)
@@ -173,7 +175,8 @@ def judge_clock(apart: dict[str, float], *, zone: bool) -> Finding:
             'sudo timedatectl set-timezone Europe/Berlin, or write timezone = "utc" under [report]',
         )
     return passed(
-        "clock", f"as that of {listed(apart)}" if apart else "compared with none: no engine elsewhere answers"
+        "clock",
+        f"as that of {listed(apart)}" if apart else "compared with none: no engine elsewhere tells the time",
     )
 
 

@@ -33,7 +33,7 @@ def judge_model(model: "Model", met: "Met", seen: str) -> list[Finding]:
 
     name, required = model.name, "a model that its engine has"
     if isinstance(met.listed, Failure):
-        if not model.local:
+        if not model.local or met.listed.reason == "malformed":
             return []  # the key or the engine has a finding of its own
         found = f"{model.engine} does not say what it has: {met.listed.detail}"
         return [warned("model", found, required, f"headgate engines test {model.engine} asks it", about=name)]
@@ -81,6 +81,8 @@ async def check_context(world: "World", model: "Model") -> list[Finding]:
         from headgate.cli.survey import find_listed
 
         there = find_listed(model.id, met.models)
+        if there is None:
+            return []  # that it is not there is a finding of its own
     return [judge_context(model, there)] if met.health.up else []
 
 
