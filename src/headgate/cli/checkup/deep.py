@@ -26,6 +26,8 @@ ANSWER = 64
 """Tokens for the answer."""
 LOST = 0.9
 """Below this share of the expected count, a part of the prompt was not read."""
+EMBEDDED = "if memory is short, write a smaller context; if not, download the file again, or name another one"
+"""What to do about an embedded model that is not loaded."""
 ONE_ANSWER = 120.0
 """Seconds for a short answer."""
 
@@ -63,7 +65,8 @@ def judge_load(
     required = "a model that loads and answers"
     for step, result in (("is not loaded", loaded), ("does not answer", answer)):
         if isinstance(result, Failure):
-            fix = result.hint or f"headgate engines test {model.engine}; the engine's own log says more"
+            usual = f"headgate engines test {model.engine}; the engine's own log says more"
+            fix = result.hint or (EMBEDDED if model.engine_kind == "llamacpp" else usual)
             found = f"{model.id} {step}: {result.detail} ({result.reason})"
             return failed("load", found, required, fix, about=model.name)
     facts = "it answers"

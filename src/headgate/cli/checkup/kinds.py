@@ -75,6 +75,7 @@ KINDS = {
     ),
     "loaded": Kind(
         looks_at="what is in memory that the config does not name",
+        fails="the engine does not say what is in its memory",
         warns="something is: another program or another gate uses the engine",
     ),
     "gpu": Kind(

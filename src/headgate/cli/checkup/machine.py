@@ -198,7 +198,7 @@ def skew_of(url: str) -> float | None:
         theirs = parsedate_to_datetime(told).timestamp()
     except (TypeError, ValueError):
         return None
-    return (begun + ended) / 2 - theirs
+    return (begun + ended) / 2 - (theirs + 0.5)  # they tell whole seconds
 
 
 def zone_is_set() -> bool:
