@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.cli.checkup import deep, engines, findings, gate, machine, models
+from headgate.cli.checkup import deep, findings, gate, machine, models, occupants, programs
 from headgate.core.cards import Card
 from headgate.core.engine import LoadedModel
 from headgate.core.hardware import Gpu, Hardware
@@ -71,14 +71,14 @@ def test_a_card_that_cannot_be_used_fails_with_what_to_do(note, found, fix):
     ],
 )
 def test_an_ollama_that_cuts_prompts_whatever_it_is_asked_fails(version, state):
-    found = engines.judge_ollama("ollama", version, "curl … | sh")
+    found = programs.judge_ollama("ollama", version, "curl … | sh")
     assert found.state == state
     assert found.fix == ("" if state == "ok" else "curl … | sh")
 
 
 def test_an_lm_studio_that_cannot_load_models_warns():
-    assert engines.judge_lmstudio("lmstudio", "brew …", newer=True).state == "ok"
-    assert engines.judge_lmstudio("lmstudio", "brew …", newer=False).state == "warn"
+    assert programs.judge_lmstudio("lmstudio", "brew …", newer=True).state == "ok"
+    assert programs.judge_lmstudio("lmstudio", "brew …", newer=False).state == "warn"
 
 
 def setting(name: str, state: str, found: str | None = None) -> Drift:
@@ -87,13 +87,13 @@ def setting(name: str, state: str, found: str | None = None) -> Drift:
 
 def test_settings_fail_where_the_gate_depends_on_them_and_warn_where_others_do():
     parallel, kept = "OLLAMA_NUM_PARALLEL", "OLLAMA_KEEP_ALIVE"
-    found = engines.judge_settings("o", [setting(parallel, "drift", "1"), setting(kept, "ok", "4")], "fix")
+    found = programs.judge_settings("o", [setting(parallel, "drift", "1"), setting(kept, "ok", "4")], "fix")
     assert (found.state, found.found, found.required) == ("FAIL", f"{parallel} is 1", f"{parallel}=4")
-    found = engines.judge_settings("o", [setting(parallel, "ok", "4"), setting(kept, "drift")], "fix")
+    found = programs.judge_settings("o", [setting(parallel, "ok", "4"), setting(kept, "drift")], "fix")
     assert (found.state, found.found) == ("warn", f"{kept} is not set")
-    found = engines.judge_settings("o", [setting("OLLAMA_HOST", "drift", "0.0.0.0:1")], "fix")
+    found = programs.judge_settings("o", [setting("OLLAMA_HOST", "drift", "0.0.0.0:1")], "fix")
     assert found.state == "ok"
-    found = engines.judge_settings("o", [setting(parallel, "unknown")], "fix")
+    found = programs.judge_settings("o", [setting(parallel, "unknown")], "fix")
     assert (found.state, parallel in found.found) == ("ok", True)
 
 
@@ -111,10 +111,10 @@ def test_a_server_that_does_not_tell_the_time_is_not_compared_with():
 
 def test_models_on_the_cpu_are_well_where_there_is_no_gpu():
     on_cpu = LoadedModel(id="llama3.1:8b", memory=GIB, vram=0)
-    assert engines.judge_gpu("o", [on_cpu], "fix", has_gpu=False).state == "ok"
-    assert engines.judge_gpu("o", [on_cpu], "fix", has_gpu=True).state == "FAIL"
+    assert occupants.judge_gpu("o", [on_cpu], "fix", has_gpu=False).state == "ok"
+    assert occupants.judge_gpu("o", [on_cpu], "fix", has_gpu=True).state == "FAIL"
     silent = LoadedModel(id="phi")
-    assert engines.judge_gpu("o", [silent], "fix", has_gpu=True).state == "ok"
+    assert occupants.judge_gpu("o", [silent], "fix", has_gpu=True).state == "ok"
 
 
 def test_the_memory_of_a_model_by_its_longer_lane_is_the_configs_own():
@@ -128,9 +128,9 @@ def test_the_memory_of_a_model_by_its_longer_lane_is_the_configs_own():
         lane_of="llama",
     )
     here = LoadedModel(id="llama3.1:8b", context=32768)
-    (found,) = engines.judge_loaded("ollama", [here], [LLAMA, lane])
+    (found,) = occupants.judge_loaded("ollama", [here], [LLAMA, lane])
     assert found.state == "ok"
-    (found,) = engines.judge_loaded("ollama", [here], [LLAMA])
+    (found,) = occupants.judge_loaded("ollama", [here], [LLAMA])
     assert found.state == "warn"
 
 

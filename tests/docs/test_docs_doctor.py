@@ -4,9 +4,9 @@ import re
 
 from docs_pages import DOCS, ROOT, blocks, coded, rows, section
 
-from headgate.cli.checkup.engines import LEAST_OLLAMA
 from headgate.cli.checkup.findings import Finding
 from headgate.cli.checkup.kinds import KINDS
+from headgate.cli.checkup.programs import LEAST_OLLAMA
 from headgate.cli.checkup.rounds import LIMIT
 from headgate.cli.doctor import QUICK
 

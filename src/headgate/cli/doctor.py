@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.checkup.findings import Finding, all_well, failed
-from headgate.cli.common import console, put, put_json, with_config, with_json
+from headgate.cli.common import console, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.cli.checkup.rounds import Tell
-    from headgate.cli.checkup.world import World
     from headgate.config.compile import Config
     from headgate.core.engine import Engine
 
@@ -47,8 +46,11 @@ def command(config_file: str | None, within: str | None, *, deep: bool, strict: 
     Exit 0 only if nothing fails; warnings fail with --strict.
     """
     from headgate.cli.models_bench import duration
+    from headgate.cli.runfile import find_gate
 
     begun = perf_counter()
+    if deep and (gate := find_gate()) is not None:
+        say(f"note: the gate is open at {gate.url}; its requests wait for these, and these for them")
     findings = examine(config_file, duration(within or (THOROUGH if deep else QUICK)), deep=deep)
     well = all_well(findings, strict=strict)
     if as_json:
@@ -124,9 +126,7 @@ async def look_at(config: "Config", within: float, tell: "Tell", *, thorough: bo
     engines, unusable = connect_all(config)
     world = World(config, engines, this_machine())
     try:
-        before = await in_memory(world) if thorough else {}
         findings = await make_all(plan(world, thorough=thorough), clock, tell)
-        await put_back(world, before)
     finally:
         await world.close()
     return [*unusable, *findings]
@@ -147,32 +147,6 @@ def connect_all(config: "Config") -> "tuple[dict[str, Engine], list[Finding]]":
                 failed("engine", error.message, "a table that can be used", error.hint, about=name)
             )
     return engines, unusable
-
-
-async def in_memory(world: "World") -> dict[str, set[str]]:
-    """What is loaded before anything is loaded to be checked; the embedded engines, which hold nothing yet, are started."""
-    from headgate.app import start_embedded
-    from headgate.core.types import Failure
-
-    await start_embedded(dict(world.engines))
-    loaded = {
-        name: await world.loaded(name) for name, settings in world.config.engines.items() if settings.local
-    }
-    return {
-        name: {one.id for one in found}
-        for name, found in loaded.items()
-        if found is not None and not isinstance(found, Failure)
-    }
-
-
-async def put_back(world: "World", before: dict[str, set[str]]) -> None:
-    """Unload what was loaded to be checked, unless a gate is open, which looks after it."""
-    from headgate.cli.checkup.deep import put_back as unload
-    from headgate.cli.checkup.world import in_thread
-    from headgate.cli.runfile import find_gate
-
-    if before and await in_thread(find_gate) is None:
-        await unload(world, before)
 
 
 @contextmanager

@@ -35,6 +35,8 @@ ONE_ANSWER = 120.0
 async def check_load(world: "World", model: "Model") -> list[Finding]:
     """It can be loaded with its context, and answers."""
     engine, settings = world.engines[model.engine], world.config.engines[model.engine]
+    await world.loaded(model.engine)  # what is there before, so that it stays
+    await world.start_embedded()
     begun = perf_counter()
     loaded: LoadedModel | Failure | None = None
     if isinstance(engine, ManagedEngine):
@@ -155,10 +157,17 @@ def judge_context(
     return passed("context", f"a prompt of {counted:,} of {window:,} tokens was read whole", about=model.name)
 
 
-async def put_back(world: "World", before: "dict[str, set[str]]") -> None:
-    """Unload what was not loaded before: `before` are the ids in memory then, by engine."""
-    for name, ids in before.items():
-        engine = world.engines[name]
-        if isinstance(engine, ManagedEngine):
-            for one in {loaded.id for loaded in world.proven.get(name, ())} - ids:
-                await engine.unload(one)
+async def put_back(world: "World", name: str) -> list[Finding]:
+    """Unload what was loaded only to be checked, unless a gate is open, which looks after its engines."""
+    engine, before = world.engines[name], await world.loaded(name)
+    loaded = {one.id for one in world.proven.get(name, ())}
+    if not isinstance(engine, ManagedEngine) or not isinstance(before, tuple) or await world.gate_is_open():
+        return []
+    findings = []
+    for one in sorted(loaded - {there.id for there in before}):
+        failure = await engine.unload(one)
+        if failure is not None:
+            found = f"{one} was loaded to be checked, and stays in memory: {failure.detail}"
+            fix = f"headgate models unload {one} --engine {name}"
+            findings.append(warned("loaded", found, "the memory as it was before", fix, about=name))
+    return findings

@@ -139,7 +139,6 @@ def judge_cloud(name: str, remote: list[str], named: "list[Model]") -> list[Find
 
 async def check_cards(world: "World") -> list[Finding]:
     """What was measured still counts."""
-    from headgate.cli.survey import find_listed
     from headgate.core.cards import is_stale
     from headgate.core.errors import LedgerError
 
@@ -150,14 +149,27 @@ async def check_cards(world: "World") -> list[Finding]:
     stale, known = [], 0
     for model in world.config.policy.named.values():
         card = cards.get((model.engine, model.id))
-        if card is None or not model.local or world.config.engines[model.engine].url is None:
+        if card is None or not model.local:
             continue
         known += 1
-        models = (await world.met(model.engine)).models
-        there = find_listed(model.id, models) if models is not None else None
+        there = await as_it_is(world, model)
         if there is not None and is_stale(card, there):
             stale.append(model.name)
     return judge_cards(stale, known)
+
+
+async def as_it_is(world: "World", model: "Model") -> "ListedModel | None":
+    """The model that is there now: on its engine's list, or the file of an embedded one."""
+    from headgate.cli.checkup.world import in_thread
+    from headgate.cli.survey import find_listed
+    from headgate.core.errors import EngineError
+    from headgate.engines.llamacpp.catalogue import examine
+
+    if world.config.engines[model.engine].url is not None:
+        models = (await world.met(model.engine)).models
+        return find_listed(model.id, models) if models is not None else None
+    file = await in_thread(lambda: examine(model.id))
+    return None if isinstance(file, EngineError) else file.listed(model.id, context=None, loaded=None)
 
 
 def judge_cards(stale: list[str], known: int) -> list[Finding]:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from headgate.cli.checkup import deep, engines, gate, machine, models
+from headgate.cli.checkup import deep, engines, gate, machine, models, occupants, programs
 from headgate.cli.checkup.findings import Finding
 from headgate.cli.checkup.rounds import Task
 from headgate.config.engine import is_here
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from headgate.cli.checkup.world import World
     from headgate.config.engine import EngineSettings
     from headgate.core.types import Model
+
+PUTTING_BACK = 60.0
+"""Seconds for unloading what was loaded to be checked."""
 
 Look = Callable[["World", str], Awaitable[list[Finding]]]
 
@@ -65,16 +68,27 @@ def _engine(world: "World", name: str, *, thorough: bool) -> list[Task]:
     found = [task("engine", engines.check_engine)]
     if not settings.local:
         return [*found, task("key", engines.check_key)]
+    if settings.kind in ("ollama", "lmstudio") and thorough:
+        found.append(
+            Task(
+                check="loaded",
+                about=name,
+                look=lambda: deep.put_back(world, name),
+                turn="at last",
+                limit=PUTTING_BACK,
+                overtime=True,
+            )
+        )
     if settings.kind not in ("ollama", "lmstudio"):
         return found
     return [
         *found,
-        task("version", engines.check_version),
-        task("settings", engines.check_settings),
-        task("exposed", engines.check_exposed),
+        task("version", programs.check_version),
+        task("settings", programs.check_settings),
+        task("exposed", programs.check_exposed),
         task("cloud", models.check_cloud),
-        task("loaded", engines.check_loaded),
-        task("gpu", engines.check_gpu),
+        task("loaded", occupants.check_loaded),
+        task("gpu", occupants.check_gpu),
     ]
 
 

@@ -31,6 +31,8 @@ class Task(Struct, frozen=True, kw_only=True):
     look: Callable[[], Awaitable[list[Finding]]]
     limit: float = LIMIT
     turn: Turn = "at once"
+    overtime: bool = False
+    """It is made even if the time for all is over."""
 
     @property
     def name(self) -> str:
@@ -81,7 +83,8 @@ async def make_all(tasks: Sequence[Task], clock: Clock, tell: Tell) -> list[Find
 
 async def make(task: Task, clock: Clock) -> list[Finding]:
     """One check, in its time."""
-    begun, limit = perf_counter(), min(task.limit, clock.left)
+    begun = perf_counter()
+    limit = task.limit if task.overtime else min(task.limit, clock.left)
     patience = asyncio.timeout(limit)
     try:
         async with patience:

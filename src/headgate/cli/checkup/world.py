@@ -123,6 +123,18 @@ class World:
             self._looks[key] = asyncio.ensure_future(_awaited(look()))
         return await asyncio.shield(self._looks[key])
 
+    async def gate_is_open(self) -> bool:
+        """Whether a gate is open on this machine."""
+        from headgate.cli.runfile import find_gate
+
+        return await self._once(("gate",), lambda: in_thread(find_gate)) is not None
+
+    async def start_embedded(self) -> None:
+        """Start the engines that are children of ours, without any model."""
+        from headgate.app import start_embedded
+
+        await self._once(("start",), lambda: start_embedded(dict(self.engines)))
+
     async def close(self) -> None:
         """End the looks that are still under way, and close the engines."""
         for look in self._looks.values():
