@@ -127,8 +127,12 @@ class Desk:
         text = re.sub(r"[\d,.]+ GB free", "99.9 GB free", text)
         text = re.sub(r"[\d.]+ GiB of RAM, \d+ cores?", "64.0 GiB of RAM, 8 cores", text)
         text = re.sub(r" \(\d+\.\d s\)", "", text)
-        boxed = "start the container with --gpus all"  # where the tests themselves run in one
-        text = text.replace(boxed, "headgate engines stop ollama, and headgate engines start ollama")
+        boxed = (
+            "nvidia-smi  # if the driver works, start the container with --gpus all"  # where tests run in one
+        )
+        text = text.replace(
+            boxed, "nvidia-smi && headgate engines stop ollama && headgate engines start ollama"
+        )
         kept = SCREENS / f"{name}.txt"
         if os.environ.get("HEADGATE_WRITE_SCREENS"):
             kept.write_text(text)

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -18,14 +19,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
-from doctor_desk import Desk, desk_of
+from doctor_desk import SCREENS, Desk, desk_of
 
 from headgate.cli.doctor import command
+from headgate.cli.main import command as root
 from headgate.core.cards import Card
 from headgate.ledger.cards import save_card
-from headgate.testing import Fault, OllamaDouble, ServedModel
+from headgate.testing import Answer, Fault, OllamaDouble, ServedModel
+from headgate.testing.answers import count_prompt
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what the doubles show needs /proc")
 
@@ -281,7 +285,7 @@ def test_a_key_is_judged_without_spending(desk):
     desk.anthropic.inject(Fault.auth_failed(), times=None, path="/v1/models")
     found = desk.doctor()
     assert found["key anthropic"]["state"] == "FAIL"
-    assert "export TEST_KEY=… with one that is valid" in found["key anthropic"]["fix"]
+    assert "export TEST_KEY=…  # one that is valid" in found["key anthropic"]["fix"]
     assert found["engine anthropic"]["state"] == "ok"
     assert found["key openai"]["state"] == "ok"
 
@@ -435,3 +439,81 @@ def test_a_person_at_a_terminal_sees_what_is_being_checked_and_the_data_stays_cl
     os.close(ours)
     assert json.loads(done.stdout)["checks"]
     assert b"checking " in b"".join(shown)
+
+
+def test_a_repair_is_a_line_that_can_be_typed_or_an_edit_in_words(desk):
+    screen = (SCREENS / "doctor-faults.txt").read_text()
+    fixes = re.findall(r"(?m)^      fix: (.*)$", screen)
+    fixes += [check["fix"] for check in desk.doctor().values() if check["fix"]]
+    edits = [fix for fix in fixes if fix.split()[0] in ("write", "correct", "take", "make")]
+    orders = [order for fix in fixes if fix not in edits for order in fix.partition("  #")[0].split(" && ")]
+    assert len(orders) > 10
+    for order in orders:
+        program, *words = shlex.split(order)
+        assert program in ("headgate", "export", "chmod", "curl", "nvidia-smi"), order
+        found: Any = root if program == "headgate" else None
+        while isinstance(found, click.Group):
+            found = found.get_command(click.Context(found), words.pop(0))
+            assert found is not None, order
+        if found is not None:
+            assert found.make_context("headgate", words) is not None
+
+
+def test_models_that_were_loaded_to_be_checked_go_even_when_the_time_is_over(desk):
+    def slow(call: Any) -> Answer:
+        return Answer("yes", delay=0.0 if len(call.body) < 10_000 else 600.0)
+
+    with ollama_at(desk, answer=slow) as ollama:
+        found = desk.doctor("--deep", "--within", "4s")
+        assert found["load llama"]["state"] == "ok"
+        assert "did not end within" in found["context llama"]["found"]
+        assert "did not end within" in found["load coder"]["found"]
+        assert ollama.running() == []
+
+
+def test_beside_an_open_gate_models_stay_as_they_are(desk):
+    with ollama_at(desk) as ollama:
+        assert desk.shell("up", "-d").code == 0
+        try:
+            said = desk.shell("doctor", "--deep", "--json")
+            assert "the gate is open at" in said.err
+            assert {runner.name for runner in ollama.running()} >= {"llama3.1:8b"}
+        finally:
+            desk.shell("down")
+
+
+def test_an_engine_that_does_not_say_what_is_in_its_memory_fails(desk):
+    with ollama_at(desk) as ollama:
+        ollama.inject(Fault.malformed_json(), times=None, path="/api/ps")
+        found = desk.doctor()["loaded ollama"]
+        assert (found["state"], "headgate engines status ollama" in found["fix"]) == ("FAIL", True)
+
+
+def test_a_page_with_headers_that_only_its_user_may_read_is_well(desk):
+    desk.change(("[engines.anthropic]", f"{VLLM.format(port=9)}\n[engines.anthropic]"))
+    page = desk.shell.home / "headgate.toml"
+    page.chmod(0o644)
+    fix = desk.doctor()["secrets"]["fix"]
+    assert fix == f"chmod 600 {page}"
+    page.chmod(0o600)
+    assert desk.doctor()["secrets"]["state"] == "ok"
+
+
+def test_a_key_in_a_file_that_is_empty_is_named_by_its_file(desk):
+    (desk.shell.home / "key").write_text("")
+    desk.change(
+        (
+            'key = "env:TEST_KEY"\n\n[engines.openai]',
+            f'key = "file:{desk.shell.home}/key"\n\n[engines.openai]',
+        )
+    )
+    assert desk.doctor()["key anthropic"]["fix"] == f"write the key into {desk.shell.home}/key"
+
+
+def test_what_a_template_puts_around_a_prompt_is_not_taken_for_a_part_of_it_that_was_lost(desk):
+    def verbose(call: Any) -> Answer:
+        return Answer("yes", input_tokens=count_prompt(call) + 500)
+
+    with ollama_at(desk, answer=verbose):
+        found = desk.doctor("--deep")["context llama"]
+        assert (found["state"], "read whole" in found["found"]) == ("ok", True)

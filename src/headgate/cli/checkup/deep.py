@@ -1,7 +1,7 @@
 """Checks that load models and ask them: what no list can tell.
 
 Silent truncation is found by the engine's own count of a prompt that nearly fills the window. How many tokens its tokenizer
-makes of our words is measured first, by a short prompt, so the long one fits any model's window and its count is expected.
+makes of our words is measured first, by two short prompts, so the long one fits any model's window and its count is expected.
 """
 
 from time import perf_counter
@@ -19,7 +19,7 @@ QUESTION = "Answer with the word yes and nothing else."
 WORDS = ("apple", "river", "stone", "green", "house", "paper", "light", "water", "table", "cloud")
 """Common words of one token each in every tokenizer that we know."""
 SHORT = 400
-"""Words of the prompt that the tokens are counted by."""
+"""Words of the longer of the two prompts that the tokens of a word are measured by."""
 FILLED = 0.9
 """The share of the window that the long prompt takes."""
 ANSWER = 64
@@ -67,7 +67,7 @@ def judge_load(
     required = "a model that loads and answers"
     for step, result in (("is not loaded", loaded), ("does not answer", answer)):
         if isinstance(result, Failure):
-            usual = f"headgate engines test {model.engine}; the engine's own log says more"
+            usual = f"headgate engines test {model.engine}  # its own log says more"
             fix = result.hint or (EMBEDDED if model.engine_kind == "llamacpp" else usual)
             found = f"{model.id} {step}: {result.detail} ({result.reason})"
             return failed("load", found, required, fix, about=model.name)
@@ -90,14 +90,20 @@ async def check_real_context(world: "World", model: "Model") -> list[Finding]:
         return [warned("context", found, "a known context", fix, about=model.name)]
     marker = token_hex(4)
     short = min(SHORT, window // 4)
-    first = await engine.chat(probe(f"{marker}-1", short), model, ONE_ANSWER)
-    if isinstance(first, Failure) or not first.usage.exact or not first.usage.prompt:
-        return [judge_context(model, window, 0, 0.0, first)]
-    each = first.usage.prompt / short
-    words = int((window * FILLED - ANSWER) / each)
-    settings = world.config.engines[model.engine]
-    reply = await engine.chat(probe(f"{marker}-2", words), model, settings.load_within)
-    return [judge_context(model, window, words, words * each, reply)]
+    counts = []
+    for number, words in enumerate((short // 2, short)):
+        reply = await engine.chat(probe(f"{marker}-{number}", words), model, ONE_ANSWER)
+        if isinstance(reply, Failure) or not reply.usage.exact:
+            return [judge_context(model, window, 0, 0.0, reply)]
+        counts.append(reply.usage.prompt)
+    each = (counts[1] - counts[0]) / (short - short // 2)
+    if each <= 0:
+        return [judge_context(model, window, 0, 0.0, reply)]
+    around = counts[1] - short * each  # what the model's template puts around a prompt, and the question
+    words = int((window * FILLED - ANSWER - around) / each)
+    within = world.config.engines[model.engine].load_within
+    reply = await engine.chat(probe(f"{marker}-2", words), model, within)
+    return [judge_context(model, window, words, around + words * each, reply)]
 
 
 def window_of(world: "World", model: "Model") -> int | None:
@@ -140,8 +146,8 @@ def judge_context(
     table = f"[models.{model.lane_of or model.name}]"
     required = f"{window:,} tokens that are real"
     fix = {
-        "ollama": f"headgate models load {model.name}; headgate models ps shows the context that it has",
-        "lmstudio": f"headgate models load {model.name} gives it the context",
+        "ollama": f"headgate models load {model.name}  # headgate models ps shows the context that it has",
+        "lmstudio": f"headgate models load {model.name}  # gives it the context",
     }.get(model.engine_kind, f"give the server that context, or write the one that it has under {table}")
     if isinstance(reply, Failure):
         return failed(

@@ -58,11 +58,11 @@ def judge_engine(
     found = met.health.detail or told
     if odd and settings.kind == "openai_compatible":  # some of these have no list, or one of their own shape
         found = f"something answers at {where}, but its list of models cannot be read: {told}"
-        fix = f"headgate engines test {name} asks its models; if it is another program, correct its url"
+        fix = f"headgate engines test {name}  # asks its models; if it is another program, correct its url"
         return [warned("engine", found, "an engine that lists its models", fix, about=name)]
     if odd or stranger:
         found = f"something answers at {where}, but not as {settings.kind} does: {found}"
-        fix = f"correct url under [engines.{name}], or end what listens there; headgate engines status says who it is"
+        fix = f"headgate engines status  # says who it is; end it, or correct url under [engines.{name}]"
     if not used:
         return [warned("engine", found, f"{required}, or none", fix, about=name)]
     return [failed("engine", found, required, fix, about=name)]
@@ -92,7 +92,7 @@ def judge_key(
     if isinstance(met.listed, Failure) and met.listed.status in REFUSALS:
         return [
             failed(
-                "key", f"refused: {met.listed.detail}", required, f"{give} with one that is valid", about=name
+                "key", f"refused: {met.listed.detail}", required, f"{give}  # one that is valid", about=name
             )
         ]
     if settings.key is None or isinstance(met.listed, Failure):

@@ -105,7 +105,7 @@ def judge_models_disk(engine: str, folder: Path, free: int, missing: dict[str, i
     """Whether what is to be fetched has room: `missing` is bytes by the names of models."""
     found = f"{free / GIGABYTE:,.1f} GB free for models under {folder}"
     wanted = sum(missing.values())
-    fix = "make room: headgate models list shows what is there, headgate models rm NAME deletes one"
+    fix = "headgate models list  # make room: headgate models rm NAME deletes one"
     if wanted > free:
         need = f"{wanted / GIGABYTE:,.1f} GB for {listed(missing)}, which are to be fetched"
         return failed("disk", found, need, fix, about=engine)
@@ -143,14 +143,14 @@ def judge_ledger(path: Path, found: "Soundness") -> Finding:
             "ledger",
             f"{path} is damaged: {found.problem}",
             "a sound ledger",
-            f"mv {path} {path}.damaged, and Headgate starts a new one; sqlite3's .recover may save its rows",
+            f"mv {path} {path}.damaged  # Headgate starts a new one; sqlite3's .recover may save its rows",
         )
     if found.older:
         return warned(
             "ledger",
             f"{path} is of version {found.version}, written by an older Headgate",
             "the version of this Headgate",
-            "headgate up adds what it lacks; nothing is lost",
+            "headgate up  # adds what it lacks; nothing is lost",
         )
     told = f"{count(found.requests or 0, 'request')} in {path}"
     if found.problem is None:

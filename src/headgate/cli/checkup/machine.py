@@ -93,7 +93,7 @@ def judge_memory(rows: "list[Row]", both: "Together | None", room: "Room") -> li
                 "memory",
                 f"together the models take {memory_words(both.total)} of {memory_words(both.room)}, so they take turns",
                 "all of them loaded at the same time",
-                "headgate models plan shows a set that fits; smaller contexts in headgate.toml help, too",
+                "headgate models plan  # shows a set that fits; smaller contexts help, too",
             )
         )
     known = [row for row in rows if row.fit is not None]
@@ -119,7 +119,7 @@ def judge_fit(row: "Row", room: "Room") -> Finding | None:
     fix = (
         f"write context = {best} under {table}"
         if best
-        else f"headgate models plan {name} names others that fit"
+        else f"headgate models plan {name}  # names others that fit"
     )
     found = next(
         (said for said in row.advice if "does not fit" in said), f"{name} fits nowhere"
@@ -172,7 +172,7 @@ def judge_clock(apart: dict[str, float], *, zone: bool) -> Finding:
             "clock",
             "no time zone is set, so days and weeks of reports are those of UTC",
             "a time zone",
-            'sudo timedatectl set-timezone Europe/Berlin, or write timezone = "utc" under [report]',
+            'sudo timedatectl set-timezone Europe/Berlin  # or write timezone = "utc" under [report]',
         )
     return passed(
         "clock",

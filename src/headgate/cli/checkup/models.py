@@ -36,7 +36,7 @@ def judge_model(model: "Model", met: "Met", seen: str) -> list[Finding]:
         if not model.local or met.listed.reason == "malformed":
             return []  # the key or the engine has a finding of its own
         found = f"{model.engine} does not say what it has: {met.listed.detail}"
-        return [warned("model", found, required, f"headgate engines test {model.engine} asks it", about=name)]
+        return [warned("model", found, required, f"headgate engines test {model.engine}", about=name)]
     there = find_listed(model.id, met.listed)
     if there is None:
         return [failed("model", f"{model.engine} has no {model.id}", required, fetch(model), about=name)]
@@ -118,13 +118,13 @@ async def check_cloud(world: "World", name: str) -> list[Finding]:
 def judge_cloud(name: str, remote: list[str], named: "list[Model]") -> list[Finding]:
     """Models that leave the machine: on the engine's list, or in the config."""
     required = "models that run here"
-    off = f"OLLAMA_NO_CLOUD=1, which headgate engines start {name} sets"
+    off = f"headgate engines start {name}  # sets OLLAMA_NO_CLOUD=1"
     findings = [
         warned(
             "cloud",
             f"{model.name} ({model.id}) runs on somebody else's machines: what it is asked leaves this one",
             required,
-            f"take [models.{model.name}] out of headgate.toml, or leave it if that is meant; to forbid all: {off}",
+            f"take [models.{model.name}] out of headgate.toml, or leave it if that is meant",
             about=name,
         )
         for model in named
@@ -133,7 +133,7 @@ def judge_cloud(name: str, remote: list[str], named: "list[Model]") -> list[Find
     if others:
         is_or_are = "is one" if len(others) == 1 else "are some"
         found = f"{listed(others)} {is_or_are} that any program of this machine can ask, and that leaves it"
-        findings.append(warned("cloud", found, required, f"{off}; or ollama rm {others[0]}", about=name))
+        findings.append(warned("cloud", found, required, f"{off}; or: ollama rm {others[0]}", about=name))
     return findings or [passed("cloud", "none of its models leaves this machine", about=name)]
 
 

@@ -21,7 +21,7 @@ async def check_loaded(world: "World", name: str) -> list[Finding]:
     if loaded is None:
         return []
     if isinstance(loaded, Failure):
-        fix = f"headgate models ps; headgate engines status {name}"
+        fix = f"headgate engines status {name}"
         return [failed("loaded", loaded.detail, "an engine that says what is in its memory", fix, about=name)]
     models = [model for model in world.config.policy.models.values() if model.engine == name]
     return judge_loaded(name, loaded, models)
@@ -41,7 +41,9 @@ def judge_loaded(name: str, loaded: "Sequence[LoadedModel]", models: "Sequence[M
             fix = f"headgate models unload {one.id} --engine {name}"
         elif windows and one.context not in (None, *windows):
             found = f"{ours[0].name} is loaded with {one.context:,} tokens, which is none of its contexts"
-            fix = f"headgate models load {ours[0].name}; give the other program a context of {windows[0]}"
+            fix = (
+                f"headgate models load {ours[0].name}  # and give the other program a context of {windows[0]}"
+            )
         else:
             continue
         findings.append(
@@ -66,10 +68,10 @@ async def check_gpu(world: "World", name: str) -> list[Finding]:
         return []
     program = await world.program(name)
     boxed = "container" in (await world.hardware()).inside or (program and program.started_by == "container")
-    fix = "nvidia-smi tells whether the driver works; then " + (
-        "start the container with --gpus all"
+    fix = (
+        "nvidia-smi  # if the driver works, start the container with --gpus all"
         if boxed
-        else f"headgate engines stop {name}, and headgate engines start {name}"
+        else f"nvidia-smi && headgate engines stop {name} && headgate engines start {name}"
     )
     seen = {one.id: one for one in (*loaded, *world.proven.get(name, ()))}
     return [judge_gpu(name, list(seen.values()), fix, has_gpu=await world.has_gpu())]
@@ -88,6 +90,6 @@ def judge_gpu(name: str, loaded: "Sequence[LoadedModel]", fix: str, *, has_gpu: 
     if off:
         return failed("gpu", f"nothing of {listed(off)} is on the GPU", "all of it there", fix, about=name)
     if partly:
-        smaller = "write smaller contexts, or fewer at a time; headgate models plan computes them"
+        smaller = "headgate models plan  # computes smaller contexts, or fewer at a time"
         return warned("gpu", f"only {listed(partly)} is on the GPU", "all of it there", smaller, about=name)
     return passed("gpu", f"all of {listed([model for model, _ in told])} is on the GPU", about=name)

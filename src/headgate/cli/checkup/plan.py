@@ -86,7 +86,7 @@ def _engine(world: "World", name: str, *, thorough: bool) -> list[Task]:
         task("version", programs.check_version),
         task("settings", programs.check_settings),
         task("exposed", programs.check_exposed),
-        task("cloud", models.check_cloud),
+        *([task("cloud", models.check_cloud)] if settings.kind == "ollama" else []),
         task("loaded", occupants.check_loaded),
         task("gpu", occupants.check_gpu),
     ]

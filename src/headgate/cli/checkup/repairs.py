@@ -1,4 +1,7 @@
-"""How to repair what is wrong with an engine or a model: the one place that knows the command."""
+"""How to repair what is wrong with an engine or a model: the one place that knows the command.
+
+A repair is a line for a shell, with a comment behind # where one helps, or else an edit in words.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,7 @@ def bring_up(settings: "EngineSettings") -> str:
     if settings.kind in KINDS:
         if is_here(settings):
             return f"headgate engines start {settings.name}"
-        return f"on that machine: headgate engines start {settings.kind}"
+        return f"headgate engines start {settings.kind}  # on that machine"
     if settings.kind == "llamacpp" and settings.url is None:
         error = check()
         return error.hint if error else ""
@@ -36,8 +39,8 @@ def restart(settings: "EngineSettings", started_by: str | None) -> str:
     start = f"headgate engines start {settings.name}"
     match started_by:
         case "hand":
-            return f"headgate engines stop {settings.name} --foreign, then {start}"
+            return f"headgate engines stop {settings.name} --foreign && {start}"
         case "container":
-            return f"give its container the variables that {start} --plan shows, and start it anew"
+            return f"{start} --plan  # shows the variables to start its container with"
         case _:
             return start

@@ -103,7 +103,7 @@ def _late(task: Task, limit: float, clock: Clock) -> Finding:
         task.check,
         f"this check did not end within {limit:.3g} s",
         "an answer in that time",
-        f"headgate doctor --within {longer:.0f}s, or look at what does not answer",
+        f"headgate doctor --within {longer:.0f}s  # or look at what does not answer",
         about=task.about,
     )
 
