@@ -512,8 +512,16 @@ def test_a_key_in_a_file_that_is_empty_is_named_by_its_file(desk):
 
 def test_what_a_template_puts_around_a_prompt_is_not_taken_for_a_part_of_it_that_was_lost(desk):
     def verbose(call: Any) -> Answer:
-        return Answer("yes", input_tokens=count_prompt(call) + 500)
+        return Answer("yes", input_tokens=count_prompt(call) + 1500)
 
     with ollama_at(desk, answer=verbose):
         found = desk.doctor("--deep")["context llama"]
         assert (found["state"], "read whole" in found["found"]) == ("ok", True)
+
+
+def test_with_deep_the_gpu_is_looked_at_when_models_are_loaded(desk):
+    desk.change(("ram_gb = 64", "ram_gb = 64\nvram_gb = 24"))
+    with ollama_at(desk, vram=0):
+        assert desk.doctor()["gpu ollama"]["state"] == "ok"
+        found = desk.doctor("--deep")["gpu ollama"]
+        assert (found["state"], "llama3.1:8b" in found["found"]) == ("FAIL", True)

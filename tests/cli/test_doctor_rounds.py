@@ -3,12 +3,13 @@
 import asyncio
 import threading
 from time import perf_counter
+from typing import Any, cast
 
 import pytest
 
 from headgate.cli.checkup.findings import Finding, passed
 from headgate.cli.checkup.rounds import Clock, Task, make_all
-from headgate.cli.checkup.world import in_thread
+from headgate.cli.checkup.world import World, in_thread
 from headgate.core.errors import EngineError
 
 
@@ -114,3 +115,26 @@ def test_people_are_told_what_is_under_way():
     run(Task(check="port", look=waits), Task(check="key", about="x", look=ends), seen=seen)
     assert ("port", "key x") in seen
     assert seen[-1] == ()
+
+
+def test_who_gives_up_waiting_for_a_look_does_not_end_it_for_the_others():
+    world = World(cast("Any", None), {}, cast("Any", None))
+    given_up = asyncio.Event()
+
+    async def look() -> str:
+        await given_up.wait()
+        return "free"
+
+    async def shared() -> list[Finding]:
+        return [passed("port", await world._once(("look",), look))]
+
+    async def later() -> list[Finding]:
+        given_up.set()
+        return []
+
+    found = run(
+        Task(check="port", look=shared, limit=0.05),
+        Task(check="port", look=shared, turn="at last"),
+        Task(check="key", look=later, turn="in line"),
+    )
+    assert [one.state for one in found] == ["FAIL", "ok"]
