@@ -1,6 +1,7 @@
 """`headgate models bench` as a person runs it: cards that are kept whole or not at all, and the errors of a first try."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -173,3 +174,16 @@ def test_a_mistake_of_the_command_line_measures_nothing(local, args, words):
     for word in words:
         assert word in said.err
     assert not local.ollama.calls
+
+
+def test_only_what_has_changed_since_is_measured_again(local):
+    shell, library = local.shell, local.ollama.models
+    assert shell("models", "bench", "--all", "--quick").code == 0
+    settled = shell("models", "bench", "--stale", "--json")
+    assert (settled.code, settled.json["cards"]) == (0, [])
+    assert "every local model has a card that counts" in settled.err
+    library["llama3.1:8b"] = replace(library["llama3.1:8b"], revision="another")
+    before = kept(shell)["ollama", "llama3.1:8b"]
+    again = shell("models", "bench", "--stale", "--quick", "--json")
+    assert [card["model"] for card in again.json["cards"]] == ["llama"]
+    assert kept(shell)["ollama", "llama3.1:8b"].digest != before.digest

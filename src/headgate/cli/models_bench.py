@@ -35,6 +35,9 @@ WIDE = 96
 @click.command("bench")
 @click.argument("names", metavar="NAME...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Measure every local model of the config.")
+@click.option(
+    "--stale", is_flag=True, help="Measure the local models that have changed since, or never were measured."
+)
 @click.option("--quick", is_flag=True, help="Measure the speeds only, without the exam.")
 @click.option(
     "--within",
@@ -56,6 +59,7 @@ def command(
     within: str,
     *,
     every: bool,
+    stale: bool,
     quick: bool,
     reload: bool | None,
     as_json: bool,
@@ -69,9 +73,12 @@ def command(
     from headgate.core.errors import EngineError
 
     config = load(config_file, prices=False)
-    models = chosen(config, names, every=every)
+    models = asyncio.run(changed(config)) if stale and not names else chosen(config, names, every=every)
+    if not models:
+        say("every local model has a card that counts")
     seconds = duration(within)
-    if (gate := find_gate()) is not None:
+    gate = find_gate()
+    if models and gate is not None:
         say(
             f"note: the gate is open at {gate.url}; its requests make these figures worse, and these make them wait"
         )
@@ -119,6 +126,19 @@ def chosen(config: "Config", names: Sequence[str], *, every: bool) -> "list[Mode
                 "headgate models bench --all measures the local ones",
             )
     return [models[name] for name in dict.fromkeys(models[name].lane_of or name for name in names)]
+
+
+async def changed(config: "Config") -> "list[Model]":
+    """The local models without a card that counts: never measured, or another version since, as far as their engines say."""
+    from headgate.cli.survey import survey
+    from headgate.core.cards import fresh_cards
+    from headgate.ledger.cards import newest_cards
+
+    at_home = [model for model in config.policy.named.values() if model.local]
+    cards = await asyncio.to_thread(newest_cards, config.ledger.path)
+    seen = await survey(config)
+    fresh = fresh_cards(at_home, cards, {name: one.models for name, one in seen.items() if one.models})
+    return [model for model in at_home if (model.engine, model.id) not in fresh]
 
 
 def duration(text: str) -> float:
