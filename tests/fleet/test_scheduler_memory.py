@@ -41,7 +41,7 @@ def test_requests_of_a_batch_gather_before_an_idle_model_goes():
     engine = loaded("a", "b", others="c")
     asked = engine.ask("c", batch=True)
     engine.run()
-    assert 5.0 < engine.waited(asked) <= 15.0
+    assert 5.0 < engine.waited(asked) <= 20.0
 
 
 def test_a_model_that_answers_is_never_unloaded_and_the_next_one_waits_for_it():
