@@ -29,7 +29,7 @@ from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
-from headgate.fleet.sizes import Memory
+from headgate.fleet.sizes import Before, Memory
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
@@ -48,6 +48,9 @@ from headgate.wire import faults
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
+
+WEEK = 7 * 86_400.0
+"""Seconds of traffic by which the gate decides, when it opens, what is worth loading before anybody asks."""
 
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
@@ -148,7 +151,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         engines = {name: build_engine(settings, models) for name, settings in config.engines.items()}
         memory = Memory(hardware=await asyncio.to_thread(hardware.look), vram=config.vram, ram=config.ram)
         cards = await asyncio.to_thread(newest_cards, config.ledger.path)
-        fleet = Fleet(engines, config.engines, config.policy.models, memory, cards)
+        before = Before(cards=cards, traffic=await asyncio.to_thread(traffic, config))
+        fleet = Fleet(engines, config.engines, config.policy.models, memory, before)
         try:
             troubles = await start_embedded(engines)
             await fleet.start()
@@ -213,6 +217,20 @@ async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:
         for engine, error in zip(own, errors, strict=True)
         if isinstance(error, EngineError)
     )
+
+
+def traffic(config: Config) -> dict[str, float]:
+    """Requests per second of the last week, by the model that answered, as far as there is a ledger that can be read."""
+    if not config.ledger.path.exists():
+        return {}
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+
+    try:
+        with LedgerReader(config.ledger.path) as reader:
+            counts = reader.answered_since(time() - WEEK)
+    except LedgerError:
+        return {}
+    return {name: count / WEEK for name, count in counts.items()}
 
 
 def paid_today(config: Config) -> float:

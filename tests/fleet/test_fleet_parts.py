@@ -111,6 +111,20 @@ async def test_a_load_that_fails_tells_everybody_who_waits_and_is_not_tried_agai
     await admission.close()
 
 
+async def test_what_was_asked_often_before_is_loaded_when_the_engine_comes_up_and_nothing_else():
+    admission = admission_of("a", "b")
+    facts = [
+        LaneFacts(name=name, engine="e", weights=name, memory=10, pool="GPU", rate=rate)
+        for name, rate in (("a", 0.001), ("b", 0.5))
+    ]
+    admission.learn("e", Pool("GPU", 100), facts, [])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert admission.hands.moved == ["load b"]
+    assert admission.enter("b") == "b"
+    await admission.close()
+
+
 async def test_closing_lets_nobody_wait_and_stops_loading():
     admission = admission_of("a", capacity=15)
     admission.hands.gate.clear()

@@ -92,7 +92,7 @@ async def test_a_model_that_the_engine_does_not_have_says_so_in_one_line(open_be
     async with open_bench(manage=True, library={"other:1b": ServedModel()}) as bench:
         said = await bench.ask(model="llama")
         assert said.status == 503
-        assert "not found" in said.json["error"]["message"]
+        assert "Ollama has no llama3.1:8b" in said.json["error"]["message"]
 
 
 async def test_a_model_that_is_bigger_than_the_machine_is_left_to_others(open_bench):

@@ -1,5 +1,7 @@
 """Finding requests again."""
 
+from collections import Counter
+
 import pytest
 from ledger_samples import MODELS, MONDAY, realistic
 from msgspec.structs import replace
@@ -128,3 +130,10 @@ def test_a_reader_cannot_write(ledger):
     with pytest.raises(LedgerError), ledger.connect() as db:
         db.exec_driver_sql("DELETE FROM requests")
     assert ledger.last_number() == 400
+
+
+def test_how_many_each_model_answered_since_a_moment(ledger, week):
+    since = week[150].received
+    wanted = Counter(outcome.model for outcome in week[150:] if outcome.model is not None)
+    assert ledger.answered_since(since) == wanted
+    assert ledger.answered_since(week[-1].received + 1) == {}

@@ -12,19 +12,22 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 
+from msgspec.structs import replace
+
 from headgate.config.engine import EngineSettings
-from headgate.core.cards import Cards, fresh_cards
+from headgate.core.cards import fresh_cards
 from headgate.core.engine import Engine, Health, ListedModel, ManagedEngine
 from headgate.core.types import Failure, FleetView, Model
 from headgate.fleet.admission import Admission, Denied
 from headgate.fleet.breaker import Breaker
 from headgate.fleet.lanes import LaneFacts, Pool
 from headgate.fleet.scheduler import Resident, Scheduler
-from headgate.fleet.sizes import Memory, lane_facts, pools_for
+from headgate.fleet.sizes import Before, Memory, lane_facts, pools_for
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at an engine at home."""
 
+NOTHING_BEFORE = Before()
 NOBODY: frozenset[str] = frozenset()
 NEEDS_KEY = frozenset({"openai", "anthropic"})
 
@@ -39,7 +42,7 @@ class Fleet:
         settings: of the same engines.
         models: of the policy, by name.
         memory: the machine's, for engines on it whose models the gate loads and unloads; None leaves that to all engines.
-        cards: what was measured of models at home.
+        before: what was measured of models at home, and how often each was asked.
     """
 
     def __init__(
@@ -48,13 +51,13 @@ class Fleet:
         settings: Mapping[str, EngineSettings],
         models: Mapping[str, Model],
         memory: Memory | None = None,
-        cards: Cards | None = None,
+        before: Before = NOTHING_BEFORE,
     ) -> None:
         self.engines = engines
         self.settings = settings
         self.models = models
         self.memory = memory
-        self.cards = cards or {}
+        self.before = before
         self.listed: dict[str, tuple[ListedModel, ...]] = {}
         """What each engine at home had when it was last seen to come up."""
         self.pools: dict[str, Pool] = {}
@@ -192,8 +195,8 @@ class Fleet:
         residents = [Resident(model.id, model.context, model.memory) for model in found]
         if came_up:
             own = [m for m in self.models.values() if m.engine == name and m.local]
-            cards = fresh_cards(own, self.cards, self.listed)
-            facts = await lane_facts(engine, self.settings[name], own, self.pools[name], cards)
+            before = replace(self.before, cards=fresh_cards(own, self.before.cards, self.listed))
+            facts = await lane_facts(engine, self.settings[name], own, self.pools[name], before)
             self.admission.learn(name, self.pools[name], facts, residents)
         else:
             self.admission.seen(name, residents)
@@ -215,7 +218,9 @@ class Fleet:
         result = await engine.load(
             model.id, context, parallel=model.slots or settings.parallel, within=settings.load_within
         )
-        return Denied(result.detail, down=True) if isinstance(result, Failure) else result.memory
+        if isinstance(result, Failure):
+            return Denied(result.detail + (f"; {result.hint}" if result.hint else ""), down=True)
+        return result.memory
 
     async def unload(self, lane: str) -> None:
         """Unload a lane."""

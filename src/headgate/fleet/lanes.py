@@ -49,6 +49,8 @@ class LaneFacts(Struct, frozen=True, kw_only=True):
     load_seconds: float = 0.0
     service: float | None = None
     """Seconds that a request takes; None until one has been measured."""
+    rate: float = 0.0
+    """Requests per second in the time before."""
 
 
 class Lane:
@@ -113,6 +115,11 @@ class Lane:
         self._counted_at = now
         if seconds is not None:
             self.service = mean(self.service, seconds)
+
+    def expect(self, rate: float, now: float) -> None:
+        """So many requests per second came before anybody here counted them."""
+        self._counted = max(self._recent(now), rate * HALF_LIFE / log(2))
+        self._counted_at = now
 
     def rate(self, now: float) -> float:
         """Requests per second of late."""

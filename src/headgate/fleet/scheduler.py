@@ -232,6 +232,7 @@ class Scheduler:
             lane.memory = lane.memory or facts.memory
             lane.load_seconds = lane.load_seconds or facts.load_seconds
             lane.service = lane.service or facts.service
+            lane.expect(facts.rate, now)
         self._relate()
         return self.seen(engine, residents, now)
 

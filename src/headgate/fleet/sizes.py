@@ -37,6 +37,15 @@ class Memory(Struct, frozen=True, kw_only=True):
     ram: int | None = None
 
 
+class Before(Struct, frozen=True, kw_only=True):
+    """What is known from before this gate was opened."""
+
+    cards: Cards = {}
+    """What was measured of models at home."""
+    traffic: Mapping[str, float] = {}
+    """Requests per second of late, by the model that answered."""
+
+
 def pools_for(engines: Iterable[EngineSettings], memory: Memory, held: Mapping[str, int]) -> dict[str, Pool]:
     """The memory in which each engine's models have to fit; engines of which it is not known are left out.
 
@@ -64,7 +73,7 @@ def uses_card(settings: EngineSettings, hardware: Hardware) -> bool:
 
 
 async def lane_facts(
-    engine: ManagedEngine, settings: EngineSettings, models: Sequence[Model], pool: Pool, cards: Cards
+    engine: ManagedEngine, settings: EngineSettings, models: Sequence[Model], pool: Pool, before: Before
 ) -> list[LaneFacts]:
     """What is known of an engine's lanes, from the metadata of its models. One that cannot be measured is left to its engine.
 
@@ -80,7 +89,7 @@ async def lane_facts(
         trained = shape.context or sys.maxsize
         context = min(model.context or UNTOLD, trained)
         kv_type = cast("KvType", settings.kv_cache)
-        card = cards.get((model.engine, model.id))
+        card = before.cards.get((model.engine, model.id))
         overhead = None
         if card is not None and card.memory is not None and card.context is not None:
             measured = 1 if shares_cache(model) else card.parallel
@@ -98,6 +107,7 @@ async def lane_facts(
                 memory=min(takes, pool.capacity) if pool.name == GPU else takes,
                 load_seconds=(card.load_seconds if card is not None else None) or 0.0,
                 service=service_of(card),
+                rate=before.traffic.get(model.name, 0.0),
             )
         )
     return facts

@@ -175,6 +175,17 @@ class LedgerReader:
         """How many requests of each fallback reason; None is "no fallback"."""
         return self._count_by(requests.c.fallback, which)
 
+    def answered_since(self, since: float) -> dict[str, int]:
+        """How many requests each model has answered since this Unix time, by its name in the config then."""
+        query = (
+            select(models.c.name, func.count())
+            .join_from(requests, models, requests.c.model == models.c.id)
+            .where(requests.c.received >= _micros(since))
+            .group_by(models.c.name)
+        )
+        with self.connect() as db:
+            return dict(db.execute(query).tuples().all())
+
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection for queries of one's own; what goes wrong with the file is a `LedgerError`."""
