@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from headgate.core.cards import Card, Share, apply, find_listed, is_stale, keep_untried, stale_cards, unproven
-from headgate.core.engine import ListedModel
+from headgate.core.cards import Card, Share, apply, is_stale, keep_untried, stale_cards, unproven
+from headgate.core.engine import ListedModel, find_listed
 from headgate.core.types import Model
 
 MODEL = Model(name="llama", engine="ollama", engine_kind="ollama", id="llama3.1:8b", local=True)
@@ -82,6 +82,8 @@ def test_a_model_is_found_under_the_name_that_its_engine_lists():
     assert find_listed("nomic-embed-text", listed) is listed[0]
     assert find_listed("phi-3", listed) is listed[1]
     assert find_listed("phi", listed) is None
+    twins = (ListedModel(id="me/big"), ListedModel(id="Big:latest"))
+    assert find_listed("big", twins) is twins[1], "its own name goes before one with a publisher"
 
 
 def test_what_a_measurement_was_told_to_leave_out_is_kept_from_the_one_before():

@@ -119,7 +119,7 @@ async def test_a_file_that_is_no_model_spoils_nothing_for_the_others(engine_of, 
     engine = engine_of(str(wrong), NANO, str(tmp_path / "gone.gguf"))
     assert await engine.start() is None
     failure = await ask(engine, str(wrong))
-    assert failure.reason == "refused"
+    assert failure.reason == "http_error"
     assert "it is not a GGUF file" in failure.detail
     assert isinstance(await ask(engine), Reply)
     health = await engine.health()
@@ -142,7 +142,7 @@ async def test_a_model_cut_short_is_refused_with_llama_cpps_own_reason(engine_of
 async def test_a_model_that_was_not_ordered_is_refused(engine_of):
     engine = engine_of(NANO)
     await engine.start()
-    assert (await ask(engine, "headgate-micro")).reason == "refused"
+    assert (await ask(engine, "headgate-micro")).reason == "http_error"
 
 
 async def test_an_engine_without_models_says_so(engine_of):

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from gguf_files import random_model
 
+from gguf_files import random_model
 from headgate.config.engine import EngineSettings
 from headgate.core.engine import LoadedModel
 from headgate.core.memory import Shape
@@ -104,7 +104,7 @@ async def test_it_starts_with_nothing_loaded_and_loads_what_it_is_told(engine_of
     assert await engine.loaded() == ()
     assert (await engine.health()).up
     failure = await ask(engine, NANO)
-    assert (failure.reason, failure.detail) == ("refused", "headgate-nano is not loaded")
+    assert (failure.reason, failure.detail) == ("http_error", "headgate-nano is not loaded")
     found = await load(engine, NANO, 512, 3)
     assert (found.id, found.context, found.parallel) == (NANO, 512, 3)
     assert await engine.loaded() == (found,)
@@ -131,7 +131,7 @@ async def test_models_are_swapped_and_the_last_one_serves(engine_of):
         assert isinstance(await load(engine, here), LoadedModel)
         assert await names(engine) == [here]
         assert isinstance(await ask(engine, here), Reply)
-        assert (await ask(engine, gone)).reason == "refused"
+        assert (await ask(engine, gone)).reason == "http_error"
     assert engine.status.pid == pid
 
 

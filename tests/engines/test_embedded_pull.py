@@ -9,8 +9,8 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from gguf_files import put_together, words
 
+from gguf_files import put_together, words
 from headgate.core.engine import Progress
 from headgate.core.types import Failure
 from headgate.engines.llamacpp.hugging_face import Hub, hub_from_environment, pull

@@ -38,6 +38,8 @@ class PlayedEngine:
         self.failing: dict[str, str] = {}
         """By lane: why its next load will fail."""
         self.foreign = 0
+        self.away: set[str] = set()
+        """Engines that do not answer."""
         self.here = {name for name, facts in self.facts.items() if facts.pool is None}
         self.loading: set[str] = set()
         self.leaving: set[str] = set()
@@ -102,15 +104,39 @@ class PlayedEngine:
 
     def look(self):
         """Tell the scheduler what is in memory."""
-        for engine in self.slots:
-            residents = [
-                Resident(self.facts[name].weights, self.facts[name].context, self.facts[name].memory)
-                for name in self.here | self.loading
-                if self.facts[name].engine == engine and self.facts[name].pool is not None
-            ]
-            if self.foreign and engine == "home":
-                residents.append(Resident("somebody else's", None, self.foreign))
-            self._carry_out(self.scheduler.seen(engine, residents, self.now))
+        for engine in self.slots.keys() - self.away:
+            self._carry_out(self.scheduler.seen(engine, self.residents(engine), self.now))
+
+    def residents(self, engine):
+        """What is in an engine's memory."""
+        residents = [
+            Resident(self.facts[name].weights, self.facts[name].context, self.facts[name].memory)
+            for name in self.here | self.loading
+            if self.facts[name].engine == engine and self.facts[name].pool is not None
+        ]
+        if self.foreign and engine == "home":
+            residents.append(Resident("somebody else's", None, self.foreign))
+        return residents
+
+    def vanish(self, engine):
+        """It ends, with all that was idle in it; what it answers comes still."""
+        self.away.add(engine)
+        if engine == "home":
+            self.foreign = 0
+        for facts in self.facts.values():
+            if facts.engine == engine and facts.pool is not None:
+                if facts.name in self.loading:
+                    self.failing[facts.name] = "it ended"
+                elif not self.running[facts.name]:
+                    self.here.discard(facts.name)
+        self._carry_out(self.scheduler.gone(engine, "it does not answer", self.now))
+
+    def come_back(self, engine):
+        """It is there again."""
+        self.away.discard(engine)
+        pool = self.scheduler.pools["card"]
+        self._carry_out(self.scheduler.learn(engine, pool, (), self.residents(engine), self.now))
+        self._carry_out(self.scheduler.back(engine, self.now))
 
     def drop(self, name):
         """It unloads a model by itself."""
@@ -152,6 +178,7 @@ class PlayedEngine:
     def _load(self, name):
         pool = self.facts[name].pool
         assert not [other for other in self.loading if self.facts[other].pool == pool], "two loads at a time"
+        assert self.facts[name].engine not in self.away, "loaded into an engine that is not there"
         self.loads.append(name)
         self.loading.add(name)
         if self.taken(pool) + self.foreign > self.memory:

@@ -8,7 +8,7 @@ import pytest
 from headgate.core.types import Failure
 from headgate.fleet.admission import Admission, Denied
 from headgate.fleet.breaker import FAILURES, LONGEST_PAUSE, PAUSE, TRIAL, Breaker
-from headgate.fleet.lanes import LaneFacts, Pool
+from headgate.fleet.lanes import Lane, LaneFacts, Pool
 from headgate.fleet.scheduler import Scheduler
 from headgate.gateway.purse import Purse
 
@@ -132,6 +132,18 @@ async def test_closing_lets_nobody_wait_and_stops_loading():
     await asyncio.sleep(0)
     await admission.close()
     assert await waiting == Denied("the gate is being closed")
+
+
+def test_a_load_may_take_several_times_what_is_usual_and_after_a_failure_what_the_user_allows():
+    lane = Lane(LaneFacts(name="a", engine="e", weights="a"))
+    assert lane.load_within(300.0) == 300.0, "nothing is known yet"
+    lane.load_seconds = 4.0
+    assert lane.load_within(300.0) == 60.0
+    lane.load_seconds = 30.0
+    assert lane.load_within(300.0) == 180.0
+    assert lane.load_within(20.0) == 20.0, "a limit that the user sets is the limit"
+    lane.failures = 1
+    assert lane.load_within(300.0) == 300.0
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_waits_longer_each_time():

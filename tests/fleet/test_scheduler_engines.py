@@ -53,6 +53,15 @@ def test_a_shorter_lane_whose_load_failed_waits_out_its_pause_when_the_longer_on
     assert {person, batch} <= set(engine.started)
 
 
+def test_nobody_is_told_to_wait_for_a_model_that_is_left_alone():
+    engine = PlayedEngine(lane("small"))
+    engine.failing["small"] = "broken"
+    assert engine.scheduler.expected_wait("small", "ann", engine.now) == 4.0
+    engine.ask("small")
+    engine.until(4.0)
+    assert engine.scheduler.expected_wait("small", "ann", engine.now) == 0.0
+
+
 def test_a_load_that_succeeds_forgets_earlier_failures():
     engine = PlayedEngine(lane("small"))
     engine.failing["small"] = "busy"
@@ -199,3 +208,69 @@ def test_what_is_shown_of_a_lane_is_how_much_of_its_time_was_used():
     engine.run()
     assert 0.5 < engine.scheduler.lanes["a"].use(engine.now) <= 1.0
     assert engine.scheduler.lanes["a"].use(engine.now + 3600) < 0.01
+
+
+def test_whoever_waits_for_an_engine_that_ends_is_told_and_nothing_is_loaded_until_it_is_back():
+    engine = loaded("a", others="b", memory=10)
+    for _ in range(12):
+        engine.ask("a")
+    waiting = [*engine.waiting, engine.ask("b")]
+    engine.vanish("home")
+    assert {engine.refused[number].why for number in waiting} == {"it does not answer"}
+    assert all(engine.refused[number].down for number in waiting)
+    engine.until(engine.now + 1000)
+    assert engine.refused[engine.ask("b")].why == "it does not answer"
+    assert engine.loads == []
+    engine.come_back("home")
+    asked = engine.ask("b")
+    engine.run()
+    assert asked in engine.started
+
+
+def test_failures_of_an_engine_that_was_away_do_not_count_when_it_is_back():
+    engine = PlayedEngine(lane("a"))
+    engine.failing["a"] = "nobody answers"
+    engine.ask("a")
+    engine.run()
+    engine.vanish("home")
+    engine.come_back("home")
+    asked = engine.ask("a")
+    engine.run()
+    assert engine.waited(asked) == 4.0
+
+
+def test_what_an_engine_said_before_a_load_was_done_does_not_undo_it():
+    engine = loaded("a")
+    scheduler, since = engine.scheduler, engine.scheduler.lanes["a"].since
+    scheduler.seen("home", [], engine.now, asked=since - 0.1)
+    assert scheduler.lanes["a"].state == "ready"
+    scheduler.seen("home", [], engine.now, asked=since + 0.1)
+    assert scheduler.lanes["a"].state == "out"
+    scheduler.seen("home", [Resident("a")], engine.now, asked=engine.now - 0.1)
+    assert scheduler.lanes["a"].state == "out"
+    scheduler.seen("home", [Resident("a")], engine.now, asked=engine.now)
+    assert scheduler.lanes["a"].state == "ready"
+
+
+def test_a_load_that_an_engine_took_with_it_is_not_tried_again_before_it_is_back():
+    engine = PlayedEngine(lane("a"))
+    engine.ask("a")
+    engine.vanish("home")
+    engine.run()
+    engine.until(engine.now + 1000)
+    assert engine.ask("a") in engine.refused
+    assert engine.loads == ["a"]
+
+
+def test_the_memory_of_an_engine_that_has_ended_is_free_for_the_others():
+    engine = PlayedEngine(lane("a"), lane("b", engine="other"), memory=15)
+    engine.ask("a")
+    engine.run()
+    engine.foreign = 5
+    engine.look()
+    engine.vanish("home")
+    assert engine.scheduler.free("card") == 15
+    asked = engine.ask("b")
+    engine.run()
+    assert engine.waited(asked) == 4.0
+    assert engine.unloads == []

@@ -62,6 +62,13 @@ class AnyCourse(RuleBasedStateMachine):
         self.engine.foreign = min(memory, MEMORY - self.engine.taken("card"))
         self.engine.look()
 
+    @rule(engine=st.sampled_from(["home", "other"]))
+    def go_or_come_back(self, engine):
+        if engine in self.engine.away:
+            self.engine.come_back(engine)
+        else:
+            self.engine.vanish(engine)
+
     @rule()
     def look(self):
         self.engine.look()
@@ -81,6 +88,8 @@ class AnyCourse(RuleBasedStateMachine):
 
     def teardown(self):
         self.engine.failing.clear()
+        for engine in tuple(self.engine.away):
+            self.engine.come_back(engine)
         self.engine.until(self.engine.now + LONGEST)
         assert not self.engine.waiting, "somebody waits for ever"
         assert not any(self.engine.running.values())

@@ -199,7 +199,7 @@ async def measure_one(
     from time import time
 
     from headgate.cli.checkup.repairs import bring_up
-    from headgate.core.cards import find_listed
+    from headgate.core.engine import find_listed
     from headgate.core.errors import EngineError
     from headgate.core.types import Failure
     from headgate.fleet.bench import Bench, measure, read_exam

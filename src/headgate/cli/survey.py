@@ -77,13 +77,7 @@ def is_there(model: "Model", listed: tuple["ListedModel", ...]) -> bool:
 
 
 def find_listed(model_id: str, listed: tuple["ListedModel", ...]) -> "ListedModel | None":
-    """The model as its engine lists it; Ollama adds ":latest", LM Studio a publisher."""
-    wanted = model_id.removesuffix(":latest")
-    return next(
-        (
-            one
-            for one in listed
-            if one.id.removesuffix(":latest") == wanted or one.id.rpartition("/")[2] == wanted
-        ),
-        None,
-    )
+    """The model as its engine lists it."""
+    from headgate.core import engine
+
+    return engine.find_listed(model_id, listed)

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.core.engine import ListedModel
+from headgate.core.engine import ListedModel, find_listed
 from headgate.core.types import Model
 from headgate.core.words import Capability, Task
 
@@ -131,19 +131,6 @@ def unproven(card: Card) -> dict[Capability, str]:
         for capability in ("schema", "json"):
             lacking[capability] = f"on this machine {_said(card.schema)} answers fitted their JSON schema"
     return lacking
-
-
-def find_listed(model_id: str, listed: Iterable[ListedModel]) -> ListedModel | None:
-    """The model as its engine lists it: Ollama adds ":latest", LM Studio a publisher."""
-    wanted = model_id.removesuffix(":latest")
-    return next(
-        (
-            one
-            for one in listed
-            if one.id.removesuffix(":latest") == wanted or one.id.rpartition("/")[2] == wanted
-        ),
-        None,
-    )
 
 
 def is_stale(card: Card, listed: ListedModel) -> bool:

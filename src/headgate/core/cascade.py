@@ -88,6 +88,33 @@ def skip(decision: Decision, model: str, reason: Skip, detail: str) -> Decision:
     return replace(decision, candidates=candidates)
 
 
+def pass_by(
+    decision: Decision,
+    attempts: Sequence[Attempt],
+    models: Mapping[str, Model],
+    name: str,
+    *,
+    reason: Skip,
+    detail: str,
+) -> Decision:
+    """The same decision without a model that cannot be had now, nor its other lanes: in memory they are one model."""
+    missing, tried = models[name], {attempt.model for attempt in attempts}
+    for lane in decision.chain:
+        other = models[lane]
+        if lane not in tried and (other.engine, other.id) == (missing.engine, missing.id):
+            decision = skip(decision, lane, reason, detail)
+    return decision
+
+
+def pay(decision: Decision, attempts: Sequence[Attempt], models: Mapping[str, Model]) -> Decision:
+    """The same decision without the local models that were not tried yet, if there is a paid one to go to."""
+    paying, tried = decision, {attempt.model for attempt in attempts}
+    for name in decision.chain:
+        if models[name].local and name not in tried:
+            paying = skip(paying, name, "busy", "the route pays when its local models are busy")
+    return decision if next_candidate(paying, attempts) is None else paying
+
+
 def why_nothing(decision: Decision, attempts: Sequence[Attempt], left: float) -> str:
     """One sentence for the caller who gets no answer."""
     if not decision.candidates:

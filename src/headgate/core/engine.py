@@ -5,8 +5,8 @@ retries, never falls back and never judges: the cascade does. Expected failures 
 reply is complete (the engine's end mark), that the right model answered, and that nothing was cut, or says why not.
 """
 
-from collections.abc import AsyncGenerator
-from typing import Protocol, runtime_checkable
+from collections.abc import AsyncGenerator, Iterable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct
 
@@ -57,6 +57,35 @@ class LoadedModel(Struct, frozen=True, kw_only=True):
     """Bytes of these on a GPU."""
     until: float | None = None
     """Unix time at which the engine unloads it by itself."""
+
+
+class Named(Protocol):
+    """Something that its engine has a name for."""
+
+    @property
+    def id(self) -> str:
+        """The engine's name for it."""
+        ...
+
+
+Known = TypeVar("Known", bound=Named)
+
+
+def find_listed(model_id: str, listed: Iterable[Known]) -> Known | None:
+    """The model as its engine lists it: Ollama adds ":latest", LM Studio a publisher, and neither minds capitals."""
+    wanted, near = plain_id(model_id), None
+    for one in listed:
+        name = plain_id(one.id)
+        if name == wanted:
+            return one
+        if near is None and name.rpartition("/")[2] in (wanted, wanted.partition("@")[0]):
+            near = one
+    return near
+
+
+def plain_id(name: str) -> str:
+    """A model's name without what goes without saying."""
+    return name.lower().removesuffix(":latest")
 
 
 class Progress(Struct, frozen=True, kw_only=True):

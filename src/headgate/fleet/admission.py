@@ -15,8 +15,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from headgate.fleet.effects import Effects, Load, Refuse, Resident, Start, Unload
 from headgate.fleet.lanes import LaneFacts, Pool
-from headgate.fleet.scheduler import Effects, Load, Refuse, Resident, Scheduler, Start, Unload
+from headgate.fleet.scheduler import Scheduler
 from headgate.fleet.turns import Ticket
 
 WANTED = 600.0
@@ -149,9 +150,17 @@ class Admission:
         """What is known of an engine's lanes, now that it is up, and what it has in memory."""
         self.carry_out(self.scheduler.learn(engine, pool, lanes, residents, monotonic()))
 
-    def seen(self, engine: str, residents: Iterable[Resident]) -> None:
-        """What an engine has in memory now."""
-        self.carry_out(self.scheduler.seen(engine, residents, monotonic()))
+    def seen(self, engine: str, residents: Iterable[Resident], asked: float) -> None:
+        """What an engine has in memory; it was asked at that time."""
+        self.carry_out(self.scheduler.seen(engine, residents, monotonic(), asked))
+
+    def gone(self, engine: str, why: str) -> None:
+        """An engine does not answer any more."""
+        self.carry_out(self.scheduler.gone(engine, why, monotonic()))
+
+    def back(self, engine: str) -> None:
+        """An engine answers again."""
+        self.carry_out(self.scheduler.back(engine, monotonic()))
 
     async def close(self) -> None:
         """Stop loading, and let nobody wait."""

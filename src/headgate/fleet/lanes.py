@@ -23,6 +23,12 @@ HALF_LIFE = 300.0
 """Seconds after which a request counts half in a lane's traffic. A fifth and four times of it made no difference."""
 
 
+LEAST_LOAD = 60.0
+"""Seconds that a load is given at least: from a disk that has to be read it takes many times what it took before."""
+
+TIMES_LOAD = 6.0
+
+
 class Pool(Struct, frozen=True):
     """Memory that lanes share: a card, or a machine's RAM."""
 
@@ -128,6 +134,15 @@ class Lane:
     def use(self, now: float) -> float:
         """The share of its slots' time that recent traffic took: 0 is unused, 1 is all of it."""
         return min(1.0, self.rate(now) * (self.service or 0.0) / self.slots)
+
+    def load_within(self, most: float) -> float:
+        """Seconds that a load may take: several times what is usual, so that one that hangs does not block the memory for long.
+
+        After a failure it gets all that the user allows: perhaps it was slow, and did not hang.
+        """
+        if not self.load_seconds or self.failures:
+            return most
+        return min(most, max(LEAST_LOAD, TIMES_LOAD * self.load_seconds))
 
     def _recent(self, now: float) -> float:
         return self._counted * exp(-log(2) * (now - self._counted_at) / HALF_LIFE)

@@ -16,9 +16,8 @@ It does not know requests, routes, money or HTTP, nor how a model is loaded (`fl
 from collections.abc import Iterable, Mapping
 from math import inf
 
-from msgspec import Struct
-
 from headgate.fleet import forecast
+from headgate.fleet.effects import Effect, Effects, Load, Refuse, Resident, Start, Unload
 from headgate.fleet.lanes import Lane, LaneFacts, Pool, mean, used
 from headgate.fleet.residency import (
     Swap,
@@ -38,46 +37,6 @@ RETRY = 10.0
 """Seconds until a lane whose load failed is tried again; twice as long each time."""
 
 LONGEST_RETRY = 300.0
-
-
-class Start(Struct, frozen=True):
-    """Serve this request now, in that lane."""
-
-    ticket: int
-    lane: str
-
-
-class Refuse(Struct, frozen=True):
-    """Wait no longer, for this reason."""
-
-    ticket: int
-    why: str
-    down: bool
-    """Because the model cannot be loaded, and not because others are served."""
-
-
-class Load(Struct, frozen=True):
-    """Load this lane; tell `loaded` or `load_failed`."""
-
-    lane: str
-
-
-class Unload(Struct, frozen=True):
-    """Unload this lane; tell `unloaded`."""
-
-    lane: str
-
-
-Effect = Start | Refuse | Load | Unload
-Effects = tuple[Effect, ...]
-
-
-class Resident(Struct, frozen=True):
-    """A model that an engine says it has in memory."""
-
-    weights: str
-    context: int | None = None
-    memory: int | None = None
 
 
 class Scheduler:
@@ -134,7 +93,7 @@ class Scheduler:
     def ask(self, ticket: Ticket, now: float) -> Effects:
         """Wait for a slot."""
         lane = self.lanes[ticket.lane]
-        if lane.retry_at > now and self._server(lane) is None:
+        if self._is_left_alone(lane, now):
             return (Refuse(ticket.id, lane.why_not, down=True),)
         if lane.state == "out" and lane.pool is not None and lane.memory > self.pools[lane.pool].capacity:
             need, have = lane.memory / 2**30, self.pools[lane.pool].capacity / 2**30
@@ -164,8 +123,10 @@ class Scheduler:
         return self._settle(now)
 
     def expected_wait(self, name: str, caller: str, now: float, *, batch: bool = False) -> float:
-        """Seconds that a newcomer would probably wait; 0 where the pace is unknown."""
+        """Seconds that a newcomer would probably wait; 0 where the pace is unknown, or he would be told no at once."""
         asked = self.lanes[name]
+        if self._is_left_alone(asked, now):
+            return 0.0
         lane = next((other for other in self._engines[asked.engine] if stands_in(other, asked)), asked)
         newcomer = Ticket(id=0, lane=name, caller=caller, batch=batch, arrived=now, deadline=inf)
         ahead = forecast.ahead_of(newcomer, lane, self.clocks[lane.engine], now)
@@ -197,15 +158,11 @@ class Scheduler:
         """A lane could not be loaded. Whoever waits for it is told why, and it is left alone for a while."""
         lane = self.lanes[name]
         lane.enter("out", now)
-        lane.retry_at = now + min(RETRY * 2**lane.failures, LONGEST_RETRY)
+        lane.retry_at = max(lane.retry_at, now + min(RETRY * 2**lane.failures, LONGEST_RETRY))
         lane.failures += 1
         lane.why_not = why
         self._end_swap(lane)
-        refused = tuple(lane.waiting)
-        lane.waiting.clear()
-        for ticket in refused:
-            self._forget(ticket)
-        return (*[Refuse(ticket.id, why, down=True) for ticket in refused], *self._settle(now))
+        return (*self._refuse(lane, why), *self._settle(now))
 
     def unloaded(self, name: str, now: float) -> Effects:
         """A lane is out of memory."""
@@ -236,22 +193,47 @@ class Scheduler:
         self._relate()
         return self.seen(engine, residents, now)
 
+    def gone(self, engine: str, why: str, now: float) -> Effects:
+        """An engine does not answer any more: whoever waits for it is told, nothing is in its memory, and nothing is loaded into it."""
+        refused: list[Effect] = []
+        for lane in self._engines[engine]:
+            refused += self._refuse(lane, why)
+            if lane.pool is not None:
+                lane.retry_at, lane.why_not = inf, why
+                if lane.state == "ready" and not lane.running:
+                    lane.enter("out", now)
+        self.foreign[engine] = 0
+        return (*refused, *self._settle(now))
+
+    def back(self, engine: str, now: float) -> Effects:
+        """An engine answers again, so what could not be loaded is worth another try."""
+        for lane in self._engines[engine]:
+            lane.failures, lane.retry_at, lane.why_not = 0, 0.0, ""
+        return self._settle(now)
+
     def cold(self) -> frozenset[str]:
         """The lanes that would have to be loaded before they serve."""
         return frozenset(
             lane.name for lane in self.lanes.values() if lane.state != "ready" and self._server(lane) is None
         )
 
-    def seen(self, engine: str, residents: Iterable[Resident], now: float) -> Effects:
-        """What an engine says it has in memory: it unloads by itself, and others may use it too."""
+    def seen(
+        self, engine: str, residents: Iterable[Resident], now: float, asked: float | None = None
+    ) -> Effects:
+        """What an engine says it has in memory: it unloads by itself, and others may use it too.
+
+        Lanes that have changed since it was asked are left as they are: its answer is older.
+        """
+        asked = now if asked is None else asked
         found = {resident.weights: resident for resident in residents}
         managed = [lane for lane in self._engines[engine] if lane.pool is not None]
         here = loaded_as(managed, {weights: resident.context for weights, resident in found.items()})
         for lane in managed:
-            if lane.state == "ready" and lane not in here and not lane.running:
+            if lane.state == "ready" and lane not in here and not lane.running and lane.since <= asked:
                 lane.enter("out", now)
         for lane in here:
-            if lane.state == "out" and not self._has_sibling(lane) and not self._is_swapping(lane):
+            free = not self._has_sibling(lane) and not self._is_swapping(lane)
+            if lane.state == "out" and free and lane.since <= asked:
                 lane.enter("ready", now)
             if lane.state == "ready" and (memory := found[lane.weights].memory):
                 self._weigh(lane, memory)
@@ -287,6 +269,14 @@ class Scheduler:
                     started.append(start)
         return started
 
+    def _refuse(self, lane: Lane, why: str) -> list[Effect]:
+        """Tell whoever waits for a lane that it cannot be had."""
+        refused = list(lane.waiting)
+        lane.waiting.clear()
+        for ticket in refused:
+            self._forget(ticket)
+        return [Refuse(ticket.id, why, down=True) for ticket in refused]
+
     def _forget(self, ticket: Ticket) -> None:
         """A ticket waits no longer."""
         self.waiting -= 1
@@ -318,6 +308,10 @@ class Scheduler:
         server.running += 1
         self.running[engine] += 1
         return Start(ticket.id, server.name)
+
+    def _is_left_alone(self, lane: Lane, now: float) -> bool:
+        """Whether it could not be loaded, and is not tried again yet."""
+        return lane.retry_at > now and self._server(lane) is None
 
     def _server(self, lane: Lane) -> Lane | None:
         """The lane that is in memory and serves this one's requests; None when there is none."""

@@ -292,6 +292,7 @@ class Journey:
             begun = self.now()
             lane = await self.wait(model, within)
             if lane is None:
+                fleet.not_tried(model.name)
                 return None
             queued = self.now() - begun
         if not model.local and not self.reserve(model):
@@ -301,9 +302,10 @@ class Journey:
 
     async def wait(self, model: Model, within: float) -> str | None:
         """Wait for a slot, where waiting is what the route wishes or nobody else is there; else skip the model as busy."""
-        admission, decision = self.road.fleet.admission, self.decision
+        admission, decision, models = self.road.fleet.admission, self.decision, self.road.policy.models
         batch = self.request.batch
-        elsewhere = cascade.next_candidate(cascade.skip(decision, model.name, "busy", ""), self.attempts)
+        others = cascade.pass_by(decision, self.attempts, models, model.name, reason="busy", detail="")
+        elsewhere = cascade.next_candidate(others, self.attempts)
         if elsewhere is None or decision.when_busy == "wait" or not model.local:
             patience = within
         elif decision.when_busy == "pay":
@@ -321,12 +323,12 @@ class Journey:
             if isinstance(found, str):
                 return found
             denied = found
-        self.skip(model, "down" if denied.down else "busy", denied.why)
-        if decision.when_busy == "pay" and elsewhere is not None and not denied.down:
-            for name in decision.chain:
-                other = self.road.policy.models[name]
-                if other.local and name != model.name:
-                    self.skip(other, "busy", "the route pays when its local models are busy")
+        reason: Skip = "down" if denied.down else "busy"
+        self.decision = cascade.pass_by(
+            decision, self.attempts, models, model.name, reason=reason, detail=denied.why
+        )
+        if decision.when_busy == "pay" and not denied.down:
+            self.decision = cascade.pay(self.decision, self.attempts, models)
         return None
 
     def skip(self, model: Model, reason: Skip, detail: str) -> None:

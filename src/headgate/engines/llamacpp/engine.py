@@ -171,15 +171,16 @@ class Llamacpp:
                     url, self._connect(url, self._supervisor.key)
                 )
             case Broken(why):
-                return Failure(reason="refused", detail=f"{model} could not be loaded: {why}")
+                return Failure(reason="http_error", detail=f"{model} could not be loaded: {why}")
+        # What is wrong with one model says nothing of the others: only an engine that is down refuses.
         if error := self._unusable.get(model):
-            return _refused(error)
+            return Failure(reason="http_error", detail=_in_full(error))
         status = self._supervisor.status
         if model not in self._files:
-            return Failure(reason="refused", detail=f"engine {self.name} was not told to load {model}")
+            return Failure(reason="http_error", detail=f"engine {self.name} was not told to load {model}")
         if status.state != "up":
             return Failure(reason="refused", detail=status.describe())
-        return Failure(reason="refused", detail=f"{model} is not loaded")
+        return Failure(reason="http_error", detail=f"{model} is not loaded")
 
     def _hang_up(self, url: str) -> None:
         """A server is about to go: let nobody wait for it."""
