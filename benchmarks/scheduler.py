@@ -7,7 +7,8 @@
 
 A simulation on a clock that jumps from event to event: twenty people, one card, three models of which two fit. The same asks,
 by the same seeds, under Headgate's own scheduler (the code that runs in the gate), under Ollama alone, and under a gate that keeps the
-order of arrival. What a model costs comes from capability cards; those that ship (`beside/cards_24gb.json`) are typical for a
+order of arrival; and under Headgate's with routes that name a second model which does some of the work as well. What a model costs,
+and what it does how well, comes from capability cards; those that ship (`beside/cards_24gb.json`) are typical for a
 24 GB card and were not measured.
 """
 
@@ -24,8 +25,10 @@ from msgspec import Struct
 
 from beside import tables
 from beside.agency import KINDS, LEVELS, PEOPLE, Crowd, Level, draw
+from beside.equals import QUEUE_FOR, EqualQueue, equals
 from beside.queues import FirstComeGate, HeadgateQueue, OllamaQueue
 from beside.virtual_gpu import UNLOAD, Costs, Gpu, Job, World, costs_of, read_cards
+from headgate.core.policy import AS_GOOD
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/scheduling.md"
@@ -36,7 +39,14 @@ MEMORY = 22.0
 """GiB of a 24 GB card that models may take."""
 
 OURS, ALONE, ORDERLY, BOUND = "Headgate", "Ollama alone", "order of arrival", "memory for all three"
-SCHEDULES = {ALONE: OllamaQueue, ORDERLY: FirstComeGate, OURS: HeadgateQueue, BOUND: HeadgateQueue}
+EQUAL = "Headgate, equal models"
+SCHEDULES = {
+    ALONE: OllamaQueue,
+    ORDERLY: FirstComeGate,
+    OURS: HeadgateQueue,
+    EQUAL: EqualQueue,
+    BOUND: HeadgateQueue,
+}
 ROLES = ("general", "code", "sorting")
 SLOWER = 3.0
 """So many times as long a load takes in the table of slow loads …"""
@@ -246,6 +256,10 @@ def render(days: Days, slow: Days, models: Sequence[Costs], memory: int, given: 
         "### The targets",
         "Met is: at least 3 × fewer loads and 1.5 × the throughput, and people's p95 no worse.",
         targets_table(days, LEVELS),
+        "### The targets, with equal models",
+        "The same, where a route names two models that do its work equally well in the exam: "
+        + equals_said(models),
+        targets_table(days, LEVELS, EQUAL),
         f"### If loading takes {SLOWER:.0f} times as long",
         "A slow disk, or larger models. With less traffic than this it made no difference that could be told from chance.",
         targets_table(slow, SLOW_LEVELS),
@@ -255,6 +269,8 @@ def render(days: Days, slow: Days, models: Sequence[Costs], memory: int, given: 
         METHOD.format(
             people=PEOPLE,
             unload=UNLOAD,
+            as_good=AS_GOOD,
+            queue_for=QUEUE_FOR,
             at_a_time=FirstComeGate.AT_A_TIME,
             kinds="; ".join(
                 f"{kind.name} ({kind.share:.0%} of what people ask, {kind.batch_share:.0%} of a batch, "
@@ -307,11 +323,25 @@ def level_table(level: Level, days: Days) -> str:
     return tables.table(columns, rows)
 
 
-def targets_table(days: Days, levels: Sequence[Level]) -> str:
+def equals_said(models: Sequence[Costs]) -> str:
+    """Which work has a second model, and who that is, with their scores."""
+    said = []
+    for kind in KINDS:
+        model = models[ROLES.index(kind.role)]
+        scores = {other.name: other.scores.get(kind.task, 0.0) for other in models}
+        others = [f"{other} {scores[other]:.2f}" for other in equals(models, model.name, kind.task)]
+        if others:
+            said.append(
+                f"{kind.name} ({kind.task}: {model.name} {scores[model.name]:.2f}, {', '.join(others)})"
+            )
+    return ("; ".join(said) or "by these cards none does") + "."
+
+
+def targets_table(days: Days, levels: Sequence[Level], schedule: str = OURS) -> str:
     """Headgate against the other two."""
     rows = []
     for level in levels:
-        ours = summary(days[level.name, OURS])
+        ours = summary(days[level.name, schedule])
         for name in (ORDERLY, ALONE):
             theirs = summary(days[level.name, name])
             fewer, faster = theirs.loads / ours.loads, ours.per_minute / theirs.per_minute
@@ -369,6 +399,7 @@ the card evenly; reading a prompt gains nothing by company; unloading takes {unl
 there for one of its slots, however many wait; others wait in one queue whose head is loaded, one at a time; when memory is full the idle model \
 goes whose `OLLAMA_KEEP_ALIVE` (5 minutes) ends first; if none is idle, the head waits for the busy one, and requests for that one go on joining it.
 - **order of arrival**: a gate in front of the same Ollama that sends {at_a_time} requests at a time, the oldest first. With 8 at a time it lies between these two.
+- **Headgate, equal models**: each kind of work has a route; its chain is the model meant for it, then those whose exam score at the task is at most {as_good:.2f} lower. What is asked of a model that would have to be loaded goes to such a one that is loaded; and when the expected wait is longer than {queue_for:.0f} s and the time to load, or no slot came in that time, the next of the chain is asked, as with `when_busy = "next"`. An answer has as many tokens from either, at the speed of the one that gives it.
 - **memory for all three**: Headgate's scheduler with more memory, so that nothing is ever unloaded: what no schedule can beat by much.
 - **wait**: until the request is begun. **±**: 95 % interval of the mean over the days. **Throughput**: answers a minute, until everybody has everything; by day most of that time is people's thinking.
 - **told**: `expected_wait` at the moment of the ask, for people for whom no slot was free. It cannot know who comes later."""

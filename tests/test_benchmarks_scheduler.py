@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,6 +18,7 @@ with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "benchmarks")  # programs, not a package
     import scheduler
     from beside.agency import LEVELS, Level
+    from beside.equals import EqualQueue, equals
     from beside.queues import KEEP_ALIVE, FirstComeGate, HeadgateQueue, OllamaQueue
     from beside.virtual_gpu import Costs, Gpu, Job, World, costs_of, read_cards
 
@@ -55,6 +57,23 @@ def test_people_do_not_wait_longer_at_any_level_of_traffic(level, schedule):
     assert ours.took <= 1.02 * theirs.took
 
 
+@pytest.mark.parametrize("name", ["quiet", "a working day"])
+@pytest.mark.parametrize("schedule", [scheduler.ALONE, scheduler.ORDERLY])
+def test_with_equal_models_far_fewer_loads_are_needed_and_people_wait_less(name, schedule):
+    ours, theirs = days(scheduler.EQUAL, LEVEL[name]), days(schedule, LEVEL[name])
+    assert theirs.loads >= 3 * ours.loads
+    assert ours.wait_p95 <= 0.8 * theirs.wait_p95
+    assert ours.took <= theirs.took
+
+
+@pytest.mark.parametrize("level", [level for level in LEVELS if level.asks], ids=lambda level: level.name)
+@pytest.mark.parametrize("schedule", [scheduler.ALONE, scheduler.ORDERLY])
+def test_with_equal_models_people_do_not_wait_longer_at_any_level_of_traffic(level, schedule):
+    ours, theirs = days(scheduler.EQUAL, level), days(schedule, level)
+    assert ours.wait_p95 <= 0.95 * theirs.wait_p95
+    assert ours.took <= theirs.took
+
+
 def test_what_people_are_told_is_near_what_they_wait():
     pairs = [
         pair
@@ -82,8 +101,8 @@ SMALL = Costs(name="small", load=4.0, read=1000.0, write=100.0, crowding=0.5, sl
 OTHER = Costs(name="other", load=2.0, read=1000.0, write=100.0, crowding=1.0, slots=4, memory=10)
 
 
-def job(model="small", prompt=1000, answer=100):
-    return Job(caller="ann", kind="test", model=model, prompt=prompt, answer=answer)
+def job(model="small", prompt=1000, answer=100, task="qa"):
+    return Job(caller="ann", kind="test", task=task, model=model, prompt=prompt, answer=answer)
 
 
 def answered_at(*jobs):
@@ -186,6 +205,54 @@ def test_the_scheduler_of_the_gate_decides_in_the_simulation():
     order, gpu = served(HeadgateQueue, (0, job()), (20, job("other")))
     assert [each.started for each in order] == [4.0, 20.0 + 1.0 + 2.0]
     assert gpu.loads == 2
+
+
+# ── Equal models ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def serve_equally(*arrivals, small=0.80, other=0.75, memory=10):
+    """The models that answered requests, in the order in which these came, and the loads."""
+    world = World()
+    models = [replace(SMALL, scores={"qa": small}), replace(OTHER, scores={"qa": other})]
+    gpu = Gpu(world, models)
+    queue = EqualQueue(world, gpu, models, memory, lambda _: None)
+    for moment, each in arrivals:
+        world.at(moment, lambda each=each: queue.arrive(each))
+    world.run()
+    return [each.model for _, each in arrivals], gpu.loads
+
+
+def test_equal_work_goes_to_the_model_that_is_loaded():
+    assert serve_equally((0, job("other")), (20, job("small"))) == (["other", "other"], 1)
+
+
+def test_work_goes_to_the_model_meant_for_it_where_the_loaded_one_is_not_as_good():
+    arrivals = ((0, job("other")), (20, job("small")))
+    assert serve_equally(*arrivals, other=0.7) == (["other", "small"], 2)
+
+
+def test_work_at_which_nobody_was_examined_stays_with_the_model_meant_for_it():
+    arrivals = ((0, job("other")), (20, job("small", task="code")))
+    assert serve_equally(*arrivals) == (["other", "small"], 2)
+
+
+@pytest.mark.parametrize(("answer", "begun"), [(2000, 60.0), (100, 63.0)], ids=["foretold", "waited in vain"])
+def test_equal_work_goes_on_to_the_next_model_when_the_wait_is_too_long(answer, begun):
+    both = [(0, job(answer=answer, task="code")), (0, job("other", task="code"))]
+    busy = [(50, job(answer=2000)), (50, job(answer=2000))]
+    last = job()
+    names, loads = serve_equally(*both, *busy, (60, last), memory=20)
+    assert names == ["small", "other", "small", "small", "other"]
+    assert loads == 2
+    assert last.started == begun
+
+
+def test_by_the_cards_that_ship_only_mail_has_two_models():
+    small, general, code = MODELS[2].name, MODELS[0].name, MODELS[1].name
+    assert equals(MODELS, small, "classification") == [general]
+    for task in ("summarization", "qa", "writing"):
+        assert equals(MODELS, general, task) == []
+    assert equals(MODELS, code, "code") == []
 
 
 # ── The program ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ from random import Random
 from msgspec import Struct
 
 from beside.virtual_gpu import Job, World
+from headgate.core.words import Task
 
 PEOPLE = 20
 
@@ -23,17 +24,19 @@ class Kind(Struct, frozen=True):
     share: float
     """Of all that people ask one at a time."""
     batch_share: float
+    task: Task
+    """As the router and the exam call it."""
     prompt: int
     answer: int
     """Tokens, in the middle; they vary by half either way."""
 
 
 KINDS = (
-    Kind("support mail sorted", "sorting", 0.30, 0.40, 450, 12),
-    Kind("meeting notes summed up", "general", 0.25, 0.30, 1500, 220),
-    Kind("question to the knowledge base", "general", 0.20, 0.10, 2200, 180),
-    Kind("report drafted", "general", 0.10, 0.05, 900, 650),
-    Kind("code written", "code", 0.15, 0.15, 1100, 350),
+    Kind("support mail sorted", "sorting", 0.30, 0.40, "classification", 450, 12),
+    Kind("meeting notes summed up", "general", 0.25, 0.30, "summarization", 1500, 220),
+    Kind("question to the knowledge base", "general", 0.20, 0.10, "qa", 2200, 180),
+    Kind("report drafted", "general", 0.10, 0.05, "writing", 900, 650),
+    Kind("code written", "code", 0.15, 0.15, "code", 1100, 350),
 )
 
 
@@ -112,6 +115,7 @@ def job(kind: Kind, roles: dict[str, str], caller: str, dice: Random, *, batch: 
     return Job(
         caller=caller,
         kind=kind.name,
+        task=kind.task,
         model=roles[kind.role],
         prompt=round(kind.prompt * dice.uniform(0.5, 1.5)),
         answer=round(kind.answer * dice.uniform(0.5, 1.5)),

@@ -66,48 +66,59 @@ class HeadgateQueue:
 
     def arrive(self, job: Job) -> None:
         """Start it, or let it wait."""
-        now = self.world.now
         lane = self.scheduler.enter(job.model)
         if lane is not None:
             self._start(job, lane)
-            return
-        job.expected = self.scheduler.expected_wait(job.model, job.caller, now, batch=job.batch)
+        else:
+            self._wait(job.model, job)
+
+    def _wait(self, name: str, job: Job) -> Ticket:
+        """Queue for a model."""
+        now = self.world.now
+        job.expected = self.scheduler.expected_wait(name, job.caller, now, batch=job.batch)
         self.asked += 1
         self.waiting[self.asked] = job
         ticket = Ticket(
             id=self.asked,
-            lane=job.model,
+            lane=name,
             caller=job.caller,
             batch=job.batch,
             arrived=now,
-            deadline=now + (86_400 if job.batch else 600),
+            deadline=job.arrived + (86_400 if job.batch else 600),
         )
         self._do(self.scheduler.ask(ticket, now))
+        return ticket
 
     def _start(self, job: Job, lane: str) -> None:
-        job.lane = lane
+        job.model = lane
         self.gpu.start(job, self._ended)
 
     def _ended(self, job: Job) -> None:
         now = self.world.now
-        self._do(self.scheduler.leave(job.lane, now - job.started, now))
+        self._do(self.scheduler.leave(job.model, now - job.started, now))
         self.answered(job)
 
     def _do(self, effects: Effects) -> None:
         for effect in effects:
             match effect:
                 case Start(ticket=ticket, lane=lane):
-                    self._start(self.waiting.pop(ticket), lane)
+                    self._begin(ticket, lane)
                 case Load(lane=lane):
                     self.gpu.load(lane, self._loaded)
                 case Unload(lane=lane):
                     self.gpu.unload(lane, self._unloaded)
                 case Refuse(ticket=ticket, why=why):
-                    raise AssertionError(f"refused {self.waiting[ticket]}: {why}")
+                    self._refused(ticket, why)
         wake = self.scheduler.wake_at
         if wake is not None and wake != self.alarm:
             self.alarm = wake
             self.world.at(max(wake, self.world.now), lambda: self._tick(wake))
+
+    def _begin(self, ticket: int, lane: str) -> None:
+        self._start(self.waiting.pop(ticket), lane)
+
+    def _refused(self, ticket: int, why: str) -> None:
+        raise AssertionError(f"refused {self.waiting[ticket]}: {why}")
 
     def _tick(self, wake: float) -> None:
         if self.alarm == wake:

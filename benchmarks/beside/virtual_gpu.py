@@ -13,13 +13,14 @@ It does not know who decides what is loaded and who is next.
 
 import heapq
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from headgate.core.cards import Card
+from headgate.core.cards import LEAST_SCORED, Card
+from headgate.core.words import Task
 
 UNLOAD = 1.0
 """Seconds until memory is given back."""
@@ -38,6 +39,8 @@ class Costs(Struct, frozen=True, kw_only=True):
     """By so much each further request slows down the others: 0 is not at all, 1 is no gain by company."""
     slots: int
     memory: int
+    scores: Mapping[Task, float] = {}
+    """How well it did in the exam, 0–1, task by task."""
 
 
 def costs_of(card: Card) -> Costs:
@@ -56,6 +59,9 @@ def costs_of(card: Card) -> Costs:
         crowding=max(crowding, 0.0),
         slots=slots,
         memory=card.memory,
+        scores={
+            task: share.passed / share.of for task, share in card.tasks.items() if share.of >= LEAST_SCORED
+        },
     )
 
 
@@ -73,7 +79,9 @@ class Job(Struct, kw_only=True, eq=False):
 
     caller: str
     kind: str
+    task: Task
     model: str
+    """That is asked; once begun, that answers."""
     prompt: int
     answer: int
     """Tokens."""
@@ -83,7 +91,6 @@ class Job(Struct, kw_only=True, eq=False):
     ended: float = 0.0
     expected: float | None = None
     """Seconds of waiting that were foretold; None where nobody was asked."""
-    lane: str = ""
     reading: float = 0.0
     """Seconds of work left, if it were alone."""
     writing: float = 0.0

@@ -9,7 +9,7 @@ when none passes and nothing is left to try, the best imperfect one is delivered
 It does not know how a model is called or how an answer is judged: it sees only what came of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -46,14 +46,18 @@ def next_step(decision: Decision, attempts: Sequence[Attempt], now: float = 0.0)
 
 def next_candidate(decision: Decision, attempts: Sequence[Attempt]) -> Candidate | None:
     """The first candidate that is fit, untried, and within what is left of the money."""
+    return next(iter(candidates_left(decision, attempts)), None)
+
+
+def candidates_left(decision: Decision, attempts: Sequence[Attempt]) -> Iterator[Candidate]:
+    """The candidates that are fit, untried, and within what is left of the money."""
     tried = {attempt.model for attempt in attempts}
     money = money_left(decision, attempts)
     for candidate in decision.candidates:
         if candidate.skip is not None or candidate.model in tried:
             continue
         if money is None or (candidate.estimate is not None and candidate.estimate <= money):
-            return candidate
-    return None
+            yield candidate
 
 
 def money_left(decision: Decision, attempts: Sequence[Attempt]) -> float | None:

@@ -304,15 +304,13 @@ class Journey:
         """Wait for a slot, where waiting is what the route wishes or nobody else is there; else skip the model as busy."""
         admission, decision, models = self.road.fleet.admission, self.decision, self.road.policy.models
         batch = self.request.batch
-        others = cascade.pass_by(decision, self.attempts, models, model.name, reason="busy", detail="")
-        elsewhere = cascade.next_candidate(others, self.attempts)
-        if elsewhere is None or decision.when_busy == "wait" or not model.local:
+        expected = admission.expected_wait(model.name, self.caller, batch=batch)
+        if decision.when_busy == "wait" or not model.local or not self.goes_sooner(model, expected):
             patience = within
         elif decision.when_busy == "pay":
             patience = min(within, decision.queue_for)
         else:  # a model that would have to be loaded for everybody who is to come is worth that wait
             patience = min(within, decision.queue_for + admission.load_seconds(model.name))
-        expected = admission.expected_wait(model.name, self.caller, batch=batch)
         if expected > patience:
             denied = Denied(f"about {expected:.0f} s to wait, and it waits {patience:.3g} s at most")
             admission.want(model.name)
@@ -330,6 +328,16 @@ class Journey:
         if decision.when_busy == "pay" and not denied.down:
             self.decision = cascade.pay(self.decision, self.attempts, models)
         return None
+
+    def goes_sooner(self, model: Model, expected: float) -> bool:
+        """Whether anybody else is left who is paid for it, or of whom no longer wait than this is expected."""
+        admission, models = self.road.fleet.admission, self.road.policy.models
+        others = cascade.pass_by(self.decision, self.attempts, models, model.name, reason="busy", detail="")
+        return any(
+            not models[other.model].local
+            or admission.expected_wait(other.model, self.caller, batch=self.request.batch) <= expected
+            for other in cascade.candidates_left(others, self.attempts)
+        )
 
     def skip(self, model: Model, reason: Skip, detail: str) -> None:
         """Leave a model out of what is still to be tried."""
