@@ -4,8 +4,8 @@ import hashlib
 import json
 
 import pytest
-from gguf_files import put_together, words
 
+from gguf_files import put_together, words
 from headgate.core.errors import EngineError
 from headgate.engines.llamacpp.catalogue import examine, remove, resolve, survey
 from headgate.engines.llamacpp.library import library, own_folder

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from gguf_files import random_model
 
+from gguf_files import random_model
 from headgate.config.engine import EngineSettings
 from headgate.core.engine import LoadedModel
 from headgate.core.memory import Shape
@@ -254,7 +254,8 @@ async def test_a_model_that_is_not_there_says_what_was_meant(engine_of):
     engine = engine_of(NANO)
     await engine.start()
     failure = await load(engine, "headgate-nanno")
-    assert failure.detail == "there is no embedded model 'headgate-nanno' (did you mean headgate-nano?)"
+    assert failure.detail == "there is no embedded model 'headgate-nanno'"
+    assert failure.hint == "did you mean headgate-nano?"
 
 
 @linux_only

@@ -164,7 +164,7 @@ class Llamacpp:
     def _adapter_of(self, model: str) -> Engine | Failure:
         """Find who serves a model at this moment: whenever it is loaded anew, its server has another port."""
         if self._supervisor is None:
-            return _refused(self._unusable.get(model) or self._why_not)
+            return _unasked(self._unusable.get(model) or self._why_not)
         match self._supervisor.find(model):
             case Loaded(url):
                 return self._adapters.get(url) or self._adapters.setdefault(
@@ -173,7 +173,7 @@ class Llamacpp:
             case Broken(why):
                 return Failure(reason="refused", detail=f"{model} could not be loaded: {why}")
         if error := self._unusable.get(model):
-            return _refused(error)
+            return _unasked(error)
         status = self._supervisor.status
         if model not in self._files:
             return Failure(reason="refused", detail=f"engine {self.name} was not told to load {model}")
@@ -383,6 +383,11 @@ def _too_big(file: File, order: Order, now: Loaded | Broken | None) -> str:
 
 
 def _refused(error: EngineError) -> Failure:
+    return Failure(reason="refused", detail=error.message, hint=error.hint)
+
+
+def _unasked(error: EngineError) -> Failure:
+    """A request that nobody took. Its story has one line for why, so that says what to do as well."""
     return Failure(reason="refused", detail=_in_full(error))
 
 
