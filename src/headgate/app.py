@@ -203,9 +203,11 @@ def baseline_model(config: Config) -> Model:
     )
 
 
-def build_engine(settings: EngineSettings, models: Iterable[Model]) -> Engine:
-    """The adapter of one engine; the embedded one learns here which models to load."""
-    return connect(settings, [model for model in models if model.engine == settings.name])
+def build_engine(
+    settings: EngineSettings, models: Iterable[Model], *, eager: frozenset[str] | None = None
+) -> Engine:
+    """The adapter of one engine; the embedded one learns here which models to load, at once those in `eager` or all."""
+    return connect(settings, [model for model in models if model.engine == settings.name], eager=eager)
 
 
 async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:

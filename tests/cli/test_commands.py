@@ -65,6 +65,9 @@ def test_a_newcomer_is_told_what_to_type_next(shell):
         (("log", "show", "last"), 1, ["there is no ledger"]),
         (("up", "--listen", "nowhere"), 2, ["not a host and a port"]),
         (("engines", "test", "olama"), 2, ['did you mean "ollama"?']),
+        (("models", "plan", "--vram", "abc"), 2, ["'abc' is not a number", "headgate models plan --help"]),
+        (("models", "plan", "--context", "8k"), 2, ["'8k' is not a whole number"]),
+        (("init", "--force", "--yes", "--config", "."), 1, ["cannot be written", "--config"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -78,6 +81,20 @@ def test_a_mistake_gets_an_error_a_hint_and_its_exit_code(shell, args, code, wor
     assert "Traceback" not in said.err
     for word in words:
         assert word in said.err
+
+
+@pytest.mark.parametrize("group", ["models", "engines", "config"])
+def test_a_group_without_a_verb_shows_its_verbs(shell, group):
+    said = shell(group)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == shell(group, "--help").out
+
+
+def test_status_says_so_where_no_engine_is_a_program(shell):
+    shell("init", "--stack", "toys", "--yes")
+    said = shell("engines", "status", PATH="")
+    assert said.code == 0
+    assert said.out.startswith("no engine of the config is a program that Headgate starts")
 
 
 def test_route_says_where_a_prompt_would_go_and_why(shell):

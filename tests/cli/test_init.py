@@ -141,6 +141,8 @@ def test_yes_with_download_fetches_and_proves_all(desk, ollama):
     assert proofs["nomic"]["dimensions"] == 768
     loads = dict(ollama.loads)
     assert loads["llama3.1:8b"] == models(desk)["llama"]["context"][0]
+    planned = desk("models", "plan", "--json").json
+    assert planned["together"]["fits"] is said.json["proposal"]["fits"] is True
 
 
 def test_a_card_that_the_engine_does_not_use_is_told_of(desk):
@@ -401,6 +403,8 @@ def test_the_toys_answer_end_to_end(laptop):
     }
     assert (shipped_folder() / "headgate-nano.gguf").exists()
     assert laptop("config", "check").code == 0
+    laptop.hardware |= {"gpus": CARD_24["gpus"]}  # which the embedded engine does not use
+    assert laptop("models", "plan", "--json").json["room"]["gpu"] == 0
     answer = laptop("ask", "--json", "--task", "classification", "I was charged twice this month.")
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["model"] in ("nano", "micro")

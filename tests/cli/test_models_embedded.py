@@ -43,6 +43,7 @@ def run(shell):
             data = str(shell.home / "data")
             return shell("models", *args, HF_ENDPOINT=hub.url, HEADGATE_DATA=data)
 
+        run.write = shell.write
         run.folder = shell.home / "data" / "models"
         yield run
 
@@ -61,9 +62,27 @@ def test_a_model_is_pulled_shown_listed_and_removed(run):
     assert (told["listed"]["size"], told["loaded"]) == (3_000_000, None)
     others = [row["id"] for row in run("list", "--json").json["others"]]
     assert others == ["headgate-micro", "headgate-embed", "owner/model-GGUF/model-Q4_K_M"]
+    run.write(PAGE + f'\n[models.pulled]\nengine = "embedded"\nid = "{NAME}"\n')
+    others = [row["id"] for row in run("list", "--json").json["others"]]
+    assert others == ["headgate-micro", "headgate-embed"]
     said = run("rm", NAME, "--engine", "embedded", "--yes")
     assert said.code == 0, said.err
     assert files(run.folder) == []
+
+
+def test_a_list_puts_no_model_into_memory(run):
+    (row,) = run("list", "--json").json["models"]
+    assert (row["there"], row["loaded"]) == (True, None)
+    assert "loaded" not in run("list").out
+
+
+def test_a_damaged_file_is_called_so_and_not_missing(run):
+    run.folder.mkdir(parents=True)
+    (run.folder / "odd.gguf").write_bytes(b"GGUF" + bytes(100))
+    said = run("show", "odd", "--engine", "embedded")
+    assert said.code == 1
+    assert "cannot be used: it is a GGUF file, but cut short or damaged" in said.err
+    assert "hint: download it again" in said.err
 
 
 def test_the_shipped_model_is_shown_and_never_removed(run):

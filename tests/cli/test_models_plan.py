@@ -117,6 +117,29 @@ def test_programs_get_the_same_in_bytes_and_tokens(offline):
     assert [model["id"] for model in told["proposal"]["models"]][2] == "phi-4-mini-instruct"
 
 
+def test_together_counts_each_lanes_first_context_as_the_gate_keeps_it_loaded(offline):
+    page = (offline.home / "headgate.toml").read_text()
+    offline.write(
+        page.replace("context = 131072", "context = [8192, 131072]").replace("16384", "[4096, 16384]")
+    )
+    told = offline("models", "plan", "--vram", "24", "--json").json
+    assert [model["context"] for model in told["models"]][:2] == [131072, 16384]
+    assert told["together"]["total"] < sum(model["total"] for model in told["models"])
+    assert told["together"]["fits"] is True
+    assert "Together, each with its first context, they take" in offline("models", "plan", "--vram", "24").out
+
+
+def test_the_plan_keeps_to_the_configs_memory_and_cache(offline):
+    page = (offline.home / "headgate.toml").read_text()
+    page = page.replace('kind = "ollama"\n', 'kind = "ollama"\nkv_cache = "q8_0"\n', 1)
+    offline.write(page + "\n[fleet]\nram_gb = 6\n")
+    told = offline("models", "plan", "--json").json
+    assert told["room"]["ram"] == 6 * 1024**3
+    assert {model["name"]: model.get("kv_type") for model in told["models"]}["llama"] == "q8_0"
+    assert offline("models", "plan", "--kv", "q4_0", "--json").json["models"][1]["kv_type"] == "q4_0"
+    assert offline("models", "plan", "--ram", "64", "--json").json["room"]["ram"] == 56 * 1024**3
+
+
 def test_models_may_be_named_that_are_nowhere_yet(shell):
     told = shell(
         "models", "plan", "phi-4-mini", "llama3.1:8b", "--vram", "24", "--context", "131072", "--json"

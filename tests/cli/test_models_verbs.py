@@ -108,10 +108,10 @@ def on_a_terminal(shell, *args, typed="", columns=100):
 
 
 def screen(name, text):
-    """Compare with the kept screen; HEADGATE_SCREENS=write keeps this one."""
+    """Compare with the kept screen; HEADGATE_WRITE_SCREENS=1 keeps this one instead."""
     kept = SCREENS / f"{name}.txt"
     text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
-    if os.environ.get("HEADGATE_SCREENS") == "write":
+    if os.environ.get("HEADGATE_WRITE_SCREENS"):
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(text)
     assert text == kept.read_text()
@@ -137,6 +137,27 @@ def test_list_shows_the_configs_models_and_what_else_the_engines_have(run):
     screen("models_list", text)
 
 
+def test_a_terminal_too_narrow_for_the_table_gets_a_line_for_each_figure(run):
+    code, text = on_a_terminal(run.shell, "models", "list", columns=60)
+    assert code == 0
+    first = text.partition("\n\n")[0].splitlines()
+    assert [line.split() for line in first[:3]] == [
+        ["model", "llama"],
+        ["engine", "ollama"],
+        ["id", "llama3.1:8b"],
+    ]
+    assert all(row["name"] in text for row in run("list", "--json").json["models"])
+    assert "…" not in text
+    assert max(map(len, text.partition("\nnote: ")[0].splitlines())) <= 60
+
+
+def test_list_says_which_engine_did_not_tell_what_it_has(run, ollama):
+    ollama.inject(Fault.refuse(), times=None, path="/api/version")
+    said = run("list")
+    assert said.code == 0
+    assert "note: ollama does not say what it has: " in said.err
+
+
 def test_show_tells_the_file_the_shape_and_what_is_in_memory(run):
     run("load", "llama")
     told = run("show", "llama", "--json").json
@@ -146,7 +167,7 @@ def test_show_tells_the_file_the_shape_and_what_is_in_memory(run):
     text = run("show", "llama").out
     assert told["need"]["parallel"] == 4
     assert told["need"]["kv"] == 4 * GIB
-    for words in ("4.9 GB", "131,072 tokens at most", "4 x 8,192 tokens", "6.0 GB, 100% on a GPU"):
+    for words in ("4.9 GB", "131,072 tokens at most", "4 x 8,192 tokens", "5.6 GiB, 100% on a GPU"):
         assert words in text
     assert "LM Studio does not say" in run("show", "phi").out
     other = run("show", "qwen2.5-coder:7b", "--engine", "ollama")
@@ -176,6 +197,7 @@ def test_ps_goes_on_without_an_engine_that_is_down_and_fails_without_all(run, ol
     assert said.code == 4
     assert [one["loaded"] for one in said.json["engines"]] == [None, None]
     assert "hint: headgate engines start ollama" in said.err
+    assert said.err.count("ollama does not answer") == 1
 
 
 # ── load and unload ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,12 +207,29 @@ def test_load_takes_the_configs_window_and_says_what_it_came_to(run, ollama):
     said = run("load", "llama")
     assert said.code == 0
     assert said.out.startswith("llama3.1:8b is loaded on ollama in ")
-    for words in ("8,192 tokens of context", "6.0 GB of memory", "100% of it on a GPU", "stays until"):
+    for words in ("8,192 tokens of context", "5.6 GiB of memory", "100% of it on a GPU", "stays until"):
         assert words in said.out
     told = run("load", "llama", "--context", "16384", "--json").json
     assert told["loaded"]["context"] == 16_384
     assert told["seconds"] >= 0
     assert ollama.loads == [("llama3.1:8b", 8192), ("llama3.1:8b", 16_384)]
+
+
+def test_a_number_at_a_time_that_ollama_keeps_to_itself_is_not_passed_over_in_silence(run):
+    said = run("load", "llama", "--parallel", "3")
+    assert said.code == 0
+    assert "--parallel changed nothing: set parallel under [engines.ollama]" in said.err
+    assert "--parallel" not in run("load", "llama").err
+
+
+def test_a_model_that_is_missing_is_no_engine_that_is_down(run, ollama):
+    del ollama.models["llama3.1:8b"]
+    said = run.shell("engines", "test", "ollama", "--json")
+    assert said.code == 4
+    assert {row["hint"] for row in said.json["results"] if not row["ok"]} == {
+        "headgate models list shows what is there"
+    }
+    assert "hint: headgate models list" in said.err
 
 
 def test_unload_takes_it_out_of_memory_and_says_if_it_was_not_there(run, ollama):
@@ -323,7 +362,7 @@ def test_rm_asks_first(run, ollama):
         (("pull", "zzz", "--yes"), 2, 'there is no model "zzz"', "--engine ollama|lmstudio"),
         (("load", "x", "--engine", "olama"), 2, 'there is no engine "olama"', 'did you mean "ollama"?'),
         (("load", "claude"), 2, "somebody else's machine", "one of the local models: llama, nomic, phi"),
-        (("load", "llama", "--context", "0"), 2, "--context", "headgate load --help"),
+        (("load", "llama", "--context", "0"), 2, "--context", "headgate models load --help"),
         (("load", "llama", "--context", "999999"), 1, "was trained for 131,072", "131072 or less"),
         (("load", "nope", "--engine", "ollama"), 1, "Ollama has no nope", "headgate models pull nope"),
         (("unload", "nope", "--engine", "ollama"), 1, "ollama has no nope", "headgate models pull nope"),

@@ -47,7 +47,7 @@ class Engine:
 @pytest.fixture
 def survey(monkeypatch):
     def ask(**kinds):
-        monkeypatch.setattr(headgate.app, "build_engine", lambda settings, models: kinds[settings.kind])
+        monkeypatch.setattr(headgate.app, "build_engine", lambda settings, models, **_: kinds[settings.kind])
         config = parse_config(starter_text(), None, lambda *_: None)
         found = asyncio.run(survey_models(config, local_models(config)))
         return {one.name: one for one in found.subjects}, found.held

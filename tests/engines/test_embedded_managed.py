@@ -254,7 +254,8 @@ async def test_a_model_that_is_not_there_says_what_was_meant(engine_of):
     engine = engine_of(NANO)
     await engine.start()
     failure = await load(engine, "headgate-nanno")
-    assert failure.detail == "there is no embedded model 'headgate-nanno' (did you mean headgate-nano?)"
+    assert failure.detail == "there is no embedded model 'headgate-nanno'"
+    assert failure.hint == "did you mean headgate-nano?"
 
 
 @linux_only

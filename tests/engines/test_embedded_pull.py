@@ -102,7 +102,7 @@ async def test_a_signed_address_is_followed_as_it_is(hub, folder):
 async def test_a_download_that_breaks_off_goes_on_where_it_stopped(hub, folder, cut):
     hub.files.inject(cut)
     failure = await failure_of(hub, folder, patience=0.2)
-    assert "run it again: it goes on where it stopped" in failure.detail
+    assert failure.hint == "run it again: it goes on where it stopped"
     assert failure.reason in ("broken_stream", "timeout")
     part = folder / REPOSITORY / f"{FILE}.part"
     assert 0 < part.stat().st_size < len(CONTENT)
@@ -178,7 +178,7 @@ async def test_a_part_of_which_nothing_is_known_starts_anew(hub, folder, note):
 async def test_a_wrong_checksum_leaves_nothing(repositories, folder):
     async with HuggingFaceDouble(repositories, wrong_checksums=frozenset({FILE})) as hub:
         failure = await failure_of(hub, folder)
-    assert failure.detail == f"{FILE} came with a wrong checksum (run it again)"
+    assert (failure.detail, failure.hint) == (f"{FILE} came with a wrong checksum", "run it again")
     assert files_in(folder) == []
 
 
@@ -187,6 +187,20 @@ async def test_a_file_that_is_no_model_is_noticed_at_its_first_bytes(hub, folder
     failure = await failure_of(hub, folder)
     assert failure.reason == "malformed"
     assert "is no GGUF file" in failure.detail
+    assert files_in(folder) == []
+
+
+async def test_a_file_with_a_broken_head_is_no_model_and_is_not_kept(hub, folder, repositories):
+    repositories[REPOSITORY][FILE] = b"GGUF" + bytes(5_000)
+    failure = await failure_of(hub, folder)
+    assert "cannot be used" in failure.detail
+    assert "choose another repository or quantization" in failure.hint
+    assert files_in(folder) == []
+
+
+async def test_a_file_of_which_nothing_came_leaves_nothing(hub, folder):
+    hub.files.inject(Fault.server_error())
+    assert (await failure_of(hub, folder)).status == 503
     assert files_in(folder) == []
 
 
@@ -200,7 +214,8 @@ async def test_a_full_disk_is_told_and_the_next_pull_goes_on_where_it_stopped(hu
 
     monkeypatch.setattr(Part, "append", fill_up)
     failure = await failure_of(hub, folder)
-    assert failure.detail.startswith(f"the disk of {folder} is full (make room")
+    assert failure.detail == f"the disk of {folder} is full"
+    assert failure.hint.startswith("make room")
     assert not (folder / REPOSITORY / FILE).exists()
     monkeypatch.undo()
     await steps_of(hub, folder)
@@ -212,7 +227,7 @@ async def test_free_disk_is_checked_before_anything_is_fetched(hub, folder, monk
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**8))
     failure = await failure_of(hub, folder)
     assert "needs 0.0 GB more, and 0.1 GB are free" in failure.detail
-    assert "make room" in failure.detail
+    assert "make room" in failure.hint
     assert not hub.files.calls
 
 
@@ -235,7 +250,8 @@ async def test_a_folder_that_cannot_be_written_is_told(hub, tmp_path):
     ],
 )
 async def test_a_name_that_leads_nowhere_is_told_with_what_to_do(hub, folder, name, what):
-    assert what in (await failure_of(hub, folder, name)).detail
+    failure = await failure_of(hub, folder, name)
+    assert what in f"{failure.detail} ({failure.hint})"
     assert not folder.exists()
 
 
@@ -248,7 +264,8 @@ async def test_a_repository_without_gguf_files_says_so(hub, folder, repositories
 async def test_a_gated_repository_says_where_its_terms_are(repositories, folder):
     async with HuggingFaceDouble(repositories, gated=frozenset({REPOSITORY})) as hub:
         failure = await failure_of(hub, folder)
-        assert "is gated (accept its terms at https://huggingface.co/owner/model-GGUF" in failure.detail
+        assert "is gated" in failure.detail
+        assert "accept its terms at https://huggingface.co/owner/model-GGUF" in failure.hint
         assert failure.status == 401
         await steps_of(hub, folder, token="hf_mine")
     assert (folder / REPOSITORY / FILE).exists()
@@ -278,7 +295,8 @@ async def test_a_page_in_place_of_a_list_hints_at_a_proxy(hub, folder, monkeypat
         hub, "reply", lambda *_: Plain(b"<html>log in</html>", content_type="text/html; charset=x")
     )
     failure = await failure_of(hub, folder)
-    assert "answered with text/html in place of a list of files (a proxy or a login page" in failure.detail
+    assert "answered with text/html in place of a list of files" in failure.detail
+    assert "a proxy or a login page" in failure.hint
 
 
 async def test_redirects_without_end_are_given_up(hub, folder, monkeypatch):
@@ -324,7 +342,8 @@ async def test_two_pulls_of_one_file_do_not_write_into_each_other(hub, folder):
             if isinstance(step, Progress) and step.completed:
                 break
         failure = await failure_of(hub, folder)
-    assert "is being downloaded by another process (wait for that one)" in failure.detail
+    assert "is being downloaded by another process" in failure.detail
+    assert failure.hint == "wait for that one"
 
 
 def test_the_environment_names_the_hub_and_the_token(monkeypatch):

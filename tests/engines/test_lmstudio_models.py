@@ -370,12 +370,23 @@ async def test_without_a_command_an_older_lm_studio_has_to_be_told_by_hand():
         assert "update LM Studio" in failure.hint
 
 
+def oldest(_method, path, _body):
+    """LM Studio before 0.3: a plain list of names is all that it has."""
+    return {"data": [{"id": PHI}]} if path == "/v1/models" else UNEXPECTED
+
+
 async def test_the_oldest_lists_what_is_loaded_by_the_command_only():
     row = {"identifier": "mine", "modelKey": PHI, "contextLength": 4096, "parallel": 2, "status": "idle"}
-    (loaded,) = await pretender(lambda *_: UNEXPECTED, Command(ps=[row])).loaded()
+    (loaded,) = await pretender(oldest, Command(ps=[row])).loaded()
     assert (loaded.id, loaded.instance, loaded.context, loaded.parallel) == (PHI, "mine", 4096, 2)
-    odd = await pretender(lambda *_: UNEXPECTED, Command(ps={"a": 1})).loaded()
+    odd = await pretender(oldest, Command(ps={"a": 1})).loaded()
     assert "another shape" in odd.detail
+
+
+async def test_what_answers_everything_is_no_lm_studio_and_the_command_is_not_asked_in_its_place():
+    stranger = pretender(lambda *_: {"ok": True}, Command(ps=[{"identifier": "mine", "modelKey": PHI}]))
+    assert (await stranger.health()).detail == "something answers there, but it is not LM Studio"
+    assert isinstance(await stranger.loaded(), Failure)
 
 
 async def test_what_the_command_says_when_it_fails_is_passed_on():

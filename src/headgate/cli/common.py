@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WIDE = 240
 """Columns off a terminal, where nothing should be cut."""
+FOLDED = 20
+"""Columns that a column keeps which may take more lines than one."""
 
 NO_PAGE = "note: there is no headgate.toml here, so the starter page serves; `headgate init` writes one"
 """Said once per command, so whoever passes on what a child said can leave it out."""
@@ -82,3 +84,31 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> "Table":
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     return made
+
+
+def put_table(made: "Table", *, talk: bool = False) -> None:
+    """Print a table, on stderr if it is talk. A terminal too narrow for it gets each row as lines: half a figure is none."""
+    from rich.measure import Measurement
+
+    screen = console(stderr=talk)
+    needed = Measurement.get(screen, screen.options.update_width(10 * WIDE), made).maximum
+    folding = [column for column in made.columns if not column.no_wrap]
+    spare = sum(max(0, *(len(str(cell)) - FOLDED for cell in column.cells)) for column in folding)
+    if not screen.is_terminal:
+        screen.width = max(screen.width, needed)
+    elif needed - spare > screen.width:
+        made.padding = (0, 1, 0, 0)
+        needed -= len(made.columns) - 1
+    if needed - spare <= screen.width:
+        screen.print(made)
+        return
+    names = [str(column.header).strip() for column in made.columns]
+    label = max(map(len, names))
+    rows = zip(*(column.cells for column in made.columns), strict=True)
+    blocks = [
+        "\n".join(
+            f"{name:<{label}}  {cell}" for name, cell in zip(names, row, strict=True) if str(cell).strip()
+        )
+        for row in rows
+    ]
+    (say if talk else put)("\n\n".join(blocks))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import console, put_json, say, table, with_config, with_json
+from headgate.cli.common import console, put_json, put_table, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.testing.conformance import Case, FaultyUpstream, Finding, Target
@@ -265,4 +265,4 @@ def show(findings: "list[Finding]") -> None:
         asked = "stream" if one.stream else "whole"
         made.add_row(one.case, asked, word, f"{one.seconds:.1f}", Text(one.detail))
     made.columns[-1].no_wrap = False
-    console().print(made)
+    put_table(made)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli import engines_service
-from headgate.cli.common import console, load, put, put_json, say, table, with_config, with_json
+from headgate.cli.common import load, put, put_json, put_table, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -38,7 +38,7 @@ def list_engines(config_file: str | None, *, as_json: bool) -> None:
         state = f"up {one.health.version}".rstrip() if one.health.up else f"down: {one.health.detail}"
         made.add_row(one.name, one.kind, one.url or "child process", state)
     made.columns[-1].no_wrap = False  # why it is down may be a long story
-    console().print(made)
+    put_table(made)
 
 
 @command.command("test")
@@ -48,19 +48,13 @@ def list_engines(config_file: str | None, *, as_json: bool) -> None:
 @with_json
 def test(config_file: str | None, name: str | None, *, paid: bool, as_json: bool) -> None:
     """Ask each engine's models one short question, and show answer, time and tokens. Exit 4 if one does not answer."""
-    from headgate.cli.checkup.repairs import bring_up
-    from headgate.core.errors import EngineError, UsageError
+    from headgate.cli.models_target import find_engine
+    from headgate.core.errors import EngineError
     from headgate.reports.shown import count
 
     config = load(config_file)
-    if name is not None and name not in config.engines:
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, config.engines, n=1)
-        raise UsageError(
-            f'there is no engine "{name}"',
-            f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(config.engines)}",
-        )
+    if name is not None:
+        find_engine(config, name)
     names = [name] if name else [n for n, s in config.engines.items() if s.local or paid]
     results = asyncio.run(ask_all(config, names))
     if as_json:
@@ -73,15 +67,14 @@ def test(config_file: str | None, name: str | None, *, paid: bool, as_json: bool
             say(f"note: {', '.join(left)} not asked, because that costs money; --paid asks")
     silent = [row for row in results if not row["ok"]]
     if silent:
-        engine = config.engines[silent[0]["engine"]]
         raise EngineError(
-            f"{len(silent)} of {count(len(results), 'model')} did not answer",
-            bring_up(engine) or "headgate doctor",
+            f"{len(silent)} of {count(len(results), 'model')} did not answer", silent[0]["hint"]
         )
 
 
 async def ask_all(config: "Config", names: list[str]) -> list[dict[str, Any]]:
     """One question to every chat model of these engines."""
+    from headgate.cli.models_target import error_of
     from headgate.cli.survey import engines_of
     from headgate.core.prices import cost
     from headgate.core.types import Failure, Message, Request
@@ -103,7 +96,8 @@ async def ask_all(config: "Config", names: list[str]) -> list[dict[str, Any]]:
                 "seconds": round(perf_counter() - begun, 4),
             }
             if isinstance(result, Failure):
-                row |= {"reason": result.reason, "detail": result.detail}
+                hint = error_of(result, config.engines[model.engine]).hint
+                row |= {"reason": result.reason, "detail": result.detail, "hint": hint}
             else:
                 tokens = {"prompt_tokens": result.usage.prompt, "output_tokens": result.usage.output}
                 row |= {"answer": result.text.strip(), **tokens, "cost_usd": cost(result.usage, model.price)}

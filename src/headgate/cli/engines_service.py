@@ -186,14 +186,15 @@ def status(config_file: str | None, name: str | None, *, as_json: bool) -> None:
         draw_status(engine.name, program, rows)
     for one in others:
         put(draw_other(one))
+    if not seen and not others:
+        put("no engine of the config is a program that Headgate starts, and none was found beside them")
 
 
 def startable(config: "Config", name: str) -> "EngineSettings":
     """The engine of that name, or the first of that kind, if it is a program of this machine."""
-    from difflib import get_close_matches
-
     from headgate.config.engine import engine_from
     from headgate.config.schema import EngineTable
+    from headgate.config.values import meant
     from headgate.core.errors import UsageError
     from headgate.core.words import ENGINE_KINDS
 
@@ -203,11 +204,8 @@ def startable(config: "Config", name: str) -> "EngineSettings":
         engine = engine_from(name, EngineTable(kind="ollama" if name == "ollama" else "lmstudio"))
     if engine is None and name not in ENGINE_KINDS:
         known = list(dict.fromkeys([*(one.name for one in here(config)), *KINDS]))
-        close = get_close_matches(name, [*config.engines, *KINDS], n=1)
-        raise UsageError(
-            f'there is no engine "{name}"',
-            f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(known)}",
-        )
+        hint = meant(name, [*config.engines, *KINDS]) or f"one of: {', '.join(known)}"
+        raise UsageError(f'there is no engine "{name}"', hint)
     kind = engine.kind if engine else name
     if engine is None or kind not in KINDS:
         raise UsageError(
@@ -221,14 +219,9 @@ def startable(config: "Config", name: str) -> "EngineSettings":
 
 def is_here(engine: "EngineSettings") -> bool:
     """Whether its address is this machine."""
-    import ipaddress
-    from urllib.parse import urlsplit
+    from headgate.config import engine as engines
 
-    host = urlsplit(engine.url or "").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return engines.is_here(engine.url)
 
 
 def here(config: "Config") -> "list[EngineSettings]":
@@ -254,10 +247,12 @@ def wants(config: "Config", engine: "EngineSettings") -> "tuple[Setting, ...]":
 def compare(
     machine: "Machine", engine: "EngineSettings", program: "Program", wanted: "tuple[Setting, ...]"
 ) -> "tuple[Drift, ...]":
-    """Each setting, wanted and found."""
+    """Each setting, wanted and found; none of another program that answers in its place."""
     from headgate.fleet.programs.observed import found_settings
     from headgate.fleet.programs.settings import drift
 
+    if program.answer == "other":
+        return ()
     return drift(wanted, found_settings(machine, program, wanted, engine.name))
 
 
@@ -295,7 +290,9 @@ def offer_install(
     line = install_command(program.kind, machine.system, distribution(machine))
     missing = EngineError(
         f"{NAMES[program.kind]} is not installed",
-        f"{line}\n\nor let it be run: headgate engines start {name} --install",
+        f"{line}  # or: headgate engines start {name} --install --yes"
+        if line
+        else "its maker's page says how",
     )
     asks = sys.stdin.isatty() and not yes
     if plan or not line or not ((install and yes) or asks):

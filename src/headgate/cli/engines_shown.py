@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from headgate.cli.common import console, put, table
+from headgate.cli.common import put, put_table, table
 
 if TYPE_CHECKING:
     from headgate.fleet.programs.changes import Change
@@ -51,6 +51,7 @@ def state_of(program: "Program") -> str:
 
 def draw_status(name: str, program: "Program", rows: "tuple[Drift, ...]") -> None:
     """A program and its settings."""
+    from headgate.cli.checkup.repairs import restart
     from headgate.fleet.programs.found import NAMES, exposed
 
     put(f"{name}: {f'{NAMES[program.kind]} {program.version}'.rstrip()} {state_of(program)}")
@@ -59,11 +60,11 @@ def draw_status(name: str, program: "Program", rows: "tuple[Drift, ...]") -> Non
         for row in rows:
             found = row.found if row.found is not None else "?" if row.state == "unknown" else "not set"
             made.add_row(f"  {row.name}", row.wanted, found, row.state, row.source)
-        console().print(made)
+        put_table(made)
     if reached := exposed(program):
         put(f"  warning: other machines reach it at {', '.join(reached)}, and it has no login")
     if not program.running or any(row.state == "drift" for row in rows):
-        put(f"  fix: headgate engines start {name}")
+        put(f"  fix: {restart(name, program.started_by if program.running else None)}")
 
 
 def draw_other(program: "Program") -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from headgate.cli.common import console, put, put_json, say, with_config, with_json
+from headgate.cli.common import put, put_json, put_table, say, with_config, with_json
 from headgate.cli.init_look import MANAGED, STACKS, Scene, Stack, see
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def check_place(path: Path, *, force: bool) -> None:
     """
     from headgate.core.errors import HeadgateError, UsageError
 
-    if path.exists() and not force:
+    if path.is_file() and not force:
         raise UsageError(
             f"{path} is there already",
             "headgate init --force overwrites it and keeps a backup; headgate config check reads it",
@@ -199,7 +199,7 @@ def show_plan(planned: Plan, show: "Callable[[str], None]", *, whole: bool) -> N
 
     draft = planned.draft
     show("\nproposed:\n")
-    console(stderr=show is say).print(proposal_table(draft))
+    put_table(proposal_table(draft), talk=show is say)
     for paragraph in (memory_lines(draft), warnings(draft), cost_lines(draft, planned.disks)):
         if paragraph:
             show("\n" + "\n".join(paragraph))
@@ -355,14 +355,14 @@ def next_steps(draft: "Draft", planned: Plan, scene: Scene, started: "Sequence[s
     from headgate.config.clouds import CLOUDS
     from headgate.fleet.programs.changes import Change
 
-    steps = [f"{line}   (installs {title})" for title, line in planned.installs.items()]
+    steps = [f"{line}  # installs {title}" for title, line in planned.installs.items()]
     for name, (change, _) in planned.starts.items():
         if name not in started:
             verb = "start" if isinstance(change, Change) else "status"
             steps.append(f"headgate engines {verb} {name}")
     steps += [f"headgate models pull {model.name}" for model in draft.missing]
     if draft.missing and not scene.embedded and not any(model.there for model in draft.models):
-        steps.append("headgate init --stack toys --force   (to try it without a download)")
+        steps.append("headgate init --stack toys --force  # to try it without a download")
     if not draft.clouds:
-        steps.append(f"export {CLOUDS[0].variable}=…   (without a key, nothing ever leaves this machine)")
+        steps.append(f"export {CLOUDS[0].variable}=…  # without a key, nothing ever leaves this machine")
     return [*steps, "headgate doctor", "headgate up", 'headgate ask "What is a headgate?"']

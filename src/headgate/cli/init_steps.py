@@ -146,11 +146,11 @@ async def prove(
         names: models that are there.
         told: called with each row as it comes.
     """
-    from headgate.cli.survey import engines_of
+    from headgate.cli.survey import LOOK_ONLY, engines_of
 
     rows = []
     wanted = [config.policy.models[name] for name in names]
-    async with engines_of(config, dict.fromkeys(model.engine for model in wanted)) as engines:
+    async with engines_of(config, dict.fromkeys(model.engine for model in wanted), LOOK_ONLY) as engines:
         for model in wanted:
             rows.append(await proof(config, engines[model.engine], model, keep=draft.fits))
             told(rows[-1])

@@ -83,23 +83,29 @@ def fail(message: str, hint: str = "", code: int = 1) -> None:
     sys.exit(code)
 
 
+def wrong(error: click.UsageError) -> str:
+    """What is wrong with a command line, in words for people."""
+    said = error.format_message().rstrip(".")
+    return said.replace("valid integer range", "whole number").replace("valid float range", "number")
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line."""
     try:
         code = command.main(args=args, standalone_mode=False)
         if isinstance(code, int):
             sys.exit(code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the line that it was stopped in has no end
         fail("stopped", code=130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.UsageError as error:
-        context = (
-            f"headgate {error.ctx.info_name} --help" if error.ctx and error.ctx.parent else "headgate --help"
-        )
-        fail(error.format_message().rstrip("."), f"{context} shows how", 2)
+        fail(wrong(error), f"{error.ctx.command_path if error.ctx else 'headgate'} --help shows how", 2)
     except click.ClickException as error:
         fail(error.format_message(), code=error.exit_code)
-    except KeyboardInterrupt:
-        fail("stopped", code=130)
     except Exception as error:
         from headgate.core.errors import HeadgateError
 

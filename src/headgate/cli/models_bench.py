@@ -177,7 +177,8 @@ async def measure_all(
     before = newest_cards(config.ledger.path)
     made: Made = {}
     missed: Missed = {}
-    async with engines_of(config, dict.fromkeys(model.engine for model in models)) as engines:
+    names, wanted = dict.fromkeys(model.engine for model in models), frozenset(model.id for model in models)
+    async with engines_of(config, names, wanted) as engines:
         for model in models:
             settings, reload = config.engines[model.engine], anew[model.engine]
             found = await measure_one(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import console, load, put_json, say, table, with_config, with_json
+from headgate.cli.common import load, put_json, put_table, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,12 +30,17 @@ def command(config_file: str | None, *, as_json: bool) -> None:
 
     config = load(config_file)
     seen = asyncio.run(survey(config))
+    for one in seen.values():
+        if one.local and one.models is None:
+            say(
+                f"note: {one.name} does not say what it has: {one.health.detail or 'its list cannot be read'}"
+            )
     rows = [row_of(model, seen[model.engine].models) for model in config.policy.models.values()]
     others = others_of(config, {name: listing_of(config, one) for name, one in seen.items()})
     if as_json:
         put_json({"models": rows, "others": others})
         return
-    console().print(draw([*rows, *others]))
+    put_table(draw([*rows, *others]))
     if others:
         say(
             f'note: "{NAMELESS}" has no name in the config, so no route can use it; [models.NAME] gives it one'
@@ -86,7 +91,14 @@ def listing_of(config: "Config", one: "Seen") -> "tuple[ListedModel, ...]":
         return one.models or ()
     from headgate.engines.llamacpp import catalogue
 
-    return tuple(model for model in catalogue.survey() if not model.id.startswith(ELSEWHERE))
+    named = {
+        model.digest for model in one.models or ()
+    }  # hf.co/OWNER/REPO:QUANT is a file with a name of its own
+    return tuple(
+        model
+        for model in catalogue.survey()
+        if not model.id.startswith(ELSEWHERE) and model.digest not in named
+    )
 
 
 def others_of(config: "Config", listings: "dict[str, tuple[ListedModel, ...]]") -> list[dict[str, Any]]:

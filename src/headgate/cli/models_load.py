@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, with_config, with_json
+from headgate.cli.common import load, put, put_json, say, with_config, with_json
 from headgate.cli.models_target import with_target
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ def load_command(
     if context is None and target.model is not None:
         context = target.model.context
     loaded, seconds = asyncio.run(load_model(config, target, context, parallel, within))
+    if parallel is not None and target.settings.kind == "ollama":
+        say(
+            "note: Ollama takes as many requests at a time for every model, so --parallel changed nothing: "
+            f"set parallel under [engines.{target.engine}], then headgate engines start {target.engine}"
+        )
     if as_json:
         put_json({"engine": target.engine, "seconds": round(seconds, 3), "loaded": loaded})
     else:
@@ -108,13 +113,14 @@ async def unload_model(config: "Config", target: "Target") -> bool:
 
 def describe(target: "Target", loaded: "LoadedModel", seconds: float) -> str:
     """One line for a person."""
-    from headgate.cli.models_words import share, size, span, tokens, until
+    from headgate.cli.models_words import share, span, tokens, until
+    from headgate.core.hardware import memory_words
 
     facts: list[Any] = [f"{tokens(loaded.context)} tokens of context"]
     if loaded.parallel is not None:
         facts.append(f"{loaded.parallel} requests at a time")
     if loaded.memory is not None:
-        facts.append(f"{size(loaded.memory)} of memory")
+        facts.append(f"{memory_words(loaded.memory)} of memory")
     if loaded.vram is not None:
         facts.append(f"{share(loaded.vram, loaded.memory)} of it on a GPU")
     if loaded.until is not None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from headgate.cli.common import console, load, put, put_json, table, with_config, with_json
+from headgate.cli.common import load, put, put_json, put_table, table, with_config, with_json
 from headgate.core.fit import Fit, Lane, Room
+from headgate.core.memory import Need
 
 if TYPE_CHECKING:
     from headgate.cli.plan_subjects import Subject
@@ -27,6 +28,8 @@ class Row(Struct, frozen=True, kw_only=True):
     subject: "Subject"
     fit: Fit | None
     """None: nothing tells what it takes."""
+    first: Need | None = None
+    """What it takes with its first context, with which it stays loaded; the same where it has one."""
     lanes: tuple[Lane, ...] = ()
     advice: tuple[str, ...] = ()
 
@@ -47,9 +50,7 @@ class Row(Struct, frozen=True, kw_only=True):
     "--kv",
     "kv_type",
     type=click.Choice(["f16", "q8_0", "q4_0"]),
-    default="f16",
-    show_default=True,
-    help="How the cache is kept.",
+    help="How the cache is kept. Default: as its engine's kv_cache says, else f16.",
 )
 @with_config
 @with_json
@@ -61,7 +62,7 @@ def command(
     ram: float | None,
     context: int | None,
     parallel: int | None,
-    kv_type: "KvType",
+    kv_type: "KvType | None",
     config_file: str | None,
     as_json: bool,
 ) -> None:
@@ -82,7 +83,7 @@ def command(
         by_name(name, config) for name in dict.fromkeys(models) if name not in {model.name for model in ours}
     ]
     hardware, held = machine(vram, ram, survey.held)
-    room = room_of(hardware, held)
+    room = room_of(hardware, held) if hardware.imagined else room_here(config, hardware, held)
     subjects = (*survey.subjects, *others, *map(by_file, files))
     rows = [draw_up(one, room, context, parallel, kv_type) for one in subjects]
     proposal = None if asked else propose(hardware, known_models(), engines_of(config), held=held)
@@ -96,6 +97,22 @@ def command(
         put("\n" + "\n  ".join(paragraph))
     if proposal is not None:
         show_proposal(proposal)
+
+
+def room_here(config: "Config", hardware: "Hardware", held: int) -> Room:
+    """The memory that models may take: what there is, or what `[fleet]` says."""
+    from msgspec.structs import replace
+
+    from headgate.cli.models_target import lives_in_the_gate
+    from headgate.core.hardware import CARD_RESERVE
+    from headgate.core.propose import room_for
+
+    local = [settings for settings in config.engines.values() if settings.local]
+    embedded = bool(local) and all(lives_in_the_gate(settings) for settings in local)
+    room = room_for(hardware, ("llamacpp",) if embedded else (), held)
+    if config.vram is not None:
+        room = replace(room, gpu=max(0, config.vram - CARD_RESERVE))
+    return room if config.ram is None else replace(room, ram=config.ram)
 
 
 def engines_of(config: "Config") -> tuple["EngineKind", ...]:
@@ -122,30 +139,34 @@ def machine(vram: float | None, ram: float | None, held: int) -> "tuple[Hardware
 
 
 def draw_up(
-    subject: "Subject", room: Room, context: int | None, parallel: int | None, kv_type: "KvType"
+    subject: "Subject", room: Room, context: int | None, parallel: int | None, kv_type: "KvType | None" = None
 ) -> Row:
     """How one model fits with what the options say, or else with what its config says."""
     from headgate.config.catalogue import known_models
     from headgate.core.advice import advise, alternatives, offer
     from headgate.core.fit import fit, lanes
+    from headgate.core.memory import need
 
     shape = subject.shape
     if shape is None:
         return Row(subject=subject, fit=None, advice=(f"{subject.name}: {subject.source}.",))
     at_a_time = 1 if shape.embeds else parallel or subject.parallel
-    found = fit(shape, room, context or subject.context, at_a_time, kv_type)
+    kv = kv_type or subject.kv
+    found = fit(shape, room, context or subject.context, at_a_time, kv)
+    first = need(shape, subject.first, at_a_time, kv) if subject.first and not context else found.need
     advice = advise(subject.name, shape, found, room)
     if advice and found.verdict != "gpu":
         others = alternatives(shape, found, room, subject.known, known_models())
-        advice += offer(others, found.need.context, kv_type)
-    return Row(subject=subject, fit=found, lanes=lanes(shape, room, at_a_time, kv_type), advice=tuple(advice))
+        advice += offer(others, found.need.context, kv)
+    longer = lanes(shape, room, at_a_time, kv)
+    return Row(subject=subject, fit=found, first=first, lanes=longer, advice=tuple(advice))
 
 
 def set_of(rows: list[Row], room: Room) -> "Together | None":
-    """How the models fit at the same time; None where it is about one, or nothing is known."""
+    """How the models fit at the same time, each with its first context; None where it is about one, or nothing is known."""
     from headgate.core.fit import together
 
-    needs = {row.subject.name: row.fit.need for row in rows if row.fit is not None}
+    needs = {row.subject.name: row.first for row in rows if row.first is not None}
     return together(needs, room) if len(needs) > 1 else None
 
 
@@ -191,7 +212,7 @@ def show_rows(rows: list[Row]) -> None:
             RUNS.get(found.verdict) or f"{found.on_gpu} of {found.layers} layers on the GPU",
             f"{found.largest:,}" if found.largest else "none",
         )
-    console().print(made)
+    put_table(made)
 
 
 def times(context: int, parallel: int) -> str:
@@ -211,17 +232,20 @@ def paragraphs(rows: list[Row], room: Room) -> list[list[str]]:
         ]
         said.append(["Context classes that each fits with alone (tokens x requests at a time):", *lines])
     found = set_of(rows, room)
-    return [*said, set_lines(found)] if found is not None else said
+    if found is None:
+        return said
+    several = any(row.fit is not None and row.first != row.fit.need for row in rows)
+    return [*said, set_lines(found, "Together, each with its first context," if several else "Together")]
 
 
-def set_lines(found: "Together") -> list[str]:
+def set_lines(found: "Together", together: str) -> list[str]:
     """How the models fit together."""
     from headgate.core.hardware import memory_words as words
 
-    sums = f"{words(found.total)} of {words(found.room)}"
+    sums = f"{together} they take {words(found.total)} of {words(found.room)}"
     if found.fits:
-        return [f"Together they take {sums}: all of them can stay loaded."]
-    lines = [f"Together they take {sums}: not all of them can be loaded at the same time."]
+        return [f"{sums}: all of them can stay loaded."]
+    lines = [f"{sums}: not all of them can be loaded at the same time."]
     if found.warm:
         lines.append(f"{_list(found.warm)} can stay loaded.")
     if found.swapped:
@@ -260,7 +284,7 @@ def show_proposal(proposal: "Proposal") -> None:
             times(pick.context, pick.parallel),
             words(pick.need.total),
         )
-    console().print(made)
+    put_table(made)
 
 
 def facts(hardware: "Hardware", rows: list[Row], room: Room, proposal: "Proposal | None") -> dict[str, Any]:

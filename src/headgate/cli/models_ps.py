@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import console, load, put, put_json, say, table, with_config, with_json
+from headgate.cli.common import load, put, put_json, put_table, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,16 +30,19 @@ def command(config_file: str | None, *, as_json: bool) -> None:
     else:
         rows = [row for one in found for row in one["loaded"] or ()]
         if rows:
-            console().print(draw(rows))
+            put_table(draw(rows))
         elif any(one["loaded"] is not None for one in found):
             put("nothing is loaded")
-    silent = [one for one in found if one["loaded"] is None]
     for name in (name for name, settings in config.engines.items() if lives_in_the_gate(settings)):
-        say(f"note: {name} is an embedded engine: its models are in the memory of the gate")
+        say(
+            f"note: {name} is an embedded engine: its models are in the memory of the gate, and headgate shows them"
+        )
+    silent = [one for one in found if one["loaded"] is None]
+    last = silent.pop(0) if silent and len(silent) == len(found) else None
     for one in silent:
         say(f"note: {one['engine']} does not answer: {one['detail']}")
-    if silent and len(silent) == len(found):
-        raise down(config.engines[silent[0]["engine"]], silent[0]["detail"])
+    if last is not None:
+        raise down(config.engines[last["engine"]], last["detail"])
 
 
 async def look(config: "Config") -> list[dict[str, Any]]:
@@ -94,7 +97,8 @@ async def look_at(config: "Config", settings: "EngineSettings", engine: "Engine"
 def draw(rows: list[dict[str, Any]]) -> "Table":
     """The table; on a narrow terminal it is the ids that take more lines."""
     from headgate.cli.models_list import NAMELESS
-    from headgate.cli.models_words import UNKNOWN, share, size, tokens, until
+    from headgate.cli.models_words import UNKNOWN, share, tokens, until
+    from headgate.core.hardware import memory_words
 
     now = time()
     made = table(
@@ -107,7 +111,7 @@ def draw(rows: list[dict[str, Any]]) -> "Table":
             row["engine"],
             ", ".join(row["models"]) or NAMELESS,
             row["instance"] or row["id"],
-            size(row["memory"]),
+            UNKNOWN if row["memory"] is None else memory_words(row["memory"]),
             share(row["vram"], row["memory"]),
             tokens(row["context"]),
             UNKNOWN if row["parallel"] is None else str(row["parallel"]),

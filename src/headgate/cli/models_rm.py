@@ -48,12 +48,13 @@ def command(config_file: str | None, name: str, engine_name: str | None, *, yes:
 
 async def look(config: "Config", target: "Target") -> "ListedModel":
     """The model, which must be there."""
-    from headgate.cli.models_target import known, missing, reach
+    from headgate.cli.models_target import known, reach
+    from headgate.core.errors import HeadgateError
 
     async with reach(config, target.settings) as engine:
         found = await known(engine, target)
     if found is None:
-        raise missing(target)
+        raise HeadgateError(f"{target.engine} has no {target.id}", "headgate models list shows what it has")
     return found
 
 

@@ -85,6 +85,7 @@ def need_of(target: "Target", shape: "Shape | Failure") -> "Need | None":
 def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
     """What is shown to a person: word and value."""
     from headgate.cli.models_words import UNKNOWN, size, tokens
+    from headgate.core.hardware import memory_words
 
     listed, shape, config = told["listed"], told["shape"], told["config"]
     lines = [
@@ -99,7 +100,8 @@ def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
         ("window", f"{tokens(listed.context)} tokens at most"),
     ]
     if config is not None:
-        lines.append(("window in the config", f"{tokens(config['context'])} tokens"))
+        window = f"{config['context']:,} tokens" if config["context"] else "not set"
+        lines.append(("window in the config", window))
         lines.append(("capabilities in the config", ", ".join(config["capabilities"]) or "none"))
     if shape is None:
         lines.append(("shape", told["shape_unknown"]))
@@ -117,7 +119,7 @@ def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
         if shape.window:
             lines.append(("sliding window", f"{shape.window:,} tokens on {shape.windowed} layers"))
     if (takes := told["need"]) is not None:
-        room = f"{size(takes.total)} for {takes.parallel} x {takes.context:,} tokens, estimated"
+        room = f"{memory_words(takes.total)} for {takes.parallel} x {takes.context:,} tokens, estimated"
         lines.append(("memory", room))
     if told["loaded"] is None:
         return [*lines, ("loaded", "in the gate's own memory, if it is open")]
@@ -125,7 +127,8 @@ def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _loaded(one: "LoadedModel | str") -> str:
-    from headgate.cli.models_words import share, size, tokens
+    from headgate.cli.models_words import share, tokens
+    from headgate.core.hardware import memory_words
 
     if isinstance(one, str):
         return one
@@ -133,5 +136,5 @@ def _loaded(one: "LoadedModel | str") -> str:
     if one.parallel is not None:
         facts.append(f"{one.parallel} at a time")
     if one.memory is not None:
-        facts.append(f"{size(one.memory)}, {share(one.vram, one.memory)} on a GPU")
+        facts.append(f"{memory_words(one.memory)}, {share(one.vram, one.memory)} on a GPU")
     return (f"{one.instance}: " if one.instance and one.instance != one.id else "") + ", ".join(facts)

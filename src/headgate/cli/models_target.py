@@ -78,17 +78,13 @@ def find_engine(config: "Config", name: str) -> "EngineSettings":
     Raises:
         UsageError: there is none of this name.
     """
-    from difflib import get_close_matches
-
+    from headgate.config.values import meant
     from headgate.core.errors import UsageError
 
     if name in config.engines:
         return config.engines[name]
-    close = get_close_matches(name, config.engines, n=1)
-    raise UsageError(
-        f'there is no engine "{name}"',
-        f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(config.engines)}",
-    )
+    hint = meant(name, config.engines) or f"one of: {', '.join(config.engines)}"
+    raise UsageError(f'there is no engine "{name}"', hint)
 
 
 @asynccontextmanager
@@ -177,9 +173,14 @@ def _on_disk(model_id: str) -> "ListedModel | None":
 
 
 def missing(target: Target) -> "HeadgateError":
-    """The error of a model that its engine does not have."""
-    from headgate.core.errors import HeadgateError
+    """The error of a model that its engine does not have, or cannot use."""
+    from headgate.core.errors import EngineError, HeadgateError
 
+    if lives_in_the_gate(target.settings):
+        from headgate.engines.llamacpp.catalogue import examine
+
+        if isinstance(error := examine(target.id), EngineError):
+            return HeadgateError(error.message, error.hint)
     return HeadgateError(
         f"{target.engine} has no {target.id}",
         f"headgate models pull {target.words}; headgate models list shows what it has",
@@ -188,6 +189,7 @@ def missing(target: Target) -> "HeadgateError":
 
 def error_of(failure: "Failure", settings: "EngineSettings") -> "HeadgateError":
     """A failure as an error for a person: what, and what to do."""
+    from headgate.cli.checkup.repairs import bring_up
     from headgate.core.errors import HeadgateError
 
     if failure.hint:
@@ -202,17 +204,20 @@ def error_of(failure: "Failure", settings: "EngineSettings") -> "HeadgateError":
         return HeadgateError(
             failure.detail, f"is that really {settings.kind} at {settings.url}? Its url says so"
         )
+    if failure.status == 404:
+        return HeadgateError(failure.detail, "headgate models list shows what is there")
+    if not settings.local:
+        return HeadgateError(failure.detail, bring_up(settings))
     return HeadgateError(failure.detail, f"headgate doctor, and {settings.name}'s own log, may say more")
 
 
 def _meant(config: "Config", name: str) -> str:
     """The word that was probably meant, and the way to a model that has no name in the config."""
-    from difflib import get_close_matches
+    from headgate.config.values import meant
 
     words = {word for model in config.policy.models.values() for word in (model.name, model.id)}
-    close = get_close_matches(name, sorted(words), n=1)
-    if close:
-        return f'did you mean "{close[0]}"?'
+    if close := meant(name, sorted(words)):
+        return close
     local = [engine.name for engine in config.engines.values() if engine.local]
     return (
         f"one of: {', '.join(config.policy.models)}; or an engine's own name with --engine {'|'.join(local)}"

@@ -1,4 +1,7 @@
-"""How sizes, spans and moments look in `headgate models`. Sizes are decimal, as disks and downloads are sold."""
+"""How sizes, spans and moments look in `headgate models`.
+
+Sizes are decimal, as disks and downloads are sold. Memory is not: that is `core.hardware.memory_words`.
+"""
 
 UNKNOWN = "?"
 FOR_GOOD = 3650 * 86_400.0

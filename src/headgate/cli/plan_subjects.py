@@ -5,12 +5,12 @@ A model's own metadata go before the catalogue, because a name may lead to anoth
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
 from headgate.core.catalogue import KnownModel
-from headgate.core.memory import Shape
+from headgate.core.memory import KvType, Shape
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -33,7 +33,11 @@ class Subject(Struct, frozen=True, kw_only=True):
     """Who told: "engine", "file" or "catalogue"; or why nobody did."""
     known: KnownModel | None = None
     context: int = USUAL
+    first: int | None = None
+    """Tokens of its first lane, with which it stays loaded beside the others; None: it has one context."""
     parallel: int = 1
+    kv: KvType = "f16"
+    """How its engine keeps the cache."""
 
 
 class Survey(Struct, frozen=True):
@@ -99,6 +103,8 @@ def _of_config(config: "Config", model: "Model", shape: Shape | None) -> Subject
         source=source,
         known=known,
         context=model.context or min(USUAL, trained or USUAL),
+        first=config.policy.models[model.name].context if model.longer else None,
+        kv=cast("KvType", config.engines[model.engine].kv_cache),
         parallel=1 if shares else config.engines[model.engine].parallel,
     )
 

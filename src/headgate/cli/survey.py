@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from headgate.config.compile import Config
     from headgate.config.engine import EngineSettings
     from headgate.core.engine import Engine, Health, ListedModel
-    from headgate.core.types import Model
+
+
+LOOK_ONLY: frozenset[str] = frozenset()
+"""No model is put into memory for a look."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -28,12 +31,20 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def engines_of(config: "Config", names: Iterable[str]) -> AsyncGenerator[dict[str, "Engine"]]:
-    """These engines, started where they are ours, closed at the end."""
+async def engines_of(
+    config: "Config", names: Iterable[str], eager: frozenset[str] | None = None
+) -> AsyncGenerator[dict[str, "Engine"]]:
+    """These engines, started where they are ours, closed at the end.
+
+    Args:
+        config: where they are.
+        names: which.
+        eager: the ids of models that an embedded engine loads at once; None is all that the config names.
+    """
     from headgate.app import build_engine, start_embedded
 
     models = config.policy.models.values()
-    engines = {name: build_engine(config.engines[name], models) for name in names}
+    engines = {name: build_engine(config.engines[name], models, eager=eager) for name in names}
     try:
         await start_embedded(engines)
         yield engines
@@ -43,13 +54,16 @@ async def engines_of(config: "Config", names: Iterable[str]) -> AsyncGenerator[d
 
 async def survey(config: "Config") -> dict[str, Seen]:
     """Every engine of the config, in its order. A paid engine is asked for its models only if it has a key: that is free."""
-    async with engines_of(config, config.engines) as engines:
+    async with engines_of(config, config.engines, LOOK_ONLY) as engines:
         seen = await asyncio.gather(*(look_at(engines[name], config.engines[name]) for name in engines))
     return {one.name: one for one in seen}
 
 
 async def look_at(engine: "Engine", settings: "EngineSettings") -> Seen:
     """One engine."""
+    from msgspec.structs import replace
+
+    from headgate.cli.models_target import lives_in_the_gate
     from headgate.core.engine import Health
     from headgate.core.types import Failure
     from headgate.fleet.fleet import NEEDS_KEY
@@ -60,6 +74,8 @@ async def look_at(engine: "Engine", settings: "EngineSettings") -> Seen:
         health = await engine.health()
         answer = await engine.list_models() if health.up else None
         listed = None if isinstance(answer, Failure) else answer
+    if listed is not None and lives_in_the_gate(settings):  # what this command has in memory is no news
+        listed = tuple(replace(one, loaded=None) for one in listed)
     return Seen(
         name=settings.name,
         kind=settings.kind,
@@ -69,11 +85,6 @@ async def look_at(engine: "Engine", settings: "EngineSettings") -> Seen:
         models=listed,
         has_key=settings.key is not None,
     )
-
-
-def is_there(model: "Model", listed: tuple["ListedModel", ...]) -> bool:
-    """Whether the engine lists the model."""
-    return find_listed(model.id, listed) is not None
 
 
 def find_listed(model_id: str, listed: tuple["ListedModel", ...]) -> "ListedModel | None":

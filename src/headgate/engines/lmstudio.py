@@ -62,7 +62,10 @@ class LMStudio:
         if isinstance(found, Failure):
             return Health(up=False, detail=found.detail)
         plain = read(found.body, WirePlainModels)
-        return Health(up=False, detail=plain.detail) if isinstance(plain, Failure) else Health(up=True)
+        if not isinstance(plain, Failure):
+            return Health(up=True)
+        stranger = "something answers there, but it is not LM Studio"
+        return Health(up=False, detail=stranger if plain.reason == "malformed" else plain.detail)
 
     async def list_models(self) -> tuple[ListedModel, ...] | Failure:
         """What it has, from the newest list that this version knows."""

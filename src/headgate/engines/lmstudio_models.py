@@ -85,7 +85,12 @@ class LMStudioModels:
         older = await self._list(OLDER, WireModels0)
         if isinstance(older, WireModels0):
             return tuple(instance_v0(model) for model in older.data if model.state == "loaded")
-        rows = await self._lms.loaded() if self._lms is not None else older
+        plain = await self._list(PLAIN, WirePlainModels)
+        if self._lms is None or isinstance(
+            plain, Failure
+        ):  # lms would tell of another server than the one that is meant
+            return older
+        rows = await self._lms.loaded()
         return rows if isinstance(rows, Failure) else tuple(instance_of(row) for row in rows)
 
     async def shape(self, model_id: str) -> Shape | Failure:

@@ -4,7 +4,7 @@ import os
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -13,10 +13,8 @@ from headgate.cli.checkup.findings import Finding, failed, listed, passed, warne
 if TYPE_CHECKING:
     from headgate.cli.checkup.world import World
     from headgate.cli.models_plan import Row
-    from headgate.config.compile import Config
     from headgate.core.fit import Room, Together
     from headgate.core.hardware import Hardware
-    from headgate.core.memory import KvType
 
 MOST_SKEW = 60.0
 """Seconds by which clocks may differ: beyond it signatures and certificates begin to fail, and reports show wrong hours."""
@@ -57,28 +55,13 @@ def split_note(note: str) -> tuple[str, str]:
 
 async def check_memory(world: "World") -> list[Finding]:
     """Whether the models of this machine fit it, alone and together."""
-    from headgate.cli.models_plan import draw_up, set_of
+    from headgate.cli.models_plan import draw_up, room_here, set_of
 
     survey = await world.survey()
-    room = room_for(world.config, await world.hardware(), survey.held)
-    rows = [
-        draw_up(one, room, None, None, cast("KvType", world.config.engines[one.engine].kv_cache))
-        for one in survey.subjects
-    ]
+    room = room_here(world.config, await world.hardware(), survey.held)
+    rows = [draw_up(one, room, None, None) for one in survey.subjects]
     named = world.config.policy.named
     return judge_memory(rows, set_of([row for row in rows if row.subject.name in named], room), room)
-
-
-def room_for(config: "Config", hardware: "Hardware", held: int) -> "Room":
-    """The memory that models may take: what there is, or what `[fleet]` says."""
-    from msgspec.structs import replace
-
-    from headgate.core.hardware import CARD_RESERVE, room_of
-
-    room = room_of(hardware, held)
-    if config.vram is not None:
-        room = replace(room, gpu=max(0, config.vram - CARD_RESERVE))
-    return room if config.ram is None else replace(room, ram=config.ram)
 
 
 def judge_memory(rows: "list[Row]", both: "Together | None", room: "Room") -> list[Finding]:

@@ -76,7 +76,7 @@ async def check_settings(world: "World", name: str) -> list[Finding]:
     settings = world.config.engines[name]
     wanted = wants(world.config, settings)
     rows = await in_thread(lambda: compare(world.machine, settings, program, wanted))
-    return [judge_settings(name, rows, restart(settings, program.started_by))]
+    return [judge_settings(name, rows, restart(name, program.started_by))]
 
 
 def judge_settings(name: str, rows: "Sequence[Drift]", fix: str) -> Finding:
@@ -103,7 +103,7 @@ async def check_exposed(world: "World", name: str) -> list[Finding]:
     program = await world.program(name)
     if program is None or not program.running:
         return []
-    return [judge_exposed(name, program, restart(world.config.engines[name], program.started_by))]
+    return [judge_exposed(name, program, restart(name, program.started_by))]
 
 
 def judge_exposed(name: str, program: "Program", fix: str) -> Finding:

@@ -34,12 +34,12 @@ def fetch(model: "Model") -> str:
     return f'correct id = "{model.id}" under [models.{model.lane_of or model.name}]'
 
 
-def restart(settings: "EngineSettings", started_by: str | None) -> str:
+def restart(name: str, started_by: str | None) -> str:
     """How an engine of this machine gets the settings that the config wants, whoever keeps it."""
-    start = f"headgate engines start {settings.name}"
+    start = f"headgate engines start {name}"
     match started_by:
         case "hand":
-            return f"headgate engines stop {settings.name} --foreign && {start}"
+            return f"headgate engines stop {name} --foreign && {start}"
         case "container":
             return f"{start} --plan  # shows the variables to start its container with"
         case _:

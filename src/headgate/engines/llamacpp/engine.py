@@ -164,7 +164,7 @@ class Llamacpp:
     def _adapter_of(self, model: str) -> Engine | Failure:
         """Find who serves a model at this moment: whenever it is loaded anew, its server has another port."""
         if self._supervisor is None:
-            return _refused(self._unusable.get(model) or self._why_not)
+            return _unasked(self._unusable.get(model) or self._why_not)
         match self._supervisor.find(model):
             case Loaded(url):
                 return self._adapters.get(url) or self._adapters.setdefault(
@@ -384,6 +384,11 @@ def _too_big(file: File, order: Order, now: Loaded | Broken | None) -> str:
 
 
 def _refused(error: EngineError) -> Failure:
+    return Failure(reason="refused", detail=error.message, hint=error.hint)
+
+
+def _unasked(error: EngineError) -> Failure:
+    """A request that nobody took. Its story has one line for why, so that says what to do as well."""
     return Failure(reason="refused", detail=_in_full(error))
 
 

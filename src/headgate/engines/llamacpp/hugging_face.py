@@ -20,8 +20,10 @@ import msgspec
 from msgspec import Struct
 
 from headgate.core.engine import Progress
+from headgate.core.errors import EngineError
 from headgate.core.types import Failure
 from headgate.engines.exchange import REASONS
+from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.names import Repository, choices, choose, is_model, parts_of, repository_in
 from headgate.engines.llamacpp.part import AGAIN, ON, Goal, Part, StoppedError, look_for_room
 from headgate.engines.llamacpp.web import Web
@@ -125,6 +127,17 @@ async def _pull(name: str, folder: Path, hub: Hub, web: Web) -> AsyncGenerator[P
         async with contextlib.aclosing(_fetch(goal, repository, web)) as steps:
             async for step in steps:
                 yield step
+    await asyncio.to_thread(_prove, goals)
+
+
+def _prove(goals: Sequence[Goal]) -> None:
+    """Keep no file that came as it was published, and is no model all the same."""
+    found = examine(str(goals[0].path))
+    if isinstance(found, EngineError):
+        for goal in goals:
+            goal.path.unlink()
+        why = "choose another repository or quantization; nothing was kept"
+        raise StoppedError("malformed", found.message, why)
 
 
 # ── which file ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,4 +301,4 @@ def _disk_failure(error: OSError, folder: Path) -> Failure:
             f"{folder} cannot be written: {error.strerror}",
             "check its permissions, or set HEADGATE_DATA",
         )
-    return Failure(reason="refused", detail=f"{what} ({hint})")
+    return Failure(reason="refused", detail=what, hint=hint)

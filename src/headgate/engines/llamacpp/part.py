@@ -64,7 +64,7 @@ class StoppedError(Exception):
 
     def __init__(self, reason: FailureReason, what: str, hint: str, status: int | None = None) -> None:
         super().__init__(what)
-        self.failure = Failure(reason=reason, detail=f"{what} ({hint})", status=status)
+        self.failure = Failure(reason=reason, detail=what, status=status, hint=hint)
 
 
 class Part:
@@ -170,9 +170,12 @@ class Part:
         self._note.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the files; what has come so far stays."""
+        """Let go of the files; what has come so far stays, and of nothing there is no file."""
         with contextlib.suppress(OSError):  # the disk may be full still
             self._file.close()
+        if not self.have:
+            self._path.unlink(missing_ok=True)
+            self._note.unlink(missing_ok=True)
 
 
 def look_for_room(goals: Sequence[Goal]) -> None:
