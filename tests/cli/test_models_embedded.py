@@ -102,3 +102,19 @@ def test_a_model_that_is_nowhere_is_said_so(run, verb):
     assert said.code == 1
     assert "error: " in said.err
     assert "\n\nhint: " in said.err
+
+
+def test_what_the_gate_holds_is_shown_while_it_is_open(shell):
+    pytest.importorskip("xllamacpp")
+    shell.write(PAGE)
+    closed = shell("models", "ps", "--json")
+    assert (closed.json, "which is closed" in closed.err) == ({"engines": []}, True)
+    assert shell("up", "-d", "--listen", "127.0.0.1:0").code == 0
+    try:
+        (engine,) = shell("models", "ps", "--json").json["engines"]
+        (row,) = engine["loaded"]
+        assert (row["engine"], row["models"], row["context"]) == ("embedded", ["nano"], 512)
+        assert row["memory"] > 0
+        assert "loaded   nano (" in shell().out
+    finally:
+        shell("down")

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 def command(config_file: str | None, *, as_json: bool) -> None:
     """Show what is in memory on each local engine: how much of it on a GPU, with what context, and until when."""
     from headgate.cli.models_target import down, lives_in_the_gate
+    from headgate.cli.runfile import find_gate
 
     config = load(config_file, prices=False)
-    found = asyncio.run(look(config))
+    gate = find_gate()
+    own = [name for name, settings in config.engines.items() if lives_in_the_gate(settings)]
+    found = asyncio.run(look(config)) + look_into_gate(own, gate.url if gate is not None else None)
     if as_json:
         put_json({"engines": found})
     else:
@@ -33,10 +36,8 @@ def command(config_file: str | None, *, as_json: bool) -> None:
             put_table(draw(rows))
         elif any(one["loaded"] is not None for one in found):
             put("nothing is loaded")
-    for name in (name for name, settings in config.engines.items() if lives_in_the_gate(settings)):
-        say(
-            f"note: {name} is an embedded engine: its models are in the memory of the gate, and headgate shows them"
-        )
+    for name in own if gate is None else ():
+        say(f"note: {name} is an embedded engine: its models are in the memory of the gate, which is closed")
     silent = [one for one in found if one["loaded"] is None]
     last = silent.pop(0) if silent and len(silent) == len(found) else None
     for one in silent:
@@ -59,6 +60,38 @@ async def look(config: "Config") -> list[dict[str, Any]]:
         looks = [look_at(config, config.engines[name], engine) for name, engine in engines.items()]
         found = await asyncio.gather(*looks)
     return [one for one in found if one is not None]
+
+
+def look_into_gate(engines: list[str], url: str | None) -> list[dict[str, Any]]:
+    """What embedded engines have in memory: they live in the gate, so it is asked, if it is open."""
+    from headgate.cli.runfile import ask_fleet
+
+    fleet = ask_fleet(url) if url is not None and engines else None
+    if fleet is None:
+        return []
+    return [
+        {
+            "engine": name,
+            "detail": "",
+            "loaded": [
+                {
+                    "engine": name,
+                    "models": [lane["model"]],
+                    "id": lane["id"],
+                    "instance": "",
+                    "memory": lane["memory"],
+                    "vram": None,
+                    "context": lane["context"],
+                    "parallel": lane["slots"],
+                    "until": None,
+                }
+                for lane in fleet["lanes"]
+                if lane["engine"] == name and lane["state"] in ("ready", "draining")
+            ],
+        }
+        for name in engines
+        if name in fleet["engines"]
+    ]
 
 
 async def look_at(config: "Config", settings: "EngineSettings", engine: "Engine") -> dict[str, Any] | None:

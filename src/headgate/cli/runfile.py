@@ -7,6 +7,7 @@ as open only if it answers at its address and says the same process number.
 import os
 from pathlib import Path
 from time import time
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -59,6 +60,16 @@ def find_gate() -> RunFile | None:
         return run if msgspec.json.decode(body)["pid"] == run.pid else None
     except (msgspec.MsgspecError, KeyError, TypeError):
         return None
+
+
+def ask_fleet(url: str) -> dict[str, Any] | None:
+    """What an open gate has in memory, and who waits; None if it cannot be asked."""
+    try:
+        with urlopen(f"{url}/admin/fleet", timeout=PATIENCE) as answer:  # noqa: S310  # http, from our own run file
+            fleet: dict[str, Any] = msgspec.json.decode(answer.read())
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return fleet
 
 
 def write(url: str, source: Path | None) -> bool:

@@ -26,19 +26,12 @@ def show_status() -> None:
 
 def fleet_lines(url: str) -> list[str]:
     """What the open gate has in memory, and who waits; nothing if it cannot be asked."""
-    from urllib.error import URLError
-    from urllib.request import urlopen
-
-    import msgspec
-
-    from headgate.cli.runfile import PATIENCE
+    from headgate.cli.runfile import ask_fleet
     from headgate.core.hardware import memory_words
     from headgate.reports.shown import count
 
-    try:
-        with urlopen(f"{url}/admin/fleet", timeout=PATIENCE) as answer:  # noqa: S310  # http: our own run file
-            fleet = msgspec.json.decode(answer.read())
-    except (URLError, OSError, msgspec.MsgspecError):
+    fleet = ask_fleet(url)
+    if fleet is None:
         return []
     lanes = [lane for lane in fleet["lanes"] if lane["pool"] is not None and lane["state"] != "out"]
     loaded = [
