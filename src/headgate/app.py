@@ -23,13 +23,15 @@ from headgate.config.engine import EngineSettings
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
+from headgate.core.memory import need
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
 from headgate.engines.connect import connect
+from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
-from headgate.fleet.sizes import Before, Memory
+from headgate.fleet.sizes import Before, Memory, pools_for
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
@@ -148,8 +150,13 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     found = await asyncio.to_thread(writer.start)
     try:
         writer.describe([*models, baseline_model(config)])
-        engines = {name: build_engine(settings, models) for name, settings in config.engines.items()}
         memory = Memory(hardware=await asyncio.to_thread(hardware.look), vram=config.vram, ram=config.ram)
+        engines = {
+            name: build_engine(
+                settings, models, eager=await asyncio.to_thread(loaded_at_once, settings, models, memory)
+            )
+            for name, settings in config.engines.items()
+        }
         cards = await asyncio.to_thread(newest_cards, config.ledger.path)
         before = Before(cards=cards, traffic=await asyncio.to_thread(traffic, config))
         fleet = Fleet(engines, config.engines, config.policy.models, memory, before)
@@ -208,6 +215,31 @@ def build_engine(
 ) -> Engine:
     """The adapter of one engine; the embedded one learns here which models to load, at once those in `eager` or all."""
     return connect(settings, [model for model in models if model.engine == settings.name], eager=eager)
+
+
+def loaded_at_once(
+    settings: EngineSettings, models: Iterable[Model], memory: Memory
+) -> frozenset[str] | None:
+    """The models that the embedded engine loads when it starts: as many as fit, in the order of the config. None is all.
+
+    The others are loaded when somebody asks for them. Files that cannot be read are named by the engine.
+    """
+    pool = pools_for([settings], memory, {}).get(settings.name) if settings.manage else None
+    if pool is None or settings.kind != "llamacpp" or settings.url is not None:
+        return None
+    eager, left = set(), pool.capacity
+    for model in models:
+        if model.engine != settings.name or model.lane_of:
+            continue
+        file = examine(model.id)
+        if isinstance(file, EngineError) or file.shape is None:
+            eager.add(model.id)
+            continue
+        takes = need(file.shape, model.context or file.context, model.slots or settings.parallel).total
+        if takes <= left:
+            eager.add(model.id)
+            left -= takes
+    return frozenset(eager)
 
 
 async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:
