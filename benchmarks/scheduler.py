@@ -51,7 +51,12 @@ ROLES = ("general", "code", "sorting")
 SLOWER = 3.0
 """So many times as long a load takes in the table of slow loads …"""
 SLOW_LEVELS = tuple(
-    [level for level in LEVELS if level.name in ("a busy day", "rush hour", "a night, a batch 16 at a time")]
+    [
+        level
+        for level in LEVELS
+        if level.name
+        in ("a busy day", "rush hour", "a busy day, and a batch at once", "a night, a batch 16 at a time")
+    ]
 )
 """… which has these levels only."""
 
@@ -193,7 +198,7 @@ def compare(models: Sequence[Costs], memory: int, days: int) -> tuple[Days, Days
         {
             (level.name, name): [play(name, level, slow, memory, seed) for seed in range(days)]
             for level in SLOW_LEVELS
-            for name in (ALONE, ORDERLY, OURS)
+            for name in (ALONE, ORDERLY, OURS, EQUAL)
         },
     )
 
@@ -263,6 +268,8 @@ def render(days: Days, slow: Days, models: Sequence[Costs], memory: int, given: 
         f"### If loading takes {SLOWER:.0f} times as long",
         "A slow disk, or larger models. With less traffic than this it made no difference that could be told from chance.",
         targets_table(slow, SLOW_LEVELS),
+        "The same, with equal models:",
+        targets_table(slow, SLOW_LEVELS, EQUAL),
         "### What people are told, and what they wait",
         forecast_table(days),
         "### Method",
