@@ -125,6 +125,22 @@ async def test_what_was_asked_often_before_is_loaded_when_the_engine_comes_up_an
     await admission.close()
 
 
+async def test_a_model_that_nobody_could_wait_for_is_not_wanted_for_ever(monkeypatch):
+    monkeypatch.setattr("headgate.fleet.admission.WANTED", 0.01)
+    admission = admission_of("a", "b", capacity=15)
+    assert await wait(admission, "a") == "a"  # and it goes on answering, so that b finds no room
+    admission.want("b")
+    admission.want("b")
+    assert admission.scheduler.waiting == 1
+    async with asyncio.timeout(5):
+        while admission.scheduler.waiting:
+            await asyncio.sleep(0.001)
+    admission.leave("a", None)
+    await asyncio.sleep(0)
+    assert admission.hands.moved == ["load a"]
+    await admission.close()
+
+
 async def test_closing_lets_nobody_wait_and_stops_loading():
     admission = admission_of("a", capacity=15)
     admission.hands.gate.clear()

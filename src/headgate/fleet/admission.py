@@ -20,7 +20,7 @@ from headgate.fleet.lanes import LaneFacts, Pool
 from headgate.fleet.scheduler import Scheduler
 from headgate.fleet.turns import Ticket
 
-WANTED = 600.0
+WANTED = 300.0
 """Seconds in which a model that somebody could not wait for is still worth loading."""
 
 log = logging.getLogger("headgate.fleet")
@@ -123,7 +123,12 @@ class Admission:
         now = monotonic()
         ticket = Ticket(id=next(self._ids), lane=name, batch=True, arrived=now, deadline=now + WANTED)
         self._wanted[ticket.id] = name
+        asyncio.get_running_loop().call_later(WANTED, self._want_no_more, ticket)
         self.carry_out(self.scheduler.ask(ticket, now))
+
+    def _want_no_more(self, ticket: Ticket) -> None:
+        if self._wanted.pop(ticket.id, None) is not None:
+            self.carry_out(self.scheduler.withdraw(ticket, monotonic()))
 
     def load_seconds(self, name: str) -> float:
         """Seconds that loading a model takes, if it has to be loaded."""
@@ -203,10 +208,9 @@ class Admission:
                 case Start(ticket, lane):
                     turn = self._turns.get(ticket)
                     if turn is None or turn.done():
+                        # nobody but us wanted it, or its caller hung up in this very moment
                         self._wanted.pop(ticket, None)
-                        self.leave(
-                            lane, None
-                        )  # nobody but us wanted it, or its caller hung up in this very moment
+                        self.leave(lane, None)
                     else:
                         turn.set_result(lane)
                 case Refuse(ticket, why, down):
