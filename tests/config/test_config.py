@@ -303,3 +303,60 @@ def test_data_has_one_place(monkeypatch, tmp_path):
     monkeypatch.setenv("HEADGATE_DATA", str(tmp_path))
     assert data_home() == Path(tmp_path)
     assert parse_config(SMALL, None).ledger.path == tmp_path / "ledger.db"
+
+
+LOCAL_MODEL = """
+[engines.home]
+kind = "ollama"
+
+[models.llama]
+engine = "home"
+id = "llama3.1:8b"
+{model}
+
+{more}
+[[routes]]
+name = "everything else"
+try = ["llama"]
+{route}
+"""
+
+
+def test_a_model_has_a_lane_for_each_of_its_contexts_the_shortest_under_its_own_name():
+    text = LOCAL_MODEL.format(model="context = [32768, 8192, 5000]", more="", route="")
+    policy = parse_config(text, None).policy
+    assert {name: model.context for name, model in policy.models.items()} == {
+        "llama": 5000,
+        "llama@8k": 8192,
+        "llama@32k": 32768,
+    }
+    assert policy.routes[0].chain == ("llama", "llama@8k", "llama@32k")
+    assert list(policy.named) == ["llama"]
+
+
+def test_a_route_waits_as_it_says_and_else_as_the_limits_say():
+    text = LOCAL_MODEL.format(model="", more="", route='queue_for = "7s"\nwhen_busy = "wait"')
+    (route,) = parse_config(text, None).policy.routes
+    assert (route.queue_for, route.when_busy) == (7.0, "wait")
+    (route,) = parse_config(LOCAL_MODEL.format(model="", more="", route=""), None).policy.routes
+    assert (route.queue_for, route.when_busy) == (3.0, "next")
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "route", "words"),
+    [
+        ("context = [1024, 2048, 4096, 8192]", "", "", "4 contexts are given, but a model has one to 3"),
+        ("context = []", "", "", "0 contexts are given"),
+        ("context = [0, 8192]", "", "", "context is 0, but must be at least 1"),
+        ('kind = "embedding"\ncontext = [512, 2048]', "", "", "it makes embeddings"),
+        ("", "[fleet]\nvram_gb = 0", "", "must be more than nothing"),
+        ("", "", 'when_busy = "pray"', '"pray"'),
+        ("", "", 'queue_for = "soon"', '"soon" is not a duration'),
+        ("parallel = 0", "", "", "parallel is 0"),
+    ],
+)
+def test_what_cannot_be_of_lanes_memory_and_waiting_is_an_error_with_its_place(model, more, route, words):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(LOCAL_MODEL.format(model=model, more=more, route=route), None)
+    assert words in caught.value.message
+    assert "line" in caught.value.message

@@ -1,6 +1,10 @@
 """How long a model may take, from how long it usually takes; and that the adapters go by it."""
 
+from adapter_doubles import a_request, ask, engine_and_double, model_for
+
+from headgate.core.types import Reply
 from headgate.engines.pace import FIRST, LEAST_FIRST, LEAST_SILENCE, SILENCE, Pace
+from headgate.testing import Fault
 
 
 def usual(first: float, gap: float, *, size: int = 1000, at_home: bool = False) -> Pace:
@@ -44,3 +48,18 @@ def test_one_long_silence_is_remembered_at_once_and_forgotten_slowly():
     assert pace.silence == 40.0
     pace.note(1000, 1.0, 1.0)
     assert 30.0 < pace.silence < 40.0
+
+
+async def test_an_engine_that_falls_silent_is_left_when_its_silence_is_unusual(monkeypatch):
+    monkeypatch.setattr("headgate.engines.pace.LEAST_SILENCE", 0.2)
+    monkeypatch.setattr("headgate.engines.pace.TIMES_SILENCE", 0.0)
+    async with engine_and_double("openai", "one two three four five", local=False) as (engine, double):
+        _, before = await ask(engine, a_request(), model_for("openai"), stream=True)
+        assert isinstance(before, Reply), "nothing is known yet, so it has half a minute"
+        double.inject(Fault.stall_mid_stream(after=2))
+        deltas, result = await ask(engine, a_request(), model_for("openai"), stream=True)
+    assert (result.reason, result.detail) == (
+        "timeout",
+        "the engine fell silent for 0.2 s in the middle of its answer",
+    )
+    assert "".join(delta.text for delta in deltas).startswith("one")
