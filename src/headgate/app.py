@@ -31,7 +31,7 @@ from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
-from headgate.fleet.sizes import Before, Memory, pools_for
+from headgate.fleet.sizes import Before, Memory, caches, pools_for
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
@@ -235,7 +235,8 @@ def loaded_at_once(
         if isinstance(file, EngineError) or file.shape is None:
             eager.add(model.id)
             continue
-        takes = need(file.shape, model.context or file.context, model.slots or settings.parallel).total
+        slots = caches(model, model.slots or settings.parallel)
+        takes = need(file.shape, model.context or file.context, slots).total
         if takes <= left:
             eager.add(model.id)
             left -= takes

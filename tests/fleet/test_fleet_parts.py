@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from headgate.core.memory import Shape, caches_of, kv_bytes
 from headgate.core.types import Failure
 from headgate.fleet.admission import Admission, Denied
 from headgate.fleet.breaker import FAILURES, LONGEST_PAUSE, PAUSE, TRIAL, Breaker
@@ -246,3 +247,10 @@ def test_a_new_day_brings_new_money():
     now[0] += 86_400
     unlimited.spend(0.5)
     assert unlimited.spent == 0.5
+
+
+def test_requests_of_lm_studio_and_texts_to_embed_share_one_cache_and_all_others_have_one_each():
+    shape = Shape(weights=0, layers=32, kv_heads=(8,), key_length=128, value_length=128)
+    assert [caches_of(kind, 4, embeds=False) for kind in ("ollama", "llamacpp", "lmstudio")] == [4, 4, 1]
+    assert caches_of("ollama", 4, embeds=True) == 1
+    assert kv_bytes(shape, 8192, caches_of("ollama", 4, embeds=False)) == 4 * 2**30

@@ -1,6 +1,10 @@
 """What happens when a model at home is busy: who waits, who goes elsewhere, and in which order people are served."""
 
 import asyncio
+import json
+import sys
+
+import pytest
 
 from headgate.testing import Answer
 
@@ -115,6 +119,30 @@ async def test_one_callers_many_requests_wait_for_each_other_and_not_others_for_
             call.json["messages"][-1]["content"] for call in bench.ollama.calls if call.path == "/api/chat"
         ]
         assert asked.index("one") <= 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+async def test_without_a_key_the_address_tells_callers_apart(open_bench):
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    async with open_bench(local=SLOW, queue_for="5s", ollama_more=ONE_SLOT) as bench:
+        port = int(bench.url.rpartition(":")[2])
+        first = asyncio.create_task(bench.ask())
+        while not bench.ollama.in_flight:
+            await asyncio.sleep(0)
+        writers = []
+        for address in ("127.0.0.2", "127.0.0.2", "127.0.0.3"):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+            writer.write(head + body)
+            writers.append(writer)
+        while bench.gate.road.fleet.admission.scheduler.waiting < 3:
+            await asyncio.sleep(0)
+        shown = (await bench.send("GET", "/admin/fleet")).json
+        lane = next(lane for lane in shown["lanes"] if lane["model"] == "llama")
+        assert lane["waiting_by_caller"] == [2, 1]
+        for writer in writers:
+            writer.close()
+        await first
 
 
 async def test_a_priority_that_there_is_not_is_an_error_with_the_words_that_there_are(open_bench):

@@ -163,3 +163,20 @@ async def test_a_model_that_could_not_be_waited_for_is_loaded_all_the_same(open_
             while lane.state != "ready":
                 await asyncio.sleep(0)
         assert (await bench.ask()).headers["x-headgate-model"] == "llama"
+
+
+async def test_time_for_loading_does_not_count_against_the_patience_of_a_route(open_bench):
+    async with open_bench(manage=True, queue_for="1ms") as bench:
+        lane = bench.gate.road.fleet.admission.scheduler.lanes["llama"]
+        lane.load_seconds = 2.0  # as it would have been measured
+        assert (await bench.ask()).headers["x-headgate-model"] == "llama"
+        assert bench.ollama.loads == [("llama3.1:8b", 8192)]
+
+
+async def test_a_model_is_never_loaded_with_more_context_than_it_was_trained_for(open_bench):
+    short = {"llama3.1:8b": ServedModel(context=4096, size=5 * GIB)}
+    async with open_bench(manage=True, library=short) as bench:
+        assert (await bench.ask()).headers["x-headgate-model"] == "llama"
+        assert bench.ollama.loads == [("llama3.1:8b", 4096)]
+        await bench.gate.road.fleet.look()
+        assert lanes((await bench.send("GET", "/admin/fleet")).json)["llama"] == "ready"

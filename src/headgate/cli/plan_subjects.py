@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec import Struct
 
 from headgate.core.catalogue import KnownModel
-from headgate.core.memory import KvType, Shape
+from headgate.core.memory import KvType, Shape, caches_of
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -94,8 +94,6 @@ def _of_config(config: "Config", model: "Model", shape: Shape | None) -> Subject
             "catalogue" if found else f"{model.engine} does not tell, and the catalogue has no {model.id}"
         )
     trained = shape.context if shape else None
-    # LM Studio's requests at a time share one cache, and an encoder reads one text after the other.
-    shares = model.engine_kind == "lmstudio" or model.kind == "embedding"
     return Subject(
         name=model.name,
         engine=model.engine,
@@ -105,7 +103,11 @@ def _of_config(config: "Config", model: "Model", shape: Shape | None) -> Subject
         context=model.context or min(USUAL, trained or USUAL),
         first=config.policy.models[model.name].context if model.longer else None,
         kv=cast("KvType", config.engines[model.engine].kv_cache),
-        parallel=1 if shares else config.engines[model.engine].parallel,
+        parallel=caches_of(
+            model.engine_kind,
+            model.slots or config.engines[model.engine].parallel,
+            embeds=model.kind == "embedding",
+        ),
     )
 
 

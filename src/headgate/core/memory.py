@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
+from headgate.core.words import EngineKind
+
 GIB = 1024**3
 MIB = 1024**2
 
@@ -190,6 +192,14 @@ def need(
         kv_type=kv_type,
         measured=overhead is not None,
     )
+
+
+def caches_of(kind: EngineKind, parallel: int, *, embeds: bool) -> int:
+    """How many caches an engine keeps for so many requests at a time.
+
+    LM Studio's requests share one, and a model that turns text into vectors reads one text after the other.
+    """
+    return 1 if kind == "lmstudio" or embeds else parallel
 
 
 def kv_bytes(shape: Shape, context: int, parallel: int = 1, kv_type: KvType = "f16") -> int:

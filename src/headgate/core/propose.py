@@ -13,7 +13,7 @@ from msgspec import Struct
 from headgate.core.catalogue import Catalogue, KnownModel, KnownSet, Role
 from headgate.core.fit import Room, classes_of
 from headgate.core.hardware import Hardware, room_of
-from headgate.core.memory import Need, need
+from headgate.core.memory import Need, caches_of, need
 from headgate.core.words import EngineKind
 
 AT_A_TIME = (4, 2, 1)
@@ -202,8 +202,7 @@ def _start(
         engine = _engine(model, tuple(its), engines)
         home = homes.get(name) or Home(engine, _id(model, engine), model.quantization)
         context = min(first, model.context)
-        # An encoder answers one text after the other, and LM Studio's requests share one cache.
-        at_a_time = 1 if model.shape.embeds or home.engine == "lmstudio" else parallel
+        at_a_time = caches_of(home.engine, parallel, embeds=model.shape.embeds)
         picks[name] = Pick(
             model=model,
             roles=tuple(its),

@@ -15,7 +15,7 @@ from headgate.config.engine import EngineSettings
 from headgate.core.cards import Card, Cards
 from headgate.core.engine import ManagedEngine
 from headgate.core.hardware import CARD_RESERVE, Hardware, room_of
-from headgate.core.memory import KvType, Shape, need, overhead_of
+from headgate.core.memory import KvType, Shape, caches_of, need, overhead_of
 from headgate.core.types import Failure, Model
 from headgate.fleet.lanes import LaneFacts, Pool
 
@@ -92,10 +92,8 @@ async def lane_facts(
         card = before.cards.get((model.engine, model.id))
         overhead = None
         if card is not None and card.memory is not None and card.context is not None:
-            measured = 1 if shares_cache(model) else card.parallel
-            overhead = overhead_of(shape, card.memory, card.context, measured, kv_type)
-        caches = 1 if shares_cache(model) else slots
-        takes = need(shape, context, caches, kv_type, overhead=overhead).total
+            overhead = overhead_of(shape, card.memory, card.context, caches(model, card.parallel), kv_type)
+        takes = need(shape, context, caches(model, slots), kv_type, overhead=overhead).total
         facts.append(
             LaneFacts(
                 name=model.name,
@@ -122,9 +120,9 @@ async def shape_of(engine: ManagedEngine, model: Model) -> Shape | None:
     return found[0].shape_in(found[1]) if found is not None else None
 
 
-def shares_cache(model: Model) -> bool:
-    """Whether requests at a time share one cache, as LM Studio has it; an encoder reads one text after the other."""
-    return model.engine_kind == "lmstudio" or model.kind == "embedding"
+def caches(model: Model, parallel: int) -> int:
+    """How many caches are kept for so many requests at a time of this model."""
+    return caches_of(model.engine_kind, parallel, embeds=model.kind == "embedding")
 
 
 def service_of(card: Card | None) -> float | None:
