@@ -22,7 +22,7 @@ for one in (engines_service.start, engines_service.stop, engines_service.status,
     command.add_command(one)
 
 
-@command.command("list")
+@command.command("list", short_help="List the engines and whether they answer")
 @with_config
 @with_json
 def list_engines(config_file: str | None, *, as_json: bool) -> None:
@@ -41,7 +41,7 @@ def list_engines(config_file: str | None, *, as_json: bool) -> None:
     put_table(made)
 
 
-@command.command("test")
+@command.command("test", short_help="Ask each engine's models one short question")
 @click.argument("name", required=False)
 @click.option("--paid", is_flag=True, help="Also ask paid engines; that costs a fraction of a cent.")
 @with_config

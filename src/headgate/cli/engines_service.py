@@ -28,7 +28,7 @@ with_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 with_plan = click.option("--plan", is_flag=True, help="Show what would be done, and do nothing.")
 
 
-@click.command("start")
+@click.command("start", short_help="Start an engine with the settings of the config")
 @click.argument("name")
 @with_yes
 @with_plan
@@ -86,7 +86,7 @@ def start(
     prove(engine, program, rows)
 
 
-@click.command("stop")
+@click.command("stop", short_help="Stop an engine")
 @click.argument("name")
 @click.option("--foreign", is_flag=True, help="Also end one that somebody started by hand.")
 @with_yes
@@ -123,7 +123,7 @@ def stop(config_file: str | None, name: str, *, foreign: bool, yes: bool, plan: 
         put_json({"engine": engine.name, "stopped": change is not None, "change": change})
 
 
-@click.command("undo")
+@click.command("undo", short_help="Put back what `engines start` changed")
 @click.argument("name")
 @with_yes
 @with_plan
@@ -152,7 +152,7 @@ def undo(config_file: str | None, name: str, *, yes: bool, plan: bool, as_json: 
         put_json({"engine": engine.name, "undone": change is not None, "change": change})
 
 
-@click.command("status")
+@click.command("status", short_help="Show engines as programs, and their settings")
 @click.argument("name", required=False)
 @with_config
 @with_json

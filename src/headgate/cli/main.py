@@ -12,7 +12,7 @@ from headgate import __version__
 
 COMMANDS = {
     "demo": "Everything at once, on a machine with nothing installed",
-    "init": "Look for engines, models and keys; write headgate.toml",
+    "init": "Set this machine up: engines, models that fit, keys, headgate.toml",
     "up": "Open the gate",
     "down": "Close the gate that runs in the background",
     "doctor": "Check everything; every failed line says what repairs it",
@@ -20,8 +20,8 @@ COMMANDS = {
     "route": "Where would a prompt go, and why? Calls no model",
     "log": "The ledger, newest first; `log show ID` tells one request's story",
     "report": "The weekly routing report",
-    "models": "The models of this gate",
-    "engines": "The engines of this gate",
+    "models": "Plan, fetch, load and measure models",
+    "engines": "List, test, start and stop engines",
     "conformance": "Show a gateway everything that can go wrong with an engine, and judge its answers",
     "config": "Check and show the config",
 }

@@ -32,7 +32,7 @@ WIDE = 96
 """Characters of a line."""
 
 
-@click.command("bench")
+@click.command("bench", short_help="Measure models on this machine")
 @click.argument("names", metavar="NAME...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Measure every local model of the config.")
 @click.option(

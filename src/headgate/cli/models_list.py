@@ -21,7 +21,7 @@ NAMELESS = "-"
 """In place of a name: the engine has the model, and the config does not name it."""
 
 
-@click.command("list")
+@click.command("list", short_help="List the models of the config and of its engines")
 @with_config
 @with_json
 def command(config_file: str | None, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headgate.core.engine import LoadedModel
 
 
-@click.command("load")
+@click.command("load", short_help="Load a model and prove it")
 @with_target
 @click.option(
     "--context",
@@ -62,7 +62,7 @@ def load_command(
         put(describe(target, loaded, seconds))
 
 
-@click.command("unload")
+@click.command("unload", short_help="Take a model out of memory")
 @with_target
 @with_config
 @with_json

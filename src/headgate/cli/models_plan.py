@@ -34,7 +34,7 @@ class Row(Struct, frozen=True, kw_only=True):
     advice: tuple[str, ...] = ()
 
 
-@click.command("plan")
+@click.command("plan", short_help="Say which models fit, here or on another machine")
 @click.argument("models", nargs=-1)
 @click.option("--file", "files", multiple=True, metavar="FILE", help="A GGUF file of yours.")
 @click.option("--vram", type=GIGABYTES, metavar="GB", help="Plan for a card of this size; 0 is none.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headgate.core.engine import Engine
 
 
-@click.command("ps")
+@click.command("ps", short_help="Show what is in memory")
 @with_config
 @with_json
 def command(config_file: str | None, *, as_json: bool) -> None:

@@ -32,7 +32,7 @@ class Room(Struct, frozen=True):
     """Bytes, before the download."""
 
 
-@click.command("pull")
+@click.command("pull", short_help="Fetch a model, after a question")
 @with_target
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_config

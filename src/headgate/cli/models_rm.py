@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headgate.core.engine import ListedModel
 
 
-@click.command("rm")
+@click.command("rm", short_help="Delete a model from the disk")
 @with_target
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_config

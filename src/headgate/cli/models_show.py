@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headgate.core.types import Failure
 
 
-@click.command("show")
+@click.command("show", short_help="Show everything known of a model")
 @with_target
 @with_config
 @with_json
