@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core import cascade
@@ -37,8 +36,8 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode, Skip
-from headgate.fleet.admission import Denied
 from headgate.gateway.road import Road
+from headgate.gateway.slots import Place, take
 
 OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "asks-back"})
 """What can be judged on the opening of an answer; the rest needs its end."""
@@ -52,15 +51,6 @@ LONG_ANSWER = 16_384
 
 MOST_TOKENS = 2**31
 """More in one attempt cannot be."""
-
-
-class Place(Struct, frozen=True, gc=False):
-    """A slot on a model."""
-
-    model: Model
-    """The lane that serves: the model itself, or a longer lane of it that is loaded in its place."""
-    queued: float
-    """Seconds waited for it."""
 
 
 class Journey:
@@ -141,7 +131,7 @@ class Journey:
             if isinstance(step, GiveUp):
                 return step
             model = self.road.policy.models[step.model]
-            place = await self.admit(model, step.within)
+            place = await take(self, model, step.within)
             if place is None:
                 continue
             started = self.now()
@@ -190,7 +180,7 @@ class Journey:
     async def stream_attempt(self, step: Try) -> AsyncGenerator[Delta | Reply | Failure]:
         """One streamed attempt. Yields nothing unless its answer is trusted before it ends."""
         model = self.road.policy.models[step.model]
-        place = await self.admit(model, step.within)
+        place = await take(self, model, step.within)
         if place is None:
             return
         queued = place.queued
@@ -277,67 +267,6 @@ class Journey:
         self.first_byte = self.now()
 
     # ── Every attempt ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def admit(self, model: Model, within: float) -> Place | None:
-        """A slot on a model; None when there is none to be had, and the model is skipped."""
-        fleet = self.road.fleet
-        if fleet.troubled and not fleet.try_again(model.name):
-            self.skip(
-                model, "breaker", f"{model.name} failed several times in a row, and another request tries it"
-            )
-            return None
-        lane = fleet.admission.enter(model.name)
-        queued = 0.0
-        if lane is None:
-            begun = self.now()
-            lane = await self.wait(model, within)
-            if lane is None:
-                fleet.not_tried(model.name)
-                return None
-            queued = self.now() - begun
-        if not model.local and not self.reserve(model):
-            fleet.admission.leave(lane, None)
-            return None
-        return Place(model if lane == model.name else self.road.policy.models[lane], queued)
-
-    async def wait(self, model: Model, within: float) -> str | None:
-        """Wait for a slot, where waiting is what the route wishes or nobody else is there; else skip the model as busy."""
-        admission, decision, models = self.road.fleet.admission, self.decision, self.road.policy.models
-        batch = self.request.batch
-        expected = admission.expected_wait(model.name, self.caller, batch=batch)
-        if decision.when_busy == "wait" or not model.local or not self.goes_sooner(model, expected):
-            patience = within
-        elif decision.when_busy == "pay":
-            patience = min(within, decision.queue_for)
-        else:  # a model that would have to be loaded for everybody who is to come is worth that wait
-            patience = min(within, decision.queue_for + admission.load_seconds(model.name))
-        if expected > patience:
-            denied = Denied(f"about {expected:.0f} s to wait, and it waits {patience:.3g} s at most")
-            admission.want(model.name)
-        else:
-            found = await admission.wait(
-                model.name, caller=self.caller, batch=batch, patience=patience, deadline=within
-            )
-            if isinstance(found, str):
-                return found
-            denied = found
-        reason: Skip = "down" if denied.down else "busy"
-        self.decision = cascade.pass_by(
-            decision, self.attempts, models, model.name, reason=reason, detail=denied.why
-        )
-        if decision.when_busy == "pay" and not denied.down:
-            self.decision = cascade.pay(self.decision, self.attempts, models)
-        return None
-
-    def goes_sooner(self, model: Model, expected: float) -> bool:
-        """Whether anybody else is left who is paid for it, or of whom no longer wait than this is expected."""
-        admission, models = self.road.fleet.admission, self.road.policy.models
-        others = cascade.pass_by(self.decision, self.attempts, models, model.name, reason="busy", detail="")
-        return any(
-            not models[other.model].local
-            or admission.expected_wait(other.model, self.caller, batch=self.request.batch) <= expected
-            for other in cascade.candidates_left(others, self.attempts)
-        )
 
     def skip(self, model: Model, reason: Skip, detail: str) -> None:
         """Leave a model out of what is still to be tried."""
