@@ -43,7 +43,7 @@ from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
 from headgate.gateway.road import Road
-from headgate.gateway.serve import Gate
+from headgate.gateway.serve import Face
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
@@ -69,7 +69,7 @@ class OpenGate:
         """What the start found that a person should know: a crash before, an engine that did not start."""
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
-        self.http = Gate(
+        self.http = Face(
             road,
             writer.put,
             Intake(

@@ -29,12 +29,14 @@ def agent_from(name: str, table: AgentTable, source: Path | None) -> Agent:
         raise Misfit((*place, "labels"), f"the agent {name} has a label twice", "write each label once")
     if table.max_tokens is not None and table.max_tokens < 1:
         raise Misfit((*place, "max_tokens"), f"max_tokens is {table.max_tokens}, but must be at least 1")
+    schema = schema_from(name, table.schema, source)
     return Agent(
         name=name,
         system=table.system,
         task=table.task,
         labels=tuple(table.labels),
-        schema=schema_from(name, table.schema, source),
+        schema=schema,
+        asked=schema,
         temperature=table.temperature,
         max_tokens=table.max_tokens,
     )

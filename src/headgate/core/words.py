@@ -90,6 +90,20 @@ WhenBusy = Literal["next", "pay", "wait"]
 """What a request does when the wait for a local model would be too long: try the next model of its route, go to the first
 paid one at once, or wait as long as it has time. With nobody else to go to, it waits."""
 
+RunStatus = Literal["ok", "escalated", "incomplete", "failed"]
+"""What became of an input that a subagent was given: answered by the first model of its chain that could be asked; answered by a later
+one, because an answer failed a check or was too unsure; answered, but a check failed to the end, or a part of the input was
+not answered; or no output at all."""
+RUN_STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
+
+StepKind = Literal["chunk", "merge", "tool", "search", "model"]
+"""What a run did on the way: a chunk of a long input, the answers of chunks put together, a tool called, passages looked up, or a
+model asked what to do next."""
+
+LongInput = Literal["chunks", "refuse"]
+"""What a subagent does with an input that no lane of its chain takes: answer it chunk by chunk and put the answers together, or
+say that it is too long."""
+
 Capability = Literal["tools", "images", "json", "schema", "thinking"]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 

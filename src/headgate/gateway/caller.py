@@ -52,6 +52,7 @@ class Call:
     Attributes:
         method: "GET", "POST" …
         path: without the query.
+        query: what stands behind the "?", as it came.
         headers: by their names in small letters; of several with one name the last.
         body: None when it was larger than the server takes.
         begun: whether a part of the answer has gone out.
@@ -70,6 +71,7 @@ class Call:
         "last",
         "method",
         "path",
+        "query",
     )
 
     def __init__(
@@ -82,12 +84,14 @@ class Call:
         *,
         keep_alive: bool,
         old: bool,
+        query: str = "",
     ) -> None:
         self._connection = connection
         self._head = b""
         self._old = old  # HTTP/1.0
         self.method = method
         self.path = path
+        self.query = query
         self.headers = headers
         self.body = body
         self.begun = self.ended = False
@@ -395,6 +399,7 @@ class Connection(asyncio.Protocol):
             None if self._size > self.server.body_limit else bytes(self._body),
             keep_alive=parser.should_keep_alive(),
             old=parser.get_http_version() == "1.0",
+            query=self._url.partition(b"?")[2].decode("latin-1"),
         )
         self._asked += 1
         if self._next is not None and not self._next.done():

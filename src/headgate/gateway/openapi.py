@@ -15,6 +15,7 @@ from headgate.core.words import TASKS, DialectName
 from headgate.gateway import paths, shown
 from headgate.gateway.openapi_answers import ANSWERS, Schema, has, maybe, one_of
 from headgate.gateway.refusals import PRIORITIES
+from headgate.gateway.services import Service
 from headgate.wire.doors import Reader
 from headgate.wire.faults import ANTHROPIC_TYPES
 
@@ -151,17 +152,19 @@ ENVELOPES: Mapping[DialectName, Schema] = {
 
 
 @cache
-def document() -> bytes:
+def document(services: tuple[Service, ...] = ()) -> bytes:
     """The document as JSON."""
-    return msgspec.json.encode(describe())
+    return msgspec.json.encode(describe(services))
 
 
-def describe() -> dict[str, Any]:
+def describe(services: Iterable[Service] = ()) -> dict[str, Any]:
     """The document."""
     schemas: dict[str, Schema] = {f"{dialect}.error": schema for dialect, schema in ENVELOPES.items()}
     described: dict[str, Any] = {}
     for path, methods in {**paths.METHODS, ONE_MODEL: ("GET", "HEAD")}.items():
         described[path] = {method.lower(): operation(path, method, schemas) for method in methods}
+    for service in services:
+        described.update(service.describe())
     return {
         "openapi": "3.1.0",
         "info": {

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from time import perf_counter
 from typing import Any
@@ -29,6 +29,7 @@ from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.road import Road
+from headgate.gateway.services import Found, Service, Services
 from headgate.gateway.shown_fleet import describe_fleet
 from headgate.gateway.streams import AnswerStream
 from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
@@ -48,8 +49,8 @@ RUNNING = b"Ollama is running: this is Headgate, which speaks its protocol too\n
 log = logging.getLogger("headgate.gateway")
 
 
-class Gate:
-    """What is served.
+class Face:
+    """The gate as callers see it.
 
     Args:
         road: what requests travel on.
@@ -57,6 +58,7 @@ class Gate:
         intake: reads what callers send.
         keep_alive: seconds between two signs of life while a stream is held.
         health: adds what the gate does not know itself (the ledger) to /healthz.
+        services: families of paths beside the models' own.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Gate:
         *,
         keep_alive: float,
         health: Callable[[], Mapping[str, Any]],
+        services: Iterable[Service] = (),
     ) -> None:
         self.road = road
         self.record = record
         self.intake = intake
         self.keep_alive = keep_alive
         self.health = health
+        self.services = Services(services)
         self.metrics = Metrics()
         self.open = 0
 
@@ -88,6 +92,8 @@ class Gate:
                     self.open -= 1
             elif call.path in paths.COUNTERS and call.method == "POST":
                 await self.count(call, paths.COUNTERS[call.path])
+            elif (found := self.services.find(call.path)) is not None:
+                await self.serve(call, found)
             else:
                 self.look(call)
         except Exception:
@@ -116,6 +122,22 @@ class Gate:
             await self.answer_stream(journey, call, paths.STREAMING[call.path])
         else:
             await self.answer_whole(journey, call, door)
+
+    async def serve(self, call: Call, found: Found) -> None:
+        """Let a service answer."""
+        takes = found.service.methods[found.path]
+        stranger = refusals.foreign_page(call.headers)
+        if stranger is not None:
+            answer_fault(call, stranger)
+        elif call.method not in takes:
+            allowed = f"allow: {', '.join(takes)}\r\n".encode()
+            answer_fault(call, paths.wrong_method(call.path, call.method, takes[0]), allowed)
+        else:
+            self.open += 1
+            try:
+                await found.service.answer(call, found.path, found.names)
+            finally:
+                self.open -= 1
 
     async def count(self, call: Call, counter: Counter) -> None:
         """Say how many tokens a request's prompt has, and ask no model."""
@@ -218,7 +240,7 @@ class Gate:
         elif path == "/openapi.json":
             from headgate.gateway import openapi  # noqa: PLC0415  # only if somebody asks
 
-            call.answer(200, JSON, openapi.document())
+            call.answer(200, JSON, openapi.document(self.services.all))
         elif path == "/metrics":
             text = self.metrics.text(open_requests=self.open, rows_lost=self.health()["ledger"]["rows_lost"])
             call.answer(200, b"content-type: %b\r\n" % CONTENT_TYPE, text)
