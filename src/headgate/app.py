@@ -25,6 +25,7 @@ from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.memory import need
+from headgate.core.runs import Embedder
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
@@ -50,6 +51,7 @@ from headgate.gateway.vectors import Vectors
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
+from headgate.workers.embedder import GateEmbedder, embedding_model
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
@@ -98,6 +100,12 @@ class OpenGate:
             },
             "paid_today": self.road.purse.spent,
         }
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The gate's embedding model, for knowledge bases; None when the config has none."""
+        model = embedding_model(self.road.policy)
+        return None if model is None else GateEmbedder(self.ask, model, time)
 
     async def ask(self, request: Request) -> tuple[Reply | GiveUp, Outcome]:
         """One request through the gate without HTTP; it is written down like any other."""

@@ -17,11 +17,13 @@ from test_embeddings import (
     with_models,
 )
 
+from headgate.core.errors import EngineError
 from headgate.engines.vector_cache import VectorCache
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
 from headgate.testing import Fault
 from headgate.testing.answers import vector
+from headgate.wire.vectors import pack
 
 
 def embeds(double) -> list[list[str]]:
@@ -262,3 +264,33 @@ async def test_ids_that_openai_gets_as_they_came_are_known_by_their_ids(open_ben
         said = await embed(bench, model="small", input=[[1917], [0], [15339]])
         assert embeds(openai) == [[[15339], [1917]], [[0]]]
     assert said.headers["x-headgate-cached"] == "2/3"
+
+
+# ── In this process ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_gates_embedder_says_what_texts_are_for_and_leaves_rows(open_bench):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        embedder = bench.gate.embedder
+        (asked,) = await embedder.embed(["how long"], query=True)
+        pages = await embedder.embed([f"page {number}" for number in range(1500)], batch=True)
+        calls = embeds(bench.ollama)
+        outcomes = await bench.written(3)
+    assert embedder.model == "nomic"
+    assert calls[0] == ["search_query: how long"]
+    assert all(text.startswith("search_document: page ") for call in calls[1:] for text in call)
+    assert asked == pack(vector("search_query: how long", 768))
+    assert pages[1234] == pack(vector("search_document: page 1234", 768))
+    assert [outcome.signals.task for outcome in outcomes] == ["embedding"] * 3
+
+
+async def test_an_embedder_without_an_engine_says_why(open_bench):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        bench.ollama.inject(Fault.server_error(), path="/api/embed")
+        with pytest.raises(EngineError, match=r"could not be embedded: .*nomic: http_error"):
+            await bench.gate.embedder.embed(["a"])
+
+
+async def test_a_gate_without_such_a_model_has_no_embedder(open_bench):
+    async with open_bench() as bench:
+        assert bench.gate.embedder is None
