@@ -18,6 +18,7 @@ from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.images import Images
+from headgate.gateway.services import NOBODY, Workers
 from headgate.wire.doors import Reader, Ready, Referring
 from headgate.wire.faults import Fault
 
@@ -31,6 +32,7 @@ class Intake:
         conversations: what callers may go on from.
         images: fetches images that callers give by address; None leaves that to engines that do it themselves.
         body_limit: bytes of a request's body, for the error that names it.
+        workers: who answers for agents in place of a model; what is theirs gets no agent's prompt here.
     """
 
     def __init__(
@@ -40,12 +42,15 @@ class Intake:
         conversations: Conversations,
         images: Images | None,
         body_limit: int,
+        *,
+        workers: Workers = NOBODY,
     ) -> None:
         self.policy = policy
         self.tokenizer = tokenizer
         self.conversations = conversations
         self.images = images
         self.body_limit = body_limit
+        self.workers = workers
 
     async def read(self, call: Call, reader: Reader, request_id: str) -> Request | Fault | Ready:
         """The request of a call, ready to be routed or answered already, or what is wrong with it.
@@ -70,17 +75,21 @@ class Intake:
             known = refusals.apply_headers(asked.request, call.headers)
             if isinstance(known, Fault):
                 return known
-            return refusals.unroutable(self.policy, refusals.by_known_name(self.policy, known)) or asked
+            return self.unroutable(refusals.by_known_name(self.policy, known)) or asked
         request = refusals.apply_headers(asked, call.headers)
         if isinstance(request, Fault):
             return request
         request = refusals.by_known_name(self.policy, request)
-        return refusals.unroutable(self.policy, request) or await self.prepare(request)
+        return self.unroutable(request) or await self.prepare(request)
+
+    def unroutable(self, request: Request) -> Fault | None:
+        """Why this request can never be routed."""
+        return refusals.unroutable(self.policy, request, self.workers)
 
     async def prepare(self, request: Request) -> Request | Fault:
         """The request with all that it speaks of and does not hold."""
         found: Request | Fault = request
-        if request.asked.startswith(AGENT):
+        if request.asked.startswith(AGENT) and self.workers.find(request) is None:
             found = request = give(self.policy.agents[request.asked.removeprefix(AGENT)], request)
         if self.images is not None and by_address(request) and not (request.native or stays_home(request)):
             found = await self.images.fetch(request)

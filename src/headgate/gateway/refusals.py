@@ -23,9 +23,10 @@ from headgate.core.policy import (
     is_auto,
 )
 from headgate.core.prefixes import use_in_name
-from headgate.core.types import Failure, GiveUp, Request
+from headgate.core.types import Failure, GiveUp, Outcome, Request
 from headgate.core.words import TASKS, TEXT_USES
-from headgate.gateway.journey import Journey
+from headgate.fleet.fleet import Fleet
+from headgate.gateway.services import NOBODY, Workers
 from headgate.wire.faults import Fault
 
 PRIORITIES = ("interactive", "batch")
@@ -191,13 +192,13 @@ def known_name(policy: Policy, asked: str) -> str:
     return tagged if find_model(policy, tagged) is not None else asked
 
 
-def unroutable(policy: Policy, request: Request) -> Fault | None:
+def unroutable(policy: Policy, request: Request, workers: Workers = NOBODY) -> Fault | None:
     """Why this request can never be routed: its `model` is a word that we do not know, or nothing can make embeddings."""
     if request.asked == AUTO and request.kind == "chat":
         return None
     if request.asked.startswith(AGENT):
         return (
-            unfit_for_agent(policy, request)
+            unfit_for_agent(policy, request, workers)
             if request.kind == "chat"
             else not_for_texts("model", request.asked)
         )
@@ -222,11 +223,11 @@ def unroutable(policy: Policy, request: Request) -> Fault | None:
     return None
 
 
-def unfit_for_agent(policy: Policy, request: Request) -> Fault | None:
+def unfit_for_agent(policy: Policy, request: Request, workers: Workers) -> Fault | None:
     """Why the agent that is asked for cannot take this request."""
     name = request.asked.removeprefix(AGENT)
-    if name not in policy.agents:
-        known = tuple(policy.agents)
+    if name not in policy.agents and name not in (brought := workers.names()):
+        known = (*policy.agents, *brought)
         if not known:
             return Fault(
                 status=404,
@@ -313,10 +314,11 @@ def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:
     )
 
 
-def no_answer(journey: Journey, result: GiveUp) -> Fault:
+def no_answer(outcome: Outcome, result: GiveUp, fleet: Fleet) -> Fault:
     """No model of the chain gave an answer. Whether that is the request's fault or ours decides the status."""
-    failures = [attempt.failure for attempt in journey.attempts if attempt.failure is not None]
-    skips = set(journey.decision.skipped.values())
+    failures = [attempt.failure for attempt in outcome.attempts if attempt.failure is not None]
+    skipped = outcome.decision.skipped
+    skips = set(skipped.values())
     overflow = bool(skips & {"window"}) or any(failure.reason == "context_overflow" for failure in failures)
     unfit = (
         bool(failures or skips)  # else there was no time to try
@@ -335,11 +337,12 @@ def no_answer(journey: Journey, result: GiveUp) -> Fault:
             else "add a model that can do it; headgate route tells which can",
         )
     waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
-    waits += journey.road.fleet.pauses(journey.decision.skipped)
+    waits += fleet.pauses(skipped)
     busy = bool(skips & {"busy"}) or bool(waits) or any(failure.status == 429 for failure in failures)
     late = (
         not busy
-        and bool(failures or journey.decision.chain)
+        and outcome.model is None  # else a worker gives up, who had answers
+        and bool(failures or outcome.decision.chain)
         and all(failure.reason == "timeout" for failure in failures)
     )
     if "privacy" in skips:
@@ -349,7 +352,7 @@ def no_answer(journey: Journey, result: GiveUp) -> Fault:
     ):
         hint = "headgate doctor says what is missing"
     else:
-        hint = f"headgate log show {journey.request.id} tells the whole story"
+        hint = f"headgate log show {outcome.id} tells the whole story"
     return Fault(
         status=504 if late else 503,
         message=result.reason,
