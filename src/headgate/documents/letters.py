@@ -99,7 +99,7 @@ def look_through(path: Path) -> Letters | Binary:
 
 
 def decode(data: bytes, letters: Letters) -> str:
-    """The text, with "\\n" at the ends of lines."""
+    """The text, its lines ended as Unix does."""
     text = data.decode(letters.encoding, "replace")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 

@@ -81,7 +81,7 @@ def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> It
             )
             yield Trouble(source=str(path), message=why)
             continue
-        if inside and leads_to in (*above, real):
+        if inside and any(folder_above.is_relative_to(leads_to) for folder_above in (*above, real)):
             yield Trouble(
                 source=str(path), message=f"a link back to {leads_to}, in which it lies; not followed"
             )
