@@ -20,15 +20,18 @@ from msgspec.structs import replace
 from headgate import __version__
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
+from headgate.config.places import data_home
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.memory import need
+from headgate.core.runs import Embedder
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
+from headgate.engines.vector_cache import VectorCache
 from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory, caches, pools_for
@@ -44,9 +47,11 @@ from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
+from headgate.gateway.vectors import Vectors
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
+from headgate.workers.embedder import GateEmbedder, embedding_model
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
@@ -95,6 +100,12 @@ class OpenGate:
             },
             "paid_today": self.road.purse.spent,
         }
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The gate's embedding model, for knowledge bases; None when the config has none."""
+        model = embedding_model(self.road.policy)
+        return None if model is None else GateEmbedder(self.ask, model, time)
 
     async def ask(self, request: Request) -> tuple[Reply | GiveUp, Outcome]:
         """One request through the gate without HTTP; it is written down like any other."""
@@ -160,6 +171,11 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         cards = await asyncio.to_thread(newest_cards, config.ledger.path)
         before = Before(cards=cards, traffic=await asyncio.to_thread(traffic, config))
         fleet = Fleet(engines, config.engines, config.policy.models, memory, before)
+        cache = (
+            VectorCache(data_home() / "embeddings.db", config.embedding_cache)
+            if config.embedding_cache
+            else None
+        )
         try:
             troubles = await start_embedded(engines)
             await fleet.start()
@@ -171,6 +187,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 purse=Purse(config.paid_per_day, await asyncio.to_thread(paid_today, config)),
                 tokenizer=Tokenizer(),
                 affinity=Affinity(config.conversation_stays),
+                vectors=Vectors(fleet, cache),
                 baseline_price=config.baseline_price,
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
@@ -179,6 +196,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             yield OpenGate(config, road, writer, (*found.sentences, *troubles, *stale))
         finally:
             await fleet.close()
+            if cache is not None:
+                await cache.close()
     finally:
         await asyncio.to_thread(writer.close)
 

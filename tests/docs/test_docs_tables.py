@@ -26,6 +26,7 @@ TABLES = {
     "## [quality]": schema.QualityTable,
     "## [limits]": schema.LimitsTable,
     "## [streaming]": schema.StreamingTable,
+    "## [embeddings]": schema.EmbeddingsTable,
     "## [ledger]": schema.LedgerTable,
     "## [report]": schema.ReportTable,
     "## [agents.NAME]": schema.AgentTable,
@@ -95,21 +96,26 @@ def told(text: str) -> dict[str, tuple[str, str]]:
 def test_the_page_of_the_config_has_every_key_with_its_type_and_default(heading):
     found = told(section(DOCS / "config.md", heading))
     if heading == "## [models.NAME]":
-        found = {name: row for name, row in found.items() if name not in keys_of(schema.PriceTable)}
+        found = {
+            name: row
+            for name, row in found.items()
+            if name not in {*keys_of(schema.PriceTable), *keys_of(schema.PrefixesTable)}
+        }
     wanted = keys_of(TABLES[heading])
     assert found == wanted
     if heading != "## [[routes]]":
         assert list(found) == list(wanted)
 
 
-def test_the_page_of_the_config_has_the_keys_of_a_price():
+@pytest.mark.parametrize("table", [schema.PriceTable, schema.PrefixesTable])
+def test_the_page_of_the_config_has_the_keys_of_a_models_tables(table):
     found = told(section(DOCS / "config.md", "## [models.NAME]"))
-    wanted = keys_of(schema.PriceTable)
+    wanted = keys_of(table)
     assert {name: row for name, row in found.items() if name in wanted} == wanted
 
 
 def test_the_page_of_the_config_has_every_table():
-    described = {*TABLES.values(), schema.PriceTable, schema.FileTable}
+    described = {*TABLES.values(), schema.PriceTable, schema.PrefixesTable, schema.FileTable}
     structs = {
         one for one in vars(schema).values() if isinstance(one, type) and one.__module__ == schema.__name__
     }

@@ -18,11 +18,13 @@ from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import (
+    EmbeddingsTable,
     EngineTable,
     FileTable,
     LedgerTable,
     LimitsTable,
     ModelTable,
+    PrefixesTable,
     PriceTable,
     QualityTable,
     ReportTable,
@@ -43,9 +45,11 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "quality": QualityTable,
     "limits": LimitsTable,
     "streaming": StreamingTable,
+    "embeddings": EmbeddingsTable,
     "ledger": LedgerTable,
     "report": ReportTable,
     "price": PriceTable,
+    "prefixes": PrefixesTable,
 }
 
 
@@ -172,8 +176,8 @@ def culprit(document: dict[str, Any], path: Sequence[str | int]) -> str:
 
 def table_name(path: Sequence[str | int]) -> type[msgspec.Struct]:
     """The struct that describes the table at `path`."""
-    if path and path[-1] == "price":
-        return PriceTable
+    if path and path[-1] in ("price", "prefixes"):
+        return TABLES[str(path[-1])]
     return TABLES.get(str(path[0]), FileTable) if path else FileTable
 
 

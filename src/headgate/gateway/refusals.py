@@ -22,8 +22,9 @@ from headgate.core.policy import (
     find_model,
     is_auto,
 )
+from headgate.core.prefixes import use_in_name
 from headgate.core.types import Failure, GiveUp, Request
-from headgate.core.words import TASKS
+from headgate.core.words import TASKS, TEXT_USES
 from headgate.gateway.journey import Journey
 from headgate.wire.faults import Fault
 
@@ -34,6 +35,7 @@ READ_HEADERS = frozenset(
         b"x-headgate-privacy",
         b"x-headgate-priority",
         b"x-headgate-within",
+        b"x-headgate-input",
         b"anthropic-beta",
     }
 )
@@ -127,6 +129,17 @@ def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request |
             if word not in PRIORITIES:
                 return unknown("priority", word, PRIORITIES, "x-headgate-priority")
             changes["batch"] = word == "batch"
+        elif name == b"x-headgate-input":
+            if word not in TEXT_USES:
+                return unknown("use of a text", word, TEXT_USES, "x-headgate-input")
+            if request.kind != "embedding":
+                return Fault(
+                    status=400,
+                    message="x-headgate-input says what texts to embed are for, and this is no such request",
+                    param="x-headgate-input",
+                    hint="leave it out, or send the texts to /v1/embeddings",
+                )
+            changes["use"] = word
         elif name == b"anthropic-beta":
             if request.dialect == "anthropic" and BETA.fullmatch(word):
                 changes["beta"] = word
@@ -153,7 +166,14 @@ def as_seconds(word: str) -> float | None:
 
 
 def by_known_name(policy: Policy, request: Request) -> Request:
-    """The request under a name that we know: in Ollama's dialect a name without a tag and one with `:latest` are the same."""
+    """The request under a name that we know.
+
+    In Ollama's dialect a name without a tag and one with `:latest` are the same; and texts to embed may be for "nomic:query".
+    """
+    if request.kind == "embedding" and (said := use_in_name(request.asked)) is not None:
+        name, use = said
+        if is_auto(name) or find_model(policy, known_name(policy, name)) is not None:
+            request = replace(request, asked=name, use=use)
     if request.dialect != "ollama":
         return request
     asked = known_name(policy, request.asked)

@@ -171,7 +171,10 @@ class Face:
         outcome = self.finish(journey, status_of(journey), reply=result)
         model = journey.model.id if journey.model is not None else ""
         about = About(journey.request, model, outcome.received)
-        call.answer(200, JSON + told(outcome), door.encode_reply(result, about))
+        lines = JSON + told(outcome)
+        if journey.request.kind == "embedding":
+            lines += b"x-headgate-cached: %d/%d\r\n" % (journey.cached, len(journey.request.messages))
+        call.answer(200, lines, door.encode_reply(result, about))
 
     async def answer_stream(self, journey: Journey, call: Call, door: StreamingDoor) -> None:
         """Answer as a stream. A caller who does not read has no more time than an engine that does not write."""
