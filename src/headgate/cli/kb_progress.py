@@ -160,10 +160,13 @@ def told(summary: "Summary") -> str:
     from headgate.cli.models_words import span
     from headgate.reports.shown import count
 
+    files = (
+        f"{count(summary.read, 'file')} read, {summary.unchanged:,} unchanged, {summary.removed:,} removed"
+    )
+    vectors = f"{summary.embedded:,} embedded, {summary.reused:,} with a vector already"
     lines = [
-        f"{summary.base}: {count(summary.read, 'file')} read, {summary.unchanged:,} unchanged, {summary.removed:,} removed",
-        f"  {count(summary.chunks, 'chunk')}: {summary.embedded:,} embedded, {summary.reused:,} with a vector already;"
-        f" {span(summary.seconds)}",
+        f"{summary.base}: {files}",
+        f"  {count(summary.chunks, 'chunk')}: {vectors}; {span(summary.seconds)}",
     ]
     lines += [f"  note: {note}" for note in summary.notes]
     if summary.troubles:

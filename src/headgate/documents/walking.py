@@ -32,14 +32,15 @@ def walk(places: Iterable[Path | str], *, limit_mb: int = LIMIT_MB) -> Iterator[
             yield _uncounted(path, unknown)
 
 
-def files(place: Path) -> Iterator[Path]:
-    """The files in a folder that `walk` would read, in its order, unread: to see what has changed. Of a file, itself."""
+def listing(place: Path) -> Iterator[Path | Trouble]:
+    """What `walk` would read of a place, in its order, but unread: to see what has changed. With what it would leave out, and why."""
     if not place.is_dir():
         yield place
         return
-    for found in _listing(place, (), Counter()):
-        if isinstance(found, Path):
-            yield found
+    unknown: Counter[str] = Counter()
+    yield from _listing(place, (), unknown)
+    if unknown:
+        yield _uncounted(place, unknown)
 
 
 def _folder(folder: Path, above: tuple[Path, ...], unknown: Counter[str], limit_mb: int) -> Iterator[Read]:

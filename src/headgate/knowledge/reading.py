@@ -1,70 +1,63 @@
-"""INTERIM: reading files until headgate.documents can."""
+"""The files of a base's folders: which there are, and what is in one of them.
 
-import os
-from collections.abc import Iterable
+It reads nothing to see what there is, and it does not know what was read before.
+"""
+
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from headgate.core.tokens import BYTES_PER_TOKEN, length
+from msgspec.structs import replace
+
+from headgate.core.chunking import Chunk, chunks
+from headgate.documents import Document, read
 from headgate.documents.types import Trouble
-from headgate.knowledge.types import Chunk, File
+from headgate.documents.walking import listing
+from headgate.knowledge.types import File, Piece
 
 
-def scan(folders: Iterable[str]) -> tuple[dict[str, File], list[Trouble]]:
-    found: dict[str, File] = {}
-    troubles: list[Trouble] = []
-    for folder in folders:
-        root = Path(folder)
-        paths = (
-            [root]
-            if root.is_file()
-            else [Path(at) / name for at, dirs, names in os.walk(root) for name in names]
-        )
-        for path in sorted(paths):
-            if path.suffix not in (".md", ".txt"):
+def look(folders: Iterable[str]) -> tuple[dict[str, File], list[Trouble]]:
+    """All files of folders, by their path, with their sizes and times; and what of the folders is not read, and why.
+
+    A folder that is not there has no files. One that lies in another is looked at once.
+    """
+    files: dict[str, File] = {}
+    troubles: dict[Trouble, None] = {}
+    for folder in sorted(folders):
+        if not Path(folder).exists():
+            continue
+        for found in listing(Path(folder)):
+            if isinstance(found, Trouble):
+                troubles[found] = None
                 continue
-            stat = path.stat()
-            found[str(path)] = File(path=str(path), size=stat.st_size, mtime=stat.st_mtime_ns)
-    return found, troubles
+            try:
+                stat = found.stat()
+            except OSError:
+                continue  # it was deleted while we looked
+            files[str(found)] = File(path=str(found), size=stat.st_size, mtime=stat.st_mtime_ns)
+    return files, list(troubles)
 
 
-def read(path: str, size: int) -> tuple[list[Chunk], list[Trouble]]:
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    chunks: list[Chunk] = []
-    stack: list[tuple[int, str]] = []
-    lines: list[str] = []
-    begun = 1
+def take(path: str, size: int) -> tuple[list[Piece], list[Trouble]]:
+    """A file in chunks of at most `size` tokens, and what could not be read of it."""
+    pieces: list[Piece] = []
+    troubles: list[Trouble] = []
+    for found in read(path):
+        if isinstance(found, Trouble):
+            troubles.append(found)
+        else:
+            pieces.extend(pieces_of(found, size))
+    return pieces, troubles
 
-    def flush(last: int) -> None:
-        body = "\n".join(lines).strip()
-        if body:
-            chunks.append(
-                Chunk(
-                    source=path,
-                    heading=" › ".join(t for _, t in stack),
-                    text=body,
-                    line=begun,
-                    last_line=last,
-                    tokens=length(body) // BYTES_PER_TOKEN + 1,
-                )
-            )
-        lines.clear()
 
-    used = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("#"):
-            flush(number - 1)
-            level = len(line) - len(line.lstrip("#"))
-            while stack and stack[-1][0] >= level:
-                stack.pop()
-            stack.append((level, line.lstrip("# ").strip()))
-            used = 0
-            continue
-        if not lines:
-            begun, used = number, 0
-        if used > size * 4 and not line.strip():
-            flush(number - 1)
-            continue
-        lines.append(line)
-        used += len(line)
-    flush(len(text.splitlines()))
-    return chunks, []
+def pieces_of(document: Document, size: int) -> Iterator[Piece]:
+    """A document in chunks; its title is a heading above them all."""
+    for chunk in chunks(document.blocks, size):
+        yield Piece(source=document.source, chunk=entitled(chunk, document.title))
+
+
+def entitled(chunk: Chunk, title: str) -> Chunk:
+    """The chunk under the document's title, if no heading says it already."""
+    title = " ".join(title.split())
+    if not title or title in chunk.headings:
+        return chunk
+    return replace(chunk, headings=(title, *chunk.headings))

@@ -30,7 +30,7 @@ CREATE TABLE files (
 );
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL REFERENCES files ON DELETE CASCADE, ordinal INTEGER NOT NULL,
-    source TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL, line INTEGER, last_line INTEGER, page INTEGER,
+    source TEXT NOT NULL, headings TEXT NOT NULL, text TEXT NOT NULL, line INTEGER, last_line INTEGER, page INTEGER,
     tokens INTEGER NOT NULL, digest BLOB NOT NULL
 );
 CREATE INDEX chunks_of_file ON chunks (file);

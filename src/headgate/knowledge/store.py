@@ -14,16 +14,19 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from headgate.core.chunking import Chunk
 from headgate.core.citing import Passage
+from headgate.core.tokens import estimate
 from headgate.documents.types import Trouble
 from headgate.knowledge.places import index_of
 from headgate.knowledge.schema import apart, connect, unreadable
-from headgate.knowledge.types import Chunk, File, Stats, embedded_text
+from headgate.knowledge.types import File, Piece, Stats
 
 CHUNK: Final = 300
 """Tokens of a chunk, at most, unless somebody says otherwise."""
 
 _TROUBLES: Final = msgspec.json.Decoder(tuple[Trouble, ...])
+_HEADINGS: Final = msgspec.json.Decoder(tuple[str, ...])
 
 
 class Base:
@@ -125,7 +128,7 @@ class Base:
                 "UPDATE files SET size = ?, mtime = ? WHERE path = ?", (file.size, file.mtime, file.path)
             )
 
-    def put(self, file: File, chunks: Sequence[Chunk], troubles: Sequence[Trouble]) -> None:
+    def put(self, file: File, pieces: Sequence[Piece], troubles: Sequence[Trouble]) -> None:
         """Keep a file with its chunks, in place of what was kept of it before."""
         with self._transaction() as db:
             self._drop(db, [file.path])
@@ -134,24 +137,24 @@ class Base:
                 "INSERT INTO files (path, size, mtime, digest, troubles) VALUES (?, ?, ?, ?, ?)",
                 (file.path, file.size, file.mtime, file.digest, said),
             ).lastrowid
-            for ordinal, chunk in enumerate(chunks):
+            for ordinal, (source, chunk) in enumerate((piece.source, piece.chunk) for piece in pieces):
                 row = db.execute(
-                    "INSERT INTO chunks (file, ordinal, source, heading, text, line, last_line, page, tokens, digest)"
+                    "INSERT INTO chunks (file, ordinal, source, headings, text, line, last_line, page, tokens, digest)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         number,
                         ordinal,
-                        chunk.source,
-                        chunk.heading,
+                        source,
+                        msgspec.json.encode(chunk.headings).decode(),
                         chunk.text,
                         chunk.line,
                         chunk.last_line,
                         chunk.page,
-                        chunk.tokens,
-                        digest_of(embedded_text(chunk.heading, chunk.text)),
+                        estimate(chunk.text),
+                        digest_of(chunk.content),
                     ),
                 ).lastrowid
-                indexed = as_indexed(chunk.source, chunk.heading, chunk.text)
+                indexed = as_indexed(source, chunk)
                 db.execute(
                     "INSERT INTO words (rowid, name, heading, text) VALUES (?, ?, ?, ?)", (row, *indexed)
                 )
@@ -169,12 +172,12 @@ class Base:
         dropped = 0
         for path in paths:
             rows = db.execute(
-                "SELECT c.id, c.source, c.heading, c.text FROM chunks c JOIN files f ON f.id = c.file WHERE f.path = ?",
+                "SELECT c.id, c.source, c.headings, c.text FROM chunks c JOIN files f ON f.id = c.file WHERE f.path = ?",
                 (path,),
             ).fetchall()
             db.executemany(
                 "INSERT INTO words (words, rowid, name, heading, text) VALUES ('delete', ?, ?, ?, ?)",
-                [(row, *as_indexed(*indexed)) for row, *indexed in rows],
+                [(row, *as_indexed(source, kept(*chunk))) for row, source, *chunk in rows],
             )
             dropped += db.execute("DELETE FROM files WHERE path = ?", (path,)).rowcount
         return dropped
@@ -184,10 +187,10 @@ class Base:
     def missing(self) -> list[tuple[bytes, str]]:
         """Texts without a vector, each once, with their digests."""
         rows = self._all(
-            "SELECT digest, heading, text FROM chunks c WHERE NOT EXISTS"
+            "SELECT digest, headings, text FROM chunks c WHERE NOT EXISTS"
             " (SELECT 1 FROM vectors v WHERE v.digest = c.digest) GROUP BY digest ORDER BY min(id)"
         )
-        return [(digest, embedded_text(heading, text)) for digest, heading, text in rows]
+        return [(digest, kept(*chunk).content) for digest, *chunk in rows]
 
     def put_vectors(self, vectors: Iterable[tuple[bytes, bytes]]) -> None:
         """Keep vectors by the digests of their texts."""
@@ -238,12 +241,19 @@ class Base:
     def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
         """Chunks as passages, as far as they are there."""
         rows = self._all(
-            "SELECT id, source, heading, text, line, last_line, page FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
+            "SELECT id, source, headings, text, line, last_line, page FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
             (msgspec.json.encode(ids),),
         )
         return {
-            number: Passage(source=source, heading=heading, text=text, line=line, last_line=last, page=page)
-            for number, source, heading, text, line, last, page in rows
+            number: Passage(
+                source=source,
+                heading=kept(headings, text).heading,
+                text=text,
+                line=line,
+                last_line=last,
+                page=page,
+            )
+            for number, source, headings, text, line, last, page in rows
         }
 
     def count(self) -> int:
@@ -334,9 +344,15 @@ def digest_of(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def as_indexed(source: str, heading: str, text: str) -> tuple[str, str, str]:
-    """A chunk as its words are indexed."""
-    return apart(Path(source).name), apart(heading), apart(text)
+def kept(headings: str, text: str) -> Chunk:
+    """A chunk as its row has it, without its place."""
+    return Chunk(text=text, headings=_HEADINGS.decode(headings))
+
+
+def as_indexed(source: str, chunk: Chunk) -> tuple[str, str, str]:
+    """A chunk as its words are indexed: the file's name, the headings above it that are not in it, its text."""
+    above = chunk.content.removesuffix(chunk.text)
+    return apart(Path(source).name), apart(above), apart(chunk.text)
 
 
 def is_under(path: str, folder: str) -> bool:

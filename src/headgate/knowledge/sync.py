@@ -92,6 +92,7 @@ class Sync:
         self.progress = Progress(step="looking")
         self._tell = tell
         self._notes: list[str] = []
+        self._left_out: list[Trouble] = []
         self._done = Summary(base=base.name)
 
     async def run(self, roots: Sequence[Path], chunk: int | None, *, retry: bool) -> Summary:
@@ -115,7 +116,7 @@ class Sync:
             problem=problem,
             hint=hint,
             notes=tuple(self._notes),
-            troubles=stats.troubles,
+            troubles=(*self._left_out, *stats.troubles),
             seconds=perf_counter() - began,
         )
 
@@ -152,7 +153,7 @@ class Sync:
         base = self.base
         size = chunk or base.chunk or CHUNK
         again = base.chunk is not None and size != base.chunk
-        found, _ = await asyncio.to_thread(reading.scan, base.folders)
+        found, self._left_out = await asyncio.to_thread(reading.look, base.folders)
         kept = await asyncio.to_thread(base.files)
         failed = await asyncio.to_thread(base.empty_files) if retry else set()
         new = [
@@ -189,7 +190,7 @@ class Sync:
         if before is not None and before.digest == digest:
             self.base.touch(file)
             return None
-        chunks, troubles = reading.read(file.path, size)
+        chunks, troubles = reading.take(file.path, size)
         self.base.put(replace(file, digest=digest), chunks, troubles)
         return len(chunks)
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from headgate.core.chunking import Chunk
 from headgate.core.citing import Passage
 from headgate.documents.types import Trouble
 
@@ -12,19 +13,12 @@ How = Literal["hybrid", "words", "vectors"]
 HOWS: tuple[How, ...] = ("hybrid", "words", "vectors")
 
 
-class Chunk(Struct, frozen=True, gc=False, kw_only=True):
-    """A piece of a file, as it is kept."""
+class Piece(Struct, frozen=True, gc=False):
+    """A chunk with the document that it is of."""
 
     source: str
     """The file, with a part's number behind a # where it has several."""
-    text: str
-    heading: str = ""
-    """The headings above it, outermost first: "Refunds › How long they take"."""
-    line: int | None = None
-    last_line: int | None = None
-    page: int | None = None
-    tokens: int = 0
-    """Estimated from its bytes."""
+    chunk: Chunk
 
 
 class File(Struct, frozen=True, gc=False, kw_only=True):
@@ -131,8 +125,3 @@ class Stats(Struct, frozen=True, kw_only=True):
     index: str = ""
     """How vectors are compared."""
     troubles: tuple[Trouble, ...] = ()
-
-
-def embedded_text(heading: str, text: str) -> str:
-    """What the vector of a chunk is made of: a passage often does not name what its headings do."""
-    return f"{heading}\n{text}" if heading else text

@@ -35,5 +35,5 @@ async def changes(folders: Sequence[str], beat: float = BEAT) -> AsyncIterator[i
 
 def look(folders: Sequence[str]) -> frozenset[tuple[str, tuple[int, int]]]:
     """All files with their size and time."""
-    found, _ = reading.scan(folders)
+    found, _ = reading.look(folders)
     return frozenset((path, (file.size, file.mtime)) for path, file in found.items())
