@@ -21,6 +21,9 @@ TOKENIZER: Final = "porter unicode61 remove_diacritics 2"
 """Letters and digits are words, whatever stands between them is not: "os.path.join" is three words in a row. Accents do not
 count, and English endings neither ("refunds" is found by "refund")."""
 
+WORDS: Final = (
+    f"CREATE VIRTUAL TABLE words USING fts5 (name, heading, text, content = '', tokenize = '{TOKENIZER}')"
+)
 TABLES: Final = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE folders (path TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -36,7 +39,7 @@ CREATE TABLE chunks (
 CREATE INDEX chunks_of_file ON chunks (file);
 CREATE INDEX chunks_by_digest ON chunks (digest);
 CREATE TABLE vectors (digest BLOB NOT NULL UNIQUE, vector BLOB NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5 (name, heading, text, content = '', tokenize = '{TOKENIZER}');
+{WORDS};
 """
 
 _UNSPACED: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"

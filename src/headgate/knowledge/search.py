@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from headgate.core.errors import EngineError, UsageError
 from headgate.core.runs import Embedder
 from headgate.knowledge import places, vectors
-from headgate.knowledge.fusion import EVEN, Fused, fuse
+from headgate.knowledge.fusion import UNWEIGHED, Fused, fuse
 from headgate.knowledge.schema import TOKENIZER, apart
 from headgate.knowledge.store import Base
 from headgate.knowledge.types import MARK, UNMARK, Found, Hit, How
@@ -26,8 +26,6 @@ from headgate.knowledge.words import query_of
 
 DEEP: Final = 100
 """Passages of each order that are fused."""
-WEIGHTS: Final = (1.0, 2.0, 1.0)
-"""Of a word in the file's name, in the headings, in the text."""
 MEMORY: Final = 1024 * 1024 * 1024
 """Bytes of vectors that a shelf keeps; one base alone may have more."""
 SNIPPET: Final = 32
@@ -102,11 +100,11 @@ class Shelf:
     def _search(self, path: Path, question: str, asked: bytes | None, k: int, how: How) -> Found:
         query = query_of(question)
         with Base(path) as base, base.snapshot():
-            by_words = base.match(query, max(k, DEEP), WEIGHTS) if query and how != "vectors" else []
+            by_words = base.match(query, max(k, DEEP)) if query and how != "vectors" else []
             by_vectors = self._load(base).like(base, asked, max(k, DEEP)) if asked is not None else []
-            weight = EVEN if base.weight is None else base.weight
+            weight = UNWEIGHED if base.weight is None else base.weight
             if how == "hybrid" and asked is not None:
-                fused = fuse([one for one, _ in by_words], [one for one, _ in by_vectors], weight)
+                fused = fuse(by_words, by_vectors, weight)
             elif how == "vectors":
                 fused = [
                     Fused(one, score, None, place) for place, (one, score) in enumerate(by_vectors, start=1)

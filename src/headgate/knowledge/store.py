@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
+from msgspec import Struct
 
 from headgate.core.chunking import Chunk
 from headgate.core.citing import Passage
@@ -21,12 +22,21 @@ from headgate.documents.types import Trouble
 from headgate.knowledge.places import index_of
 from headgate.knowledge.schema import apart, connect, unreadable
 from headgate.knowledge.types import File, Piece, Stats
+from headgate.knowledge.words import match
 
 CHUNK: Final = 300
 """Tokens of a chunk, at most, unless somebody says otherwise."""
 
 _TROUBLES: Final = msgspec.json.Decoder(tuple[Trouble, ...])
 _HEADINGS: Final = msgspec.json.Decoder(tuple[str, ...])
+
+
+class Kept(Struct, frozen=True, gc=False):
+    """A chunk of the base, without its place."""
+
+    id: int
+    digest: bytes
+    chunk: Chunk
 
 
 class Base:
@@ -76,6 +86,11 @@ class Base:
         """Of the vectors in a hybrid search; None when it was not measured."""
         found: float | None = self._meta("weight")
         return found
+
+    @property
+    def weighed(self) -> int:
+        """How many chunks there were when the weight was measured; 0 if it was not."""
+        return int(self._meta("weighed") or 0)
 
     @property
     def version(self) -> int:
@@ -202,7 +217,7 @@ class Base:
         """From now on vectors are this model's; those that are there are forgotten."""
         with self._transaction() as db:
             db.execute("DELETE FROM vectors")
-            self._note(db, {"model": model, "dimensions": None, "weight": None})
+            self._note(db, {"model": model, "dimensions": None, "weight": None, "weighed": None})
             self._changed(db)
 
     def sweep(self) -> None:
@@ -225,18 +240,17 @@ class Base:
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def match(self, query: str, at_most: int, weights: tuple[float, float, float]) -> list[tuple[int, float]]:
-        """Chunks by their words, best first: id and BM25 (higher is better).
+    def match(self, query: str, at_most: int) -> list[tuple[int, float]]:
+        """Chunks by their words, best first: id and BM25 (higher is better)."""
+        try:
+            return match(self._db, query, at_most)
+        except sqlite3.Error as error:
+            raise unreadable(self.path, error) from error
 
-        Args:
-            query: in FTS5's language.
-            at_most: how many.
-            weights: of the file's name, the headings and the text.
-        """
-        return self._all(
-            "SELECT rowid, -bm25(words, ?, ?, ?) FROM words WHERE words MATCH ? ORDER BY 2 DESC LIMIT ?",
-            (*weights, query, at_most),
-        )
+    def chunks(self) -> list[Kept]:
+        """All chunks."""
+        rows = self._all("SELECT id, digest, headings, text FROM chunks ORDER BY id")
+        return [Kept(number, digest, kept(*chunk)) for number, digest, *chunk in rows]
 
     def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
         """Chunks as passages, as far as they are there."""

@@ -19,15 +19,17 @@ from headgate.core.errors import EngineError, UsageError
 from headgate.core.runs import Embedder
 from headgate.documents.types import Trouble
 from headgate.knowledge import places, reading, vectors
+from headgate.knowledge.embedding import embed
 from headgate.knowledge.store import CHUNK, Base, is_under
 from headgate.knowledge.types import File, Progress, Summary
+from headgate.knowledge.weighing import weigh
 
 ABREAST: Final = 48
 """Texts in one call of the embedder."""
 AT_ONCE: Final = 2
 """Calls of the embedder under way: the next is ready when one ends."""
-SHORT: Final = 400
-"""Characters that every embedding model takes; what fails with fewer does not fail for its length."""
+GROWN: Final = 4
+"""Times as many chunks as when the vectors were last weighed, from which on they are weighed again."""
 MOVED: Final = 0.8
 """Share of a missing folder's files that have to be elsewhere before it counts as moved."""
 
@@ -240,7 +242,7 @@ class Sync:
 
         async def work() -> None:
             for batch in batches:
-                made = await self._vectors(embedder, [text for _, text in batch])
+                made = await embed(embedder, [text for _, text in batch])
                 async with one_at_a_time:
                     await asyncio.to_thread(self._keep, [digest for digest, _ in batch], made)
                 done = self.progress.embedded + len(batch)
@@ -254,26 +256,26 @@ class Sync:
                     group.create_task(work())
         except* EngineError as errors:
             failed = [one for one in errors.exceptions if isinstance(one, EngineError)]
+        if not failed:
+            try:
+                await self._weigh(embedder)
+            except EngineError as error:
+                failed = [error]
         return (failed[0].message, failed[0].hint) if failed else ("", "")
 
-    async def _vectors(self, embedder: Embedder, texts: list[str]) -> list[bytes]:
-        """A vector for each text. One too long for the model is embedded in halves, and has their mean.
+    async def _weigh(self, embedder: Embedder) -> None:
+        """Measure what vectors are worth in this base, at first and when it has grown much since.
 
         Raises:
-            EngineError: there is another reason why they cannot be embedded.
+            EngineError: the embedder failed.
         """
-        try:
-            return await embedder.embed(texts, batch=True)
-        except EngineError:
-            if len(texts) == 1 and len(texts[0]) < SHORT:
-                raise
-            await embedder.embed(["probe"], batch=True)
-        if len(texts) > 1:
-            return [vector for text in texts for vector in await self._vectors(embedder, [text])]
-        text = texts[0]
-        middle = text.rfind(" ", 1, len(text) // 2) + 1 or len(text) // 2
-        halves = [(await self._vectors(embedder, [half]))[0] for half in (text[:middle], text[middle:])]
-        return [vectors.mean(halves)]
+        count = await asyncio.to_thread(self.base.count)
+        if count < GROWN * max(self.base.weighed, 1):
+            return
+        self.say(step="weighing", seconds_left=None)
+        rows = await asyncio.to_thread(self.base.chunks)
+        weight = await weigh(self.base, rows, embedder)
+        await asyncio.to_thread(self.base.note, weight=weight, weighed=count if weight is not None else None)
 
     def _keep(self, digests: list[bytes], made: list[bytes]) -> None:
         dimensions = self.base.dimensions

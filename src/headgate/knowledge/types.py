@@ -62,7 +62,7 @@ class Found(Struct, frozen=True, kw_only=True):
 class Progress(Struct, frozen=True, gc=False, kw_only=True):
     """How far a sync is."""
 
-    step: Literal["looking", "reading", "embedding"]
+    step: Literal["looking", "reading", "embedding", "weighing"]
     files: int = 0
     """Read so far."""
     files_in_all: int | None = None

@@ -3,10 +3,11 @@
     "How do I use os.path.join?" → "use" OR "os path join" OR "os" OR "path" OR "join"
 
 Every word is quoted, so nothing that somebody types is an operator. Words that nearly every text has are left out, unless
-there are no others. It does not know the tables.
+there are no others.
 """
 
 import re
+import sqlite3
 from itertools import pairwise
 from typing import Final
 
@@ -14,6 +15,9 @@ from headgate.knowledge.schema import UNSPACED, apart
 
 WORDS_AT_MOST: Final = 64
 """Of a question; a longer one is a pasted text, whose first words tell enough."""
+
+WEIGHTS: Final = (1.0, 1.0, 1.0)
+"""Of a word in the file's name, in the headings above, in the text. Measured: more for headings finds less (docs/knowledge.md)."""
 
 _PIECE: Final = re.compile(r"\w+(?:[^\w\s]+\w+)*")
 """What stands between two blanks, without marks at its ends: "os.path.join", "well-known", "don't"."""
@@ -48,3 +52,17 @@ def query_of(question: str) -> str | None:
             break
     chosen = phrases or small
     return " OR ".join(f'"{phrase}"' for phrase in chosen) if chosen else None
+
+
+def match(db: sqlite3.Connection, query: str, at_most: int) -> list[tuple[int, float]]:
+    """Chunks by their words, best first: id and BM25 (higher is better).
+
+    Args:
+        db: with the table `words`.
+        query: in FTS5's language.
+        at_most: how many.
+    """
+    return db.execute(
+        "SELECT rowid, -bm25(words, ?, ?, ?) AS score FROM words WHERE words MATCH ? ORDER BY score DESC LIMIT ?",
+        (*WEIGHTS, query, at_most),
+    ).fetchall()
