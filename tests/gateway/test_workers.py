@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.core.types import GiveUp, Message, Outcome
-from headgate.gateway.services import Worked, Workers
+from headgate.gateway.services import Worked
 
 HELLO = [{"role": "user", "content": "How are you?"}]
 
@@ -22,9 +22,6 @@ class Twice:
         self.seen = []
         self.cancelled = asyncio.Event()
         self.begun = asyncio.Event()
-
-    def names(self):
-        return ("kb:handbook",)
 
     def takes(self, request):
         return request.asked.startswith("agent:kb:")
@@ -45,7 +42,8 @@ class Twice:
 
 
 def put(bench, worker):
-    bench.gate.http.intake.workers = Workers([worker])
+    bench.gate.workers.insert(0, worker)
+    bench.gate.http.intake.brought = lambda: ["kb:handbook"]
     return worker
 
 

@@ -19,10 +19,12 @@ from urllib.parse import unquote
 import msgspec
 from msgspec.structs import replace
 
+from headgate.core.policy import AGENT
 from headgate.core.types import Failure, GiveUp, Outcome, Reply
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
+from headgate.gateway.asking import caller_of, known_name
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.intake import Intake
@@ -31,7 +33,7 @@ from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.road import Road
 from headgate.gateway.services import Found, Service, Services
-from headgate.gateway.shifts import Shift, caller_of
+from headgate.gateway.shifts import Shift
 from headgate.gateway.shown_fleet import describe_fleet
 from headgate.gateway.streams import AnswerStream, about_journey, known_of
 from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
@@ -116,8 +118,9 @@ class Face:
         if isinstance(request, Ready):
             call.answer(200, JSON, request.body(received))
             return
-        worker = self.intake.workers.find(request)
-        if worker is not None:
+        if not request.agent and request.asked.startswith(AGENT):
+            worker = self.intake.worker_for(request)
+            assert worker is not None, "else its agent would be on it"
             await Shift(worker, request, call, self.road, received=received).answer(door, self.keep_alive)
             return
         size = len(call.body or b"") if not request.recalled else LARGE + 1  # what was recalled may be long
@@ -269,7 +272,7 @@ class Face:
 
     def shown(self, call: Call, dialect: DialectName) -> dict[str, Any] | Fault:
         """What a path shows, as a value."""
-        path, policy, brought = call.path, self.road.policy, self.intake.workers.names
+        path, policy, brought = call.path, self.road.policy, self.intake.brought
         if path == "/healthz":
             return shown.state(self.road.fleet, self.health())
         if path == "/admin/fleet":
@@ -286,7 +289,7 @@ class Face:
             asked = shown.asked_to_show(call.body)
             if isinstance(asked, Fault):
                 return refusals.compressed(call.headers) or asked
-            name = refusals.known_name(policy, asked)
+            name = known_name(policy, asked)
             if not name:
                 return refusals.nameless()
             found = shown.show_for_ollama(policy, name, brought())

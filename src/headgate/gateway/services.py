@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from headgate.core.policy import AGENT
+from headgate.core.runs import Step
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.gateway.caller import Call
 
@@ -78,18 +78,21 @@ class Services:
 
 
 class Worked(NamedTuple):
-    """What a worker made of a request, with the outcome of the last request that it took."""
+    """What a worker made of a request."""
 
     result: Reply | GiveUp
     outcome: Outcome
+    """Of the last request that it took."""
+    before: tuple[Outcome, ...] = ()
+    """Of those before it, in order."""
+    steps: tuple[Step, ...] = ()
+    """What was done on the way."""
+    incomplete: str = ""
+    """Why the output does not answer the whole of the input; "" where it does."""
 
 
 class Worker(Protocol):
     """Answers requests for subagents that take more than one request to a model: long inputs, tools, knowledge bases."""
-
-    def names(self) -> Iterable[str]:
-        """The agents that it brings itself and no config knows, as they stand behind "agent:": "kb:handbook"."""
-        ...
 
     def takes(self, request: Request) -> bool:
         """Whether it is one of its own: `request.asked` is "agent:NAME", and nothing of that agent is on the request yet."""
@@ -98,23 +101,3 @@ class Worker(Protocol):
     async def work(self, request: Request, *, caller: str) -> Worked:
         """Do it. Every request to a model on the way has its own row in the ledger already."""
         ...
-
-
-class Workers:
-    """All workers that the gate was given; the first that takes a request does it."""
-
-    def __init__(self, workers: Iterable[Worker] = ()) -> None:
-        self.all = tuple(workers)
-
-    def find(self, request: Request) -> Worker | None:
-        """Whose a request is; None leaves it to the models."""
-        if not self.all or request.agent or not request.asked.startswith(AGENT):
-            return None
-        return next((worker for worker in self.all if worker.takes(request)), None)
-
-    def names(self) -> tuple[str, ...]:
-        """The agents that they bring."""
-        return tuple([name for worker in self.all for name in worker.names()])
-
-
-NOBODY = Workers()

@@ -10,6 +10,7 @@ from functools import partial
 
 from headgate.core.types import GiveUp, Request
 from headgate.gateway import paths, refusals
+from headgate.gateway.asking import caller_of
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.road import Road
@@ -91,10 +92,3 @@ class Shift:
     def known(self) -> bytes:
         """The header that can be said before the answer."""
         return b"x-headgate-request-id: %b\r\n" % self.request.id.encode()
-
-
-def caller_of(call: Call) -> str:
-    """Whose request it is, as far as waiting has to be fair: as the caller says, else his key, else his address."""
-    headers = call.headers
-    word = headers.get(b"x-headgate-caller") or headers.get(b"authorization") or headers.get(b"x-api-key")
-    return call.address if word is None else word.decode("latin-1")
