@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from headgate.core.checks.numbers import find_numbers, known_values
 from headgate.core.citing import Claim, claims_of, sentences_of
-from headgate.core.wordings import (
+from headgate.core.checks.wordings import (
     MONTHS,
     NEGATIONS,
     SMALL,

@@ -3,7 +3,7 @@
 import pytest
 
 from headgate.core.citing import Passage, claims_of, is_not_found, show, shown_in
-from headgate.core.grounds import verify
+from headgate.core.checks.grounds import verify
 
 HANDBOOK = {
     1: "Refunds\nRefunds take five working days. They are paid to the account that the order was paid from. "
@@ -113,7 +113,9 @@ def test_a_small_change_in_german_does_not_pass(answer):
 
 
 def test_each_sentence_is_judged_by_itself_and_names_its_ground():
-    answer = "Refunds take five working days [1]. They take six weeks in winter [1]. Anna Klein leads billing [2]."
+    answer = (
+        "Refunds take five working days [1]. They take six weeks in winter [1]. Anna Klein leads billing [2]."
+    )
     good, bad, also = verify(answer, HANDBOOK)
     assert good.grounds == ((1, "Refunds take five working days."),)
     assert "is not in what it cites" in bad.problem
