@@ -2,8 +2,8 @@
 
 import pytest
 
-from headgate.core.citing import Passage, claims_of, is_not_found, show, shown_in
 from headgate.core.checks.grounds import verify
+from headgate.core.citing import Passage, claims_of, is_not_found, show, shown_in
 
 HANDBOOK = {
     1: "Refunds\nRefunds take five working days. They are paid to the account that the order was paid from. "

@@ -3,9 +3,9 @@
 It reads the passages out of the question, in the form that `citing.show` gives them. What it sees and what not stands in `grounds`.
 """
 
+from headgate.core.checks.grounds import verify
 from headgate.core.checks.material import last_ask, said
 from headgate.core.citing import is_not_found, shown_in
-from headgate.core.checks.grounds import verify
 from headgate.core.types import Answer, Verdict
 
 PART = 0.5

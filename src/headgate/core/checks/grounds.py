@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from headgate.core.checks.numbers import find_numbers, known_values
-from headgate.core.citing import Claim, claims_of, sentences_of
 from headgate.core.checks.wordings import (
     MONTHS,
     NEGATIONS,
@@ -24,6 +23,7 @@ from headgate.core.checks.wordings import (
     alike,
     is_small,
 )
+from headgate.core.citing import Claim, claims_of, sentences_of
 
 EQUAL = 1e-9
 
