@@ -3,6 +3,7 @@
 Data for whoever compares texts word by word. It does not know meanings.
 """
 
+import re
 from collections.abc import Mapping
 
 _SMALL_WORDS = (
@@ -116,6 +117,16 @@ LEAST = 4
 
 WITHIN = 6
 """Letters of a word that may stand inside a longer one: "Erstattung" in "Rückerstattungen"."""
+
+
+_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|[A-Za-z]*\d[\w-]*")
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words of a text that say something, in small letters."""
+    return frozenset(
+        [word for word in map(str.lower, _WORD.findall(text)) if not is_small(word) and word not in NEGATIONS]
+    )
 
 
 def is_small(word: str) -> bool:
