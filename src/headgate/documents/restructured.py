@@ -42,7 +42,8 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
     """The adornments of titles in the order in which they first come: that is their level."""
     at = 0
     while at < len(lines):
-        if not lines[at]:
+        ruled = ADORNMENT.match(lines[at]) and not any(lines[max(at - 1, 0) : at] + lines[at + 1 : at + 2])
+        if not lines[at] or ruled:
             at += 1
             continue
         if title := _title(lines, at):
