@@ -250,7 +250,7 @@ def test_a_file_over_the_limit_is_refused_with_both_sizes(tmp_path):
     with path.open("wb") as file:
         file.truncate(200_000_000)
     (trouble,) = troubles(path)
-    assert trouble.message == "200 MB; .md files are read up to 20 MB"
+    assert trouble.message == "200 MB; .md files are read up to 10 MB"
     small = write(tmp_path / "b.pdf", b"x" * 2_000_000)
     (trouble,) = read(small, limit_mb=1)
     assert trouble.message == "2 MB; .pdf files are read up to 1 MB"

@@ -25,6 +25,8 @@ LARGEST = 100_000_000
 """Bytes of a mail in an mbox; a larger one is left out."""
 BEGIN = re.compile(rb"From \S.*\d{4}\s*$")
 """The line before each mail of an mbox: "From ann@example.org Mon Jan  5 10:00:00 2026"."""
+ESCAPED = re.compile(rb">+From ")
+"""How an mbox keeps a line of a mail from looking like a beginning."""
 BROKEN = {
     "StartBoundaryNotFoundDefect": "the boundary that it names is not in it: its parts cannot be told apart",
     "NoBoundaryInMultipartDefect": "it says that it has parts and not where they begin: read as one text",
@@ -74,7 +76,7 @@ def read_box(path: Path, source: str) -> Iterator[Read]:
             else:
                 size += len(text)
                 if size <= LARGEST:
-                    kept.append(text[1:] if re.match(rb">+From ", text) else text)
+                    kept.append(text[1:] if ESCAPED.match(text) else text)
             empty_before = not text.strip()
             line += text.endswith(b"\n")
         if number:
