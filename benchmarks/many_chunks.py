@@ -63,7 +63,11 @@ def unit(rows):
 
 def texts_of(folder, count):
     """So many short texts, of the files in a folder."""
-    words = [word for path in sorted(Path(folder).rglob("*.md")) for word in path.read_text(encoding="utf-8").split()]
+    words = [
+        word
+        for path in sorted(Path(folder).rglob("*.md"))
+        for word in path.read_text(encoding="utf-8").split()
+    ]
     long = max(8, len(words) // count)
     return [f"{' '.join(words[at * long : at * long + long])} chunk{at}" for at in range(count)]
 
@@ -109,7 +113,10 @@ def measure(kind, count, folder, seed=7):
             at_all += BEST
         held = loaded.size
         on_disk = base.stats().bytes
-    questions = {" ".join(texts[int(at)].split()[2:8]): row.tobytes() for at, row in zip(chance.integers(0, count, QUESTIONS), asked, strict=True)}
+    questions = {
+        " ".join(texts[int(at)].split()[2:8]): row.tobytes()
+        for at, row in zip(chance.integers(0, count, QUESTIONS), asked, strict=True)
+    }
     whole = {how: asyncio.run(ask_all(name, questions, how)) for how in ("words", "hybrid")}
     places.remove(places.find(name))
     return {
@@ -145,7 +152,13 @@ def percentile(times, share):
 def main(count, folder):
     for kind in ("clustered", "uniform"):
         print(measure(kind, count, folder))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "MB peak", os.cpu_count(), "cores", os.getloadavg())
+        print(
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+            "MB peak",
+            os.cpu_count(),
+            "cores",
+            os.getloadavg(),
+        )
 
 
 if __name__ == "__main__":
