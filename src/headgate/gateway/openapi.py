@@ -13,8 +13,8 @@ import msgspec
 from headgate import __version__
 from headgate.core.words import TASKS, TEXT_USES, DialectName
 from headgate.gateway import paths, shown
+from headgate.gateway.asking import PRIORITIES
 from headgate.gateway.openapi_answers import ANSWERS, Schema, has, maybe, one_of
-from headgate.gateway.refusals import PRIORITIES
 from headgate.gateway.services import Service
 from headgate.wire.doors import Reader
 from headgate.wire.faults import ANTHROPIC_TYPES

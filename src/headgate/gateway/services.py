@@ -1,4 +1,4 @@
-"""Families of paths beside the models' own: subagents, batches, knowledge bases. Each is a `Service` that `app` hands to the gate.
+"""What `app` hands to the gate beside models: families of paths (`Service`), and who answers for some subagents (`Worker`).
 
 Which of them a path belongs to is decided here; what it answers is theirs. A path is a template, "/v1/agents/{name}/runs",
 whose names are what stands in their places.
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
+from headgate.core.runs import Step
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.gateway.caller import Call
 
@@ -77,10 +78,17 @@ class Services:
 
 
 class Worked(NamedTuple):
-    """What a worker made of a request, with the outcome of the last request that it took."""
+    """What a worker made of a request."""
 
     result: Reply | GiveUp
     outcome: Outcome
+    """Of the last request that it took."""
+    before: tuple[Outcome, ...] = ()
+    """Of those before it, in order."""
+    steps: tuple[Step, ...] = ()
+    """What was done on the way."""
+    incomplete: str = ""
+    """Why the output does not answer the whole of the input; "" where it does."""
 
 
 class Worker(Protocol):
