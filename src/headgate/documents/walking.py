@@ -26,29 +26,26 @@ def walk(places: Iterable[Path | str], *, limit_mb: int = LIMIT_MB) -> Iterator[
         if not path.is_dir():
             yield from read(path, limit_mb=limit_mb)
             continue
-        unknown: Counter[str] = Counter()
-        yield from _folder(path, (), unknown, limit_mb)
-        if unknown:
-            yield _uncounted(path, unknown)
+        for found in files(path):
+            if isinstance(found, Trouble):
+                yield found
+            else:
+                yield from read(found, limit_mb=limit_mb)
 
 
-def listing(place: Path) -> Iterator[Path | Trouble]:
-    """What `walk` would read of a place, in its order, but unread: to see what has changed. With what it would leave out, and why."""
-    if not place.is_dir():
-        yield place
+def files(place: Path | str) -> Iterator[Path | Trouble]:
+    """The files in a folder that `walk` would read, in its order, unread: to see what has changed. Of a file, itself.
+
+    With them comes what `walk` would say of the folder: what of it is not read, and why.
+    """
+    path = Path(place)
+    if not path.is_dir():
+        yield path
         return
     unknown: Counter[str] = Counter()
-    yield from _listing(place, (), unknown)
+    yield from _listing(path, (), unknown)
     if unknown:
-        yield _uncounted(place, unknown)
-
-
-def _folder(folder: Path, above: tuple[Path, ...], unknown: Counter[str], limit_mb: int) -> Iterator[Read]:
-    for found in _listing(folder, above, unknown):
-        if isinstance(found, Trouble):
-            yield found
-        else:
-            yield from read(found, limit_mb=limit_mb)
+        yield _not_read(path, unknown)
 
 
 def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> Iterator[Path | Trouble]:
@@ -76,9 +73,7 @@ def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> It
             leads_to = path.resolve(strict=True) if entry.is_symlink() else real / entry.name
         except (OSError, RuntimeError) as error:
             why = (
-                "a link that leads to itself"
-                if "loop" in str(error).lower() or "levels" in str(error)
-                else "a link to nothing"
+                "a link to nothing" if isinstance(error, FileNotFoundError) else "a link that leads to itself"
             )
             yield Trouble(source=str(path), message=why)
             continue
@@ -94,7 +89,7 @@ def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> It
             unknown[kind_of(path)] += 1
 
 
-def _uncounted(folder: Path, unknown: Counter[str]) -> Trouble:
+def _not_read(folder: Path, unknown: Counter[str]) -> Trouble:
     number = unknown.total()
     kinds = ", ".join(
         f"{count:,} {kind}" for kind, count in sorted(unknown.items(), key=lambda item: (-item[1], item[0]))

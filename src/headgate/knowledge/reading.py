@@ -9,9 +9,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from headgate.core.chunking import Chunk, chunks
-from headgate.documents import Document, read
+from headgate.documents import Document, files, read
 from headgate.documents.types import Trouble
-from headgate.documents.walking import listing
 from headgate.knowledge.types import File, Piece
 
 
@@ -20,21 +19,21 @@ def look(folders: Iterable[str]) -> tuple[dict[str, File], list[Trouble]]:
 
     A folder that is not there has no files. One that lies in another is looked at once.
     """
-    files: dict[str, File] = {}
+    found: dict[str, File] = {}
     troubles: dict[Trouble, None] = {}
     for folder in sorted(folders):
         if not Path(folder).exists():
             continue
-        for found in listing(Path(folder)):
-            if isinstance(found, Trouble):
-                troubles[found] = None
+        for one in files(folder):
+            if isinstance(one, Trouble):
+                troubles[one] = None
                 continue
             try:
-                stat = found.stat()
+                stat = one.stat()
             except OSError:
                 continue  # it was deleted while we looked
-            files[str(found)] = File(path=str(found), size=stat.st_size, mtime=stat.st_mtime_ns)
-    return files, list(troubles)
+            found[str(one)] = File(path=str(one), size=stat.st_size, mtime=stat.st_mtime_ns)
+    return found, list(troubles)
 
 
 def take(path: str, size: int) -> tuple[list[Piece], list[Trouble]]:

@@ -59,6 +59,8 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     Raises:
         HeadgateError: it cannot be read, is no base, or is one of a newer Headgate.
     """
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
     mode = "rwc" if create else "rw"
     try:
         db = sqlite3.connect(

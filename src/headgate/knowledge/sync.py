@@ -239,23 +239,24 @@ class Sync:
         batches = iter([texts[at : at + ABREAST] for at in range(0, len(texts), ABREAST)])
         began = perf_counter()
         one_at_a_time = asyncio.Lock()
+        failed: list[EngineError] = []
 
         async def work() -> None:
-            for batch in batches:
-                made = await embed(embedder, [text for _, text in batch])
+            while not failed and (batch := next(batches, None)):
+                try:
+                    made = await embed(embedder, [text for _, text in batch])
+                except EngineError as error:
+                    failed.append(error)
+                    return
                 async with one_at_a_time:
                     await asyncio.to_thread(self._keep, [digest for digest, _ in batch], made)
                 done = self.progress.embedded + len(batch)
                 left = (perf_counter() - began) * (len(texts) - done) / done
                 self.say(embedded=done, seconds_left=left)
 
-        failed: list[EngineError] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(AT_ONCE):
-                    group.create_task(work())
-        except* EngineError as errors:
-            failed = [one for one in errors.exceptions if isinstance(one, EngineError)]
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(work())
         if not failed:
             try:
                 await self._weigh(embedder)

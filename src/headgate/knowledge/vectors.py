@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 EXACT: Final = 20_000
 """Chunks up to which every vector is compared in full."""
-AGAIN: Final = 200
+AGAIN: Final = 100
 """Of a large base, how many of the likest are compared in full."""
 BLOCK: Final = 4096
 """Vectors that are made rough at a time."""
+THREADS: Final = 4
+"""For one scan, at most."""
 FULL: Final = 127
 """The largest value of a rough number."""
 EXTRA: Final = 'pip install "headgate[knowledge]"'
@@ -193,8 +195,8 @@ def rough(full: "Array") -> "Array":
 
 
 def threads() -> int:
-    """Threads for a scan: half of the machine's, since models want the others."""
-    return max(1, (os.cpu_count() or 1) // 2)
+    """Threads for a scan, which is over in a few milliseconds."""
+    return min(THREADS, os.cpu_count() or 1)
 
 
 def read(place: Path, version: int) -> Vectors | None:
