@@ -104,9 +104,9 @@ def text_of(cited: CitedAnswer, place: Callable[[Citation], str] | None = None) 
         )
     if cited.left_out and not cited.found:
         parts.append("(A model answered, but the documents do not show what it said.)")
-    if notes and not cited.found:
-        parts.append("The closest passages:")
-    return "\n\n".join([*parts, "\n".join(notes)] if notes else parts)
+    if notes:
+        parts.append("\n".join(notes if cited.found else ["The closest passages:", *notes]))
+    return "\n\n".join(parts)
 
 
 def place_of(one: Citation) -> str:

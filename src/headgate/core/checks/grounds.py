@@ -30,6 +30,9 @@ EQUAL = 1e-9
 NEAR = 4
 """Words behind a figure among which its unit is looked for."""
 
+LONGEST_HEADING = 100
+"""Characters of a first line that can be a heading."""
+
 ENOUGH = 0.75
 """Share of a clause's plain words that its ground must have."""
 
@@ -46,6 +49,7 @@ _BACK = re.compile(
 )
 """How a sentence begins that speaks on of what the one before it is about."""
 _DATE = re.compile(r"\d\.?\s+([A-ZÄÉ][a-zäéûü]+)|\b([A-ZÄÉ][a-zäéûü]+)\.?\s+\d")
+_CLOSED = (".", "!", "?", ":", ",", ";")
 _EVEN_SO = re.compile(
     r"\b(?:no|not) (?:later|more|less|longer|only|fewer)\b|\bnicht (?:nur|später|länger|mehr) als\b|n't only"
 )
@@ -147,7 +151,8 @@ def _missing_from(clause: str, unit: Unit, subject: str) -> str:
 def _units(text: str) -> Iterator[Unit]:
     """A passage as claims are held against it: sentence by sentence, and clause by clause where one denies."""
     heading, newline, body = text.partition("\n")
-    above = heading if newline and not heading.rstrip().endswith((".", "!", "?", ":")) else ""
+    is_heading = newline and len(heading) <= LONGEST_HEADING and not heading.rstrip().endswith(_CLOSED)
+    above = heading if is_heading and not body.lstrip()[:1].islower() else ""
     before = ""
     for sentence in sentences_of(body if above else text):
         spoken_of = f"{before} {sentence}" if before and _BACK.match(sentence) else ""
