@@ -3,6 +3,7 @@
 The answering model is a double, which says what each test wants it to; search, checks, fallback and footnotes are real.
 """
 
+import asyncio
 import json
 import re
 from contextlib import asynccontextmanager
@@ -76,7 +77,8 @@ async def ask(bench, question=QUESTION, **more):
 
 async def row_of_question(bench):
     """The newest row of a question; its search has one of its own."""
-    rows = await bench.written(bench.gate.writer.written + bench.gate.writer.waiting)
+    await asyncio.to_thread(bench.gate.writer.flush)
+    rows = await bench.written(bench.gate.writer.written)
     return [row for row in rows if row.asked.startswith("agent:")][-1]
 
 
