@@ -12,6 +12,7 @@ from headgate.core.types import GiveUp, Reply, Request
 from headgate.gateway import paths, refusals
 from headgate.gateway.asking import caller_of
 from headgate.gateway.caller import Call
+from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked, Worker
@@ -33,7 +34,16 @@ class Shift:
         received: Unix time of its first byte.
     """
 
-    def __init__(self, worker: Worker, request: Request, call: Call, road: Road, *, received: float) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        request: Request,
+        call: Call,
+        road: Road,
+        *,
+        conversations: Conversations,
+        received: float,
+    ) -> None:
         self.worker = worker
         self.request = request
         self.call = call
