@@ -61,7 +61,9 @@ async def test_the_gate_gives_the_document_and_answers_its_examples(open_bench):
         services = bench.gate.http.services.all
         assert (said.status, said.json) == (200, json.loads(openapi.document(services)))
         for service in services:
-            served = {path: {method.lower() for method in methods} for path, methods in service.methods.items()}
+            served = {
+                path: {method.lower() for method in methods} for path, methods in service.methods.items()
+            }
             assert {path: set(described) for path, described in service.describe().items()} == served
         look_up(said.json)
         for path in ASKED:
