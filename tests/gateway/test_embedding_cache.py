@@ -18,6 +18,7 @@ from test_embeddings import (
 )
 
 from headgate.core.errors import EngineError
+from headgate.core.types import Message, Request
 from headgate.engines.vector_cache import VectorCache
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
@@ -108,6 +109,18 @@ async def test_vectors_outlive_the_gate_and_a_change_of_the_model_on_disk_forget
         assert listed.digest
         bench.gate.road.fleet.listed["ollama"] = (replace(listed, digest="another"),)
         assert (await embed(bench, model="nomic", input="one")).headers["x-headgate-cached"] == "0/1"
+
+
+async def test_kept_vectors_of_another_length_are_another_models_and_made_anew(open_bench):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        vectors = bench.gate.road.vectors
+        nomic = bench.gate.road.policy.models["nomic"]
+        asked = Request(id="a", asked="nomic", messages=(Message("user", "one"),), kind="embedding")
+        vectors.cache.keep(vectors.identity(asked, nomic), ["one"], [b"\0" * 64])
+        said = await embed(bench, model="nomic", input=["one", "two"])
+        assert [len(item["embedding"]) for item in said.json["data"]] == [768, 768]
+        assert near(said.json["data"][0]["embedding"], vector("one", 768))
+        assert (await embed(bench, model="nomic", input=["two", "one"])).headers["x-headgate-cached"] == "2/2"
 
 
 async def test_the_shipped_model_gives_the_same_vectors_from_the_cache(open_bench):
