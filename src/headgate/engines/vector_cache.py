@@ -107,7 +107,7 @@ class VectorCache:
             oldest = "SELECT rowid FROM vectors ORDER BY used, rowid LIMIT ?"
             with file:
                 file.execute(f"DELETE FROM vectors WHERE rowid IN ({oldest})", (1 + count // ROOM,))  # noqa: S608  # a constant
-            file.execute("PRAGMA incremental_vacuum").fetchall()
+            file.executescript("PRAGMA incremental_vacuum")  # all of it; one execute gives one page back
 
     def _size(self, file: sqlite3.Connection) -> int:
         """Bytes in use."""
@@ -128,6 +128,7 @@ class VectorCache:
                 self._off = True
         except sqlite3.DatabaseError as error:
             self._set_aside(str(error))
+            return self._with_file(act, otherwise)  # a new file, or none
         except OSError as error:
             log.warning("vectors are not kept: %s", error)
             self._off = True
