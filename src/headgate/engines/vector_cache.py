@@ -53,7 +53,7 @@ class VectorCache:
         self.clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="headgate-vectors")
         self._file: sqlite3.Connection | None = None
-        self._off = False
+        self._off = self._broken = False
 
     async def find(self, identity: str, texts: Sequence[str]) -> list[bytes | None]:
         """The vector of each text, as far as it is there."""
@@ -151,11 +151,12 @@ class VectorCache:
         return file
 
     def _set_aside(self, why: str) -> None:
-        """Put a file that cannot be read out of the way, where a person finds it."""
+        """Put a file that cannot be read out of the way, where a person finds it. If the next breaks too, none is kept."""
         if self._file is not None:
             with suppress(sqlite3.Error):
                 self._file.close()
             self._file = None
+        self._off, self._broken = self._broken, True
         aside = self.path.with_name(f"{self.path.name}.broken-{int(self.clock())}")
         try:
             self.path.replace(aside)
