@@ -279,6 +279,18 @@ async def test_a_template_is_filled_from_fields_at_every_door(open_bench):
         assert asked.json["error"]["hint"] == 'send {"name": …, "facts": …}'
 
 
+async def test_later_turns_of_a_conversation_are_no_new_input(open_bench):
+    async with open_bench(change=with_agents(), ledger_more="keep_bodies = true") as bench:
+        fields = json.dumps({"name": "Ada", "facts": "one"})
+        first = {"model": "agent:draft", "input": fields}
+        said = await bench.send("POST", "/v1/responses", json.dumps(first).encode())
+        later = {"model": "agent:draft", "input": "Shorter.", "previous_response_id": said.json["id"]}
+        assert (await bench.send("POST", "/v1/responses", json.dumps(later).encode())).status == 200
+        told = bench.ollama.calls[-1].json["messages"]
+        assert [message["role"] for message in told] == ["system", "user", "assistant", "user"]
+        assert (told[1]["content"], told[3]["content"]) == ("To: Ada\n\none", "Shorter.")
+
+
 async def test_a_key_is_done_once_and_who_asks_again_joins(open_bench):
     async with open_bench(local=torn(0.75), change=with_agents()) as bench:
         bodies = [given(key="job 1, row 7")] * 3 + [given("Another.", key="job 1, row 7")]
