@@ -104,8 +104,6 @@ class _Reader:
     def _under(self, element: Any) -> Iterator[tuple[Block, bool]]:
         """The blocks in an element, each with whether it belongs together with the next of its kind."""
         for child in element:
-            if child.tag in UNSEEN:
-                continue
             if child.tag == P:
                 yield from self._paragraph(child)
             elif child.tag == TBL:
