@@ -4,20 +4,23 @@ Every error names the file, the line, the word, and the word that was probably m
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
+from headgate.config.agent_files import AgentPage, Origin, find_pages, read_text, read_toml
 from headgate.config.compile import Config, compile_config
 from headgate.config.lines import find_line
 from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import (
+    AgentTable,
+    BoundsTable,
     EngineTable,
     FileTable,
     LedgerTable,
@@ -28,6 +31,7 @@ from headgate.config.schema import (
     ReportTable,
     RouteTable,
     ServerTable,
+    ShownTable,
     StreamingTable,
 )
 from headgate.config.values import meant
@@ -45,8 +49,15 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "streaming": StreamingTable,
     "ledger": LedgerTable,
     "report": ReportTable,
-    "price": PriceTable,
+    "agents": AgentTable,
 }
+INNER: dict[tuple[str, str], type[msgspec.Struct]] = {
+    ("models", "price"): PriceTable,
+    ("agents", "examples"): ShownTable,
+    ("agents", "tests"): ShownTable,
+    ("agents", "limits"): BoundsTable,
+}
+"""Tables inside others."""
 
 
 def load_config(given: str | None = None, price_finder: PriceFinder = find_price) -> Config:
@@ -61,20 +72,6 @@ def load_config(given: str | None = None, price_finder: PriceFinder = find_price
     return parse_config(read_text(path), path, price_finder)
 
 
-def read_text(path: Path) -> str:
-    """The file's text.
-
-    Raises:
-        ConfigError: it cannot be read as UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-
-
 def starter_text() -> str:
     """The starter page, as `headgate init` writes it."""
     return resources.files("headgate.config").joinpath("starter.toml").read_text(encoding="utf-8")
@@ -87,32 +84,60 @@ def parse_config(text: str, source: Path | None, price_finder: PriceFinder = fin
         ConfigError: with file, line and word.
     """
     name = str(source) if source is not None else "the starter page"
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        place = f", line {where[1]}" if where else ""
-        what = str(error).split(" (at ")[0]
-        raise ConfigError(
-            f"{name}{place}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas"
-        ) from error
+    document = read_toml(text, name)
+    tables = document.get("agents")
+    pages = find_pages(source, tables if isinstance(tables, dict) else {})
     try:
         page = msgspec.convert(document, FileTable)
-        return compile_config(page, source, price_finder)
+        page = replace(page, agents=page.agents | {one.name: agent_table(one) for one in pages.values()})
+        origins = {agent: origin_of(pages.get(agent), text, source) for agent in page.agents}
+        return compile_config(page, source, price_finder, origins)
     except msgspec.ValidationError as error:
         path, message, hint = explain(str(error), document)
+        line = find_line(text, path)
     except Misfit as error:
         path, message, hint = error.path, error.message, error.hint
+        own = pages.get(str(path[1])) if path[:1] == ("agents",) and len(path) > 1 else None
+        if own is not None:
+            name, text, path = str(own.file), own.text, path[2:]
+        if error.file is not None:
+            name = str(error.file)
+        line = error.line or find_line(text, path)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error.message}", error.hint) from error
-    line = find_line(text, path)
     raise ConfigError(f"{name}{f', line {line}' if line else ''}: {message}", hint)
 
 
-def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], str, str]:
-    """A validation error as the place, what is wrong, and what was meant."""
+def agent_table(page: AgentPage) -> AgentTable:
+    """The table of an agent that has a file of its own.
+
+    Raises:
+        Misfit: a key is missing, unknown, or has a value of another kind.
+    """
+    try:
+        return msgspec.convert(page.document, AgentTable)
+    except msgspec.ValidationError as error:
+        path, message, hint = explain(str(error), page.document, ("agents", page.name))
+        raise Misfit(path, message, hint) from error
+
+
+def origin_of(page: AgentPage | None, text: str, source: Path | None) -> Origin:
+    """Where an agent is described: in a file of its own, or in the page."""
+    beside = source.parent if source is not None else Path.cwd()
+    if page is None:
+        return Origin(file=source, folders=(beside,), text=text)
+    if page.file is None:
+        return Origin(file=None, folders=(), builtin=True)
+    return Origin(file=page.file, folders=(page.file.parent, beside), text=page.text, depth=2)
+
+
+def explain(
+    error: str, document: dict[str, Any], within: tuple[str, ...] = ()
+) -> tuple[Sequence[str | int], str, str]:
+    """A validation error as the place, what is wrong, and what was meant; the document is what stands `within` the page."""
     what, _, where = error.partition(" - at `$")
-    path = read_path(where.rstrip("`"), document)
+    inner = read_path(where.rstrip("`"), document)
+    path = (*within, *inner)
     table = table_name(path)
     known = list(msgspec.json.schema(table)["$defs"][table.__name__]["properties"])
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
@@ -128,7 +153,7 @@ def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], 
     missing = re.fullmatch(r"Object missing required field `(.+)`", what)
     if missing is not None:
         return path, f'"{missing[1]}" is missing', f"write {missing[1]} = …"
-    value = value_at(document, path)
+    value = value_at(document, inner)
     if what.startswith("Invalid enum value"):
         words = words_for(path)
         return (
@@ -172,8 +197,8 @@ def culprit(document: dict[str, Any], path: Sequence[str | int]) -> str:
 
 def table_name(path: Sequence[str | int]) -> type[msgspec.Struct]:
     """The struct that describes the table at `path`."""
-    if path and path[-1] == "price":
-        return PriceTable
+    if len(path) > 2 and (inner := INNER.get((str(path[0]), str(path[2])))) is not None:
+        return inner
     return TABLES.get(str(path[0]), FileTable) if path else FileTable
 
 
@@ -196,6 +221,7 @@ def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
         "kind": words.EngineKind if path and path[0] == "engines" else words.ModelKind,
         "mode": words.Mode,
         "formats": words.FormatKind,
+        "long": words.LongInput,
         "capabilities": words.Capability,
         "timezone": Literal["local", "utc"],
         "warn": Literal["local_failures_over", "at_least"],
