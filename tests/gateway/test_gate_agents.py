@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.trials import Trial, digest_of
 from headgate.ledger.trials import save_trial
-from headgate.testing import Answer, Fault
+from headgate.testing import Answer, Fault, OpenAIDouble
 
 SORT = """
 [agents.sort]
@@ -191,6 +191,26 @@ async def test_an_engine_that_refuses_log_probabilities_is_not_asked_for_them_ag
         assert (said["model"], said["status"], said["probability"]) == ("llama", "ok", None)
         asked = [call.json.get("logprobs") for call in bench.ollama.calls if call.path == "/api/chat"]
         assert asked == [True, None]
+
+
+async def test_engines_of_openais_dialect_tell_how_probable_a_label_is(open_bench):
+    async with OpenAIDouble(answer=torn(0.7)) as other:
+        more = f"""
+[engines.other]
+kind = "openai_compatible"
+url = "{other.url}/v1"
+key = "env:TEST_KEY"
+
+[models.other]
+engine = "other"
+id = "gpt-4o"
+"""
+        change = with_agents('try = ["other"]')
+        async with open_bench(change=lambda page: change(page) + more) as bench:
+            said = await run(bench)
+            assert (said.json["model"], said.json["probability"]) == ("other", pytest.approx(0.7))
+            asked = other.calls[-1].json
+            assert (asked["logprobs"], asked["top_logprobs"]) == (True, 20)
 
 
 async def test_a_request_without_an_agent_asks_no_engine_for_log_probabilities(open_bench):
