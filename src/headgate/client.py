@@ -56,52 +56,52 @@ class Answer(Struct, frozen=True, gc=False, kw_only=True):
         return self.text
 
 
-class OpenAIFault(Struct):
+class OpenAIFault(Struct, frozen=True):
     """The inside of an error in OpenAI's form, as the gate sends it."""
 
     message: str = ""
     hint: str = ""
 
 
-class Refusal(Struct):
+class Refusal(Struct, frozen=True):
     """An error in OpenAI's form."""
 
     error: OpenAIFault
 
 
-class WireMessage(Struct):
+class WireMessage(Struct, frozen=True):
     """What a model said."""
 
     content: str | None = None
 
 
-class WireChoice(Struct):
+class WireChoice(Struct, frozen=True):
     """The one choice of an answer."""
 
     message: WireMessage
 
 
-class WireUsage(Struct):
+class WireUsage(Struct, frozen=True):
     """Tokens of an answer."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
 
-class WireAnswer(Struct):
+class WireAnswer(Struct, frozen=True):
     """A chat completion, as far as it is looked at."""
 
     choices: list[WireChoice]
     usage: WireUsage = WireUsage()
 
 
-class WireVector(Struct):
+class WireVector(Struct, frozen=True):
     """A vector as base64 of little-endian float32."""
 
     embedding: str
 
 
-class WireVectors(Struct):
+class WireVectors(Struct, frozen=True):
     """The answer to texts."""
 
     data: list[WireVector]

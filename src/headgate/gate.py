@@ -17,8 +17,10 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -385,10 +387,23 @@ class Loop:
         if loop is None or thread is None:
             last.close()
             return
+        loop.run_in_executor = partial(here, loop)  # type: ignore[method-assign,assignment]  # at exit no thread can be begun any more
         asyncio.run_coroutine_threadsafe(last, loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def here(
+    loop: asyncio.AbstractEventLoop, _: Executor | None, work: Callable[..., Result], *args: Any
+) -> asyncio.Future[Result]:
+    """Do a piece of work on the loop's own thread, as `run_in_executor` would on another one."""
+    done: asyncio.Future[Result] = loop.create_future()
+    try:
+        done.set_result(work(*args))
+    except Exception as error:  # noqa: BLE001  # it belongs to whoever waits for it
+        done.set_exception(error)
+    return done
 
 
 def end(loop: Loop, gate: AsyncGate) -> None:

@@ -76,7 +76,9 @@ def digest_of(agent: Agent) -> str:
     return sha256(msgspec.json.encode(told)).hexdigest()[:16]
 
 
-def fresh_trials(trials: Trials, agents: Mapping[str, Agent], models: Mapping[str, Model]) -> dict[tuple[str, str], Trial]:
+def fresh_trials(
+    trials: Trials, agents: Mapping[str, Agent], models: Mapping[str, Model]
+) -> dict[tuple[str, str], Trial]:
     """The trials that still count: same agent, same model."""
     digests = {name: digest_of(agents[name]) for name in {agent for agent, _ in trials} & agents.keys()}
     return {

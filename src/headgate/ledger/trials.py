@@ -60,7 +60,9 @@ def newest_trials(path: Path) -> dict[tuple[str, str], Trial]:
         try:
             found = db.execute(query).all()
         except OperationalError as error:
-            if "no such table" in str(error):  # of an older Headgate; the next start of the gate adds the table
+            if "no such table" in str(
+                error
+            ):  # of an older Headgate; the next start of the gate adds the table
                 return {}
             raise
     newest: dict[tuple[str, str], Trial] = {}
