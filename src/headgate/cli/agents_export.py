@@ -67,7 +67,7 @@ def modelfile(agent: "Agent", model: "Model") -> str:
     """The Modelfile."""
     from headgate.core.agents import orders
 
-    lines = [f"# {line}" for line in unsaid(agent, model)]
+    lines = [f"# {line}".rstrip() for line in unsaid(agent, model)]
     lines += ["", f"FROM {model.id}", "", f"SYSTEM {quoted(orders(agent))}", ""]
     lines += [f"PARAMETER {word} {value}" for word, value in parameters(agent, model)]
     for shown in agent.examples:

@@ -88,7 +88,7 @@ def copied(
     import tomlkit
 
     from headgate.cli.agents_known import find_agent
-    from headgate.config.load import read_text
+    from headgate.config.agent_files import read_text
     from headgate.core.errors import UsageError
 
     agent = find_agent(config, origin)
