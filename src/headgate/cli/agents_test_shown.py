@@ -118,7 +118,7 @@ def chain_words(proof: Proof) -> str:
     if chained.beyond:
         left = next(name for name in proof.chain if name not in proof.answers)
         said += (
-            f", and {count(chained.beyond, 'test')} more would have gone on to {left}, which was not asked"
+            f",\nand {count(chained.beyond, 'test')} more would have gone on to {left}, which was not asked"
         )
     return said
 
@@ -232,12 +232,11 @@ def advice(proof: Proof) -> list[str]:
     wide = interval is not None and interval[1] - interval[0] > WIDE_INTERVAL
     straddles = bar is not None and interval is not None and interval[0] < bar <= interval[1]
     if interval is not None and (trial.n < FEW or straddles or wide):
-        why = (
-            f"{count(trial.n, 'test')} say little: it may be right in {interval[0]:.0%} to {interval[1]:.0%}"
-            if not straddles
-            else f"the interval reaches from below the bar to above it, so {count(trial.n, 'test')} cannot tell"
+        sides = "on both sides of the bar" if straddles else "which says little"
+        lines.append(
+            f"{count(trial.n, 'test')} leave it between {interval[0]:.0%} and {interval[1]:.0%}, {sides}:\n"
+            f"add {FEW}-{MORE} more with --add FILE"
         )
-        lines.append(f"{why}; add {FEW}-{MORE} more with --add FILE")
     if proof.chained.beyond:
         lines.append("--paid asks the paid models too, so that the chain as a whole is known")
     return lines
