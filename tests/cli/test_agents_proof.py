@@ -11,6 +11,8 @@ import tomllib
 
 import pytest
 
+from headgate.cli.agents_bar import check_bar
+from headgate.config.load import load_config
 from headgate.ledger.trials import newest_trials
 from headgate.testing import AnthropicDouble
 
@@ -328,3 +330,44 @@ def test_without_a_page_an_agent_has_no_place(desk):
     (desk.home / "headgate.toml").unlink()
     ran = desk("agents", "new", "one", "--system", "x")
     assert (ran.code, "headgate init writes one" in ran.err) == (2, True)
+
+
+# ── The bar before a batch ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def standing(desk, name="triage"):
+    config = load_config(str(desk.home / "headgate.toml"))
+    return check_bar(config, config.policy.agents[name], newest_trials(config.ledger.path))
+
+
+def test_before_a_batch_the_newest_trial_is_held_against_the_bar(triage):
+    page = triage.home / "agents" / "triage.toml"
+    assert standing(triage).standing == "no bar"
+    assert "never tested" in standing(triage).sentence
+    page.write_text(page.read_text().replace("threshold = 0.6", "threshold = 0.6\nbar = 0.99"))
+    untested = standing(triage)
+    assert (untested.standing, untested.asks, untested.refuses) == ("untested", True, False)
+    assert "--add FILE" in untested.hint
+    assert triage("agents", "test", "triage", "--add", "tests.jsonl").code == 5
+    below = standing(triage)
+    assert (below.standing, below.asks, below.refuses) == ("below", False, True)
+    assert re.fullmatch(r"triage is below its bar of 99%: nano was right in \d+% of 12 tests", below.sentence)
+    page.write_text(page.read_text().replace("bar = 0.99", "bar = 0.2"))
+    above = standing(triage)
+    assert (above.standing, above.asks, above.refuses, above.accuracy) == (
+        "above",
+        False,
+        False,
+        below.accuracy,
+    )
+    page.write_text(page.read_text().replace("Sort this", "Sort now this"))
+    assert standing(triage).standing == "untested", "told otherwise, it is another agent"
+
+
+def test_the_chain_counts_where_it_was_tested_as_a_whole(triage):
+    page = triage.home / "agents" / "triage.toml"
+    page.write_text(page.read_text().replace("threshold = 0.6", "threshold = 0.6\nbar = 0.2"))
+    triage("agents", "test", "triage", "--add", "tests.jsonl", "--paid")
+    assert "its chain was right in" in standing(triage).sentence
+    page.write_text(page.read_text().replace('"nano", "claude"', '"claude", "nano"'))
+    assert "claude was right in 8% of 12 tests" in standing(triage).sentence
