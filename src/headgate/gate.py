@@ -350,6 +350,7 @@ class Loop:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._last: asyncio.Task[None] | None = None
         self._closed = False
 
     def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -388,6 +389,12 @@ class Loop:
             last.close()
             return
         loop.run_in_executor = partial(here, loop)  # type: ignore[method-assign,assignment]  # at exit no thread can be begun any more
+        if (
+            threading.current_thread() is thread
+        ):  # the gate was thrown away, and found by the garbage collector here
+            self._last = loop.create_task(last)
+            self._last.add_done_callback(lambda _: loop.stop())
+            return
         asyncio.run_coroutine_threadsafe(last, loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -147,6 +147,20 @@ def test_the_chain_answers_in_earnest_as_it_was_counted(triage):
     assert sum(right) == counted["right"]
 
 
+def test_a_second_proof_finds_what_the_first_one_found(triage):
+    twice = "".join(
+        json.dumps({"input": given + mark, "output": label}) + "\n"
+        for given, label in TESTS
+        for mark in ("", " Please.")
+    )
+    (triage.home / "twice.jsonl").write_text(twice)
+    first = triage("agents", "test", "triage", "--add", "twice.jsonl", "--json").json["models"][0]
+    again = triage("agents", "test", "triage", "--json").json["models"][0]
+    assert first["temperature"] != 1.0
+    assert again["temperature"] == pytest.approx(first["temperature"], rel=0.02)
+    assert again["ece"] == pytest.approx(first["ece"], abs=0.01)
+
+
 def test_below_the_bar_the_exit_code_says_so(triage):
     page = triage.home / "agents" / "triage.toml"
     page.write_text(page.read_text().replace("threshold = 0.6", "threshold = 0.6\nbar = 0.99"))

@@ -146,7 +146,9 @@ def test_the_open_gate_is_used_if_it_is_of_the_same_page(page):
 
 
 def test_a_gate_that_is_never_closed_closes_with_the_program_and_loses_no_row(page):
-    program = "from headgate import Gate; print(Gate().run('triage', 'I was charged twice.').requests[0])"
+    program = (
+        "from headgate import Gate; g = Gate(); print(g.run('triage', 'I was charged twice.').requests[0])"
+    )
     slow = (page.home / "headgate.toml").read_text().replace('flush = "20ms"', 'flush = "60s"')
     page.write(slow)
     done = subprocess.run(
@@ -160,6 +162,31 @@ def test_a_gate_that_is_never_closed_closes_with_the_program_and_loses_no_row(pa
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert [row["id"] for row in rows(page)] == [done.stdout.strip()]
+
+
+def test_a_gate_that_is_thrown_away_closes_whichever_thread_finds_it(page):
+    program = """
+import gc, sys, threading, time
+from headgate import Gate
+gc.disable()
+gate = Gate()
+url, thread = gate.url, next(one for one in threading.enumerate() if one.name == "headgate")
+gate.itself, loop = gate, gate._loop._loop
+del gate
+loop.call_soon_threadsafe(gc.collect)
+thread.join(20)
+print(thread.is_alive())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=page.home,
+        env=page.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_what_is_asked_wrongly_is_an_error_with_a_hint(page):

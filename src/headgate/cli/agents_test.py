@@ -72,6 +72,7 @@ def command(
     from headgate.cli.agents_known import chain_of, find_agent, find_models
     from headgate.cli.agents_test_shown import draw, plain
     from headgate.cli.agents_tests import add_tests
+    from headgate.cli.runfile import find_gate
     from headgate.core.errors import EngineError, UsageError
 
     config = load(config_file)
@@ -92,6 +93,9 @@ def command(
             f"no model may answer for {name}", "headgate route says why; headgate models list shows them"
         )
     tests = agent.tests[:first]
+    gate = find_gate()
+    if gate is not None:
+        say(f"note: the gate is open at {gate.url}; its requests and these make each other slower")
     asked = consented(find_models(config, chain), agent, tests, yes=yes, paid=True if yes else paid)
     proof = asyncio.run(prove(config, agent, chain, asked, tests, at_once=at_once))
     if not proof.trials:
