@@ -377,7 +377,7 @@ class Loop:
                 raise UsageError("the gate was closed", "make another Gate()")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="headgate", daemon=True)
+                self._thread = threading.Thread(target=turn, args=(self._loop,), name="headgate", daemon=True)
                 self._thread.start()
             return self._loop
 
@@ -391,14 +391,19 @@ class Loop:
         loop.run_in_executor = partial(here, loop)  # type: ignore[method-assign,assignment]  # at exit no thread can be begun any more
         if (
             threading.current_thread() is thread
-        ):  # the gate was thrown away, and found by the garbage collector here
+        ):  # here the garbage collector found a gate that was thrown away
             self._last = loop.create_task(last)
             self._last.add_done_callback(lambda _: loop.stop())
             return
         asyncio.run_coroutine_threadsafe(last, loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.close()
+
+
+def turn(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop until it is stopped."""
+    loop.run_forever()
+    loop.close()
 
 
 def here(
