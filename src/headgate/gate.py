@@ -389,9 +389,7 @@ class Loop:
             last.close()
             return
         loop.run_in_executor = partial(here, loop)  # type: ignore[method-assign,assignment]  # at exit no thread can be begun any more
-        if (
-            threading.current_thread() is thread
-        ):  # here the garbage collector found a gate that was thrown away
+        if threading.current_thread() is thread:  # thrown away, and found here by the garbage collector
             self._last = loop.create_task(last)
             self._last.add_done_callback(lambda _: loop.stop())
             return
