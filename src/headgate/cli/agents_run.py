@@ -233,7 +233,8 @@ async def show(config: "Config", work: Work, *, explain: bool, as_json: bool) ->
     failed = 0
     one = len(work.items) == 1
     async with open_runner(config) as runner:
-        with Bar(len(work.items)) as bar:
+        lines_are_seen = sys.stdout.isatty()
+        with Bar(0 if lines_are_seen else len(work.items)) as bar:
             async for item, runs in work.runs(runner):
                 failed += sum(run.status == "failed" for run in runs)
                 bar.step()
