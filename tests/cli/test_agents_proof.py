@@ -266,17 +266,20 @@ def at_a_terminal(desk, args, answers):
 
 def test_on_a_terminal_it_asks_what_the_agent_does_and_writes_that_down(desk):
     answers = [
-        *("spam", "Say whether this mail is spam.", "labels", "spam, ham", "unwanted mail", "all other mail"),
+        *("spam", "Say whether this mail is spam.", "labels", "spam, ham", "unwanted mail", ""),
         *("Buy now!", "spam", "", "nano"),
     ]
     code, seen = at_a_terminal(desk, ["agents", "new"], answers)
     assert code == 0, seen
     page = page_of(desk, "spam")
     assert page["system"] == "Say whether this mail is spam."
-    assert page["labels"] == {"spam": "unwanted mail", "ham": "all other mail"}
+    assert page["labels"] == {"spam": "unwanted mail", "ham": ""}
     assert page["examples"] == [{"input": "Buy now!", "output": "spam"}]
     assert page["try"] == ["nano"]
     assert "headgate agents run spam" in seen
+    told = desk("agents", "show", "spam", "--json").json["prompt"][0]["content"]
+    assert "spam: unwanted mail" in told
+    assert "ham:" not in told.replace("spam:", "")
 
 
 def test_on_a_terminal_paid_models_are_asked_after_a_question_with_the_sum(triage):

@@ -43,7 +43,10 @@ BATCH = ("out", "retry", "dry_run", "budget", "by", "yes")
 @click.option("--local", "local_only", is_flag=True, help="No model that costs money may answer.")
 @click.option("--explain", is_flag=True, help="Say on stderr who answered, how sure, and at what price.")
 @click.option(
-    "--at-once", type=click.IntRange(min=1), help=f"Inputs under way at a time; {AT_ONCE} by itself."
+    "--at-once",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help=f"Inputs under way at a time; {AT_ONCE} by itself.",
 )
 @click.option(
     "--batch", metavar="PATH", help="A JSON Lines or CSV file, or a folder, that can be stopped and goes on."

@@ -41,6 +41,7 @@ BELOW = 5
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: --paid without the question.")
 @click.option(
     "--at-once",
+    metavar="N",
     type=click.IntRange(min=1),
     default=AT_ONCE,
     show_default=True,
