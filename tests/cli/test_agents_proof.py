@@ -282,6 +282,20 @@ def test_on_a_terminal_it_asks_what_the_agent_does_and_writes_that_down(desk):
     assert "ham:" not in told.replace("spam:", "")
 
 
+def test_an_answer_that_cannot_be_is_asked_for_again_and_none_before_it_is_lost(desk):
+    answers = [
+        *("a bill", "bill", "Read the bill.", "fields", "name, sum"),
+        *("Bill of 3 EUR", "", "3 EUR", "", "nanno", "nano"),
+    ]
+    code, seen = at_a_terminal(desk, ["agents", "new"], answers)
+    assert code == 0, seen
+    assert "use letters, digits and dashes" in seen
+    assert 'did you mean "nano"?' in seen
+    assert page_of(desk, "bill")["try"] == ["nano"]
+    shown = desk("agents", "show", "bill", "--json").json
+    assert shown["examples"][0]["output"] == {"name": None, "sum": "3 EUR"}
+
+
 def test_on_a_terminal_paid_models_are_asked_after_a_question_with_the_sum(triage):
     order = ["agents", "test", "triage", "--add", "tests.jsonl"]
     code, seen = at_a_terminal(triage, order, ["n"])
