@@ -27,7 +27,7 @@ WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between the tries at a gate that went away: as long as one takes to be closed and opened again."""
 
 AT_ONCE = 64
-"""Connections; more calls wait for one."""
+"""Connections. More calls wait for one as long as it takes, since a run may take minutes."""
 
 UNKNOWN = "unknown"
 
@@ -120,6 +120,7 @@ class Connections:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
+        self._room = asyncio.Semaphore(AT_ONCE)
         try:
             self._transport = HttpTransport(self.url, max_connections=AT_ONCE)
         except ValueError as error:
@@ -143,7 +144,8 @@ class Connections:
         body = msgspec.json.encode(value)
         lines = (("content-type", "application/json"), *headers.items())
         for wait in (*WAITS, None):
-            reply = await self._transport.request("POST", path, headers=lines, body=body, clocks=CLOCKS)
+            async with self._room:
+                reply = await self._transport.request("POST", path, headers=lines, body=body, clocks=CLOCKS)
             if isinstance(reply, Response):
                 if reply.status < 400:
                     return reply
