@@ -31,6 +31,9 @@ AT_ONCE = 64
 
 UNKNOWN = "unknown"
 
+PLAIN = " !#$&'()*+,/:;=?@[]^_`{|}~"
+"""What stands in a header as it is, beside letters and digits; anything else in a caller's name is written as %XX."""
+
 
 class Answer(Struct, frozen=True, gc=False, kw_only=True):
     """What a model said to a prompt, who it was, and at what price."""
@@ -181,7 +184,7 @@ def refused(reply: Response) -> HeadgateError:
 
 def caller_lines(caller: str, *, batch: bool) -> dict[str, str]:
     """The headers that say whose request it is, and that nobody sits and waits for it."""
-    lines = {"x-headgate-caller": caller} if caller else {}
+    lines = {"x-headgate-caller": quote(caller, safe=PLAIN)} if caller else {}
     return lines | ({"x-headgate-priority": "batch"} if batch else {})
 
 

@@ -293,10 +293,10 @@ async def test_a_run_without_a_key_is_not_asked_twice_once_the_gate_may_have_beg
             await runner.run("triage", CHARGED)
         assert (with_key, len(asked) - with_key) == (3, 1)
         with pytest.raises(EngineError):
-            await runner.run("triage", CHARGED, batch=True, caller="ann's batch")
+            await runner.run("triage", CHARGED, batch=True, caller="Zoë's batch")
     assert b"x-headgate-priority" not in asked[0]
     assert b"x-headgate-priority: batch\r\n" in asked[-1]
-    assert b"x-headgate-caller: ann's batch\r\n" in asked[-1]
+    assert b"x-headgate-caller: Zo%C3%AB's batch\r\n" in asked[-1]
 
 
 async def test_more_runs_than_connections_wait_as_long_as_it_takes(monkeypatch):

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from headgate.client import Answer, Connections, HttpEmbedder, HttpRunner, ask, caller_lines
 from headgate.core.errors import UsageError
@@ -180,7 +181,7 @@ class AsyncGate:
                 "json_schema": {"name": "answer", "schema": schema},
             }
         headers = caller_lines(caller, batch=False)
-        headers |= {"x-headgate-task": task} if task else {}
+        headers |= {"x-headgate-task": quote(task)} if task else {}
         headers |= {"x-headgate-privacy": "local_only"} if local else {}
         kept = {name: value for name, value in request.items() if value is not None}
         return await ask(await self._connected(), kept, headers)
