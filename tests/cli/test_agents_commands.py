@@ -247,7 +247,7 @@ def test_the_five_that_are_built_in_are_listed_with_what_they_answer_and_who_ans
     assert rows["triage"]["chain"] == ["nano", "micro"]
     assert rows["meeting-notes"]["fields"] == ["summary", "decisions", "action_items"]
     told = desk("agents", "list").out
-    assert re.search(r"triage +classification +billing, technical.* nano → micro, untested +built in", told)
+    assert re.search(r"triage +classification: billing, technical.* nano → micro, untested +built in", told)
 
 
 def test_what_a_model_is_told_is_shown_word_for_word(desk):

@@ -195,6 +195,30 @@ def test_tests_go_where_the_agent_has_its_tests_and_no_test_twice(triage):
 
 
 @pytest.mark.parametrize(
+    ("tests", "where"),
+    [
+        ("", "kind.tests.jsonl"),
+        ('tests = "mine.csv"', "mine.csv"),
+        ('tests = "mine.jsonl"', "mine.jsonl"),
+        ('[[agents.kind.tests]]  # the first\ninput = "It hurts"\noutput = "technical"', "headgate.toml"),
+    ],
+)
+def test_an_agent_of_the_page_gets_its_tests_in_its_own_way(desk, tests, where):
+    page = desk.home / "headgate.toml"
+    agent = f'\n[agents.kind]\nsystem = "Sort it."\nlabels = ["billing", "technical"]\n{tests}\n'
+    page.write_text(page.read_text() + agent)
+    (desk.home / "mine.csv").write_text("output,input\ntechnical,It hurts\n")
+    (desk.home / "mine.jsonl").write_text('{"input": "It hurts", "output": "technical"}')
+    (desk.home / "more.csv").write_text('input,output\n"Too dear, ""really""",billing\nIt hurts,technical\n')
+    ran = desk("agents", "test", "kind", "--add", "more.csv", "--first", "1", "--models", "nano")
+    assert f"added to {desk.home / where}" in ran.err, ran.err
+    shown = desk("agents", "show", "kind", "--json").json["tests"]
+    given = [(test["given"], test["output"]) for test in shown]
+    assert sorted(given) == [("It hurts", "technical"), ('Too dear, "really"', "billing")]
+    assert ("# the first" in page.read_text()) is ("# the first" in tests)
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ('{"input": "x", "output": "bill"}', "bill"),
