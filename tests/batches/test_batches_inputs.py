@@ -1,0 +1,144 @@
+"""What a batch is given: lines, rows, documents, stdin. What is wrong with one is said of it, and the rest goes on."""
+
+import io
+import sys
+import tracemalloc
+
+import pytest
+from batch_runners import Speaker, go, write_lines
+
+from headgate.batches import lines as lines_module
+from headgate.batches import open_items, open_results, run_batch
+from headgate.core.errors import UsageError
+
+
+def items_of(path):
+    return list(open_items([str(path)], path.parent))
+
+
+def test_a_broken_line_is_an_item_of_its_own_with_file_and_line(tmp_path):
+    path = tmp_path / "mails.jsonl"
+    path.write_bytes(
+        b'\xef\xbb\xbf"one"\n\n{"text": "two", "custom_id": "c-2"}\n{"text": "three"\n[4]\n5\nnull\n"\xff"\n"eight"'
+    )
+    items = items_of(path)
+    assert [item.n for item in items] == list(range(1, 9))
+    assert [item.source.rpartition(":")[2] for item in items] == ["1", "3", "4", "5", "6", "7", "8", "9"]
+    assert [item.given for item in items if not item.fault] == [
+        "one",
+        {"text": "two", "custom_id": "c-2"},
+        "eight",
+    ]
+    assert items[1].id == "c-2"
+    assert items[2].fault.startswith("the line is not JSON: ")
+    assert [item.fault for item in items[3:6]] == [
+        f"the line is {what}, but must be a text or an object of fields"
+        for what in ("a list", "a number", "null")
+    ]
+    assert items[6].fault.startswith("the line is not JSON: ")
+    assert open_items([str(path)], tmp_path).total() == 8
+
+
+async def test_a_broken_line_fails_alone_and_is_asked_once_it_is_mended(tmp_path):
+    (tmp_path / "in.jsonl").write_text('"one"\n"two\n"three"\n')
+    speaker = Speaker()
+    _, lines, _ = await go(tmp_path, speaker, "in.jsonl")
+    assert [line["status"] for line in lines] == ["ok", "failed", "ok"]
+    assert lines[1]["source"] == f"{tmp_path}/in.jsonl:2"
+    assert lines[1]["reason"].startswith("the line is not JSON")
+    write_lines(tmp_path / "in.jsonl", ["one", "two", "three"])
+    speaker = Speaker()
+    _, lines, _ = await go(tmp_path, speaker, "in.jsonl")
+    assert speaker.asked == {"two": 1}
+    assert [line["status"] for line in lines] == ["ok"] * 3
+
+
+def test_a_line_without_an_end_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines_module, "MOST_LINE", 1000)
+    path = tmp_path / "mails.jsonl"
+    path.write_bytes(b'"' + b"x" * 5000 + b'"\n"next"\n')
+    long, after = items_of(path)
+    assert "the line has more than" in long.fault
+    assert (after.given, after.source) == ("next", f"{path}:2")
+
+
+def test_a_row_with_too_many_or_too_few_cells_is_named(tmp_path):
+    path = tmp_path / "mails.csv"
+    path.write_text('id,subject,body\n1,Hello,"two\nlines"\n2,short\n\n3,one,two,three\n4,last,end\n')
+    items = items_of(path)
+    assert [item.source for item in items] == [f"{path}:{line}" for line in (2, 4, 6, 7)]
+    assert items[0].given == {"id": "1", "subject": "Hello", "body": "two\nlines"}
+    assert items[0].id == "1"
+    assert items[1].fault == "the row has 2 cells, but the first row names 3 columns"
+    assert items[2].fault == "the row has 4 cells, but the first row names 3 columns"
+    assert items[3].given["body"] == "end"
+    assert open_items([str(path)], tmp_path).total() == 4
+
+
+def test_a_table_with_semicolons_and_umlauts_is_read(tmp_path):
+    path = tmp_path / "mails.csv"
+    path.write_bytes("\ufeffBetreff;Text\nGrüße;a, b\n".encode() + "Größe;x\n".encode("latin-1"))
+    good, bad = items_of(path)
+    assert good.given == {"Betreff": "Grüße", "Text": "a, b"}
+    assert bad.fault == "the row is not text in UTF-8; save the file as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("head", "wrong"), [("", "names no columns"), ("\n", "names no columns"), ("a,b,a\n", '"a" twice')]
+)
+def test_a_table_that_names_no_columns_is_refused(tmp_path, head, wrong):
+    path = tmp_path / "mails.csv"
+    path.write_text(head)
+    with pytest.raises(UsageError, match=wrong):
+        open_items([str(path)], tmp_path)
+
+
+def test_an_input_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"there is no nothing\.jsonl"):
+        open_items(["nothing.jsonl"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("piped", "given"),
+    [
+        (b'{"text": "a"}\n"b"\n', [{"text": "a"}, "b"]),
+        (b"I was charged twice.\n\nIt crashes.\n", ["I was charged twice.", "It crashes."]),
+        (b"42\n43\n", ["42", "43"]),
+    ],
+)
+def test_stdin_is_lines_of_json_or_of_text(tmp_path, monkeypatch, piped, given):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped)))
+    items = open_items(["-"], tmp_path)
+    assert items.total() == len(given)
+    assert [item.given for item in items] == given
+    assert [item.given for item in items] == given, "it can be gone through again"
+
+
+def test_several_inputs_are_counted_through(tmp_path):
+    write_lines(tmp_path / "a.jsonl", ["one", "two"])
+    (tmp_path / "b.csv").write_text("text\nthree\n")
+    items = open_items([str(tmp_path / "a.jsonl"), str(tmp_path / "b.csv")], tmp_path)
+    assert [item.n for item in items] == [1, 2, 3]
+    assert items.total() == 3
+
+
+async def test_a_large_input_is_not_held_in_memory(tmp_path):
+    path = tmp_path / "in.jsonl"
+    with path.open("w") as file:
+        for n in range(20_000):
+            file.write(f'"{n} {"x" * 1000}"\n')
+    speaker = Speaker()
+    speaker.run = quiet
+    tracemalloc.start()
+    with open_results(tmp_path / "results.jsonl", agent="loud") as (results, _):
+        summary = await run_batch(speaker, "loud", open_items([str(path)], tmp_path), results)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert summary.items == 20_000
+    assert peak < 6_000_000, f"{peak:,} bytes for an input of {path.stat().st_size:,}"
+
+
+async def quiet(agent, given, **_):
+    from headgate.core.runs import Run
+
+    return Run(agent=agent, status="ok", output=given[:100])
