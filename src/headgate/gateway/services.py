@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
+from headgate.core.runs import Step
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.gateway.caller import Call
 
@@ -77,10 +78,17 @@ class Services:
 
 
 class Worked(NamedTuple):
-    """What a worker made of a request, with the outcome of the last request that it took."""
+    """What a worker made of a request."""
 
     result: Reply | GiveUp
     outcome: Outcome
+    """Of the last request that it took."""
+    before: tuple[Outcome, ...] = ()
+    """Of those before it, in order."""
+    steps: tuple[Step, ...] = ()
+    """What was done on the way."""
+    incomplete: str = ""
+    """Why the output does not answer the whole of the input; "" where it does."""
 
 
 class Worker(Protocol):
