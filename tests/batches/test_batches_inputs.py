@@ -7,8 +7,8 @@ import tracemalloc
 import pytest
 from batch_runners import Speaker, go, write_lines
 
+from headgate.batches import Item, Notice, open_items, open_results, run_batch
 from headgate.batches import lines as lines_module
-from headgate.batches import open_items, open_results, run_batch
 from headgate.core.errors import UsageError
 
 
@@ -67,30 +67,38 @@ def test_a_row_with_too_many_or_too_few_cells_is_named(tmp_path):
     path.write_text('id,subject,body\n1,Hello,"two\nlines"\n2,short\n\n3,one,two,three\n4,last,end\n')
     items = items_of(path)
     assert [item.source for item in items] == [f"{path}:{line}" for line in (2, 4, 6, 7)]
-    assert items[0].given == {"id": "1", "subject": "Hello", "body": "two\nlines"}
-    assert items[0].id == "1"
-    assert items[1].fault == "the row has 2 cells, but the first row names 3 columns"
-    assert items[2].fault == "the row has 4 cells, but the first row names 3 columns"
-    assert items[3].given["body"] == "end"
+    assert items[0].given["body"] == "two\nlines"
+    assert [item.id for item in items] == ["1", "", "", "4"]
+    assert items[1].fault == "a row of 2 fields, and the header has 3; left out"
+    assert items[2].fault == "a row of 4 fields, and the header has 3; left out"
     assert open_items([str(path)], tmp_path).total() == 4
 
 
-def test_a_table_with_semicolons_and_umlauts_is_read(tmp_path):
-    path = tmp_path / "mails.csv"
-    path.write_bytes("\ufeffBetreff;Text\nGrüße;a, b\n".encode() + "Größe;x\n".encode("latin-1"))
-    good, bad = items_of(path)
-    assert good.given == {"Betreff": "Grüße", "Text": "a, b"}
-    assert bad.fault == "the row is not text in UTF-8; save the file as UTF-8"
-
-
-@pytest.mark.parametrize(
-    ("head", "wrong"), [("", "names no columns"), ("\n", "names no columns"), ("a,b,a\n", '"a" twice')]
-)
-def test_a_table_that_names_no_columns_is_refused(tmp_path, head, wrong):
-    path = tmp_path / "mails.csv"
-    path.write_text(head)
-    with pytest.raises(UsageError, match=wrong):
-        open_items([str(path)], tmp_path)
+def test_a_folder_is_read_file_by_file_and_what_cannot_be_read_is_named(tmp_path):
+    mails = tmp_path / "mails"
+    (mails / "old").mkdir(parents=True)
+    (mails / "a.txt").write_text("I was charged twice.")
+    (mails / "b.eml").write_bytes(b"Subject: Crash\nFrom: a@example.com\nMessage-ID: <1>\n\nIt crashes.\n")
+    (mails / "c.pdf").write_bytes(b"no PDF at all")
+    (mails / "empty.txt").touch()
+    (mails / "logo.png").write_bytes(b"\x89PNG")
+    (mails / "old" / "back").symlink_to(mails)
+    (mails / "old" / "z.txt").write_text("The last one.")
+    found = list(open_items([str(mails)], tmp_path))
+    items = [one for one in found if isinstance(one, Item)]
+    assert [item.source.removeprefix(f"{mails}/") for item in items if not item.fault] == [
+        "a.txt",
+        "b.eml",
+        "old/z.txt",
+    ]
+    assert items[1].given["subject"] == "Crash"
+    faults = {item.source.removeprefix(f"{mails}/"): item.fault for item in items if item.fault}
+    assert faults.keys() == {"c.pdf", "empty.txt", "old/back"}
+    assert faults["empty.txt"] == "an empty file"
+    assert "in which it lies" in faults["old/back"]
+    assert [item.n for item in items] == list(range(1, 7))
+    (notice,) = [one.text for one in found if isinstance(one, Notice)]
+    assert notice.startswith(f"{mails}: 1 file of a kind that is not read: 1 .png")
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from batch_runners import Speaker, go, read_lines, write_lines
 
-from headgate.batches import Budget, Noticed, Stop
+from headgate.batches import Budget, Notice, Stop
 from headgate.core.errors import EngineError, UsageError
 
 
@@ -51,7 +51,7 @@ async def test_a_changed_item_is_asked_again_and_named(tmp_path):
     assert speaker.asked == {"two, corrected": 1}
     assert [line["output"] for line in lines] == ["ONE", "TWO, CORRECTED", "THREE"]
     assert (summary.changed, summary.kept, summary.gone) == (1, 2, 1)
-    (notice,) = [event.text for event in said if isinstance(event, Noticed)]
+    (notice,) = [event.text for event in said if isinstance(event, Notice)]
     assert notice == f"{tmp_path}/in.jsonl:2 has changed since it was answered; it is asked again"
     assert [line["output"] for line in read_lines(tmp_path / "results.jsonl.gone")] == ["TWO"]
 

@@ -13,8 +13,8 @@ from headgate.batches.budget import Budget
 from headgate.batches.inputs import open_items
 from headgate.batches.opening import open_results
 from headgate.batches.results import Results
-from headgate.batches.types import Answer, Item, Items, Result, Tally
-from headgate.batches.work import Answered, Began, Event, Kept, Noticed, Stop, Summary, Work
+from headgate.batches.types import Answer, Item, Items, Notice, Result, Tally
+from headgate.batches.work import Answered, Began, Event, Kept, Stop, Summary, Work
 from headgate.core.runs import Run, Runner
 from headgate.core.words import RunStatus
 
@@ -27,7 +27,7 @@ __all__ = [
     "Item",
     "Items",
     "Kept",
-    "Noticed",
+    "Notice",
     "Result",
     "Results",
     "Stop",

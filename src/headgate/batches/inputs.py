@@ -15,13 +15,18 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.batches.lines import Lines, id_in, numbered
-from headgate.batches.rows import Rows
-from headgate.batches.types import Item, Items
+from headgate.batches.types import Item, Items, Notice
 from headgate.core.errors import UsageError
+from headgate.documents import Document, Trouble, read, walk
+from headgate.documents.walking import files
 
 STDIN = "-"
 JSON_LINES = (".jsonl", ".ndjson")
 TABLES = (".csv", ".tsv")
+MANY = (*JSON_LINES, ".mbox")
+"""Kinds of files that hold nobody knows how many documents."""
+LARGE = 100_000_000
+"""Bytes of a table whose rows are not counted beforehand."""
 
 
 class Texts:
@@ -47,6 +52,37 @@ class Texts:
                     yield Item(n=n, given=text, source=f"{self._name}:{number}")
 
 
+class Files:
+    """The documents of a file or a folder: a mail, a row of a table, a PDF; one item each, and one for each that cannot be read."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+
+    def total(self) -> int | None:
+        """About how many they are, without reading more than tables; None where that says too little."""
+        total = 0
+        for file in files(self._path):
+            kind = file.suffix.lower()
+            if kind in MANY or (kind in TABLES and file.stat().st_size > LARGE):
+                return None
+            total += sum(1 for _ in read(file)) if kind in TABLES else 1
+        return total
+
+    def __iter__(self) -> Iterator[Item | Notice]:
+        """One item after the other, and what is wrong with some of them."""
+        n = 0
+        for found in walk([self._name]):
+            if isinstance(found, Document):
+                n += 1
+                yield item_from(n, found)
+            elif found.refused and not (found.source == self._name and self._path.is_dir()):
+                n += 1
+                yield Item(n=n, given="", source=place(found), fault=said(found))
+            else:
+                yield Notice(f"{place(found)}: {said(found)}")
+
+
 class Joined:
     """Several inputs, one after another."""
 
@@ -58,38 +94,16 @@ class Joined:
         totals = [part.total() for part in self._parts]
         return None if None in totals else sum(total for total in totals if total is not None)
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Item | Notice]:
         """All items, counted through."""
         n = 0
         for part in self._parts:
-            for item in part:
-                n += 1
-                yield replace(item, n=n)
-
-
-class Files:
-    """Documents in files and folders: a mail, a meeting's transcript, a PDF; each part of a file that has several is an item."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
-
-    def total(self) -> None:
-        """Known at the end: a file may have many parts."""
-        return
-
-    def __iter__(self) -> Iterator[Item]:
-        """One item a document, and one for each file that gave none."""
-        from headgate.documents import Trouble, walk  # noqa: PLC0415  # only where there are files to be read
-
-        for n, found in enumerate(walk(self._paths), 1):
-            if isinstance(found, Trouble):
-                source = found.source if found.line is None else f"{found.source}:{found.line}"
-                fault = f"{found.message}; {found.hint}" if found.hint else found.message
-                yield Item(n=n, given="", source=source, fault=fault)
-            else:
-                given = {"input": found.text, **found.fields} if found.fields else found.text
-                fault = "" if found.text.strip() or found.fields else "it is empty"
-                yield Item(n=n, given=given, source=found.source, id=id_in(found.fields), fault=fault)
+            for found in part:
+                if isinstance(found, Item):
+                    n += 1
+                    yield replace(found, n=n)
+                else:
+                    yield found
 
 
 def open_items(names: Sequence[str], spool: Path) -> Items:
@@ -100,14 +114,18 @@ def open_items(names: Sequence[str], spool: Path) -> Items:
         spool: a folder for what comes from stdin, which can be read but once.
 
     Raises:
-        UsageError: there is no such input, or a table names no columns.
+        UsageError: there is no such input.
     """
     parts = [open_input(name, spool) for name in names]
     return parts[0] if len(parts) == 1 else Joined(parts)
 
 
 def open_input(name: str, spool: Path) -> Items:
-    """The items of one input."""
+    """The items of one input.
+
+    Raises:
+        UsageError: it is not there.
+    """
     if name == STDIN:
         return from_stdin(spool)
     path = Path(name)
@@ -117,9 +135,7 @@ def open_input(name: str, spool: Path) -> Items:
         )
     if path.is_file() and path.suffix.lower() in JSON_LINES:
         return Lines(path, name)
-    if path.is_file() and path.suffix.lower() in TABLES:
-        return Rows(path, name)
-    return Files([path])
+    return Files(path, name)
 
 
 def from_stdin(spool: Path) -> Items:
@@ -134,3 +150,23 @@ def from_stdin(spool: Path) -> Items:
     except (msgspec.DecodeError, UnicodeDecodeError):
         is_json = False
     return Lines(path, "stdin") if is_json else Texts(path, "stdin")
+
+
+def item_from(n: int, document: Document) -> Item:
+    """A document as an item: its text, and what is named in it as fields."""
+    fields = document.fields
+    text = document.text
+    source = document.source
+    if Path(source.rpartition("#")[0]).suffix.lower() in TABLES:
+        source = f"{source.rpartition('#')[0]}:{document.blocks[0].line}"
+    return Item(n=n, given={"input": text, **fields} if fields else text, source=source, id=id_in(fields))
+
+
+def place(trouble: Trouble) -> str:
+    """Where it is."""
+    return trouble.source if trouble.line is None else f"{trouble.source}:{trouble.line}"
+
+
+def said(trouble: Trouble) -> str:
+    """What is wrong, and what helps."""
+    return f"{trouble.message}; {trouble.hint}" if trouble.hint else trouble.message

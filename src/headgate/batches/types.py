@@ -32,15 +32,21 @@ class Item(Struct, frozen=True, gc=False, kw_only=True):
     """Why it cannot be asked; "" if it can. Then `given` is what was found in its place."""
 
 
+class Notice(Struct, frozen=True, gc=False, tag_field="event", tag="notice"):
+    """Something that a person should know."""
+
+    text: str
+
+
 class Items(Protocol):
     """The inputs of a batch, in a fixed order. They may be gone through more than once."""
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Item | Notice]:
         """All of them, read as they are asked for: no more than a few are in memory."""
         ...
 
     def total(self) -> int | None:
-        """How many they are; None where that is known only at the end. It may read the whole input."""
+        """About how many they are; None where that is known only at the end. It may read the whole input."""
         ...
 
 

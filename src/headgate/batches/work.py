@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from headgate.batches.budget import Budget
 from headgate.batches.results import Found, Results
-from headgate.batches.types import Answer, Item, Items, Result, Tally, digest_of, result_of
+from headgate.batches.types import Answer, Item, Items, Notice, Result, Tally, digest_of, result_of
 from headgate.core.errors import EngineError, HeadgateError
 from headgate.core.runs import Run
 from headgate.core.words import RunStatus
@@ -55,13 +55,7 @@ class Kept(Struct, frozen=True, tag_field="event", tag="kept"):
     items: int
 
 
-class Noticed(Struct, frozen=True, tag_field="event", tag="noticed"):
-    """Something that a person should know."""
-
-    text: str
-
-
-Event = Began | Answered | Kept | Noticed
+Event = Began | Answered | Kept | Notice
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -193,8 +187,10 @@ class Work:
         try:
             while ahead := await asyncio.to_thread(read_ahead, reading):
                 kept = self._kept
-                for item, digest in ahead:
-                    if not await self._take(item, digest):
+                for found, digest in ahead:
+                    if isinstance(found, Notice):
+                        self._tell(found)
+                    elif not await self._take(found, digest):
                         return False
                 if self._kept > kept:
                     self._tell(Kept(self._kept - kept))
@@ -279,7 +275,7 @@ class Work:
             return
         self._changed += 1
         if self._changed <= MOST_NOTICES:
-            self._tell(Noticed(f"{item.source} has changed since it was answered; it is asked again"))
+            self._tell(Notice(f"{item.source} has changed since it was answered; it is asked again"))
 
     def _finish(self) -> int:
         try:
@@ -314,12 +310,12 @@ class Work:
         return self._stop.asked.is_set() or self._trouble is not None
 
 
-def read_ahead(reading: Iterator[Item]) -> list[tuple[Item, str]]:
-    """The next few items with their digests; none at the end."""
+def read_ahead(reading: Iterator[Item | Notice]) -> list[tuple[Item | Notice, str]]:
+    """The next few items with their digests, and notices between them; none at the end."""
     until = perf_counter() + PATIENCE
     ahead = []
-    for item in reading:
-        ahead.append((item, digest_of(item.given)))
+    for found in reading:
+        ahead.append((found, digest_of(found.given) if isinstance(found, Item) else ""))
         if len(ahead) == AHEAD or perf_counter() > until:
             break
     return ahead
