@@ -10,8 +10,9 @@ one of an item counts; `finish` puts them into the order of the items. It does n
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ from msgspec.structs import replace
 from headgate.batches.index import Index
 from headgate.batches.types import Item, Mark, Result, Tally
 from headgate.core.errors import HeadgateError
+from headgate.core.words import RunStatus
 
 decode_mark = msgspec.json.Decoder(Mark).decode
 _decode_result = msgspec.json.Decoder(Result).decode
@@ -123,6 +125,12 @@ class Results:
     def __iter__(self) -> Iterator[Result]:
         """The newest result of each item, in the order of the items."""
         for place in self._index.places():
+            yield _decode_result(self._line(self._index.offset(place)))
+
+    def of_status(self, statuses: Collection[RunStatus], most: int) -> Iterator[Result]:
+        """The first results of these statuses, in the order of the items."""
+        places = (place for place in self._index.places() if self._index.status(place) in statuses)
+        for place in islice(places, most):
             yield _decode_result(self._line(self._index.offset(place)))
 
     def finish(self, total: int) -> int:
