@@ -56,7 +56,7 @@ def check_bar(config: "Config", agent: "Agent", trials: "Mapping[tuple[str, str]
             standing="no bar",
             sentence=f"{agent.name} has no bar, and {known}",
             hint="" if trial is not None else f"{test} tells how often it is right",
-            accuracy=trial and trial.accuracy,
+            accuracy=None if trial is None else trial.accuracy,
         )
     if trial is None or trial.accuracy is None:
         return Verdict(

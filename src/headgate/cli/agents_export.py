@@ -65,16 +65,16 @@ def base_of(models: "list[Model]", *, named: bool) -> "Model":
 
 def modelfile(agent: "Agent", model: "Model") -> str:
     """The Modelfile."""
-    from headgate.core.agents import orders
+    from headgate.core.agents import orders, said
 
-    lines = [f"# {line}" for line in unsaid(agent, model)]
+    lines = [f"# {line}".rstrip() for line in unsaid(agent, model)]
     lines += ["", f"FROM {model.id}", "", f"SYSTEM {quoted(orders(agent))}", ""]
     lines += [f"PARAMETER {word} {value}" for word, value in parameters(agent, model)]
     for shown in agent.examples:
         lines += [
             "",
             f"MESSAGE user {quoted(shown.input)}",
-            f"MESSAGE assistant {quoted(answer_text(shown.output))}",
+            f"MESSAGE assistant {quoted(said(shown.output))}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -102,14 +102,6 @@ def quoted(text: str) -> str:
     if "\n" in text or '"' in text:
         return f"{QUOTES}{text.replace(QUOTES, chr(39) * 3)}{QUOTES}"
     return f'"{text}"'
-
-
-def answer_text(output: bytes) -> str:
-    """An example's output as a model would say it."""
-    import msgspec
-
-    value = msgspec.json.decode(output)
-    return value if isinstance(value, str) else bytes(output).decode()
 
 
 def unsaid(agent: "Agent", model: "Model") -> list[str]:

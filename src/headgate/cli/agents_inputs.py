@@ -124,11 +124,11 @@ def from_file(path: Path, fields: dict[str, str]) -> Iterator[Item]:
         UsageError: it is not there.
     """
     from headgate.core.errors import UsageError
-    from headgate.documents import Trouble, read
+    from headgate.documents import Trouble, walk
 
     if not path.exists():
         raise UsageError(f"there is no file {path}", 'a text is given with -i "…"')
-    for found in read(path):
+    for found in walk([path]):
         if isinstance(found, Trouble):
             place = f"line {found.line}: " if found.line else ""
             hint = f" ({found.hint})" if found.hint else ""

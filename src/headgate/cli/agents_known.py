@@ -101,6 +101,13 @@ def still_true(
     }
 
 
+def in_config(config: "Config", agent: "Agent") -> bool:
+    """Whether an agent stands in the config itself, and not in a file of its own."""
+    from pathlib import Path
+
+    return config.source is not None and Path(agent.source).resolve() == config.source.resolve()
+
+
 def chain_id(chain: Sequence[str]) -> str:
     """A name for a chain: "nano, micro, claude"."""
     return ", ".join(chain)

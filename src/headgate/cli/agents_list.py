@@ -28,17 +28,16 @@ def command(config_file: str | None, *, as_json: bool) -> None:
     if not rows:
         say("there is no agent yet; headgate agents new makes one")
         return
-    made = table("agent", "task", "answers", "models", "right", "from")
-    for column in ("answers", "models", "right"):
-        made.columns[[str(one.header) for one in made.columns].index(column)].no_wrap = False
+    made = table("agent", "task", "answers", "models and accuracy", "from")
+    for column in made.columns[2:4]:
+        column.no_wrap = False
     for row in rows:
         made.add_row(
             row["name"],
             row["task"] or "",
             ", ".join(row["labels"] or row["fields"]) or "text",
-            " → ".join(row["chain"]),
-            ", ".join(f"{one['model']} {one['said']}" for one in row["trials"]) or "untested",
-            "built in" if row["builtin"] else row["from"],
+            models_words(row),
+            row["from"],
         )
     put_table(made)
     put("\nheadgate agents show NAME tells all of one; headgate agents run NAME asks it")
@@ -46,11 +45,10 @@ def command(config_file: str | None, *, as_json: bool) -> None:
 
 def row_of(config: "Config", agent: "Agent", trials: "dict[tuple[str, str], Trial]") -> dict[str, Any]:
     """One agent as an object."""
-    from pathlib import Path
-
-    from headgate.cli.agents_known import AS_A_CHAIN, accuracy_words, chain_of, still_true
+    from headgate.cli.agents_known import AS_A_CHAIN, chain_of, in_config, still_true
 
     found = still_true(config, agent, trials)
+    whole = found.pop(AS_A_CHAIN, None)
     return {
         "name": agent.name,
         "description": agent.description,
@@ -59,18 +57,27 @@ def row_of(config: "Config", agent: "Agent", trials: "dict[tuple[str, str], Tria
         "fields": fields_of(agent),
         "chain": chain_of(config, agent),
         "tests": len(agent.tests),
-        "trials": [
-            {
-                "model": name if name != AS_A_CHAIN else "chain",
-                "accuracy": trial.accuracy,
-                "n": trial.n,
-                "said": accuracy_words(trial),
-            }
-            for name, trial in found.items()
-        ],
-        "builtin": agent.builtin,
-        "from": Path(agent.source).name if agent.source else "",
+        "trials": {name: rate(trial) for name, trial in found.items()},
+        "chain_trial": None if whole is None else rate(whole),
+        "from": "built in" if agent.builtin else "config" if in_config(config, agent) else "file",
+        "file": agent.source or None,
     }
+
+
+def rate(trial: "Trial") -> dict[str, Any]:
+    """How often a trial was right."""
+    return {"accuracy": trial.accuracy, "n": trial.n}
+
+
+def models_words(row: dict[str, Any]) -> str:
+    """The chain with what was measured: "nano 71% → micro 68%, together 82%"."""
+    trials, whole = row["trials"], row["chain_trial"]
+    said = " → ".join(
+        f"{name} {trials[name]['accuracy']:.0%}" if name in trials else name for name in row["chain"]
+    )
+    if not trials:
+        return f"{said}, untested" if said else "no model"
+    return said + (f", together {whole['accuracy']:.0%}" if whole and len(row["chain"]) > 1 else "")
 
 
 def fields_of(agent: "Agent") -> tuple[str, ...]:

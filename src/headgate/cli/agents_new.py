@@ -225,7 +225,7 @@ def put_file(config: "Config", name: str, text: str, *, force: bool) -> Path:
     import re
 
     from headgate.cli.agents_tests import write_or_restore
-    from headgate.core.errors import UsageError
+    from headgate.core.errors import ConfigError, UsageError
 
     assert config.source is not None, "looked at before"
     if re.fullmatch(r"\w[\w.-]*", name) is None:
@@ -236,5 +236,8 @@ def put_file(config: "Config", name: str, text: str, *, force: bool) -> Path:
             f"{path} is there already", f"headgate agents show {name} shows it; --force writes over it"
         )
     path.parent.mkdir(exist_ok=True)
-    write_or_restore({path: text}, config)
+    try:
+        write_or_restore({path: text}, config)
+    except ConfigError as error:
+        raise ConfigError(f"{error.message}; nothing was written", error.hint) from error
     return path

@@ -87,8 +87,8 @@ def copied(
     """
     import tomlkit
 
-    from headgate.cli.agents_known import find_agent
-    from headgate.config.load import read_text
+    from headgate.cli.agents_known import find_agent, in_config
+    from headgate.config.agent_files import read_text
     from headgate.core.errors import UsageError
 
     agent = find_agent(config, origin)
@@ -100,7 +100,7 @@ def copied(
             .joinpath("builtin", f"{origin}.toml")
             .read_text(encoding="utf-8")
         )
-    elif config.source is not None and Path(agent.source).resolve() == config.source.resolve():
+    elif in_config(config, agent):
         raise UsageError(f"{origin} stands in {config.source} itself", "copy its table into a file by hand")
     else:
         text = read_text(Path(agent.source))
@@ -119,7 +119,7 @@ def toml(value: Any) -> str:
     import tomlkit
 
     if isinstance(value, str) and "\n" in value:
-        return tomlkit.string(value if value.startswith("\n") else f"\n{value}", multiline=True).as_string()
+        return str(tomlkit.string(value, multiline=True).as_string())
     return str(tomlkit.item(value).as_string())
 
 

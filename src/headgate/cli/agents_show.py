@@ -45,14 +45,7 @@ def plain(agent: "Agent", chain: tuple[str, ...], trials: "dict[str, Trial]") ->
     """The agent for programs."""
     import msgspec
 
-    told = msgspec.to_builtins(agent)
-    for name in ("schema", "asked"):
-        told[name] = None if told[name] is None else msgspec.json.decode(getattr(agent, name))
-    for name in ("examples", "tests"):
-        told[name] = [
-            {"input": one.given or one.input, "output": msgspec.json.decode(one.output), "line": one.line}
-            for one in getattr(agent, name)
-        ]
+    told = msgspec.json.decode(msgspec.json.encode(agent))
     prompt = [{"role": role, "content": text} for role, text in prompt_of(agent)]
     return {**told, "models": chain, "prompt": prompt, "trials": list(trials.values())}
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WIDE = 80
 """Characters of a line."""
+WIDE_INTERVAL = 0.2
+"""An interval that is wider says little."""
 SOME = 5
 """Wrong answers that are shown unasked."""
 CHAIN = "the chain"
@@ -53,8 +55,13 @@ class Proof(Struct, frozen=True, kw_only=True):
     @property
     def shown(self) -> tuple[str, list[Marked]]:
         """Whose answers are looked at closely, with the answers: those of the chain or of the first model."""
-        name = self.judged.model
-        return (name, self.answers[name]) if name else (CHAIN, list(self.chained.marked))
+        model = self.judged.model
+        return self.who, self.answers[model] if model else list(self.chained.marked)
+
+    @property
+    def who(self) -> str:
+        """Whom the bar is held against, by name."""
+        return self.judged.model or (CHAIN if len(self.chain) > 1 else self.chain[0])
 
 
 def draw(proof: Proof, *, all_wrong: bool = False) -> str:
@@ -111,7 +118,7 @@ def chain_words(proof: Proof) -> str:
     if chained.beyond:
         left = next(name for name in proof.chain if name not in proof.answers)
         said += (
-            f", and {count(chained.beyond, 'test')} more would have gone on to {left}, which was not asked"
+            f",\nand {count(chained.beyond, 'test')} more would have gone on to {left}, which was not asked"
         )
     return said
 
@@ -216,21 +223,20 @@ def words(value: Any) -> str:
 
 def advice(proof: Proof) -> list[str]:
     """What follows: is it good enough, can that be told, and what to do next."""
-    trial, bar = proof.judged, proof.agent.bar
-    who = trial.model or (CHAIN if len(proof.chain) > 1 else proof.chain[0])
+    trial, bar, who = proof.judged, proof.agent.bar, proof.who
     interval = wilson(trial.right, trial.n)
     lines = []
     if bar is not None and trial.accuracy is not None:
         state = "below" if proof.below else "at or above"
         lines.append(f"{who} is {state} its bar of {bar:.0%} with {trial.accuracy:.0%}")
+    wide = interval is not None and interval[1] - interval[0] > WIDE_INTERVAL
     straddles = bar is not None and interval is not None and interval[0] < bar <= interval[1]
-    if trial.n < FEW or straddles:
-        why = (
-            f"{count(trial.n, 'test')} say little"
-            if trial.n < FEW
-            else f"the interval reaches from below the bar to above it, so {count(trial.n, 'test')} cannot tell"
+    if interval is not None and (trial.n < FEW or straddles or wide):
+        sides = "on both sides of the bar" if straddles else "which says little"
+        lines.append(
+            f"{count(trial.n, 'test')} leave it between {interval[0]:.0%} and {interval[1]:.0%}, {sides}:\n"
+            f"add {FEW}-{MORE} more with --add FILE"
         )
-        lines.append(f"{why}: add {FEW}-{MORE} more, with --add FILE")
     if proof.chained.beyond:
         lines.append("--paid asks the paid models too, so that the chain as a whole is known")
     return lines

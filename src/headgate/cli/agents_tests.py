@@ -69,10 +69,11 @@ def put_tests(config: "Config", agent: "Agent", tests: "Sequence[ShownTable]") -
     """Write tests where the agent has its tests; the file that they went into."""
     import tomlkit
 
+    from headgate.cli.agents_known import in_config
+
     page = Path(agent.source)
     document: Any = tomlkit.parse(page.read_text(encoding="utf-8"))
-    own = config.source is not None and page.resolve() == config.source.resolve()
-    table = document["agents"][agent.name] if own else document
+    table = document["agents"][agent.name] if in_config(config, agent) else document
     named = table.get("tests")
     if isinstance(named, list) and named:
         changed = {page: with_tables(document, table, tests)}
