@@ -166,7 +166,8 @@ class Work:
         if self._trouble is not None:
             raise self._trouble
         stopped = not whole or self._stop.at_once.is_set()
-        gone = 0 if stopped or self._skipped else await asyncio.to_thread(self._finish)
+        through = self._seen and not stopped and not self._skipped
+        gone = await asyncio.to_thread(self._finish) if through else 0
         return Summary(
             items=self._seen,
             kept=self._kept,

@@ -145,6 +145,7 @@ def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> i
     """Do the work and tell how it ended; the exit code."""
     from headgate.batches import open_results
     from headgate.cli.agents_batch_shown import Bar, Events, Lines, put_summary
+    from headgate.core.errors import UsageError
     from headgate.core.trials import digest_of
 
     assert job.out is not None
@@ -162,6 +163,8 @@ def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> i
             summary = asyncio.run(work(config, job, items, results, face))
         finally:
             face.close()
+        if not summary.items and not summary.stopped:
+            raise UsageError(f"there is nothing in {job.batch}", "an item is a line, a row or a document")
         put_summary(summary, results, following(job, summary), as_json=as_json)
     if summary.stopped:
         return STOPPED
