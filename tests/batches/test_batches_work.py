@@ -231,3 +231,24 @@ async def test_without_an_estimate_the_budget_learns_what_answers_cost(tmp_path)
     summary, lines, _ = await go(tmp_path, speaker, "in.jsonl", budget=Budget(1.00), at_once=1)
     assert sum(line["cost"] for line in lines) == pytest.approx(0.90)
     assert summary.tally.statuses == {"ok": 20}, "what is answered at home is answered"
+
+
+async def test_when_nobody_answers_any_more_it_does_not_go_through_all_items_in_vain(tmp_path):
+    write_lines(tmp_path / "in.jsonl", [f"{n}" for n in range(500)])
+    silent = {"status": "failed", "output": None, "model": None, "reason": "llama: connection refused"}
+    speaker = Speaker(lambda text, pay: {} if int(text) < 50 else silent)
+    with pytest.raises(EngineError, match="25 items in a row got no answer: llama: connection refused"):
+        await go(tmp_path, speaker, "in.jsonl", at_once=4)
+    lines = read_lines(tmp_path / "results.jsonl")
+    assert 75 <= len(lines) < 75 + 4
+    await go(tmp_path, Speaker(), "in.jsonl")
+    _, lines, _ = await go(tmp_path, Speaker(), "in.jsonl", retry={"failed"})
+    assert [line["output"] for line in lines] == [f"{n}" for n in range(500)]
+
+
+async def test_many_items_that_do_not_fit_the_agent_do_not_end_the_batch(tmp_path):
+    write_lines(tmp_path / "in.jsonl", [f"{n}" for n in range(100)])
+    unfit = {"status": "failed", "output": None, "model": None, "requests": (), "reason": "no client"}
+    speaker = Speaker(lambda text, pay: unfit if int(text) < 99 else {})
+    summary, _, _ = await go(tmp_path, speaker, "in.jsonl")
+    assert summary.tally.statuses == {"failed": 99, "ok": 1}

@@ -30,6 +30,8 @@ PATIENCE = 0.05
 """… or as many as are read in so many seconds."""
 SYNC_EVERY = 0.25
 """Seconds of answers that a loss of power may take."""
+IN_A_ROW = 25
+"""Items without any answer, one after the other, after which nobody is there to answer; each of them has its line."""
 MOST_NOTICES = 3
 """Changed items that are named; the summary counts them all."""
 
@@ -142,6 +144,7 @@ class Work:
         self._over = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._trouble: HeadgateError | None = None
+        self._unanswered = 0
         self._seen = self._kept = self._answered = self._skipped = self._changed = self._moved = 0
 
     async def run(self) -> Summary:
@@ -236,6 +239,7 @@ class Work:
             run = await self._run_of(item, name, pay=reserved is not None)
             cost = run.cost
             self._put(item, digest, run, found)
+            self._watch(run)
         except HeadgateError as error:
             self._trouble = self._trouble or error
         finally:
@@ -260,6 +264,20 @@ class Work:
             return run
         said = f"{self._budget.words}; {run.reason}" if run.reason else self._budget.words
         return replace(run, status="incomplete", reason=said)
+
+    def _watch(self, run: Run) -> None:
+        """Let an engine that is gone cost the first few items their answers, and not all of them.
+
+        Raises:
+            EngineError: many in a row were put to models and none answered.
+        """
+        nobody = run.status == "failed" and run.model is None and run.requests
+        self._unanswered = self._unanswered + 1 if nobody else 0
+        if self._unanswered >= IN_A_ROW:
+            raise EngineError(
+                f"{IN_A_ROW} items in a row got no answer: {run.reason}",
+                "headgate doctor says what is missing; then the same command goes on, and --retry failed asks these again",
+            )
 
     def _failed(self, reason: str) -> Run:
         return Run(agent=self._results.agent, status="failed", reason=reason)

@@ -101,6 +101,7 @@ def run_batch(
             show_forecast(config, job, items, as_json=as_json)
             return
         ask_bar(config, job, yes=yes)
+        warn_of_unknown_prices(job)
         sys.exit(carry_out(config, job, items, as_json=as_json))
 
 
@@ -139,6 +140,13 @@ def ask_bar(config: "Config", job: Job, *, yes: bool) -> None:
         raise UsageError(verdict.sentence, verdict.hint)
     else:
         say(f"note: {verdict.sentence}; {verdict.hint}")
+
+
+def warn_of_unknown_prices(job: Job) -> None:
+    """A budget counts what is known; say whose price is not."""
+    unknown = [model.name for model in job.chain if not model.local and job.pay and model.price is None]
+    if job.budget is not None and unknown:
+        say(f"warning: the price of {', '.join(unknown)} is unknown, and the budget does not count it")
 
 
 def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> int:

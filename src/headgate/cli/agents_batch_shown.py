@@ -79,7 +79,7 @@ class Course:
             parts.append(per_second(self.rate))
         parts.append(cost(self.tally))
         if self.seconds_left is not None:
-            parts.append(f"{span(self.seconds_left)} left")
+            parts.append(f"{span(max(round(self.seconds_left), 1))} left")
         return "  ".join(part for part in parts if part)
 
 
