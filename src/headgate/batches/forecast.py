@@ -70,9 +70,14 @@ class Forecast(Struct, frozen=True, kw_only=True):
 
     @property
     def seconds(self) -> tuple[float, float] | None:
-        """Seconds, if all models work side by side: those of the slowest. None where nothing was measured."""
+        """Seconds, if all models work side by side: those of the slowest that was measured. None where none was."""
         known = [line.seconds for line in self.lines if line.seconds is not None]
         return (max(one[0] for one in known), max(one[1] for one in known)) if known else None
+
+    @property
+    def all_timed(self) -> bool:
+        """Whether the speed of every model that may be asked is known; else it takes at least `seconds`."""
+        return all(line.seconds is not None for line in self.lines if line.items[1])
 
 
 def forecast(load: Load, hands: Sequence[Hand], at_once: int) -> Forecast:
@@ -124,9 +129,11 @@ def line_of(hand: Hand, load: Load, items: tuple[int, int], at_once: int, why: s
 def seconds_each(hand: Hand, tokens_in: float, tokens_out: int, at_once: int) -> tuple[float | None, str]:
     """Seconds by which one more item makes the batch longer, and how that is known."""
     card, trial = hand.card, hand.trial
-    if card is not None and card.speed and card.prompt_speed:
-        side_by_side = min(at_once, card.parallel) > 1 and card.speed_parallel
-        writing = card.speed_parallel if side_by_side and card.speed_parallel else card.speed
+    if card is not None and card.speed:
+        together = card.speed_parallel if min(at_once, card.parallel) > 1 else None
+        writing = together or card.speed
+        if card.prompt_speed is None:
+            return tokens_out / writing, f"its card: {writing:,.0f} tokens/s written, reading not measured"
         said = f"its card: {card.prompt_speed:,.0f} tokens/s read, {writing:,.0f} written"
         return tokens_in / card.prompt_speed + tokens_out / writing, said
     if trial is not None and trial.n:

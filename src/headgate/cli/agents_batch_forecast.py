@@ -161,7 +161,10 @@ def show(job: "Job", counted: Counted, load: "Load", found: "Forecast") -> None:
             )
         put_table(rows)
         put("")
-        put(f"in all {dollars_ranged(found.cost)}, {span_ranged(found.seconds)} at {job.at_once} at once")
+        least = "" if found.all_timed or found.seconds is None else "at least "
+        put(
+            f"in all {dollars_ranged(found.cost)}, {least}{span_ranged(found.seconds)}, {job.at_once} at once"
+        )
 
 
 def ranged(pair: tuple[float, float], shown: Callable[[float], str]) -> str:
@@ -196,4 +199,5 @@ def plain(counted: Counted, load: "Load", found: "Forecast") -> dict[str, object
         "models": [msgspec.to_builtins(line) for line in found.lines],
         "cost": found.cost,
         "seconds": found.seconds,
+        "all_timed": found.all_timed,
     }
