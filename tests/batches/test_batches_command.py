@@ -194,3 +194,18 @@ def test_an_agent_below_its_bar_begins_only_with_a_yes(shell, claude):
     assert "kind is below its bar of 90%" in refused.err
     assert not (shell.home / "more.jsonl").exists()
     assert shell(*shell.batch("--yes", out="more.jsonl")).code == 0
+
+
+def test_when_the_models_are_gone_the_batch_ends_and_says_how_far_it_is(shell):
+    shell.write(
+        NANO.replace('kind = "llamacpp"', 'kind = "ollama"\nurl = "http://127.0.0.1:9"').replace(
+            'id = "headgate-nano"', 'id = "headgate-nano"\ncontext = 512'
+        )
+    )
+    shell.items(letters(200))
+    said = shell(*shell.batch("--json"))
+    assert said.code == 4, said.err
+    assert "25 items in a row got no answer" in said.err
+    assert said.events[-1]["event"] == "ended"
+    assert 25 <= len(shell.results()) <= 25 + 8
+    assert f"{len(shell.results())} items have a result in results.jsonl" in said.err

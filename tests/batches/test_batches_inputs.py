@@ -98,6 +98,7 @@ def test_a_folder_is_read_file_by_file_and_what_cannot_be_read_is_named(tmp_path
     assert "in which it lies" in faults["old/back"]
     assert [item.n for item in items] == list(range(1, 7))
     (notice,) = [one.text for one in found if isinstance(one, Notice)]
+    assert open_items([str(mails)], tmp_path).total() == 6
     assert notice.startswith(f"{mails}: 1 file of a kind that is not read: 1 .png")
 
 

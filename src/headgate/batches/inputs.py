@@ -63,10 +63,13 @@ class Files:
         """About how many they are, without reading more than tables; None where that says too little."""
         total = 0
         for file in files(self._path):
-            kind = file.suffix.lower()
-            if kind in MANY or (kind in TABLES and file.stat().st_size > LARGE):
+            kind = file.suffix.lower() if isinstance(file, Path) else ""
+            if isinstance(file, Trouble) or kind not in (*MANY, *TABLES):
+                total += 1
+            elif kind in MANY or file.stat().st_size > LARGE:
                 return None
-            total += sum(1 for _ in read(file)) if kind in TABLES else 1
+            else:
+                total += sum(1 for _ in read(file))
         return total
 
     def __iter__(self) -> Iterator[Item | Notice]:

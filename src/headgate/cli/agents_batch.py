@@ -152,9 +152,12 @@ def warn_of_unknown_prices(job: Job) -> None:
 def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> int:
     """Do the work and tell how it ended; the exit code."""
     from headgate.batches import open_results
-    from headgate.cli.agents_batch_shown import Bar, Events, Lines, put_summary
-    from headgate.core.errors import UsageError
+    from headgate.cli.agents_batch_shown import Bar, Events, Lines, money, put_summary
+    from headgate.cli.models_progress import put_event
+    from headgate.cli.up import run_loop
+    from headgate.core.errors import HeadgateError, UsageError
     from headgate.core.trials import digest_of
+    from headgate.reports.shown import count
 
     assert job.out is not None
     with open_results(job.out, agent=job.agent.name, version=digest_of(job.agent), inputs=(job.batch,)) as (
@@ -168,7 +171,12 @@ def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> i
             Events(results) if as_json else Bar(screen, results) if screen.is_terminal else Lines(results)
         )
         try:
-            summary = asyncio.run(work(config, job, items, results, face))
+            summary = run_loop(work(config, job, items, results, face))
+        except HeadgateError as error:
+            if as_json:
+                put_event("ended", error=error.message, hint=error.hint, **money(results.tally))
+            face.say(f"{count(results.tally.items, 'item')} have a result in {job.out}")
+            raise
         finally:
             face.close()
         if not summary.items and not summary.stopped:
