@@ -160,6 +160,7 @@ def test_the_newest_line_of_an_item_counts_and_money_is_counted_once(tmp_path):
         results.put(result(2, status="failed", cost=0.25))
         results.put(result(1, cost=None))
         results.put(result(2, cost=0.75))
+        assert (results.tally.items, results.tally.cost, results.tally.unknown) == (2, 0.75, 1)
     with open_results(out, agent="loud") as (results, _):
         tally = results.tally
         assert (tally.items, tally.cost, tally.unknown) == (2, 0.75, 1)

@@ -192,6 +192,9 @@ async def test_asked_twice_it_stops_at_once(tmp_path):
     summary, lines, _ = await batch
     assert (summary.stopped, lines) == (True, [])
     assert speaker.under_way == 0
+    again = Speaker()
+    await go(tmp_path, again, "in.jsonl")
+    assert set(speaker.keys) < set(again.keys), "asked again by the same name, a gate repeats what it answered"
 
 
 async def test_the_budget_is_kept_and_survives_a_restart(tmp_path):
@@ -252,3 +255,22 @@ async def test_many_items_that_do_not_fit_the_agent_do_not_end_the_batch(tmp_pat
     speaker = Speaker(lambda text, pay: unfit if int(text) < 99 else {})
     summary, _, _ = await go(tmp_path, speaker, "in.jsonl")
     assert summary.tally.statuses == {"failed": 99, "ok": 1}
+
+
+async def test_a_result_goes_to_one_item_and_no_other(tmp_path):
+    write_lines(tmp_path / "in.jsonl", ["a", "a"])
+    await go(tmp_path, Speaker(), "in.jsonl")
+    write_lines(tmp_path / "in.jsonl", ["new", "a", "a", "a"])
+    speaker = Speaker()
+    _, lines, _ = await go(tmp_path, speaker, "in.jsonl")
+    assert speaker.asked == {"new": 1, "a": 1}
+    assert len({tuple(line["requests"]) for line in lines}) == 4
+
+
+async def test_the_same_fields_in_another_order_are_the_same_item(tmp_path):
+    write_lines(tmp_path / "in.jsonl", [{"text": "a", "client": "b"}])
+    await go(tmp_path, Speaker(), "in.jsonl")
+    write_lines(tmp_path / "in.jsonl", [{"client": "b", "text": "a"}])
+    speaker = Speaker()
+    await go(tmp_path, speaker, "in.jsonl")
+    assert not speaker.asked
