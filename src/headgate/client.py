@@ -148,7 +148,8 @@ class Connections:
                 if reply.status < 400:
                     return reply
                 raise refused(reply)
-            if wait is None or not (reply.retryable or (again and reply.kind != "timeout")):
+            never_begun = reply.kind == "refused" and reply.retryable
+            if wait is None or not (never_begun or (again and reply.kind == "broken")):
                 raise self.gone(reply)
             await asyncio.sleep(wait)
         raise AssertionError("the last try ends in an answer or an error")

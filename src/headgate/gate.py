@@ -350,6 +350,7 @@ class Loop:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._last: asyncio.Task[None] | None = None
         self._closed = False
 
     def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -376,7 +377,7 @@ class Loop:
                 raise UsageError("the gate was closed", "make another Gate()")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="headgate", daemon=True)
+                self._thread = threading.Thread(target=turn, args=(self._loop,), name="headgate", daemon=True)
                 self._thread.start()
             return self._loop
 
@@ -388,10 +389,19 @@ class Loop:
             last.close()
             return
         loop.run_in_executor = partial(here, loop)  # type: ignore[method-assign,assignment]  # at exit no thread can be begun any more
+        if threading.current_thread() is thread:  # thrown away, and found here by the garbage collector
+            self._last = loop.create_task(last)
+            self._last.add_done_callback(lambda _: loop.stop())
+            return
         asyncio.run_coroutine_threadsafe(last, loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.close()
+
+
+def turn(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop until it is stopped."""
+    loop.run_forever()
+    loop.close()
 
 
 def here(
