@@ -35,7 +35,7 @@ def requests(shell) -> dict[str, str]:
     return {one.id: one.prompt.rpartition("order ")[2].partition(".")[0] for one in outcomes}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_ten_thousand_items_killed_five_times_are_each_answered_exactly_once(shell):
     pytest.importorskip("xllamacpp")
     many, kills, chance = 10_000, 5, random.Random()

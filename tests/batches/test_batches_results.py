@@ -183,3 +183,18 @@ def test_an_item_far_away_is_no_line_of_ours(tmp_path):
 def test_a_folder_is_no_results_file(tmp_path):
     with pytest.raises(OSError), open_results(Path(tmp_path), agent="loud"):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks files otherwise")
+def test_a_drive_that_knows_no_locks_is_named(tmp_path, monkeypatch):
+    import fcntl
+
+    def without_locks(*_) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+    with (
+        pytest.raises(UsageError, match=r"results\.jsonl\.batch cannot be locked: No locks available"),
+        open_results(tmp_path / "results.jsonl", agent="loud"),
+    ):
+        pass

@@ -194,7 +194,9 @@ async def test_asked_twice_it_stops_at_once(tmp_path):
     assert speaker.under_way == 0
     again = Speaker()
     await go(tmp_path, again, "in.jsonl")
-    assert set(speaker.keys) < set(again.keys), "asked again by the same name, a gate repeats what it answered"
+    assert set(speaker.keys) < set(again.keys), (
+        "asked again by the same name, a gate repeats what it answered"
+    )
 
 
 async def test_the_budget_is_kept_and_survives_a_restart(tmp_path):
