@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from batch_runners import Speaker, go, read_lines, write_lines
 
-from headgate.batches import Budget, Notice, Stop
-from headgate.core.errors import EngineError, UsageError
+from headgate.batches import Budget, Item, Notice, Stop, open_results, run_batch
+from headgate.batches.work import AHEAD
+from headgate.core.errors import EngineError, HeadgateError, UsageError
 
 
 async def test_each_item_has_one_line_in_the_order_of_the_inputs(tmp_path):
@@ -276,3 +277,18 @@ async def test_the_same_fields_in_another_order_are_the_same_item(tmp_path):
     speaker = Speaker()
     await go(tmp_path, speaker, "in.jsonl")
     assert not speaker.asked
+
+
+async def test_an_input_that_breaks_off_loses_no_answer_that_is_under_way(tmp_path):
+    class Vanishing:
+        def total(self):
+            return None
+
+        def __iter__(self):
+            yield from (Item(n=n, given=f"{n}") for n in range(1, AHEAD + 2))
+            raise OSError(5, "Input/output error", "in.jsonl")
+
+    with open_results(tmp_path / "results.jsonl", agent="loud") as (results, _):
+        with pytest.raises(HeadgateError, match=r"in\.jsonl cannot be read any more: Input/output error"):
+            await run_batch(Speaker(seconds=0.02), "loud", Vanishing(), results)
+        assert [result.item for result in results] == list(range(1, AHEAD + 1))

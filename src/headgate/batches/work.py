@@ -201,6 +201,12 @@ class Work:
         except HeadgateError as error:
             self._trouble = error
             return False
+        except OSError as error:
+            self._trouble = HeadgateError(
+                f"{error.filename or 'an input'} cannot be read any more: {error.strerror}",
+                "the same command goes on where this one ended",
+            )
+            return False
         return True
 
     async def _take(self, item: Item, digest: str) -> bool:
