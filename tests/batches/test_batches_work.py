@@ -292,3 +292,11 @@ async def test_an_input_that_breaks_off_loses_no_answer_that_is_under_way(tmp_pa
         with pytest.raises(HeadgateError, match=r"in\.jsonl cannot be read any more: Input/output error"):
             await run_batch(Speaker(seconds=0.02), "loud", Vanishing(), results)
         assert [result.item for result in results] == list(range(1, AHEAD + 1))
+
+
+async def test_a_bug_of_our_own_ends_the_batch_and_is_not_hidden(tmp_path):
+    write_lines(tmp_path / "in.jsonl", ["a", "b", "c"])
+    speaker = Speaker(lambda text, pay: {"output": object()} if text == "b" else {})
+    with pytest.raises(TypeError, match="unsupported"):
+        await go(tmp_path, speaker, "in.jsonl", at_once=1)
+    assert [line["output"] for line in read_lines(tmp_path / "results.jsonl")][:1] == ["A"]
