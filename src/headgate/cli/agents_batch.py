@@ -4,6 +4,7 @@ It opens what the work needs, asks the person what has to be asked, and says how
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Generator
@@ -28,6 +29,7 @@ BESIDE_PAID = 4
 """Items under way beyond the slots at home, where a paid model may answer some of them."""
 AHEAD = 2
 """Items under way for each slot at home: one is answered, one is ready to be."""
+STDIN = "-"
 STOPPED = 130
 """The exit code of a batch that was asked to stop before it was through."""
 
@@ -46,6 +48,14 @@ class Job(Struct, frozen=True, kw_only=True):
     pay: bool
     at_once: int
     config_file: str | None
+
+    @property
+    def input_name(self) -> str:
+        """Where the items come from, as seen from the results: the same from every folder, and when both are moved."""
+        if self.batch == STDIN or self.out is None:
+            return "stdin"
+        here, there = self.out.resolve().parent, Path(self.batch).resolve()
+        return os.path.relpath(there, here) if here.drive == there.drive else str(there)
 
 
 def run_batch(
@@ -160,7 +170,9 @@ def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> i
     from headgate.reports.shown import count
 
     assert job.out is not None
-    with open_results(job.out, agent=job.agent.name, version=digest_of(job.agent), inputs=(job.batch,)) as (
+    with open_results(
+        job.out, agent=job.agent.name, version=digest_of(job.agent), inputs=(job.input_name,)
+    ) as (
         results,
         notes,
     ):
