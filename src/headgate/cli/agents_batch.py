@@ -29,7 +29,6 @@ BESIDE_PAID = 4
 """Items under way beyond the slots at home, where a paid model may answer some of them."""
 AHEAD = 2
 """Items under way for each slot at home: one is answered, one is ready to be."""
-STDIN = "-"
 STOPPED = 130
 """The exit code of a batch that was asked to stop before it was through."""
 
@@ -52,6 +51,8 @@ class Job(Struct, frozen=True, kw_only=True):
     @property
     def input_name(self) -> str:
         """Where the items come from, as seen from the results: the same from every folder, and when both are moved."""
+        from headgate.batches.inputs import STDIN
+
         if self.batch == STDIN or self.out is None:
             return "stdin"
         here, there = self.out.resolve().parent, Path(self.batch).resolve()
