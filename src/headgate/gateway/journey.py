@@ -144,7 +144,7 @@ class Journey:
             try:
                 engine = self.road.fleet.engines[model.engine]
                 call = engine.chat if self.request.kind == "chat" else engine.embed
-                result = await call(self.affordable(model), place.model, step.within - place.queued)
+                result = await call(self.affordable(model), place.model, place.left)
             except CancelledError:
                 self.conclude(model, started, place.queued, self.hung_up())
                 raise
@@ -199,9 +199,7 @@ class Journey:
         written = 0
         result: Reply | Failure | None = None
         committed = held = False
-        parts = self.road.fleet.engines[model.engine].stream(
-            self.affordable(model), place.model, step.within - queued
-        )
+        parts = self.road.fleet.engines[model.engine].stream(self.affordable(model), place.model, place.left)
         try:
             async for part in parts:
                 if not isinstance(part, Delta):
