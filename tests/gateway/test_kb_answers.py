@@ -166,8 +166,6 @@ async def test_what_no_model_can_show_is_left_out_and_that_is_said(open_bench, t
     [
         "Refunds take six working days [N].",
         "Refunds take five weeks [N].",
-        "Refunds take five working days [9].",
-        "Refunds take five working days.",
         "Refunds are possible after 30 days [N].",
         "I think it might be about a week or two [N].",
     ],
@@ -181,6 +179,29 @@ async def test_no_untrue_sentence_is_ever_told(open_bench, tmp_path, lie):
     assert "[1] handbook.md:" in said.text
     assert lie.partition("[")[0].strip() not in said.text
     assert run["output"]["found"] is False
+
+
+@pytest.mark.parametrize("mark", [" [9]", "", " [4]"])
+async def test_a_true_sentence_with_a_wrong_mark_asks_the_next_model_and_is_told_with_the_right_one(
+    open_bench, tmp_path, mark
+):
+    def marked(call):
+        right = passage_with(call, "Refunds take five")
+        return "Refunds take five working days" + mark.replace("4", str(right % 3 + 1)) + "."
+
+    async with asked_bench(open_bench, tmp_path, local=marked, paid=marked) as bench:
+        said = await ask(bench)
+    assert (said.headers["x-headgate-attempts"], said.headers["x-headgate-status"]) == ("2", "imperfect")
+    assert said.text.startswith("Refunds take five working days [1].\n\n[1] handbook.md:")
+    assert "Handbook › Refunds" in said.text
+
+
+async def test_a_true_sentence_about_something_else_is_no_answer(open_bench, tmp_path):
+    other = says("Every contract ends after 12 months [N].", "Every contract")
+    async with asked_bench(open_bench, tmp_path, local=other, paid=other) as bench:
+        said = await ask(bench)
+    assert said.headers["x-headgate-attempts"] == "2"
+    assert said.text.startswith("Not in the documents.")
 
 
 async def test_a_model_that_finds_nothing_says_so_with_the_closest_passages(open_bench, tmp_path):

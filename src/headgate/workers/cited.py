@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from headgate.core.checks.grounds import verify
+from headgate.core.checks.grounds import recited, speaks_of, verify
 from headgate.core.checks.wordings import alike, content_words
 from headgate.core.citing import CHECKS, ORDERS, Passage, is_not_found, show
 from headgate.core.engine import find_listed
@@ -150,7 +150,12 @@ class CitedAnswers:
             n: f"{one.heading}\n{one.text}" if one.heading else one.text
             for n, one in enumerate(shown, start=1)
         }
-        cited = footnoted(verify(result.text, texts), shown)
+        findings = recited(verify(result.text, texts), texts)
+        if not speaks_of(question, findings, texts):
+            findings = tuple(
+                [replace(one, problem=one.problem or "it is about something else") for one in findings]
+            )
+        cited = footnoted(findings, shown)
         if not cited.found:
             cited = not_found(shown[:CLOSEST], cited.left_out)
         return told(cited, outcome, folders, result, steps)
