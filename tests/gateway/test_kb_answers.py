@@ -266,6 +266,15 @@ async def test_a_follow_up_is_searched_with_the_question_before_it(open_bench, t
     assert said.text.startswith("Refunds are not possible after 30 days [1].")
 
 
+async def test_tools_and_forms_have_no_place_in_an_answer_from_passages(open_bench, tmp_path):
+    tool = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
+    async with asked_bench(open_bench, tmp_path, local=TRUE) as bench:
+        said = await ask(bench, tools=[tool], response_format={"type": "json_object"}, logprobs=True)
+        fields = [call for call in bench.ollama.calls if call.path == "/api/chat"][-1].fields
+    assert not fields.keys() & {"tools", "format", "logprobs"}
+    assert said.text.startswith("Refunds take five working days [1].")
+
+
 async def test_what_must_stay_here_stays_here(open_bench, tmp_path):
     wrong = says("Refunds take six working days [N].")
     async with asked_bench(open_bench, tmp_path, local=wrong, paid=TRUE) as bench:

@@ -17,14 +17,14 @@ from msgspec.structs import replace
 
 from headgate.core.checks.grounds import recited, speaks_of, verify
 from headgate.core.checks.wordings import alike, content_words
-from headgate.core.citing import CHECKS, ORDERS, Passage, is_not_found, show
+from headgate.core.citing import CHECKS, ORDERS, Passage, show
 from headgate.core.engine import find_listed
 from headgate.core.errors import HeadgateError
 from headgate.core.footnotes import Citation, CitedAnswer, footnoted, not_found, place_of, text_of
 from headgate.core.policy import AGENT, decide
 from headgate.core.runs import Embedder, Step
 from headgate.core.tokens import BYTES_PER_TOKEN, length
-from headgate.core.types import GiveUp, Message, Outcome, Reply, Request, Usage
+from headgate.core.types import TEXT, GiveUp, Message, Outcome, Reply, Request, Usage
 from headgate.core.words import Status
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
@@ -106,6 +106,8 @@ class CitedAnswers:
     async def answer(self, request: Request, *, caller: str = "", k: int = PASSAGES) -> Answered:
         """Answer the last question of a conversation.
 
+        Tools and forms that the caller offers or wants have no place here: the answer is a text of sentences with marks.
+
         Args:
             request: it asks for "agent:kb:NAME".
             caller: whose it is, as far as waiting has to be fair.
@@ -130,8 +132,14 @@ class CitedAnswers:
             task="qa",
             stream=False,
             temperature=0.0 if request.temperature is None else request.temperature,
+            format=TEXT,
+            tools=(),
+            tool_choice=None,
+            logprobs=False,
+            top_logprobs=None,
             raw_messages=None,
             raw_system=None,
+            raw_tools=None,
             extra={},
             store=False,
             previous="",
@@ -144,8 +152,6 @@ class CitedAnswers:
         result, outcome = await self.gate.ask(asked, caller, CHECKS)
         if isinstance(result, GiveUp):
             return Answered(None, Worked(result, outcome, steps=steps))
-        if is_not_found(result.text):
-            return told(not_found(shown[:CLOSEST]), outcome, folders, result, steps)
         texts = {
             n: f"{one.heading}\n{one.text}" if one.heading else one.text
             for n, one in enumerate(shown, start=1)
