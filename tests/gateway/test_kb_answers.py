@@ -11,11 +11,12 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
-from test_embeddings import EMBEDDED, with_models
+from test_embeddings import EMBEDDED, SMALL, with_models
 
 from headgate.engines.llamacpp.shipped import shipped_folder
 from headgate.knowledge import places
 from headgate.knowledge.sync import sync
+from headgate.testing import OpenAIDouble
 
 pytestmark = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="needs the embedded engine")
 
@@ -281,6 +282,25 @@ async def test_what_must_stay_here_stays_here(open_bench, tmp_path):
         said = await ask(bench, headers={"x_headgate_privacy": "local_only"})
         assert not bench.claude.calls
     assert said.text.startswith("Not in the documents.")
+
+
+async def test_a_question_that_must_stay_here_is_not_embedded_elsewhere(open_bench, tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "handbook.md").write_text(HANDBOOK, encoding="utf-8")
+    async with OpenAIDouble() as openai:
+        small = SMALL.format(openai=openai.url, local="false")
+        async with open_bench(change=with_models(small), local=TRUE) as bench:
+            await sync("handbook", [docs], bench.gate.embedder, chunk=64)
+            before = len(openai.calls)
+            said = await ask(bench, headers={"x_headgate_privacy": "local_only"})
+            body = json.dumps({"question": QUESTION}).encode()
+            found = await bench.send("POST", "/v1/kb/handbook/search", body, x_headgate_privacy="local_only")
+            assert len(openai.calls) == before
+            assert found.json["how"] == "words"
+            await ask(bench)
+            assert len(openai.calls) == before + 1, "else the embedding model is asked"
+    assert said.text.startswith("Refunds take five working days [1].")
 
 
 async def test_as_many_passages_are_shown_as_the_smallest_window_takes(open_bench, tmp_path):

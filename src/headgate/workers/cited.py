@@ -115,7 +115,7 @@ class CitedAnswers:
         """
         name, question = request.asked.removeprefix(KB), question_of(request)
         try:
-            found = await self.shelf.search(name, question, k=k, embedder=self.gate.embedder)
+            found = await self.shelf.search(name, question, k=k, embedder=self.embedder_for(request))
             folders = await asyncio.to_thread(folders_of, name)
         except HeadgateError as error:
             outcome = await self.gate.settle(request, "failed", error.message)
@@ -165,6 +165,13 @@ class CitedAnswers:
         if not cited.found:
             cited = not_found(shown[:CLOSEST], cited.left_out)
         return told(cited, outcome, folders, result, steps)
+
+    def embedder_for(self, request: Request) -> Embedder | None:
+        """Who embeds its question. One that must stay here is searched by its words where only somebody else's model could."""
+        embedder = self.gate.embedder
+        if embedder is None or not request.local_only or self.gate.road.policy.models[embedder.model].local:
+            return embedder
+        return None
 
     async def room(self, request: Request, question: str) -> tuple[int, int]:
         """Tokens that passages and the answer may have, so that the smallest window at home of all models that may be asked takes them."""
