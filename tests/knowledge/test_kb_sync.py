@@ -198,6 +198,26 @@ async def test_what_cannot_be_read_is_named_and_the_rest_is_there(handbook, embe
     assert await sources("dragonfly") == ["empty.md"]
 
 
+async def test_a_name_that_is_no_utf8_is_said_to_be_none(handbook):
+    name = os.fsdecode(b"caf\xe9.md")
+    try:
+        (handbook / name).write_text("An espresso is 2 EUR.")
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    done = await sync("hand", [handbook], None)
+    assert (done.read, len(done.troubles)) == (2, 1)
+    assert done.troubles[0].source == str(handbook / "caf?.md")
+    assert "not UTF-8" in done.troubles[0].message
+
+
+async def test_halves_of_characters_in_a_mail_do_no_harm(handbook):
+    mail = b"From: a@example.com\nSubject: caf\xe9\n\nThe espresso \xff is back.\n"
+    (handbook / "mail.eml").write_bytes(mail)
+    done = await sync("hand", [handbook], None)
+    assert done.read == 3
+    assert await sources("espresso") == ["mail.eml"]
+
+
 async def test_a_file_that_gave_nothing_is_tried_again(handbook, embedder, monkeypatch):
     (handbook / "scan.pdf").write_bytes(b"%PDF-1.4 and nothing more")
     await sync("hand", [handbook], embedder)

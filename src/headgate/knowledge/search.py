@@ -44,6 +44,11 @@ class Shelf:
         self._vectors: OrderedDict[Path, vectors.Vectors] = OrderedDict()
         self._loading = asyncio.Lock()
 
+    @property
+    def held(self) -> int:
+        """Bytes of vectors in memory."""
+        return sum(one.size for one in self._vectors.values())
+
     async def search(
         self, name: str, question: str, *, k: int = 5, embedder: Embedder | None = None, how: How = "hybrid"
     ) -> Found:
@@ -62,6 +67,7 @@ class Shelf:
             HeadgateError: the base cannot be used.
         """
         path = places.find(name)
+        question = question.encode("utf-8", "replace").decode()
         asked: bytes | None = None
         note = hint = ""
         if how != "words" and question.strip():
@@ -136,7 +142,7 @@ class Shelf:
         if kept is None or kept.version != base.version:
             kept = vectors.load(base)
         self._vectors[base.path] = kept
-        while len(self._vectors) > 1 and sum(one.size for one in self._vectors.values()) > self._memory:
+        while len(self._vectors) > 1 and self.held > self._memory:
             self._vectors.popitem(last=False)
         return kept
 
