@@ -1,11 +1,11 @@
 """A base follows its folders: only what changed is read, only new text is embedded, and nothing is lost when it is killed."""
 
+import asyncio
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -16,6 +16,7 @@ from headgate.knowledge import places
 from headgate.knowledge.search import Shelf
 from headgate.knowledge.store import Base
 from headgate.knowledge.sync import sync
+from headgate.knowledge.watch import changed
 
 
 def stats(name="hand"):
@@ -323,27 +324,33 @@ def test_names_are_letters_digits_and_dashes():
     assert places.place_of("Team_hand-book2").name == "Team_hand-book2.db"
 
 
-async def test_watching_sees_what_is_written_once_it_is_over(handbook):
-    import asyncio
+async def test_watching_waits_until_a_change_is_over(handbook):
+    await sync("hand", [handbook], None)
+    path = places.find("hand")
+    watching = asyncio.create_task(changed(path, beat=0.15))
+    await asyncio.sleep(0.4)
+    assert not watching.done(), "nothing has changed"
+    for number in range(20):
+        (handbook / "growing.md").write_text("word " * (number + 1))
+        assert not watching.done(), "it is still being written"
+        await asyncio.sleep(0.02)
+    await asyncio.wait_for(watching, 10)
+    await sync("hand", [], None)
+    assert await sources("word") == ["growing.md"]
 
-    from headgate.knowledge.watch import changes
 
-    seen = []
-
-    async def watch():
-        async for changed in changes([str(handbook)], beat=0.05):
-            seen.append((changed, time.monotonic()))
-
-    watching = asyncio.create_task(watch())
-    await asyncio.sleep(0.2)
-    assert seen == []
-    for number in range(8):
-        (handbook / "growing.md").write_text("x" * (number + 1))
-        last = time.monotonic()
-        await asyncio.sleep(0.04)
+async def test_what_changes_between_a_sync_and_the_watching_is_seen(handbook):
+    await sync("hand", [handbook], None)
     (handbook / "travel.md").unlink()
-    while not seen:
-        await asyncio.sleep(0.01)
-    watching.cancel()
-    assert seen[0][0] in (1, 2)
-    assert seen[0][1] >= last, "not while it is still being written"
+    await asyncio.wait_for(changed(places.find("hand"), beat=0.05), 10)
+
+
+async def test_a_disk_that_goes_away_while_it_is_watched_is_no_change(handbook, tmp_path):
+    await sync("hand", [handbook], None)
+    handbook.rename(tmp_path / "away")
+    watching = asyncio.create_task(changed(places.find("hand"), beat=0.02))
+    await asyncio.sleep(0.3)
+    assert not watching.done()
+    (tmp_path / "away").rename(handbook)
+    (handbook / "travel.md").write_text("other")
+    await asyncio.wait_for(watching, 10)

@@ -122,6 +122,4 @@ class Stats(Struct, frozen=True, kw_only=True):
     """Tokens of a chunk, at most."""
     weight: float | None = None
     """Of the vectors in a hybrid search, as measured on the base itself; None when it was not."""
-    index: str = ""
-    """How vectors are compared."""
     troubles: tuple[Trouble, ...] = ()
