@@ -6,10 +6,7 @@ everything else, which is the worst case for any index, and no real text is like
 """
 
 import asyncio
-import os
-import resource
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -147,19 +144,3 @@ async def ask_all(name, questions, how):
 
 def percentile(times, share):
     return statistics.quantiles(times, n=100, method="inclusive")[share - 1]
-
-
-def main(count, folder):
-    for kind in ("clustered", "uniform"):
-        print(measure(kind, count, folder))
-        print(
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-            "MB peak",
-            os.cpu_count(),
-            "cores",
-            os.getloadavg(),
-        )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
