@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from headgate.testing import OpenAIDouble
+from headgate.testing.answers import Answer
+
 PAGE = """
 [engines.embedded]
 kind = "llamacpp"
@@ -22,6 +25,17 @@ EMBED = """
 engine = "embedded"
 id = "headgate-embed"
 kind = "embedding"
+"""
+READER = """
+[engines.house]
+kind = "openai"
+url = "{url}/v1"
+key = "env:TEST_KEY"
+local = true
+
+[models.reader]
+engine = "house"
+id = "gpt-4o-mini"
 """
 REFUNDS = """# Refunds
 
@@ -168,3 +182,36 @@ def test_a_watched_folder_is_followed_until_ctrl_c(kb):
     _, err = watching.communicate(timeout=20)
     assert watching.returncode == 130
     assert err.endswith("error: stopped\n"), err
+
+
+def test_a_model_that_reads_the_passages_puts_them_in_order(kb):
+    """The double says yes to what the question is about, so the order is its own and not that of the words."""
+
+    def reads(call):
+        question, _, passage = call.prompt.partition("Passage:")
+        sure = "Lena" in passage and "whom" in question
+        return Answer(text="yes" if sure else "no", logprob=-0.01 if sure else -0.2)
+
+    with OpenAIDouble(answer=reads).in_thread() as double:
+        kb.shell.write(PAGE.format(embed=EMBED + READER.format(url=double.url)))
+        assert kb("add", "handbook", "handbook").code == 0
+        plain = kb("search", "handbook", "to whom goes a refund", "--json").json["hits"]
+        assert plain[0]["source"].endswith("refunds.md")
+        assert plain[0]["relevance"] is None
+        read = kb("search", "handbook", "to whom goes a refund", "--rerank", "reader", "-k", "1", "--json")
+        assert read.code == 0, read.err
+        (hit,) = read.json["hits"]
+        assert hit["source"].endswith("travel.md")
+        assert hit["relevance"] > 0.9
+        wrong = kb("search", "handbook", "x", "--rerank", "embed")
+        assert wrong.code == 2
+        assert "one of: nano, reader" in wrong.err
+
+
+def test_a_reader_that_is_down_leaves_the_order_as_it_was(kb):
+    kb.shell.write(PAGE.format(embed=EMBED + READER.format(url="http://127.0.0.1:9")))
+    assert kb("add", "handbook", "handbook").code == 0
+    found = kb("search", "handbook", "refund", "--rerank", "reader", "--json")
+    assert found.code == 0, found.err
+    assert found.json["hits"][0]["source"].endswith("refunds.md")
+    assert found.json["hits"][0]["relevance"] is None

@@ -41,6 +41,8 @@ class Hit(Struct, frozen=True, gc=False, kw_only=True):
     by_words: int | None = None
     """Its place among those found by words, from 1; None when it is not among them."""
     by_vectors: int | None = None
+    relevance: float | None = None
+    """How probably it helps to answer, as a model that read it says, 0-1; None when none did."""
     snippet: str = ""
     """Its best piece, with the words of the question between `MARK` and `UNMARK`."""
 
