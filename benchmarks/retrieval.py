@@ -260,6 +260,7 @@ def speed(folder, sources, count):
     rows = {
         "recall@10 against exact": lambda one: f"{one['recall']:.3f}",
         "vectors: p50, p95": lambda one: f"{one['p50'] * 1e3:.1f}, **{one['p95'] * 1e3:.1f} ms**",
+        "vectors: processor time of one": lambda one: f"{one['cpu'] * 1e3:.1f} ms",
         "words: p50, p95": lambda one: f"{one['words'][0] * 1e3:.1f}, {one['words'][1] * 1e3:.1f} ms",
         "a whole hybrid search without the model: p50, p95": lambda one: (
             f"{one['hybrid'][0] * 1e3:.1f}, {one['hybrid'][1] * 1e3:.1f} ms"

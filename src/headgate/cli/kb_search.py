@@ -63,7 +63,7 @@ def command(
         draw(screen, number, hit)
 
 
-async def read_by(config: "Config", reader: str, name: str, question: str, k: int, how: Any) -> "Found":
+async def read_by(config: "Config", reader: str, name: str, question: str, *, k: int, how: Any) -> "Found":
     """Search, and let a model read what was found."""
     from time import time
 
