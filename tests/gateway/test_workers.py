@@ -179,3 +179,17 @@ async def test_a_workers_agents_are_listed_and_others_are_not_there(open_bench):
         missing = await bench.ask(model="agent:kb:handbok")
         assert (missing.status, missing.json["error"]["code"]) == (404, "agent_not_found")
         assert missing.json["error"]["hint"] == 'did you mean "kb:handbook"?'
+
+
+async def test_an_item_of_a_workers_answer_can_be_named_later(open_bench):
+    async with open_bench() as bench:
+        put(bench, Twice(bench.gate))
+        client = import_module("openai").AsyncOpenAI(
+            api_key="none", base_url=f"{bench.url}/v1", max_retries=0
+        )
+        first = await client.responses.create(model="agent:kb:handbook", input="How are you?")
+        named = [{"type": "item_reference", "id": item.id} for item in first.output]
+        ask = {"role": "user", "content": "And now?"}
+        await client.responses.create(model="llama", input=[*named, ask])
+        told = bench.ollama.calls[-1].fields["messages"]
+    assert told[0] == {"role": "assistant", "content": f"{ANSWER} {ANSWER}"}

@@ -19,6 +19,9 @@ ORDERS = (
     f"If the passages do not answer the question, say exactly: {NOT_IN_DOCUMENTS}"
 )
 
+CHECKS = ("not-empty", "not-cut-off", "not-repeating", "cited")
+"""That look at such an answer, by their names."""
+
 
 class Passage(Struct, frozen=True, gc=False, kw_only=True):
     """A piece of a document, as it is shown to a model."""
@@ -66,6 +69,10 @@ class Claim(Struct, frozen=True, gc=False):
     text: str
     """Without its marks."""
     cites: tuple[int, ...]
+    line: int = 0
+    """Of the answer, from 0."""
+    bullet: str = ""
+    """What begins its line, if it is the first there: "- ", "1. "."""
 
 
 def is_not_found(answer: str) -> bool:
@@ -76,11 +83,12 @@ def is_not_found(answer: str) -> bool:
 def claims_of(answer: str) -> tuple[Claim, ...]:
     """The sentences of an answer. What only says that there is no answer is none."""
     found = []
-    for line in answer.splitlines():
-        for sentence in _sentences(_BULLET.sub("", line)):
+    for number, line in enumerate(answer.splitlines()):
+        bullet = opening[0] if (opening := _BULLET.match(line)) else ""
+        for sentence in _sentences(line[len(bullet) :]):
             text = _MARKS.sub("", sentence).strip()
             if any(letter.isalnum() for letter in text) and not is_not_found(text):
-                found.append(Claim(text, tuple(_cited(sentence))))
+                found.append(Claim(text, tuple(_cited(sentence)), number, bullet))
     return tuple(found)
 
 

@@ -121,7 +121,15 @@ class Face:
         if not request.agent and request.asked.startswith(AGENT):
             worker = self.intake.worker_for(request)
             assert worker is not None, "else its agent would be on it"
-            await Shift(worker, request, call, self.road, received=received).answer(door, self.keep_alive)
+            shift = Shift(
+                worker,
+                request,
+                call,
+                self.road,
+                conversations=self.intake.conversations,
+                received=received,
+            )
+            await shift.answer(door, self.keep_alive)
             return
         size = len(call.body or b"") if not request.recalled else LARGE + 1  # what was recalled may be long
         signals = await self.road.tokenizer.measure(request, self.road.policy, size)

@@ -89,6 +89,8 @@ class Worked(NamedTuple):
     """What was done on the way."""
     incomplete: str = ""
     """Why the output does not answer the whole of the input; "" where it does."""
+    output: Any = None
+    """The output as a value, where it is more than the text of the reply."""
 
 
 class Worker(Protocol):

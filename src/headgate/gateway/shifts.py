@@ -8,10 +8,11 @@ import asyncio
 import logging
 from functools import partial
 
-from headgate.core.types import GiveUp, Request
+from headgate.core.types import GiveUp, Reply, Request
 from headgate.gateway import paths, refusals
 from headgate.gateway.asking import caller_of
 from headgate.gateway.caller import Call
+from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked, Worker
@@ -29,14 +30,25 @@ class Shift:
         request: what is asked.
         call: the caller's.
         road: knows the models' ids, and how long a busy engine will be.
+        conversations: remember the answer for a while, where its caller may name it later.
         received: Unix time of its first byte.
     """
 
-    def __init__(self, worker: Worker, request: Request, call: Call, road: Road, *, received: float) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        request: Request,
+        call: Call,
+        road: Road,
+        *,
+        conversations: Conversations,
+        received: float,
+    ) -> None:
         self.worker = worker
         self.request = request
         self.call = call
         self.road = road
+        self.conversations = conversations
         self.received = received
 
     async def answer(self, door: Door, keep_alive: float) -> None:
@@ -82,7 +94,10 @@ class Shift:
 
     async def work(self) -> Worked:
         """What the worker makes of it."""
-        return await self.worker.work(self.request, caller=caller_of(self.call))
+        worked = await self.worker.work(self.request, caller=caller_of(self.call))
+        if self.request.remember and isinstance(worked.result, Reply):
+            self.conversations.note(self.request, worked.result, local_only=worked.outcome.signals.local_only)
+        return worked
 
     def about(self, worked: Worked | None = None) -> About:
         """What the answer says about itself; before there is one, nobody has answered."""

@@ -3,6 +3,7 @@
 Data for whoever compares texts word by word. It does not know meanings.
 """
 
+import re
 from collections.abc import Mapping
 
 _SMALL_WORDS = (
@@ -10,7 +11,7 @@ _SMALL_WORDS = (
     "shall may might must has have had having it its this that these those there here i you he she we they me him us them my your his "
     "her our their what which who whom whose when where why how if then than so but about into over up out also just only very more most "
     "some any each all both such same other others another own per within after before during until since under above between through "
-    "because however therefore additionally furthermore moreover yes no please sure according according generally usually typically "
+    "back because however therefore additionally furthermore moreover yes no please sure according according generally usually typically "
     "probably maybe perhaps possibly likely apparently seems appears think believe get gets got one ones once first s t re ve ll "
     "der die das den dem des ein eine einen einem einer eines und oder aber ist sind war waren wird werden wurde wurden im in zu zum "
     "zur mit von vom für auf an am bei als wie was wer wo wann warum welche welcher welches ich du er sie es wir ihr ihm ihn ihnen man "
@@ -30,6 +31,40 @@ _DENIALS = (
 )
 NEGATIONS = frozenset(_DENIALS.split())
 """Words that deny. A denial is held apart from all other words."""
+
+PRONOUNS = frozenset(
+    [
+        "you",
+        "we",
+        "i",
+        "it",
+        "they",
+        "he",
+        "she",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "yes",
+        "no",
+        "sie",
+        "du",
+        "ihr",
+        "wir",
+        "man",
+        "es",
+        "er",
+        "ja",
+        "nein",
+        "il",
+        "elle",
+        "vous",
+        "nous",
+        "on",
+    ]
+)
+"""With which a sentence begins that does not say what it is about."""
 
 SPELLED: Mapping[str, float] = {
     word: float(value)
@@ -116,6 +151,16 @@ LEAST = 4
 
 WITHIN = 6
 """Letters of a word that may stand inside a longer one: "Erstattung" in "Rückerstattungen"."""
+
+
+_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|[A-Za-z]*\d[\w-]*")
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words of a text that say something, in small letters."""
+    return frozenset(
+        [word for word in map(str.lower, _WORD.findall(text)) if not is_small(word) and word not in NEGATIONS]
+    )
 
 
 def is_small(word: str) -> bool:
