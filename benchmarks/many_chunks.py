@@ -78,7 +78,7 @@ def fill(name, texts, made):
         for at in range(0, len(texts), 1000):
             pieces = [Piece(f"file{at}.md", Chunk(text=text, line=1)) for text in texts[at : at + 1000]]
             base.put(File(path=f"file{at}.md", size=1, mtime=1, digest=b""), pieces, [])
-        digests = [row.digest for row in base.chunks()]
+        digests = [row.digest for row in sorted(base.chunks(), key=lambda row: row.id)]
         for at in range(0, len(texts), 1000):
             rows = [row.tobytes() for row in made[at : at + 1000]]
             base.put_vectors(zip(digests[at : at + 1000], vectors.stored(rows, DIMENSIONS), strict=True))

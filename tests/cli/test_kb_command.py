@@ -1,7 +1,9 @@
 """`headgate kb` as a person runs it, on the embedding model that ships: add, search, list, stats, sync, rm."""
 
+import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -215,3 +217,22 @@ def test_a_reader_that_is_down_leaves_the_order_as_it_was(kb):
     assert found.code == 0, found.err
     assert found.json["hits"][0]["source"].endswith("refunds.md")
     assert found.json["hits"][0]["relevance"] is None
+
+
+def test_an_embedding_model_that_is_down_leaves_the_words_and_says_so(kb):
+    far = READER.format(url="http://127.0.0.1:9") + 'kind = "embedding"\n'
+    kb.shell.write(PAGE.format(embed=far))
+    added = kb("add", "handbook", "handbook")
+    assert added.code == 4
+    assert "2 chunks have no vector, and are found by their words only" in added.err
+    assert "hint: " in added.err
+    assert kb("search", "handbook", "refund", "--how", "words").out.startswith("1  handbook/refunds.md:1\n")
+
+
+def test_the_page_shows_what_the_commands_print(kb):
+    page = (Path(__file__).parents[2] / "docs" / "knowledge.md").read_text()
+    shown = page.split("\n```\n")[2]
+    said = kb("add", "handbook", "handbook").out
+    found = kb("search", "handbook", "How long does a refund take?").out
+    blurred = [re.sub(r"\d+\.\d+ s", "# s", text).strip() for text in (shown, f"{said}\n{found}")]
+    assert blurred[0] == blurred[1]

@@ -140,6 +140,10 @@ async def test_without_the_extra_words_work_and_say_what_is_missing(handbook, em
     assert found.hint == 'pip install "headgate[knowledge]"'
 
 
+def by_id(base):
+    return sorted(base.chunks(), key=lambda row: row.id)
+
+
 def filled(count, dimensions=48):
     """A base of so many chunks with vectors that are known."""
     with Base(places.place_of("hand"), create=True) as base:
@@ -148,7 +152,7 @@ def filled(count, dimensions=48):
         base.put(File(path="notes.md", size=1, mtime=1), pieces, [])
         base.note(dimensions=dimensions)
         made = [direction(f"note {number}", dimensions) for number in range(count)]
-        digests = [row.digest for row in base.chunks()]
+        digests = [row.digest for row in by_id(base)]
         base.put_vectors(zip(digests, vectors.stored(made, dimensions), strict=True))
     return made
 
@@ -179,7 +183,7 @@ async def test_the_index_on_the_disk_is_used_while_it_is_true_and_made_anew_when
     assert stamp.stat().st_mtime_ns == before
     with Base(path) as base:
         base.put(File(path="late.md", size=1, mtime=1), [Piece("late.md", Chunk(text="late"))], [])
-        base.put_vectors([(base.chunks()[-1].digest, vectors.stored([direction("late")], 48)[0])])
+        base.put_vectors([(by_id(base)[-1].digest, vectors.stored([direction("late")], 48)[0])])
     for one in (shelf, Shelf()):
         hit = (await one.search("hand", "late", how="vectors", k=1, embedder=Noise())).hits[0]
         assert (hit.passage.text, round(hit.score, 2)) == ("late", 1.0)
@@ -200,6 +204,16 @@ async def test_a_shelf_keeps_no_more_vectors_than_its_memory(tmp_path, embedder)
         assert (await shelf.search(name, "note", how="vectors", embedder=embedder)).hits
         assert shelf.held <= limit
     assert shelf.held > size, "and more than one, where they fit"
+
+
+async def test_a_base_that_was_made_anew_is_not_searched_by_what_the_old_one_was(tmp_path, embedder):
+    shelf = Shelf()
+    for text in ("The old text is about whales.", "The new text is about trains."):
+        (tmp_path / "text.md").write_text(text)
+        await sync("hand", [tmp_path / "text.md"], embedder)
+        found = await shelf.search("hand", text, how="vectors", embedder=embedder)
+        assert (found.hits[0].passage.text, found.hits[0].score) == (text, pytest.approx(1, abs=0.01))
+        places.remove(places.find("hand"))
 
 
 async def test_a_question_for_no_base_names_the_one_that_was_meant(handbook):

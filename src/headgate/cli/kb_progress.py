@@ -1,6 +1,7 @@
-"""A sync on the screen: a bar on a terminal, lines elsewhere, JSON events for programs; then what was done, and the watching."""
+"""A sync as a person sees it: a bar on a terminal, then what was done; and the watching, which is one sync after the other."""
 
 import asyncio
+import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -106,8 +107,6 @@ class Screen:
     """The bar of a sync; nothing where there is no terminal, since the summary says it all."""
 
     def __init__(self, name: str) -> None:
-        import sys
-
         self._name = name
         self._bar: Any = None
         self._shown = 0.0

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from time import time_ns
 from typing import Any, Final, Self
 
 import msgspec
@@ -94,7 +95,7 @@ class Base:
 
     @property
     def version(self) -> int:
-        """A number that grows with every change of chunks or vectors."""
+        """A number that grows with every change of chunks or vectors, and that no earlier base of this name has had."""
         return int(self._meta("version") or 0)
 
     def note(self, **values: Any) -> None:
@@ -247,9 +248,11 @@ class Base:
         except sqlite3.Error as error:
             raise unreadable(self.path, error) from error
 
-    def chunks(self) -> list[Kept]:
-        """All chunks."""
-        rows = self._all("SELECT id, digest, headings, text FROM chunks ORDER BY id")
+    def chunks(self, at_most: int = -1) -> list[Kept]:
+        """Chunks in the order of their digests: some are as good as drawn, and the same for the same texts. -1 is all."""
+        rows = self._all(
+            "SELECT id, digest, headings, text FROM chunks ORDER BY digest, id LIMIT ?", (at_most,)
+        )
         return [Kept(number, digest, kept(*chunk)) for number, digest, *chunk in rows]
 
     def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
@@ -350,7 +353,10 @@ class Base:
         db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
 
     def _changed(self, db: sqlite3.Connection) -> None:
-        db.execute("INSERT INTO meta VALUES ('version', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1")
+        db.execute(
+            "INSERT INTO meta VALUES ('version', ?) ON CONFLICT (key) DO UPDATE SET value = value + 1",
+            (time_ns(),),
+        )
 
 
 def digest_of(text: str) -> bytes:

@@ -274,8 +274,7 @@ class Sync:
         if count < GROWN * max(self.base.weighed, 1):
             return
         self.say(step="weighing", seconds_left=None)
-        rows = await asyncio.to_thread(self.base.chunks)
-        weight = await weigh(self.base, rows, embedder)
+        weight = await weigh(self.base, embedder)
         await asyncio.to_thread(self.base.note, weight=weight, weighed=count if weight is not None else None)
 
     def _keep(self, digests: list[bytes], made: list[bytes]) -> None:
