@@ -153,6 +153,30 @@ async def test_a_chunk_of_another_size_reads_all_files_again(handbook, embedder)
     assert (await sync("hand", [], embedder)).read == 0, "the size is remembered"
 
 
+async def test_an_add_that_stopped_half_way_goes_on_with_its_size_of_chunks(tmp_path):
+    many(tmp_path / "notes", 10)
+
+    def stop(progress):
+        if progress.files == 5:
+            raise KeyboardInterrupt
+
+    for size in (40, 60):
+        with pytest.raises(KeyboardInterrupt):
+            await sync("hand", [tmp_path / "notes"], None, stop, chunk=size)
+        await sync("hand", [], None)
+        with Base(places.find("hand")) as base:
+            assert {file.chunk for file in base.files().values()} == {size}
+
+
+async def test_what_is_in_two_folders_stays_when_one_is_forgotten(handbook):
+    (handbook / "more").mkdir()
+    (handbook / "more" / "late.md").write_text("Late trains are refunded by the railway.")
+    await sync("hand", [handbook, handbook / "more"], None)
+    with Base(places.find("hand")) as base:
+        assert base.drop_folder(str(handbook)) == 2
+    assert await sources("railway") == ["late.md"]
+
+
 async def test_a_chunk_too_long_for_the_model_is_embedded_in_halves(tmp_path, embedder):
     many(tmp_path / "long", 1)
     note = tmp_path / "long" / "0000.md"
@@ -190,6 +214,7 @@ async def test_what_cannot_be_read_is_named_and_the_rest_is_there(handbook, embe
     said = {trouble.source: trouble.message for trouble in done.troubles}
     assert said[str(handbook / "empty.md")] == "an empty file"
     assert "not read: 1 .xyz" in said[str(handbook)]
+    assert stats().troubles == done.troubles
     assert stats().files == 3
     assert await sources("kilometres") == ["travel.md"]
     (handbook / "empty.md").write_text("Now there is a dragonfly.")

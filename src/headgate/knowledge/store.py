@@ -99,7 +99,7 @@ class Base:
         return int(self._meta("version") or 0)
 
     def note(self, **values: Any) -> None:
-        """Keep what the base is made with: `model`, `dimensions`, `chunk`, `weight`."""
+        """Keep what the base is made with: `dimensions`, `chunk`, `weight`, `weighed`."""
         with self._transaction() as db:
             self._note(db, values)
 
@@ -109,10 +109,12 @@ class Base:
             db.executemany("INSERT OR IGNORE INTO folders VALUES (?)", [(str(folder),) for folder in folders])
 
     def drop_folder(self, folder: str) -> int:
-        """Forget a folder and what is in it; the number of files that were."""
+        """Forget a folder and what is in it, but not what is in another one as well; the number of files that were."""
         with self._transaction() as db:
             db.execute("DELETE FROM folders WHERE path = ?", (folder,))
-        return self.drop(path for path in self.files() if is_under(path, folder))
+        inside = [path for path in self.files() if is_under(path, folder)]
+        others = self.folders
+        return self.drop(path for path in inside if not any(is_under(path, other) for other in others))
 
     @property
     def folders(self) -> list[str]:
@@ -123,9 +125,10 @@ class Base:
 
     def files(self) -> dict[str, File]:
         """All files by their path."""
-        rows = self._all("SELECT path, size, mtime, digest FROM files")
+        rows = self._all("SELECT path, size, mtime, digest, chunk FROM files")
         return {
-            path: File(path=path, size=size, mtime=mtime, digest=digest) for path, size, mtime, digest in rows
+            path: File(path=path, size=size, mtime=mtime, digest=digest, chunk=chunk)
+            for path, size, mtime, digest, chunk in rows
         }
 
     def empty_files(self) -> set[str]:
@@ -150,8 +153,8 @@ class Base:
             self._drop(db, [file.path])
             said = msgspec.json.encode(troubles).decode()
             number = db.execute(
-                "INSERT INTO files (path, size, mtime, digest, troubles) VALUES (?, ?, ?, ?, ?)",
-                (file.path, file.size, file.mtime, file.digest, said),
+                "INSERT INTO files (path, size, mtime, digest, chunk, troubles) VALUES (?, ?, ?, ?, ?, ?)",
+                (file.path, file.size, file.mtime, file.digest, file.chunk, said),
             ).lastrowid
             for ordinal, (source, chunk) in enumerate((piece.source, piece.chunk) for piece in pieces):
                 row = db.execute(
@@ -277,10 +280,15 @@ class Base:
         """How many chunks there are."""
         return int(self._all("SELECT count(*) FROM chunks")[0][0])
 
+    def leave_out(self, troubles: Sequence[Trouble]) -> None:
+        """Keep what of the folders is not read, in place of what was kept of that before."""
+        self.note(left_out=msgspec.json.encode(troubles).decode())
+
     def troubles(self) -> tuple[Trouble, ...]:
-        """What could not be read, of all files."""
+        """What could not be read: of the folders, then of all files."""
         rows = self._all("SELECT troubles FROM files WHERE troubles != '[]' ORDER BY path")
-        return tuple(trouble for (said,) in rows for trouble in _TROUBLES.decode(said))
+        of_folders = self._meta("left_out") or "[]"
+        return tuple(trouble for (said,) in [(of_folders,), *rows] for trouble in _TROUBLES.decode(said))
 
     def stats(self) -> Stats:
         """What the base holds."""

@@ -30,6 +30,8 @@ class File(Struct, frozen=True, gc=False, kw_only=True):
     mtime: int
     """Nanoseconds since 1970."""
     digest: bytes = b""
+    chunk: int = 0
+    """The most tokens of the chunks that it was cut into; 0 when it was not read."""
 
 
 class Hit(Struct, frozen=True, gc=False, kw_only=True):
