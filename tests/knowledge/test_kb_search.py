@@ -229,6 +229,8 @@ def test_both_orders_are_one_by_their_scores():
     assert [one.id for one in fuse(words, likes, 1)][:2] == [3, 2]
     assert [one.id for one in fuse([], likes, 0.2)] == [3, 2, 1]
     assert [one.id for one in fuse(words, [], 0.2)] == [1, 2]
+    scores = {one.id: one.score for one in fuse(words, likes, 0.5)}
+    assert scores == pytest.approx({1: 0.5, 2: 0.5 / 3 + 0.375, 3: 0.5}), "each order is stretched to 0-1"
     both = {one.id: (one.by_words, one.by_vectors) for one in fuse(words, likes, 0.5)}
     assert both == {1: (1, 3), 2: (2, 2), 3: (None, 1)}
 

@@ -53,7 +53,10 @@ async def test_only_what_changed_is_read_and_only_new_text_is_embedded(handbook,
     assert done.embedded == len(embedder.texts) == 1
     assert done.reused == done.chunks - 1 > 0
     assert stats().chunks == before.chunks
-    assert stats().vectors == before.vectors, "the vector of the old text is forgotten"
+    assert stats().vectors == before.vectors
+    with closing(sqlite3.connect(places.find("hand"))) as db:
+        kept = db.execute("SELECT count(*) FROM vectors").fetchone()
+    assert kept == (before.vectors,), "the vector of the old text is forgotten"
     assert await sources("six") == ["refunds.md"]
     assert await sources("five") == []
 
@@ -82,6 +85,14 @@ async def test_a_file_with_another_time_but_the_same_bytes_is_left_as_it_is(hand
         assert base.files()[str(handbook / "refunds.md")].mtime == 1_000_000_000, (
             "or it is read the next time again"
         )
+
+
+async def test_texts_that_are_gone_do_not_take_the_places_of_those_that_are_there(handbook):
+    for number in range(6):
+        (handbook / "draft.md").write_text(f"The dragonfly is counted. Draft {number}")
+        await sync("hand", [handbook], None)
+    found = await Shelf().search("hand", "dragonfly", how="words", k=1)
+    assert [hit.passage.text for hit in found.hits] == ["The dragonfly is counted. Draft 5"]
 
 
 async def test_a_deleted_file_is_found_no_more(handbook, embedder):
@@ -178,11 +189,14 @@ async def test_what_is_in_two_folders_stays_when_one_is_forgotten(handbook):
 
 
 async def test_a_chunk_too_long_for_the_model_is_embedded_in_halves(tmp_path, embedder):
-    many(tmp_path / "long", 1)
-    note = tmp_path / "long" / "0000.md"
-    note.write_text(note.read_text() * 12)
-    done = await sync("hand", [note], embedder, chunk=2000)
+    many(tmp_path / "long", 3)
+    for name in ("0000.md", "0002.md"):
+        note = tmp_path / "long" / name
+        note.write_text(note.read_text() * 12)
+    done = await sync("hand", [tmp_path / "long"], embedder, chunk=2000)
     assert (done.missing, done.problem) == (0, "")
+    found = await Shelf().search("hand", "Note 1", how="vectors", embedder=embedder, k=9)
+    assert len(found.hits) == done.chunks
     assert max(map(len, embedder.texts)) > 3000, "it was tried as a whole"
     assert min(map(len, embedder.texts)) < 3000
 
