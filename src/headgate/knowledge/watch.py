@@ -1,7 +1,7 @@
 """Wait until a base's folders are no longer as it knows them, and have then been left alone for a moment.
 
 By looking at sizes and times every two seconds: that needs no library, works on every disk, network ones included, and ten thousand
-files cost a few hundredths of a second. It does not read files.
+files cost a tenth of a second. It does not read files.
 """
 
 import asyncio
