@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.trials import Trial, digest_of
 from headgate.ledger.trials import save_trial
-from headgate.testing import Answer
+from headgate.testing import Answer, Fault, OpenAIDouble
 
 SORT = """
 [agents.sort]
@@ -109,8 +109,40 @@ async def test_what_does_not_fit_the_schema_is_a_failure_and_never_delivered(ope
         assert len(outcome.attempts) == 2
 
 
+async def test_a_failure_says_that_the_answer_ran_out_of_tokens(open_bench):
+    cut = Answer('{"category": "bil', finish="length")
+    async with open_bench(local=cut, paid=cut, change=with_agents()) as bench:
+        said = await run(bench)
+        assert said.json["status"] == "failed"
+        assert "max_tokens" in said.json["reason"]
+
+
+@pytest.mark.parametrize("key", ["", "a"])
+async def test_a_gate_that_closes_says_so_to_who_waits_for_a_run(open_bench, key):
+    async with open_bench(local=Answer("{}", delay=30), change=with_agents()) as bench:
+        asked = asyncio.create_task(run(bench, given(key=key)))
+        async with asyncio.timeout(10):
+            while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
+                await asyncio.sleep(0.005)
+            bench.gate.stop()
+            bench.gate.stop()
+            said = await asked
+        assert (said.status, said.json["error"]["code"]) == (503, "closing")
+
+
+async def test_a_caller_who_hangs_up_on_a_run_without_a_key_ends_it(open_bench):
+    async with open_bench(local=Answer("{}", delay=30), change=with_agents()) as bench:
+        asked = asyncio.create_task(run(bench))
+        async with asyncio.timeout(10):
+            while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
+                await asyncio.sleep(0.005)
+            asked.cancel()
+            (outcome,) = await bench.written()
+        assert (outcome.status, outcome.asked) == ("cancelled", "agent:sort")
+
+
 async def test_a_fitting_answer_is_preferred_to_one_that_is_surer_and_does_not_fit(open_bench):
-    local, paid = torn(0.2), '{"category": "refunds"}'
+    local, paid = torn(0.2), '{"category": "technical", "more": 1}'
     async with open_bench(local=local, paid=paid, change=with_agents()) as bench:
         said = await run(bench)
         assert (said.json["status"], said.json["output"]) == (
@@ -119,7 +151,8 @@ async def test_a_fitting_answer_is_preferred_to_one_that_is_surer_and_does_not_f
         )
 
 
-async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_bench):
+@pytest.mark.parametrize("mode", ["hold", "peek", "pass"])
+async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_bench, mode):
     bodies = {
         "/v1/chat/completions": {"messages": [{"role": "user", "content": "Help"}]},
         "/v1/responses": {"input": "Help"},
@@ -127,7 +160,7 @@ async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_be
         "/api/chat": {"stream": False, "messages": [{"role": "user", "content": "Help"}]},
         "/api/generate": {"stream": False, "prompt": "Help"},
     }
-    async with open_bench(local=torn(0.75), change=with_agents()) as bench:
+    async with open_bench(mode=mode, local=torn(0.75), change=with_agents()) as bench:
         for path, body in bodies.items():
             for stream in (False, True):
                 sent = json.dumps({"model": "agent:sort"} | body | {"stream": stream}).encode()
@@ -137,9 +170,47 @@ async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_be
                 assert "0.75" in text, path
                 assert '"logprob"' not in text, path
         asked = await bench.ask("Help", model="agent:sort", logprobs=True, top_logprobs=2)
-        assert asked.json["choices"][0]["logprobs"]["content"][0]["token"] == '{"category":'
+        tokens = asked.json["choices"][0]["logprobs"]["content"]
+        assert [(one["token"], len(one["top_logprobs"])) for one in tokens] == [
+            ('{"category":', 1),
+            (' "billing"}', 2),
+        ]
+        asked = await bench.ask("Help", model="agent:sort", logprobs=True)
+        assert not any(one["top_logprobs"] for one in asked.json["choices"][0]["logprobs"]["content"])
         asked = bench.ollama.calls[-1].json
         assert (asked["logprobs"], asked["top_logprobs"]) == (True, 20)
+
+
+async def test_an_engine_that_refuses_log_probabilities_is_not_asked_for_them_again(open_bench):
+    async with open_bench(
+        local='{"category": "billing"}', paid='{"category": "technical"}', change=with_agents()
+    ) as bench:
+        bench.ollama.inject(Fault.invalid_request("top_logprobs"), path="/api/chat")
+        assert (await run(bench)).json["model"] == "claude"
+        said = (await run(bench)).json
+        assert (said["model"], said["status"], said["probability"]) == ("llama", "ok", None)
+        asked = [call.json.get("logprobs") for call in bench.ollama.calls if call.path == "/api/chat"]
+        assert asked == [True, None]
+
+
+async def test_engines_of_openais_dialect_tell_how_probable_a_label_is(open_bench):
+    async with OpenAIDouble(answer=torn(0.7)) as other:
+        more = f"""
+[engines.other]
+kind = "openai_compatible"
+url = "{other.url}/v1"
+key = "env:TEST_KEY"
+
+[models.other]
+engine = "other"
+id = "gpt-4o"
+"""
+        change = with_agents('try = ["other"]')
+        async with open_bench(change=lambda page: change(page) + more) as bench:
+            said = await run(bench)
+            assert (said.json["model"], said.json["probability"]) == ("other", pytest.approx(0.7))
+            asked = other.calls[-1].json
+            assert (asked["logprobs"], asked["top_logprobs"]) == (True, 20)
 
 
 async def test_a_request_without_an_agent_asks_no_engine_for_log_probabilities(open_bench):
@@ -181,6 +252,14 @@ async def test_an_agents_own_models_checks_and_parameters_are_taken_in_place_of_
         assert bench.claude.calls[-1].json["max_tokens"] == 33
 
 
+async def test_a_long_input_is_not_blamed_on_a_limit_of_a_route_that_did_not_choose(open_bench):
+    change = with_agents('try = ["claude"]')
+    async with open_bench(paid='{"category": "billing"}', change=change) as bench:
+        assert (await run(bench, given("Help me. " * 3000))).json["model"] == "claude"
+        (outcome,) = await bench.written()
+        assert (outcome.decision.route, outcome.fallback) == ("agent:sort", "sent by its route")
+
+
 async def test_one_model_alone_may_be_asked_and_nobody_need_pay(open_bench):
     async with open_bench(local=torn(0.55), paid='{"category": "billing"}', change=with_agents()) as bench:
         said = await run(bench, given(model="claude"))
@@ -218,6 +297,18 @@ async def test_a_template_is_filled_from_fields_at_every_door(open_bench):
         asked = await bench.ask("Write to Ada.", model="agent:draft")
         assert (asked.status, asked.json["error"]["code"]) == (400, "invalid_input")
         assert asked.json["error"]["hint"] == 'send {"name": …, "facts": …}'
+
+
+async def test_later_turns_of_a_conversation_are_no_new_input(open_bench):
+    async with open_bench(change=with_agents(), ledger_more="keep_bodies = true") as bench:
+        fields = json.dumps({"name": "Ada", "facts": "one"})
+        first = {"model": "agent:draft", "input": fields}
+        said = await bench.send("POST", "/v1/responses", json.dumps(first).encode())
+        later = {"model": "agent:draft", "input": "Shorter.", "previous_response_id": said.json["id"]}
+        assert (await bench.send("POST", "/v1/responses", json.dumps(later).encode())).status == 200
+        told = bench.ollama.calls[-1].json["messages"]
+        assert [message["role"] for message in told] == ["system", "user", "assistant", "user"]
+        assert (told[1]["content"], told[3]["content"]) == ("To: Ada\n\none", "Shorter.")
 
 
 async def test_a_key_is_done_once_and_who_asks_again_joins(open_bench):

@@ -15,12 +15,11 @@ from time import perf_counter
 from msgspec.structs import replace
 
 from headgate.core import cascade
-from headgate.core.agent_answers import Unsettled, named, settle, weigh
+from headgate.core.agent_answers import Unsettled, named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.policy import decide, goes_on
-from headgate.core.prices import cost, tokens_for
-from headgate.core.probability import MANY
+from headgate.core.prices import cost, plausible, tokens_for, unpaid
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -38,6 +37,7 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode, Skip
+from headgate.gateway.labels import note_refusal, weighed, with_alternatives
 from headgate.gateway.road import Road
 from headgate.gateway.slots import Place, take
 from headgate.gateway.vectors import answer
@@ -51,9 +51,6 @@ HUNG_UP = "the caller hung up"
 
 LONG_ANSWER = 16_384
 """Tokens that an answer without any limit is taken to have at most: with money for so many, none is set."""
-
-MOST_TOKENS = 2**31
-"""More in one attempt cannot be."""
 
 
 class Journey:
@@ -154,11 +151,10 @@ class Journey:
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
-                within = step.within - place.queued
                 if sought is None:
-                    result = await engine.chat(self.affordable(model), place.model, within)
+                    result = await engine.chat(self.affordable(model), place.model, place.left)
                 else:
-                    result = await self.road.vectors.make(sought, engine, place.model, within)
+                    result = await self.road.vectors.make(sought, engine, place.model, place.left)
             except CancelledError:
                 self.conclude(model, started, place.queued, self.hung_up())
                 raise
@@ -213,9 +209,7 @@ class Journey:
         written = 0
         result: Reply | Failure | None = None
         committed = held = False
-        parts = self.road.fleet.engines[model.engine].stream(
-            self.affordable(model), place.model, step.within - queued
-        )
+        parts = self.road.fleet.engines[model.engine].stream(self.affordable(model), place.model, place.left)
         try:
             async for part in parts:
                 if not isinstance(part, Delta):
@@ -313,8 +307,8 @@ class Journey:
     def affordable(self, model: Model) -> Request:
         """The request, with its answer limited to what the money buys, and marked for the cache where that pays."""
         request = self.request
-        if request.agent and request.labels:
-            request = replace(request, logprobs=True, top_logprobs=MANY)
+        if request.agent:
+            request = with_alternatives(self.road, request, model)
         if model.local:
             return request
         if model.engine_kind == "anthropic" and goes_on(request):
@@ -345,6 +339,8 @@ class Journey:
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
         if isinstance(result, Failure):
+            if self.request.agent:
+                note_refusal(self.road, model, result)
             spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
         else:
             reply, verdicts = self.judge(model, result, late=late)
@@ -381,8 +377,7 @@ class Journey:
         """The reply, mended where its tool calls or the asked JSON need it and it can still be, and the verdicts on it."""
         agent = self.road.policy.agents[self.request.agent] if self.request.agent else None
         if agent is not None:
-            temperature = self.road.temperatures.get((agent.name, model.name), 1.0)
-            reply = weigh(agent, reply, temperature, keep=self.request.logprobs)
+            reply = weighed(self.road, self.request, model, reply)
         answer = Answer(self.request, self.signals, reply, model)
         if self.request.tools and not late:
             reply = recover(answer)
@@ -394,19 +389,3 @@ class Journey:
             reply = replace(reply, label=named(agent, reply.text))
             answer = Answer(self.request, self.signals, reply, model)
         return reply, judge(self.road.named(self.decision.checks), answer)
-
-
-def plausible(result: Reply | Failure) -> Reply | Failure:
-    """The result, without token counts that cannot be: an engine that reports them has reported nothing."""
-    usage = result.usage
-    if usage is None or (0 <= usage.prompt <= MOST_TOKENS and 0 <= usage.output <= MOST_TOKENS):
-        return result
-    text = result.text
-    return replace(result, usage=Usage(input=0, output=(len(text) + 3) // 4, exact=False))
-
-
-def unpaid(failure: Failure, model: Model) -> float | None:
-    """The cost of a failed call that reported no usage: nothing if it never ran or ran at home, else unknown."""
-    if model.local or failure.reason in ("refused", "http_error", "context_overflow"):
-        return 0.0
-    return None
