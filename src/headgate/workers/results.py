@@ -22,6 +22,7 @@ def run_of(
     *,
     steps: tuple[Step, ...] = (),
     incomplete: str = "",
+    output: Any = None,
 ) -> Run:
     """The run.
 
@@ -32,6 +33,7 @@ def run_of(
         outcomes: of all its requests, in order.
         steps: what was done on the way.
         incomplete: why not all of the input was answered.
+        output: the output as a value, where it is more than the text of the reply.
     """
     last = outcomes[-1]
     reply = result if isinstance(result, Reply) else None
@@ -45,7 +47,7 @@ def run_of(
     return Run(
         agent=name,
         status=status,
-        output=None if reply is None else output_of(agent, reply),
+        output=None if reply is None else output_of(agent, reply) if output is None else output,
         reason=reason,
         label=label,
         probability=probabilities.get(label),
