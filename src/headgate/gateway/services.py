@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
+from headgate.core.runs import Step
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.gateway.caller import Call
 
@@ -77,10 +78,20 @@ class Services:
 
 
 class Worked(NamedTuple):
-    """What a worker made of a request, with the outcome of the last request that it took."""
+    """What a worker made of a request."""
 
     result: Reply | GiveUp
+    """An answer that is not whole has the finish "length", as any answer that a limit has cut."""
     outcome: Outcome
+    """Of the last request that it took, with the money, tokens and time of all of them: for the caller's headers, not for the ledger."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Of each of them, in order."""
+    steps: tuple[Step, ...] = ()
+    """What was done on the way, where it took more than one."""
+    incomplete: str = ""
+    """Why the answer is not whole; "" when it is."""
+    reason: str = ""
+    """What else there is to be said of it: how its parts voted, what they disagree about."""
 
 
 class Worker(Protocol):
