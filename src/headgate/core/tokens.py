@@ -67,6 +67,11 @@ def longest(request: Request) -> int:
     return (size + BYTES_PER_TOKEN - 1) // BYTES_PER_TOKEN
 
 
+def estimate(text: str) -> int:
+    """Tokens of a text alone, estimated from bytes."""
+    return (length(text) + BYTES_PER_TOKEN - 1) // BYTES_PER_TOKEN
+
+
 def near(tokens: int, limits: tuple[int, ...]) -> bool:
     """Whether a guess is so close to any limit that it could be on the wrong side of it."""
     return any([abs(tokens - limit) <= NEAR * limit for limit in limits])  # noqa: C419  # a generator costs more

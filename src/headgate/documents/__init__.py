@@ -1,11 +1,15 @@
-"""Files of people, as text with places: txt, md, html, eml, mbox, pdf, docx, csv, vtt, srt.
+"""Files of people, as text with places: txt, md, rst, html, eml, mbox, pdf, docx, csv, jsonl, vtt, srt.
 
-    read(path) → Document … or Trouble
+    read(path)              → Document … or Trouble, of one file
+    walk([folder, file …])  → the same of many
 
 What cannot be read is named with the reason, and never stops the rest. Reading loads the library that a format needs only
 then; those that are not in the core install are the extra `headgate[documents]`.
 """
 
-from headgate.documents.types import Block, Document, Trouble
+from headgate.core.blocks import Block
+from headgate.documents.reading import read
+from headgate.documents.types import Document, Trouble
+from headgate.documents.walking import walk
 
-__all__ = ["Block", "Document", "Trouble"]
+__all__ = ["Block", "Document", "Trouble", "read", "walk"]

@@ -1,25 +1,10 @@
 """What reading a file gives: a `Document` of blocks with their places, or the `Trouble` with it."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from msgspec import Struct
 
-BlockKind = Literal["heading", "text", "table", "code", "quote"]
-
-
-class Block(Struct, frozen=True, gc=False, kw_only=True):
-    """A piece of a document that should not be torn apart without need: a paragraph, a table, a fence of code, a heading."""
-
-    kind: BlockKind
-    text: str
-    level: int = 0
-    """Of a heading, from 1."""
-    line: int | None = None
-    """Where it begins in the file, from 1; None where the file has no lines (pdf, docx)."""
-    last_line: int | None = None
-    page: int | None = None
-    """From 1; None where the file has no pages."""
+from headgate.core.blocks import Block
 
 
 class Document(Struct, frozen=True, kw_only=True):
@@ -31,6 +16,8 @@ class Document(Struct, frozen=True, kw_only=True):
     title: str = ""
     fields: Mapping[str, str] = {}
     """What has a name: a row's columns, a mail's subject, from, date."""
+    encoding: str = ""
+    """How the file's letters are written ("utf-8", "utf-16", "cp1252"); "" where the format itself says it (pdf, docx)."""
 
     @property
     def text(self) -> str:
@@ -47,3 +34,9 @@ class Trouble(Struct, frozen=True, gc=False, kw_only=True):
     hint: str = ""
     line: int | None = None
     """In the file, from 1."""
+    refused: bool = True
+    """Whether the file, or this part of it, gave no document. False: it gave one, and this is what is wrong with it."""
+
+
+Read = Document | Trouble
+"""What comes out of a file, one by one."""
