@@ -1,116 +1,106 @@
-"""A text cut into parts that fit a window, without losing a letter.
+"""A text in parts that fit a window: its paragraphs as blocks with their lines, put together again by `chunking`.
 
-    cut(text, start, most, counter) → where the next part ends
+    cut(text, most, counter) → spans, in order; name_spans(spans) → "tokens 1–3,000 of 12,480 (lines 1–210)"
 
-A part ends where a reader would pause: before a heading or the next mail of a thread, else at an empty line, a line's end, a
-sentence, a word; in the middle of a word only where there is nothing else. It does not know what is done with the parts
-(`mapreduce`), nor how many tokens fit: that is an argument.
+Every word of the text is in exactly one part, but the first row of a table, which is repeated above the rest of it. The parts are
+about equally large, so that none is a remnant. It does not know what is done with them (`mapreduce`), nor how many tokens fit: that
+is an argument.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from headgate.core.blocks import Block, BlockKind
+from headgate.core.chunking import chunks
 from headgate.core.tokens import Counter
 
-LATE = 0.5
-"""A pause in the first half of what would fit is no place to end: there would be twice as many parts."""
+FENCE = re.compile(r"\s*(```+|~~~+)")
+HEADING = re.compile(r"(#{1,6})\s")
 
-LONGEST_TOKEN = 16
-"""Characters of a token, on an average that no text reaches: how far ahead one has to look for an end."""
-
-PAUSES = (
-    re.compile(
-        r"\n(?=#{1,6} |-{3,}\s*(?:Original|Forwarded)|From: |Von: |De : |On [^\n]{4,80} wrote:|Am [^\n]{4,80} schrieb)"
-    ),
-    re.compile(r"\n[ \t>]*\n"),
-    re.compile(r"\n"),
-    re.compile(r"[.!?…][\"')\]]*\s"),
-    re.compile(r"\s"),
-)
-"""Where a text may be cut, the best first."""
+UNEVEN = 1.15
+"""How much larger than the mean a part may be: paragraphs do not come in equal sizes."""
 
 
 class Span(Struct, frozen=True, gc=False):
-    """A part of a text: its letters and lines, and its tokens."""
+    """A part of a text, and where it stood."""
 
-    start: int
-    end: int
-    """The first letter that is not its own."""
+    text: str
     tokens: int
     line: int
     """In which it begins, from 1."""
     last_line: int
 
 
-def cut(text: str, start: int, most: int, counter: Counter) -> int:
-    """The end of the part that begins at `start` and has at most so many tokens; one letter at least."""
-    end = reach(text, start, most, counter)
-    if end == len(text):
-        return end
-    early = start + int((end - start) * LATE)
-    for pause in PAUSES:
-        ends = [found.end() for found in pause.finditer(text, early, end)]
-        if ends:
-            return ends[-1]
-    return end
+def cut(text: str, most: int, counter: Counter, *, first_line: int = 1) -> list[Span]:
+    """The text in parts of at most so many tokens each; only a single word that is longer makes a longer part.
 
-
-def reach(text: str, start: int, most: int, counter: Counter) -> int:
-    """How far so many tokens reach, to the letter."""
-    high = min(len(text), start + max(1, most) * LONGEST_TOKEN)
-    if counter(text[start:high]) <= most:
-        return high
-    low = start + 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if counter(text[start:middle]) <= most:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def cut_all(text: str, start: int, end: int, most: int, counter: Counter) -> list[Span]:
-    """All parts between two places of a text, each of about the same size, so that none is a remnant.
-
-    White space alone makes no part; it stays with the one before it.
+    Args:
+        text: all of it.
+        most: tokens of a part.
+        counter: counts a text's tokens.
+        first_line: the number of its first line.
     """
-    total = counter(text[start:end])
-    even = min(most, int(total / -(-total // max(1, most)) * 1.1) + 1) if total else most
-    spans: list[Span] = []
-    line = text.count("\n", 0, start) + 1
-    whole = text[:end]
-    while start < end:
-        stop = cut(whole, start, even, counter)
-        if not whole[stop:].strip():
-            stop = end
-        spans.append(span_of(text, start, stop, line, counter))
-        line += text.count("\n", start, stop)
-        start = stop
-    return spans
+    total = counter(text)
+    number = max(1, -(-total // most))
+    size = min(most, int(total / number * UNEVEN) + 1)
+    return [
+        Span(chunk.text, counter(chunk.text), chunk.line or first_line, chunk.last_line or first_line)
+        for chunk in chunks(list(blocks_of(text, first_line)), size, measure=counter)
+    ]
 
 
-def span_of(text: str, start: int, end: int, line: int, counter: Counter) -> Span:
-    """The part between two places, the first of which stands in that line. Line breaks at its end are no lines of its own."""
-    body = text[start:end]
-    return Span(
-        start=start,
-        end=end,
-        tokens=counter(body),
-        line=line + (len(body) - len(body.lstrip("\n")) if body.strip() else 0),
-        last_line=line + body.rstrip().count("\n"),
+def blocks_of(text: str, first_line: int = 1) -> Iterator[Block]:
+    """A text's paragraphs, headings, tables, quotes and fences of code, each as it is written."""
+    kept: list[str] = []
+    fence = ""
+    number = first_line
+    for number, line in enumerate(text.splitlines(), start=first_line):
+        mark = FENCE.match(line)
+        if fence:
+            kept.append(line)
+            if mark is not None and mark[1].startswith(fence):
+                yield block_of(kept, number, "code")
+                kept, fence = [], ""
+        elif mark is not None or not line.strip() or HEADING.match(line):
+            if kept:
+                yield block_of(kept, number - 1)
+            kept = []
+            if mark is not None:
+                kept, fence = [line], mark[1]
+            elif line.strip():
+                yield block_of([line], number, "heading")
+        else:
+            kept.append(line)
+    if kept:
+        yield block_of(kept, number)
+
+
+def block_of(lines: Sequence[str], last_line: int, kind: BlockKind | None = None) -> Block:
+    """Some lines as a block, of the kind that they look like."""
+    if kind is None:
+        kind = "text"
+        for mark, named in (("|", "table"), (">", "quote")):
+            if all(line.lstrip().startswith(mark) for line in lines):
+                kind = "table" if named == "table" else "quote"
+    heading = HEADING.match(lines[0]) if kind == "heading" else None
+    return Block(
+        kind=kind,
+        text="\n".join(lines),
+        level=len(heading[1]) if heading is not None else 0,
+        line=last_line - len(lines) + 1,
+        last_line=last_line,
     )
 
 
-def name_spans(spans: list[Span]) -> list[str]:
+def name_spans(spans: Sequence[Span]) -> list[str]:
     """Each part's place, for people: "tokens 1–3,000 of 12,480 (lines 1–210)"."""
     total = sum(span.tokens for span in spans)
     named, before = [], 0
     for span in spans:
-        lines = (
-            f"line {span.line}" if span.line == span.last_line else f"lines {span.line:,}–{span.last_line:,}"
-        )
+        one = span.line == span.last_line
+        lines = f"line {span.line:,}" if one else f"lines {span.line:,}–{span.last_line:,}"
         named.append(f"tokens {before + 1:,}–{before + span.tokens:,} of {total:,} ({lines})")
         before += span.tokens
     return named
