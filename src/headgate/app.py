@@ -24,6 +24,7 @@ from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.memory import need
+from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
@@ -38,15 +39,19 @@ from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
-from headgate.gateway.journey import Journey
+from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.purse import Purse
 from headgate.gateway.refusals import no_http
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
+from headgate.gateway.services import Service, Worker
 from headgate.ledger.cards import newest_cards
+from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
+from headgate.workers.agents_service import AgentsService
+from headgate.workers.runs import Runs
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
@@ -61,7 +66,9 @@ GRACE = 10
 class OpenGate:
     """A gate whose ledger, engines and fleet are up."""
 
-    def __init__(self, config: Config, road: Road, writer: LedgerWriter, notes: tuple[str, ...]) -> None:
+    def __init__(
+        self, config: Config, road: Road, writer: LedgerWriter, notes: tuple[str, ...], trials: Trials
+    ) -> None:
         self.config = config
         self.road = road
         self.writer = writer
@@ -69,6 +76,10 @@ class OpenGate:
         """What the start found that a person should know: a crash before, an engine that did not start."""
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
+        self.workers: list[Worker] = []
+        """Who answers for agents that take more than one request."""
+        self.runs = Runs(road.policy, self.ask, self.workers)
+        services: list[Service] = [AgentsService(self.runs, trials, config.body_limit)]
         self.http = Face(
             road,
             writer.put,
@@ -78,9 +89,11 @@ class OpenGate:
                 Conversations(writer, kept=config.ledger.keep_bodies),
                 Images(IMAGE_LIMIT) if config.fetch_images else None,
                 config.body_limit,
+                workers=self.workers,
             ),
             keep_alive=config.streaming.keep_alive,
             health=self.ledger_health,
+            services=services,
         )
 
     def ledger_health(self) -> dict[str, Any]:
@@ -96,18 +109,32 @@ class OpenGate:
             "paid_today": self.road.purse.spent,
         }
 
-    async def ask(self, request: Request) -> tuple[Reply | GiveUp, Outcome]:
-        """One request through the gate without HTTP; it is written down like any other."""
+    async def ask(self, request: Request, caller: str = "") -> tuple[Reply | GiveUp, Outcome]:
+        """One request through the gate without HTTP; it is written down like any other.
+
+        Args:
+            request: ready to be routed: a subagent's prompt is on it.
+            caller: whose request it is, as far as waiting has to be fair.
+        """
         signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
-        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter())
-        result = await journey.run()
+        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter(), caller=caller)
+        try:
+            result = await journey.run()
+        except asyncio.CancelledError:
+            self.note(outcome_of(journey, "cancelled", HUNG_UP))
+            raise
         outcome = (
             outcome_of(journey, "failed", result.reason)
             if isinstance(result, GiveUp)
             else outcome_of(journey, status_of(journey))
         )
-        self.writer.put(outcome)
+        self.note(outcome)
         return result, outcome
+
+    def note(self, outcome: Outcome) -> None:
+        """Write a request down, and count it."""
+        self.writer.put(outcome)
+        self.http.metrics.note(outcome)
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
@@ -164,6 +191,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             troubles = await start_embedded(engines)
             await fleet.start()
             config, stale = with_cards(config, cards, fleet)
+            kept = await asyncio.to_thread(newest_trials, config.ledger.path)
+            trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             road = Road(
                 policy=config.policy,
                 checks=config.checks,
@@ -175,8 +204,13 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
+                temperatures={key: trial.temperature for key, trial in trials.items()},
             )
-            yield OpenGate(config, road, writer, (*found.sentences, *troubles, *stale))
+            gate = OpenGate(config, road, writer, (*found.sentences, *troubles, *stale), trials)
+            try:
+                yield gate
+            finally:
+                await gate.runs.close()
         finally:
             await fleet.close()
     finally:

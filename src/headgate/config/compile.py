@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
 from headgate.config.checks import resolve_checks
 from headgate.config.engine import EngineSettings, engine_from
@@ -76,8 +77,19 @@ class Config(Struct, frozen=True, kw_only=True):
     """… from this many requests on."""
 
 
-def compile_config(table: FileTable, source: Path | None, price_finder: PriceFinder = find_price) -> Config:
+def compile_config(
+    table: FileTable,
+    source: Path | None,
+    price_finder: PriceFinder = find_price,
+    origins: Mapping[str, Origin] = {},
+) -> Config:
     """Give the page its meaning.
+
+    Args:
+        table: the page, with all agents.
+        source: its file.
+        price_finder: looks prices up.
+        origins: where each agent is described.
 
     Raises:
         Misfit: something does not fit together.
@@ -89,7 +101,8 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
         for name, model in table.models.items()
         for lane in lanes_from(name, model, engines, price_finder)
     }
-    checks = resolve_checks(table, source)
+    folder = source.parent if source is not None else Path.cwd()
+    checks = resolve_checks(table, folder, {name: origin.folders for name, origin in origins.items()})
     if not table.routes:
         raise Misfit(
             ("routes",), "there is no route", "write at least one [[routes]] with a name and try = [...]"
@@ -122,7 +135,9 @@ def compile_config(table: FileTable, source: Path | None, price_finder: PriceFin
         policy=Policy(
             routes=routes,
             models=models,
-            agents={name: agent_from(name, agent, source) for name, agent in table.agents.items()},
+            agents={
+                name: agent_from(name, agent, origins[name], models) for name, agent in table.agents.items()
+            },
             limits=Limits(
                 answer_within=seconds(("limits", "answer_within"), table.limits.answer_within),
                 attempts=positive(("limits", "attempts"), table.limits.attempts),

@@ -1,7 +1,8 @@
 """Find the line of a TOML file on which a word stands, so that an error can point at it.
 
 A scan, not a parser: it knows table headers and `key =` at the start of a line, which is how people write TOML. It does
-not look inside inline tables or strings that span lines; such a word is reported at the line of the key that holds it.
+not look inside inline tables or strings that span lines; such a word is reported at the line of the key that holds it, and
+an item of a list at the line on which it begins.
 """
 
 import re
@@ -9,6 +10,12 @@ from collections.abc import Sequence
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
 KEY = re.compile(r"^\s*([\w.\"'-]+)\s*=")
+TOKEN = re.compile(
+    r"#[^\n]*|\"\"\"(?:\\.|[^\\])*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'|[\[\]{},\n]|[^\s#\"'\[\]{},]+",
+    re.DOTALL,
+)
+"""A comment, a text, a mark, or anything else in one piece."""
+LONG_TEXTS = ('"""', "'''")
 
 
 def find_line(text: str, path: Sequence[str | int]) -> int | None:
@@ -18,7 +25,12 @@ def find_line(text: str, path: Sequence[str | int]) -> int | None:
     table: list[str] = []
     seen: dict[str, int] = {}
     best: tuple[int, int] | None = None
+    inside = ""  # of a text that spans lines: how it ends
     for number, line in enumerate(text.splitlines(), 1):
+        if inside:
+            inside = "" if inside in line else inside
+            continue
+        inside = next((mark for mark in LONG_TEXTS if line.count(mark) == 1), "")
         header = HEADER.match(line)
         if header is not None:
             table = split_key(header[2])
@@ -40,6 +52,40 @@ def find_line(text: str, path: Sequence[str | int]) -> int | None:
         if depth == len(here) and (best is None or depth > best[0]):
             best = (depth, number)
     return best[1] if best else None
+
+
+def find_item(text: str, path: Sequence[str | int]) -> int | None:
+    """The line on which an item of a list begins, whether the list is written with [[headers]] or in brackets.
+
+    Args:
+        text: the file.
+        path: its last step is the item's index.
+    """
+    line = find_line(text, path)
+    index = path[-1]
+    if line is None or not isinstance(index, int):
+        return line
+    lines = text.splitlines(keepends=True)
+    if HEADER.match(lines[line - 1]):
+        return line
+    rest = "".join(lines[line - 1 :])
+    number, depth, item, begun = line, 0, -1, False
+    for token in TOKEN.finditer(rest, rest.index("=") + 1):
+        mark = token[0]
+        if mark == "\n" or mark.startswith("#"):
+            number += mark == "\n"
+            continue
+        if depth == 1 and mark == ",":
+            begun = False
+        elif depth == 1 and mark != "]" and not begun:
+            item, begun = item + 1, True
+            if item == index:
+                return number
+        depth += (mark in ("[", "{")) - (mark in ("]", "}"))
+        number += mark.count("\n")
+        if depth == 0:
+            break
+    return line
 
 
 def split_key(key: str) -> list[str]:

@@ -4,20 +4,22 @@ Every error names the file, the line, the word, and the word that was probably m
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
+from headgate.config.agent_files import AgentPage, Origin, find_pages, read_text, read_toml
 from headgate.config.compile import Config, compile_config
 from headgate.config.lines import find_line
 from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import (
+    AgentTable,
     EngineTable,
     FileTable,
     LedgerTable,
@@ -45,6 +47,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "streaming": StreamingTable,
     "ledger": LedgerTable,
     "report": ReportTable,
+    "agents": AgentTable,
     "price": PriceTable,
 }
 
@@ -61,20 +64,6 @@ def load_config(given: str | None = None, price_finder: PriceFinder = find_price
     return parse_config(read_text(path), path, price_finder)
 
 
-def read_text(path: Path) -> str:
-    """The file's text.
-
-    Raises:
-        ConfigError: it cannot be read as UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-
-
 def starter_text() -> str:
     """The starter page, as `headgate init` writes it."""
     return resources.files("headgate.config").joinpath("starter.toml").read_text(encoding="utf-8")
@@ -87,26 +76,52 @@ def parse_config(text: str, source: Path | None, price_finder: PriceFinder = fin
         ConfigError: with file, line and word.
     """
     name = str(source) if source is not None else "the starter page"
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        place = f", line {where[1]}" if where else ""
-        what = str(error).split(" (at ")[0]
-        raise ConfigError(
-            f"{name}{place}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas"
-        ) from error
+    document = read_toml(text, name)
+    tables = document.get("agents")
+    pages = find_pages(source, tables if isinstance(tables, dict) else {})
     try:
         page = msgspec.convert(document, FileTable)
-        return compile_config(page, source, price_finder)
+        page = replace(page, agents=page.agents | {one.name: agent_table(one) for one in pages.values()})
+        origins = {agent: origin_of(pages.get(agent), text, source) for agent in page.agents}
+        return compile_config(page, source, price_finder, origins)
     except msgspec.ValidationError as error:
         path, message, hint = explain(str(error), document)
+        line = find_line(text, path)
     except Misfit as error:
         path, message, hint = error.path, error.message, error.hint
+        own = pages.get(str(path[1])) if path[:1] == ("agents",) and len(path) > 1 else None
+        if own is not None:
+            name, text, path = str(own.file), own.text, path[2:]
+        if error.file is not None:
+            name = str(error.file)
+        line = error.line or find_line(text, path)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error.message}", error.hint) from error
-    line = find_line(text, path)
     raise ConfigError(f"{name}{f', line {line}' if line else ''}: {message}", hint)
+
+
+def agent_table(page: AgentPage) -> AgentTable:
+    """The table of an agent that has a file of its own.
+
+    Raises:
+        Misfit: a key is missing, unknown, or has a value of another kind.
+    """
+    try:
+        return msgspec.convert(page.document, AgentTable)
+    except msgspec.ValidationError as error:
+        whole = {"agents": {page.name: page.document}}
+        path, message, hint = explain(str(error).replace("`$", f"`$.agents.{page.name}", 1), whole)
+        raise Misfit(path, message, hint) from error
+
+
+def origin_of(page: AgentPage | None, text: str, source: Path | None) -> Origin:
+    """Where an agent is described: in a file of its own, or in the page."""
+    beside = source.parent if source is not None else Path.cwd()
+    if page is None:
+        return Origin(file=source, folders=(beside,), text=text)
+    if page.file is None:
+        return Origin(file=None, folders=(), builtin=True)
+    return Origin(file=page.file, folders=(page.file.parent, beside), text=page.text, depth=2)
 
 
 def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], str, str]:

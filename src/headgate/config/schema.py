@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from headgate.core.words import Capability, EngineKind, FormatKind, Mode, ModelKind, Task, WhenBusy
+from headgate.core.words import Capability, EngineKind, FormatKind, LongInput, Mode, ModelKind, Task, WhenBusy
 
 
 class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -165,17 +165,68 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     warn: dict[Literal["local_failures_over", "at_least"], float] = {}
 
 
-class AgentTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """[agents.NAME]: a named worker, asked for as "agent:NAME"."""
+class ShownTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[[agents.NAME.examples]] and [[agents.NAME.tests]]: an input and the output that is right for it."""
+
+    input: str | dict[str, Any]
+    output: Any
+
+
+class ToolTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """An MCP server among the tools of an agent: { command = ["uvx", "server"] } or { url = "http://…" }."""
+
+    command: list[str] = []
+    url: str = ""
+
+
+class BoundsTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """limits = { steps = 5, within = "2m", spend = 0.05 }: what one run of an agent with tools may use up."""
+
+    steps: int = 5
+    within: str = "2m"
+    spend: float | None = None
+
+
+class AgentTable(
+    Struct,
+    forbid_unknown_fields=True,
+    frozen=True,
+    kw_only=True,
+    rename={"chain": "try", "template": "input"},
+):
+    """[agents.NAME], or the file agents/NAME.toml: a named worker, asked for as "agent:NAME"."""
 
     system: str
+    description: str = ""
     task: Task | None = None
-    labels: list[str] = []
-    """The answer is exactly one of these."""
+    template: str = "{input}"
+    """What is asked, with {fields} of the input; "{{" and "}}" are braces."""
+    labels: list[str] | dict[str, str] = []
+    """The answer, or its field `label`, is exactly one of these; as a table, with what each is for."""
+    label: str = ""
+    """The field of the schema that holds the label."""
+    confidence: str = ""
+    """The field of the schema into which the gate writes the label's probability."""
     schema: dict[str, Any] | str | None = None
-    """A JSON Schema that answers fit: a table, or the path of a JSON file."""
+    """A JSON Schema that answers fit: a table, the path of a JSON file, or "module:Class"."""
+    examples: list[ShownTable] | str = []
+    tests: list[ShownTable] | str = []
+    chain: list[str] = []
+    """The models that are tried, in place of the route's."""
+    checks: list[str] | None = None
+    """In place of the route's."""
+    threshold: float | None = None
+    """The least probability of a label; below it the next model is asked."""
+    bar: float | None = None
+    """The least share of its tests that must be right before it works through a batch."""
     temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
     max_tokens: int | None = None
+    local_only: bool = False
+    long: LongInput = "chunks"
+    tools: list[str | ToolTable] = []
+    limits: BoundsTable = BoundsTable()
 
 
 class FileTable(Struct, forbid_unknown_fields=True, frozen=True):

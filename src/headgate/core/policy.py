@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from headgate.core.agents import for_agent
 from headgate.core.prices import estimate
 from headgate.core.tokens import NEAR, longest
 from headgate.core.types import Agent, Candidate, Decision, FleetView, Model, Request, Signals
@@ -134,9 +135,12 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         route = policy.routes[-1]
         why = f"the caller asked for {model.name} by name"
         chain = (model.name, *model.longer)
+    if request.agent:
+        route, why = for_agent(policy, request, signals.task, (route, why))
+        chain, by_name = route.chain, bool(request.only)
     local_only = signals.local_only or (route.local_only and not by_name)
     limits = policy.limits
-    spend = smaller(limits.paid_per_request, fleet.paid_left)
+    spend = smaller(limits.paid_per_request, fleet.paid_left) if request.pay else 0.0
     candidates = [
         weigh(policy.models[name], fleet, request, signals, local_only=local_only, spend=spend)
         for name in chain

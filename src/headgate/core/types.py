@@ -113,6 +113,8 @@ class Shown(Struct, frozen=True, gc=False):
     """JSON: a text, or an object. Of a test, the fields that have to be right."""
     line: int = 0
     """Where it stands in its file; 0 is unknown."""
+    given: str | Mapping[str, Any] = ""
+    """The input as it was written: a text or named fields, for whoever gives it to the agent again."""
 
 
 class AgentTool(Struct, frozen=True, gc=False, kw_only=True):
@@ -220,6 +222,12 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """The labels to choose from, if a subagent names them."""
     agent: str = ""
     """The subagent that answers; its prompt is in the messages already."""
+    threshold: float | None = None
+    """The least probability of a label that this subagent is content with."""
+    only: str = ""
+    """The only model of the subagent's chain that may answer, for instance because it is being tested."""
+    pay: bool = True
+    """Whether a paid model may answer; without it, the subagent's chain ends at home."""
     local_only: bool = False
     batch: bool = False
     """Nobody sits and waits for it: people's requests are served before it."""
@@ -471,8 +479,10 @@ class Reply(Struct, frozen=True, gc=False, kw_only=True):
     """The whole content as Anthropic wrote it, seals and citations included; None from other engines."""
     vectors: tuple[bytes, ...] = ()
     """Of an embedding request: one vector per text, each as little-endian float32."""
+    label: str = ""
+    """The one that the answer names, where a subagent offers labels."""
     probabilities: Mapping[str, float] = {}
-    """Of the labels to choose from, where a subagent offers some and the engine gives log-probabilities."""
+    """Of these labels, where the engine gives log-probabilities."""
     first_token: float | None = None
     """Seconds from sending to the first byte of the answer."""
     seconds: float = 0.0

@@ -7,17 +7,20 @@ who will answer it.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from headgate.core.agents import give
+from headgate.core.agents import ask, give
 from headgate.core.policy import AGENT, Policy, by_address
+from headgate.core.templates import Unfit
 from headgate.core.types import Message, Request
 from headgate.engines.tokenizer import LARGE, Tokenizer
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.images import Images
+from headgate.gateway.services import Worker
 from headgate.wire.doors import Reader, Ready, Referring
 from headgate.wire.faults import Fault
 
@@ -31,6 +34,7 @@ class Intake:
         conversations: what callers may go on from.
         images: fetches images that callers give by address; None leaves that to engines that do it themselves.
         body_limit: bytes of a request's body, for the error that names it.
+        workers: answer for subagents that take more than one request to a model.
     """
 
     def __init__(
@@ -40,12 +44,15 @@ class Intake:
         conversations: Conversations,
         images: Images | None,
         body_limit: int,
+        *,
+        workers: Sequence[Worker] = (),
     ) -> None:
         self.policy = policy
         self.tokenizer = tokenizer
         self.conversations = conversations
         self.images = images
         self.body_limit = body_limit
+        self.workers = workers
 
     async def read(self, call: Call, reader: Reader, request_id: str) -> Request | Fault | Ready:
         """The request of a call, ready to be routed or answered already, or what is wrong with it.
@@ -75,13 +82,31 @@ class Intake:
         if isinstance(request, Fault):
             return request
         request = refusals.by_known_name(self.policy, request)
+        if request.asked.startswith(AGENT):
+            return await self.for_agent(request)
         return refusals.unroutable(self.policy, request) or await self.prepare(request)
+
+    async def for_agent(self, request: Request) -> Request | Fault:
+        """The request in the words of the subagent that it asks for; untouched by it where a worker answers."""
+        fault = refusals.unroutable(self.policy, request)
+        agent = self.policy.agents.get(request.asked.removeprefix(AGENT))
+        if agent is None and self.worker_for(request) is not None:
+            return request
+        if fault is not None:
+            return fault
+        assert agent is not None, "else it is a fault"
+        asked = ask(agent, request)
+        if isinstance(asked, Unfit):
+            return refusals.unfit_input(asked)
+        return await self.prepare(asked if self.worker_for(asked) is not None else give(agent, asked))
+
+    def worker_for(self, request: Request) -> Worker | None:
+        """Who answers a request that takes more than one request to a model; None is the usual way."""
+        return next((worker for worker in self.workers if worker.takes(request)), None)
 
     async def prepare(self, request: Request) -> Request | Fault:
         """The request with all that it speaks of and does not hold."""
         found: Request | Fault = request
-        if request.asked.startswith(AGENT):
-            found = request = give(self.policy.agents[request.asked.removeprefix(AGENT)], request)
         if self.images is not None and by_address(request) and not (request.native or stays_home(request)):
             found = await self.images.fetch(request)
         if isinstance(found, Request) and (found.store or found.previous):

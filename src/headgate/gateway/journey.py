@@ -15,10 +15,12 @@ from time import perf_counter
 from msgspec.structs import replace
 
 from headgate.core import cascade
+from headgate.core.agent_answers import Unsettled, named, settle, weigh
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.policy import decide, goes_on
 from headgate.core.prices import cost, tokens_for
+from headgate.core.probability import MANY
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -116,8 +118,11 @@ class Journey:
     @property
     def mode(self) -> Mode:
         """How this stream is held. Structured answers are always judged whole: half a JSON object proves nothing."""
+        request = self.request
         if self.decision.mode == "peek" and self.signals.format != "text":
             return "hold"
+        if request.agent and (request.labels or request.format.kind != "text"):
+            return "hold"  # a subagent's answer is delivered right or not at all
         return self.decision.mode
 
     # ── Whole answers ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,10 +152,15 @@ class Journey:
                 self.leave(place, started, result)
             self.conclude(model, started, place.queued, result)
 
-    def deliver(self, step: Deliver) -> Reply:
-        """The reply that the cascade chose."""
+    def deliver(self, step: Deliver) -> Reply | GiveUp:
+        """The reply that the cascade chose; of a subagent, only if it has the subagent's form."""
         reply = self.replies[step.attempt]
         assert reply is not None
+        if self.request.agent:
+            settled = settle(self.road.policy.agents[self.request.agent], self.request, reply)
+            if isinstance(settled, Unsettled):
+                return GiveUp(settled.reason)
+            reply = settled
         self.model = self.road.policy.models[self.attempts[step.attempt].model]
         return reply
 
@@ -289,6 +299,8 @@ class Journey:
     def affordable(self, model: Model) -> Request:
         """The request, with its answer limited to what the money buys, and marked for the cache where that pays."""
         request = self.request
+        if request.agent and request.labels:
+            request = replace(request, logprobs=True, top_logprobs=MANY)
         if model.local:
             return request
         if model.engine_kind == "anthropic" and goes_on(request):
@@ -353,12 +365,19 @@ class Journey:
 
     def judge(self, model: Model, reply: Reply, *, late: bool) -> tuple[Reply, tuple[Verdict, ...]]:
         """The reply, mended where its tool calls or the asked JSON need it and it can still be, and the verdicts on it."""
+        agent = self.road.policy.agents[self.request.agent] if self.request.agent else None
+        if agent is not None:
+            temperature = self.road.temperatures.get((agent.name, model.name), 1.0)
+            reply = weigh(agent, reply, temperature, keep=self.request.logprobs)
         answer = Answer(self.request, self.signals, reply, model)
         if self.request.tools and not late:
             reply = recover(answer)
             answer = Answer(self.request, self.signals, reply, model)
         if self.signals.format != "text" and not late:
             reply = repair(answer)
+            answer = Answer(self.request, self.signals, reply, model)
+        if agent is not None:
+            reply = replace(reply, label=named(agent, reply.text))
             answer = Answer(self.request, self.signals, reply, model)
         return reply, judge(self.road.named(self.decision.checks), answer)
 

@@ -22,6 +22,7 @@ from headgate.core.policy import (
     find_model,
     is_auto,
 )
+from headgate.core.templates import Unfit
 from headgate.core.types import Failure, GiveUp, Request
 from headgate.core.words import TASKS
 from headgate.gateway.journey import Journey
@@ -206,16 +207,7 @@ def unfit_for_agent(policy: Policy, request: Request) -> Fault | None:
     """Why the agent that is asked for cannot take this request."""
     name = request.asked.removeprefix(AGENT)
     if name not in policy.agents:
-        known = tuple(policy.agents)
-        if not known:
-            return Fault(
-                status=404,
-                message=f'there is no agent "{name[:LONGEST_WORD]}"',
-                code="agent_not_found",
-                param="model",
-                hint="the config has no [agents.NAME]; see docs/config.md",
-            )
-        return unknown("agent", name, known, "model")
+        return unknown("agent", name, tuple(policy.agents), "model")
     if request.native:
         return Fault(
             status=400,
@@ -225,6 +217,13 @@ def unfit_for_agent(policy: Policy, request: Request) -> Fault | None:
             hint=f'ask "{AUTO}" or a model by its name',
         )
     return None
+
+
+def unfit_input(problem: Unfit) -> Fault:
+    """What was said is no input for the agent that is asked."""
+    return Fault(
+        status=400, message=problem.problem, code="invalid_input", param="messages", hint=problem.hint
+    )
 
 
 def unembeddable(policy: Policy, request: Request) -> Fault | None:
@@ -296,6 +295,14 @@ def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:
 def no_answer(journey: Journey, result: GiveUp) -> Fault:
     """No model of the chain gave an answer. Whether that is the request's fault or ours decides the status."""
     failures = [attempt.failure for attempt in journey.attempts if attempt.failure is not None]
+    if len(failures) < len(journey.attempts):
+        return Fault(
+            status=503,
+            message=result.reason,
+            kind="api_error",
+            code="unfit_answer",
+            hint=f"headgate log show {journey.request.id} tells what was tried; an abler model in the agent's `try` may do it",
+        )
     skips = set(journey.decision.skipped.values())
     overflow = bool(skips & {"window"}) or any(failure.reason == "context_overflow" for failure in failures)
     unfit = (

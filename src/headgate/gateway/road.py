@@ -26,6 +26,8 @@ class Road(Struct, frozen=True, kw_only=True):
     prices_as_of: str
     peek_characters: int
     keep_bodies: bool
+    temperatures: Mapping[tuple[str, str], float] = {}
+    """Of the calibration of each agent with each model; those that are missing have none."""
     chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}
     """The checks of each set of names that was asked for so far."""
 

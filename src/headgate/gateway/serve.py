@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec.structs import replace
 
+from headgate.core.policy import AGENT
 from headgate.core.types import Failure, GiveUp, Outcome, Reply
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
@@ -32,6 +33,7 @@ from headgate.gateway.road import Road
 from headgate.gateway.services import Found, Service, Services
 from headgate.gateway.shown_fleet import describe_fleet
 from headgate.gateway.streams import AnswerStream
+from headgate.gateway.worked import WorkersAnswer
 from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
 from headgate.wire.faults import Fault
 
@@ -113,6 +115,12 @@ class Face:
             return
         if isinstance(request, Ready):
             call.answer(200, JSON, request.body(received))
+            return
+        if not request.agent and request.asked.startswith(AGENT):
+            worker = self.intake.worker_for(request)
+            assert worker is not None, "else its agent would be on it"
+            work = WorkersAnswer(self.road.policy, call, door, request, received)
+            await work.give(worker, caller_of(call), self.keep_alive)
             return
         size = len(call.body or b"") if not request.recalled else LARGE + 1  # what was recalled may be long
         signals = await self.road.tokenizer.measure(request, self.road.policy, size)

@@ -83,15 +83,15 @@ class Worked(NamedTuple):
     result: Reply | GiveUp
     """An answer that is not whole has the finish "length", as any answer that a limit has cut."""
     outcome: Outcome
-    """Of the last request that it took, with the money, tokens and time of all of them: for the caller's headers, not for the ledger."""
-    outcomes: tuple[Outcome, ...] = ()
-    """Of each of them, in order."""
+    """Of the last request that it took."""
+    before: tuple[Outcome, ...] = ()
+    """Of those before it, in order."""
     steps: tuple[Step, ...] = ()
-    """What was done on the way, where it took more than one."""
+    """What was done on the way."""
     incomplete: str = ""
-    """Why the answer is not whole; "" when it is."""
-    reason: str = ""
-    """What else there is to be said of it: how its parts voted, what they disagree about."""
+    """Why the output does not answer the whole of the input; "" where it does."""
+    note: str = ""
+    """What else there is to be said of it: how the parts of a long input voted, what they disagree about."""
 
 
 class Worker(Protocol):

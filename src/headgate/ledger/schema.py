@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from headgate.core.errors import LedgerError
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables that it lacks."""
 
@@ -209,6 +209,19 @@ cards = Table(
     Column("card", Text, nullable=False),
 )
 Index("cards_by_model", cards.c.engine, cards.c.id, cards.c.measured)
+
+# One row for each time that a subagent's tests were run with a model, in the same manner.
+trials = Table(
+    "trials",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("measured", BigInteger, nullable=False),
+    Column("trial", Text, nullable=False),
+)
+Index("trials_by_agent", trials.c.agent, trials.c.model, trials.c.measured)
 
 
 def insert_sql(table: Table, rows: int = 1) -> str:

@@ -19,6 +19,7 @@ from headgate.core.checks.language import language_matches
 from headgate.core.checks.refusals import asks_back, no_refusal
 from headgate.core.checks.repetition import not_repeating
 from headgate.core.checks.source import grounded_numbers, shorter_than_source
+from headgate.core.checks.sure import sure_label
 from headgate.core.checks.text import not_cut_off, not_empty
 from headgate.core.checks.tools import recover, valid_tool_calls
 from headgate.core.checks.written import may_become_call
@@ -43,6 +44,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "language-matches": language_matches,
         "asks-back": asks_back,
         "confidence": confidence,
+        "sure-label": sure_label,
     }
 )
 """Every built-in check, by the name that the config uses."""
