@@ -9,9 +9,10 @@ is global, so several gates may live in one process.
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
@@ -51,7 +52,11 @@ from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
 from headgate.workers.agents_service import AgentsService
+from headgate.workers.asking import thrifty
+from headgate.workers.long import LongInputs
+from headgate.workers.loop import ToolLoop
 from headgate.workers.runs import Runs
+from headgate.workers.tools import Tools, load_tools
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
@@ -67,7 +72,14 @@ class OpenGate:
     """A gate whose ledger, engines and fleet are up."""
 
     def __init__(
-        self, config: Config, road: Road, writer: LedgerWriter, notes: tuple[str, ...], trials: Trials
+        self,
+        config: Config,
+        road: Road,
+        writer: LedgerWriter,
+        notes: tuple[str, ...],
+        *,
+        trials: Trials,
+        tools: Mapping[str, Tools],
     ) -> None:
         self.config = config
         self.road = road
@@ -76,7 +88,8 @@ class OpenGate:
         """What the start found that a person should know: a crash before, an engine that did not start."""
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
-        self.workers: list[Worker] = []
+        self.loop = ToolLoop(road, self.ask, self.note, tools)
+        self.workers: list[Worker] = [self.loop, LongInputs(road, self.ask)]
         """Who answers for agents that take more than one request."""
         self.runs = Runs(road.policy, self.ask, self.workers)
         services: list[Service] = [AgentsService(self.runs, trials, config.body_limit)]
@@ -109,15 +122,19 @@ class OpenGate:
             "paid_today": self.road.purse.spent,
         }
 
-    async def ask(self, request: Request, caller: str = "") -> tuple[Reply | GiveUp, Outcome]:
+    async def ask(
+        self, request: Request, caller: str = "", *, spend: float | None = None
+    ) -> tuple[Reply | GiveUp, Outcome]:
         """One request through the gate without HTTP; it is written down like any other.
 
         Args:
             request: ready to be routed: a subagent's prompt is on it.
             caller: whose request it is, as far as waiting has to be fair.
+            spend: dollars that it may cost, if less than the config allows.
         """
-        signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
-        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter(), caller=caller)
+        road = self.road if spend is None else thrifty(self.road, spend)
+        signals = await road.tokenizer.measure(request, road.policy, 0)
+        journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
         try:
             result = await journey.run()
         except asyncio.CancelledError:
@@ -170,8 +187,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
 
     Raises:
+        ConfigError: a tool of a subagent cannot be loaded.
         LedgerError: the ledger cannot be opened.
     """
+    tools = await asyncio.to_thread(load_all_tools, config)
     models = config.policy.models.values()
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
@@ -206,15 +225,27 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
-            gate = OpenGate(config, road, writer, (*found.sentences, *troubles, *stale), trials)
+            notes = (*found.sentences, *troubles, *stale)
+            gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools)
             try:
                 yield gate
             finally:
                 await gate.runs.close()
+                await gate.loop.close()
         finally:
             await fleet.close()
     finally:
         await asyncio.to_thread(writer.close)
+
+
+def load_all_tools(config: Config) -> dict[str, Tools]:
+    """The tools of each subagent that has some.
+
+    Raises:
+        ConfigError: one cannot be loaded.
+    """
+    folder = config.source.parent if config.source is not None else Path.cwd()
+    return {name: load_tools(agent, folder) for name, agent in config.policy.agents.items() if agent.tools}
 
 
 def with_cards(config: Config, cards: Cards, fleet: Fleet) -> tuple[Config, tuple[str, ...]]:

@@ -9,27 +9,27 @@ in silence. It does not know how long a part may be (`rooms`), nor where it is c
 """
 
 import asyncio
-from time import perf_counter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core import tokens
 from headgate.core.agents import give
-from headgate.core.cutting import Span, cut, cut_all, name_spans, span_of
+from headgate.core.cutting import Span, cut, name_spans
 from headgate.core.runs import Step
 from headgate.core.types import Agent, GiveUp, Reply, Request
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
-from headgate.workers.asking import Ask, agent_of, all_together
-from headgate.workers.merging import Merging, Part, unusable
-from headgate.workers.rooms import LEAST, Room, find_room, learn_density, overflowed, with_text
+from headgate.workers.asking import Ask, agent_of, anew
+from headgate.workers.merging import Merging, Part
+from headgate.workers.rooms import LEAST, Room, find_room, learn_density, overflowed
+from headgate.workers.texts import LongText, long_text
 
 UNKNOWN_WINDOW = 1024
 """Tokens of a model whose window nobody knows: from so many on, it is looked into."""
 
 FIRST = 1.5
-"""How much denser a model's own tokens are taken to be for the first part that it is given; then it is known."""
+"""How much denser a model's own tokens are taken to be as long as it has answered no part; then it is known."""
 
 SPARE = 1.03
 """On top of what was learned: another part may be denser."""
@@ -39,12 +39,11 @@ class Job(Struct, frozen=True):
     """A long input on its way."""
 
     agent: Agent
-    request: Request
-    """Without the agent's prompt yet."""
-    text: str
+    long: LongText
     room: Room
     caller: str
     count: tokens.Counter
+    at_once: asyncio.Semaphore
 
 
 class LongInputs:
@@ -62,7 +61,7 @@ class LongInputs:
         """Tokens that each model has made of one of o200k, at most."""
 
     def takes(self, request: Request) -> bool:
-        """Whether it is a subagent's, and so long that it may not fit a model at home. Its own cheap guess; `work` counts."""
+        """Whether it is a subagent's, and so long that it may not fit a model at home. A cheap guess; `work` counts."""
         agent = agent_of(self.road.policy, request)
         if agent is None or agent.tools or agent.long == "refuse" or not request.messages:
             return False
@@ -80,17 +79,15 @@ class LongInputs:
 
     async def work(self, request: Request, *, caller: str) -> Worked:
         """Answer it whole if it fits, else in parts."""
-        begun = perf_counter()
         agent = agent_of(self.road.policy, request)
         assert agent is not None, "asked only for what it takes"
-        whole, text = give(agent, request), request.messages[-1].text
-        room = await find_room(self.road, whole, give(agent, with_text(request, "")), self.densities)
+        whole, long = give(agent, request), long_text(agent, request)
+        room = await find_room(self.road, whole, give(agent, long.with_part("")), self.densities)
         if room is None:
-            result, outcome = await self.ask(whole, caller=caller)
-            return Worked(result, outcome, (outcome,))
+            return Worked(*await self.ask(whole, caller))
         count = self.road.tokenizer.counter
         assert count is not None, "finding room has counted"
-        job = Job(agent, request, text, room, caller, count)
+        job = Job(agent, long, room, caller, count, asyncio.Semaphore(room.at_once))
         parts = await self.answer_parts(job)
         places = name_spans([part.span for part in parts])
         parts = [replace(part, place=place) for part, place in zip(parts, places, strict=True)]
@@ -99,30 +96,23 @@ class LongInputs:
         missing = [part for part in parts if part.reply is None]
         why = "; ".join(f"{part.place} was not answered: {part.why}" for part in missing)
         if len(missing) == len(parts):
-            outcome = all_together(asked, perf_counter() - begun)
-            return Worked(GiveUp(f"no part of the text was answered: {why}"), outcome, asked, steps, why)
+            return Worked(GiveUp(why), asked[-1], asked[:-1], steps, why)
         merging = Merging(
             self.ask,
             agent,
             whole,
             room=self.text_room(room),
-            at_once=room.at_once,
+            at_once=job.at_once,
             caller=caller,
             count=count,
         )
         merged = await merging.merge([part for part in parts if part.reply is not None])
         asked += merged.outcomes
-        outcome = all_together(asked, perf_counter() - begun)
         incomplete = "; ".join(filter(None, (why, merged.incomplete)))
-        if isinstance(merged.result, GiveUp):
-            return Worked(
-                merged.result, replace(outcome, status="failed"), asked, steps + merged.steps, incomplete
-            )
-        reply = replace(merged.result, usage=outcome.usage, seconds=outcome.seconds)
-        if incomplete:
-            reply = replace(reply, finish="length")
-            outcome = replace(outcome, status="imperfect", error=incomplete)
-        return Worked(reply, outcome, asked, steps + merged.steps, incomplete, merged.reason)
+        result = merged.result
+        if incomplete and isinstance(result, Reply):
+            result = replace(result, finish="length")
+        return Worked(result, asked[-1], asked[:-1], steps + merged.steps, incomplete, merged.note)
 
     # ── Parts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,36 +121,26 @@ class LongInputs:
         return max(LEAST, room.tokens(self.densities.get(room.model.name, FIRST) * SPARE))
 
     async def answer_parts(self, job: Job) -> list[Part]:
-        """Every part answered, or the reason why it is not, in the order of the text.
-
-        The first part goes ahead alone where nothing is known of the model's tokens: it tells how long the others may be.
-        """
-        first: list[Part] = []
-        start = 0
-        if job.room.model.name not in self.densities:
-            start = await asyncio.to_thread(cut, job.text, 0, self.text_room(job.room), job.count)
-            span = span_of(job.text, 0, start, 1, job.count)
-            first = await self.answer_span(job, span, asyncio.Semaphore(1))
-        most = self.text_room(job.room)
-        spans = await asyncio.to_thread(cut_all, job.text, start, len(job.text), most, job.count)
-        at_once = asyncio.Semaphore(job.room.at_once)
+        """Every part answered, or the reason why it is not, in the order of the text."""
+        spans = await asyncio.to_thread(cut, job.long.text, self.text_room(job.room), job.count)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.answer_span(job, span, at_once)) for span in spans]
-        return [*first, *(part for task in tasks for part in task.result())]
+            tasks = [group.create_task(self.answer_part(job, span)) for span in spans]
+        return [part for task in tasks for part in task.result()]
 
-    async def answer_span(self, job: Job, span: Span, at_once: asyncio.Semaphore) -> list[Part]:
+    async def answer_part(self, job: Job, span: Span) -> list[Part]:
         """The answer for one part; for several, if it had to be cut again."""
-        asked = give(job.agent, with_text(job.request, job.text[span.start : span.end]))
-        async with at_once:
-            result, outcome = await self.ask(asked, caller=job.caller)
+        asked = anew(give(job.agent, job.long.with_part(span.text)))
+        async with job.at_once:
+            result, outcome = await self.ask(asked, job.caller)
         learn_density(self.densities, outcome, job.room.overhead + span.tokens)
         if isinstance(result, Reply):
-            problem = unusable(asked, job.agent, result)
-            return [Part(span, outcome, None if problem else result, problem or "")]
-        if not overflowed(outcome) or span.tokens < 2 * LEAST:
-            return [Part(span, outcome, None, result.reason)]
-        halves = cut_all(job.text, span.start, span.end, (span.tokens + 1) // 2, job.count)
-        return [part for half in halves for part in await self.answer_span(job, half, at_once)]
+            return [Part(span, outcome, result)]
+        if overflowed(outcome) and span.tokens >= 2 * LEAST:
+            most = (span.tokens + 1) // 2
+            halves = await asyncio.to_thread(cut, span.text, most, job.count, first_line=span.line)
+            if len(halves) > 1:
+                return [part for half in halves for part in await self.answer_part(job, half)]
+        return [Part(span, outcome, None, result.reason)]
 
 
 def step_of(part: Part) -> Step:

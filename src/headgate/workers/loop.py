@@ -8,6 +8,7 @@ the answer is said to be incomplete. If the subagent's answers have a form, the 
 sends himself are his: their calls are handed to him. How a tool is called is `tools`'.
 """
 
+import typing
 from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
@@ -16,14 +17,14 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from headgate.core.agent_answers import settle
 from headgate.core.agents import give
 from headgate.core.errors import HeadgateError
 from headgate.core.runs import Step
 from headgate.core.types import TEXT, Agent, GiveUp, Message, Outcome, Reply, Request, ToolCall
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
-from headgate.workers.asking import Ask, agent_of, all_together
-from headgate.workers.merging import unusable
+from headgate.workers.asking import Ask, agent_of, anew, not_asked
 from headgate.workers.tools import Callable, Tools, answer_call, longest_result
 
 TOOL_WITHIN = 30.0
@@ -53,12 +54,16 @@ class ToolLoop:
     Args:
         road: what requests travel on.
         ask: one request through the gate.
+        note: writes an outcome down that `ask` has not.
         tools: of each subagent that has some, by its name.
     """
 
-    def __init__(self, road: Road, ask: Ask, tools: Mapping[str, Tools]) -> None:
+    def __init__(
+        self, road: Road, ask: Ask, note: typing.Callable[[Outcome], object], tools: Mapping[str, Tools]
+    ) -> None:
         self.road = road
         self.ask = ask
+        self.note = note
         self.tools = tools
 
     def takes(self, request: Request) -> bool:
@@ -98,9 +103,9 @@ class Course:
         """Its whole way."""
         tools = self.loop.tools[self.agent.name]
         try:
-            found = await tools.offered(keep_home=self.request.local_only)
+            found = await tools.offered(at_home=self.request.local_only)
         except HeadgateError as error:
-            return await self.without_tools(error.message)
+            return await self.without_tools(f"{error.message}; {error.hint}" if error.hint else error.message)
         callers = {tool.name for tool in self.request.tools}
         self.own = {name: tool for name, tool in found.items() if name not in callers}
         offered = (*self.request.tools, *(tool.spec for tool in self.own.values()))
@@ -114,7 +119,9 @@ class Course:
             theirs = tuple(call for call in reply.tool_calls if call.name in callers)
             if theirs:
                 return self.done(replace(reply, tool_calls=theirs))
-            self.request = replace(self.request, tool_choice=None)  # what the caller chose was for the first step
+            self.request = replace(
+                self.request, tool_choice=None
+            )  # what the caller chose was for the first step
             self.messages.append(Message("assistant", reply.text, tool_calls=reply.tool_calls))
             why = self.bound()
             for call in reply.tool_calls:
@@ -127,19 +134,19 @@ class Course:
 
     def unformed(self) -> dict[str, Any]:
         """What a request with tools is not held to: the form of the answer, which is not the form of a call."""
-        return {"format": TEXT, "labels": ()} if self.formed else {}
+        return {"format": TEXT, "labels": (), "threshold": None} if self.formed else {}
 
     @property
     def formed(self) -> bool:
-        """Whether the answer has a form."""
-        return self.request.format.kind != "text" or bool(self.request.labels)
+        """Whether the answer is JSON. A label is a text: a model that may call tools can be held to it all the same."""
+        return self.request.format.kind != "text"
 
     async def step(self, request: Request, *, last: bool = False) -> Reply | GiveUp:
         """One request, with all that was said so far."""
         left = self.time_left() if last else self.time_left() - self.agent.bounds.within * KEPT_BACK
         within = left if request.within is None else min(left, request.within)
-        asked = replace(request, messages=tuple(self.messages), within=max(LEAST_TIME, within))
-        result, outcome = await self.loop.ask(asked, caller=self.caller, spend=self.money_left())
+        asked = anew(replace(request, messages=tuple(self.messages), within=max(LEAST_TIME, within)))
+        result, outcome = await self.loop.ask(asked, self.caller, spend=self.money_left())
         self.outcomes.append(outcome)
         if isinstance(result, GiveUp):
             said = f"no answer: {result.reason}"
@@ -154,11 +161,12 @@ class Course:
         """The end of a run that its model ended: its answer, asked for again where it has not the form that it must have."""
         if not self.formed:
             return self.done(reply)
-        if not self.request.labels and unusable(self.request, self.agent, reply) is None:
-            return self.done(reply)
+        settled = settle(self.agent, self.request, reply)
+        if isinstance(settled, Reply):
+            return self.done(settled)
         why = self.bound(steps=False)
         if why:
-            return self.done(GiveUp(f"the answer has not the form that was asked for, and {why}"), incomplete=why)
+            return self.done(GiveUp(f"{settled.reason}, and {why}"), incomplete=why)
         self.messages += [Message("assistant", reply.text), Message("user", IN_FORM)]
         return self.done(await self.step(replace(self.request, tools=(), tool_choice=None), last=True))
 
@@ -177,18 +185,14 @@ class Course:
 
     async def without_tools(self, problem: str) -> Worked:
         """The end of a run whose tools are not there. It is in the ledger as a request that nobody answered."""
-        outcome = await self.loop.refuse(self.request, problem, caller=self.caller)
-        return Worked(GiveUp(problem), outcome, (outcome,))
+        outcome = await not_asked(self.loop.road, self.request, problem, self.caller)
+        self.loop.note(outcome)
+        return Worked(GiveUp(problem), outcome)
 
     def done(self, result: Reply | GiveUp, *, incomplete: str = "") -> Worked:
         """The end, with all that it took."""
-        outcome = all_together(self.outcomes, self.seconds())
-        if incomplete and outcome.status != "failed":
-            outcome = replace(outcome, status="imperfect", error=incomplete)
-        if isinstance(result, Reply):
-            result = replace(result, usage=outcome.usage or result.usage, seconds=outcome.seconds)
         steps = tuple(self.steps) if len(self.steps) > 1 else ()
-        return Worked(result, outcome, tuple(self.outcomes), steps, incomplete)
+        return Worked(result, self.outcomes[-1], tuple(self.outcomes[:-1]), steps, incomplete)
 
     # ── Calls ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,5 +277,3 @@ def shown(call: ToolCall) -> str:
         return f"{call.name}({call.arguments})"
     given = ", ".join(f"{name}={msgspec.json.encode(value).decode()}" for name, value in arguments.items())
     return f"{call.name}({given})"
-
-

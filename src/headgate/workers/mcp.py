@@ -124,7 +124,9 @@ class McpServer:
                 if not cursor:
                     break
         except Exception as error:
-            raise EngineError(f"the MCP server {self.shown} does not say what it has: {said(error)}") from error
+            raise EngineError(
+                f"the MCP server {self.shown} does not say what it has: {said(error)}"
+            ) from error
         return [
             McpTool(
                 self,

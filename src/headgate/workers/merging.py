@@ -12,13 +12,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.core.checks.schemas import compiled, misfit
+from headgate.core.agent_answers import Unsettled, settle
 from headgate.core.cutting import Span
 from headgate.core.mapreduce import group, join, merge_prompt, one_by_one, put, vote
 from headgate.core.runs import Step
 from headgate.core.tokens import Counter
-from headgate.core.types import TEXT, Agent, Format, GiveUp, Message, Outcome, Reply, Request
-from headgate.workers.asking import Ask
+from headgate.core.types import TEXT, Agent, GiveUp, Message, Outcome, Reply, Request
+from headgate.workers.asking import Ask, anew
 from headgate.workers.rooms import framed
 
 PROSE_ORDERS = "You put texts together into one. Answer with that text only."
@@ -44,7 +44,7 @@ class Merged(Struct, frozen=True):
     """Of the requests that it took."""
     steps: tuple[Step, ...] = ()
     incomplete: str = ""
-    reason: str = ""
+    note: str = ""
 
 
 class Merging:
@@ -61,13 +61,21 @@ class Merging:
     """
 
     def __init__(
-        self, ask: Ask, agent: Agent, whole: Request, *, room: int, at_once: int, caller: str, count: Counter
+        self,
+        ask: Ask,
+        agent: Agent,
+        whole: Request,
+        *,
+        room: int,
+        at_once: asyncio.Semaphore,
+        caller: str,
+        count: Counter,
     ) -> None:
         self.ask = ask
         self.agent = agent
         self.whole = whole
         self.room = room - count(merge_prompt(("", "")))
-        self.at_once = asyncio.Semaphore(at_once)
+        self.at_once = at_once
         self.caller = caller
         self.count = count
         self.outcomes: list[Outcome] = []
@@ -88,61 +96,54 @@ class Merging:
 
     def merge_labels(self, replies: Sequence[Reply]) -> Merged:
         """The label that the parts vote for."""
-        found = vote([(reply.text.strip(), reply.probabilities) for reply in replies])
-        reply = replace(replies[found.surest], text=found.label, probabilities=found.probabilities)
-        return Merged(
-            reply, steps=(Step(kind="merge", what="the parts vote", result=found.tally),), reason=found.tally
+        found = vote([(reply.label, reply.probabilities) for reply in replies])
+        self.steps.append(Step(kind="merge", what="the parts vote", result=found.tally))
+        reply = replace(
+            replies[found.surest], text=found.label, label=found.label, probabilities=found.probabilities
         )
+        return self.merged(reply, note=found.tally)
 
     # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def merge_values(self, replies: Sequence[Reply]) -> Merged:
         """One JSON value out of several, held to the schema that each of them was held to."""
-        values = [msgspec.json.decode(reply.text) for reply in replies]
-        base, reasons, lead = replies[0], [], None
-        label = self.agent.label
-        ballots = [(str(value.get(label)), reply.probabilities) for value, reply in zip(values, replies, strict=True)
-                   if isinstance(value, dict) and value.get(label) is not None]  # fmt: skip
-        if label and len(ballots) == len(values):
-            found = vote(ballots)
-            base, lead = replace(replies[found.surest], probabilities=found.probabilities), found.surest
-            reasons.append(found.tally)
+        values = [without(msgspec.json.decode(reply.text), self.agent.confidence) for reply in replies]
+        base, notes, lead = replies[0], [], None
+        if self.agent.label and all(reply.label for reply in replies):
+            found = vote([(reply.label, reply.probabilities) for reply in replies])
+            base, lead = replies[found.surest], found.surest
+            base = replace(base, probabilities=found.probabilities)
+            notes.append(found.tally)
         joined = join(values, lead)
-        reasons += joined.conflicts
         value = joined.value
+        notes += joined.conflicts
         for prose in joined.prose:
             text = await self.merge_prose(prose.texts)
             if isinstance(text, GiveUp):
-                reasons.append(
-                    f"{'.'.join(map(str, prose.path))}: its texts stand one after the other: {text.reason}"
+                place = ".".join(map(str, prose.path))
+                notes.append(
+                    f"{place}: the texts of all parts, for no model put them together: {text.reason}"
                 )
             else:
                 value = put(value, prose.path, text)
-        if lead is not None and self.agent.confidence in value:
-            value[self.agent.confidence] = round(found.probabilities[found.label], 4)
         text = msgspec.json.encode(value).decode()
-        self.steps.append(
-            Step(kind="merge", what=f"{len(values)} answers joined field by field", result=text)
-        )
-        problem = unfit(self.whole.format, value)
-        if problem is not None:
-            return await self.remake(replies, problem, reasons)
-        return self.merged(replace(base, text=text), reason="; ".join(reasons))
+        what = f"{len(values)} answers joined, field by field"
+        self.steps.append(Step(kind="merge", what=what, result="; ".join([text, *notes])))
+        settled = settle(self.agent, self.whole, replace(base, text=text))
+        if isinstance(settled, Unsettled):
+            return await self.remake(replies, settled.reason, notes)
+        return self.merged(settled, note="; ".join(notes))
 
-    async def remake(self, replies: Sequence[Reply], problem: str, reasons: list[str]) -> Merged:
-        """An answer that fits the schema, by a model that is shown the answers: joined by structure they do not fit it."""
+    async def remake(self, replies: Sequence[Reply], problem: str, notes: list[str]) -> Merged:
+        """An answer that fits the schema, by a model that is shown the answers: joined field by field they do not fit it."""
         prompt = merge_prompt([reply.text for reply in replies])
         result = await self.put_together(framed(self.whole, prompt), len(replies))
-        reasons.append(
-            f"the answers were put together by a model, for joined they do not fit the schema: {problem}"
-        )
         if isinstance(result, GiveUp):
             return self.merged(
-                GiveUp(
-                    f"the answers for the parts do not fit the schema together: {problem}; {result.reason}"
-                )
+                GiveUp(f"the answers for the parts, joined: {problem}; by a model: {result.reason}")
             )
-        return self.merged(result, reason="; ".join(reasons))
+        notes.append(f"put together by a model, for joined field by field {problem}")
+        return self.merged(result, note="; ".join(notes))
 
     async def merge_prose(self, texts: Sequence[str]) -> str | GiveUp:
         """The texts of one field as one text."""
@@ -151,6 +152,7 @@ class Merging:
             messages=(Message("system", PROSE_ORDERS), Message("user", merge_prompt(texts))),
             format=TEXT,
             labels=(),
+            threshold=None,
             task="summarization",
         )
         result = await self.put_together(request, len(texts))
@@ -193,7 +195,7 @@ class Merging:
     async def put_together(self, request: Request, number: int) -> Reply | GiveUp:
         """Ask a model to put so many answers together."""
         async with self.at_once:
-            result, outcome = await self.ask(request, caller=self.caller)
+            result, outcome = await self.ask(anew(request), self.caller)
         self.outcomes.append(outcome)
         said = f"not done: {result.reason}" if isinstance(result, GiveUp) else result.text
         self.steps.append(
@@ -201,27 +203,13 @@ class Merging:
         )
         return result
 
-    def merged(self, result: Reply | GiveUp, *, incomplete: str = "", reason: str = "") -> Merged:
+    def merged(self, result: Reply | GiveUp, *, incomplete: str = "", note: str = "") -> Merged:
         """The end, with all that it took."""
-        return Merged(result, tuple(self.outcomes), tuple(self.steps), incomplete, reason)
+        return Merged(result, tuple(self.outcomes), tuple(self.steps), incomplete, note)
 
 
-def unfit(wanted: Format, value: Any) -> str | None:
-    """Why a value does not fit the asked form, or None."""
-    if wanted.kind == "text" or wanted.schema is None:
-        return None
-    validator = compiled(bytes(wanted.schema))
-    return None if isinstance(validator, str) else misfit(validator, value)
-
-
-def unusable(request: Request, agent: Agent, reply: Reply) -> str | None:
-    """Why an answer for a part cannot be put together with others, or None: no model gave one that passed its checks."""
-    if request.format.kind != "text":
-        try:
-            problem = unfit(request.format, msgspec.json.decode(reply.text))
-        except msgspec.DecodeError as error:
-            return f"the answer is no JSON: {error}"
-        return problem and f"the answer does not fit the schema: {problem}"
-    if agent.labels and reply.text.strip() not in agent.labels:
-        return f"the answer is none of the labels: {reply.text.strip()[:60]!r}"
-    return None
+def without(value: Any, field: str) -> Any:
+    """The value without the field that the gate fills in by itself."""
+    if not field or not isinstance(value, dict):
+        return value
+    return {name: inner for name, inner in value.items() if name != field}

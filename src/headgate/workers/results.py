@@ -22,6 +22,7 @@ def run_of(
     *,
     steps: tuple[Step, ...] = (),
     incomplete: str = "",
+    note: str = "",
 ) -> Run:
     """The run.
 
@@ -32,12 +33,14 @@ def run_of(
         outcomes: of all its requests, in order.
         steps: what was done on the way.
         incomplete: why not all of the input was answered.
+        note: what else there is to be said.
     """
     last = outcomes[-1]
     reply = result if isinstance(result, Reply) else None
     label = reply.label if reply is not None else ""
     probabilities = reply.probabilities if reply is not None else {}
     status, reason = verdict_on(result, outcomes, incomplete)
+    reason = "; ".join(filter(None, (reason, note)))
     usages = [
         attempt.usage for outcome in outcomes for attempt in outcome.attempts if attempt.usage is not None
     ]

@@ -5,7 +5,7 @@
     else whole to a paid model that has a window for it.
 
 A route that the user made for long prompts (`tokens_over`) is his word on where they go, and goes before the parts. Tokens are
-counted by o200k; how much denser a model's own are is learned from what it reports, and is not guessed at before. This module
+counted by o200k; how much denser a model's own are is learned from what it reports. This module
 asks no model.
 """
 
@@ -129,17 +129,6 @@ def overflowed(outcome: Outcome) -> bool:
     return outcome.model is None and any(
         attempt.failure is not None and attempt.failure.reason == "context_overflow"
         for attempt in outcome.attempts
-    )
-
-
-def with_text(request: Request, text: str) -> Request:
-    """The request with another text in its last message."""
-    said = request.messages
-    return replace(
-        request,
-        messages=(*said[:-1], Message("user", text)),
-        raw_messages=None,
-        raw_system=None,
     )
 
 

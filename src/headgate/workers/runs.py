@@ -124,6 +124,7 @@ class Runs:
                 (*worked.before, worked.outcome),
                 steps=worked.steps,
                 incomplete=worked.incomplete,
+                note=worked.note,
             )
         assert known is not None
         result, outcome = await self._ask(give(known, request), caller)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from headgate.core.errors import ConfigError
+from headgate.core.errors import ConfigError, UsageError
 from headgate.core.types import Agent, AgentTool, Tool, ToolCall
 from headgate.workers.functions import Function, ToolError, said
 from headgate.workers.mcp import McpServer
@@ -58,14 +58,22 @@ class Tools:
         self.functions = functions
         self.servers = servers
 
-    async def offered(self) -> dict[str, Callable]:
+    async def offered(self, *, at_home: bool) -> dict[str, Callable]:
         """The tools by their names. A name that is taken gets its server's before it.
+
+        Args:
+            at_home: nothing that is said to them may leave the user's machines.
 
         Raises:
             EngineError: an MCP server does not start or does not answer.
+            UsageError: a server is somewhere else, and nothing may leave.
         """
         found: dict[str, Callable] = {function.spec.name: function for function in self.functions}
         for server in self.servers:
+            if at_home and not server.at_home:
+                raise UsageError(
+                    f"the request must stay on your machines, and the MCP server {server.shown} is not on them"
+                )
             for tool in await server.tools():
                 name = free_name(tool.spec.name, server.name, found)
                 found[name] = tool.named(name)
