@@ -80,10 +80,8 @@ def blocks_of(text: str, first_line: int = 1) -> Iterator[Block]:
 def block_of(lines: Sequence[str], last_line: int, kind: BlockKind | None = None) -> Block:
     """Some lines as a block, of the kind that they look like."""
     if kind is None:
-        kind = "text"
-        for mark, named in (("|", "table"), (">", "quote")):
-            if all(line.lstrip().startswith(mark) for line in lines):
-                kind = "table" if named == "table" else "quote"
+        marks = {line.lstrip()[:1] for line in lines}
+        kind = "table" if marks == {"|"} else "quote" if marks == {">"} else "text"
     heading = HEADING.match(lines[0]) if kind == "heading" else None
     return Block(
         kind=kind,

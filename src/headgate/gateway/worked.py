@@ -5,10 +5,13 @@ in the ledger already. It does not know which worker it is.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import cast
 
+from msgspec.structs import replace
+
 from headgate.core.policy import Policy
-from headgate.core.types import GiveUp, Outcome, Reply, Request
+from headgate.core.types import GiveUp, Outcome, Reply, Request, Usage
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.services import Worked, Worker
@@ -47,7 +50,7 @@ class WorkersAnswer:
                     self.call.interject(door.keep_alive(About(self.request, "", self.received)))
         finally:
             work.cancel()
-        worked = await work
+        worked = all_together(await work)
         if isinstance(worked.result, GiveUp):
             self.fail(worked.result, worked.outcome)
         elif self.request.stream:
@@ -93,3 +96,34 @@ class WorkersAnswer:
             self.call.end(encoder.fail(fault))
         else:
             answer_fault(self.call, fault, told(outcome), self.door.dialect, self.request.id)
+
+
+def all_together(worked: Worked) -> Worked:
+    """The same, as its caller is told it: with the money, the tokens and the time of all its requests."""
+    outcomes = (*worked.before, worked.outcome)
+    costs = [outcome.cost for outcome in outcomes]
+    baselines = [outcome.baseline_cost for outcome in outcomes]
+    outcome = replace(
+        worked.outcome,
+        attempts=tuple(attempt for outcome in outcomes for attempt in outcome.attempts),
+        cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+        baseline_cost=None if None in baselines else sum(cost for cost in baselines if cost is not None),
+        status="imperfect" if worked.incomplete and worked.outcome.status == "ok" else worked.outcome.status,
+    )
+    result = worked.result
+    if isinstance(result, Reply):
+        result = replace(result, usage=added([one.usage for one in outcomes if one.usage is not None]))
+    return worked._replace(result=result, outcome=outcome)
+
+
+def added(usages: Sequence[Usage]) -> Usage:
+    """The tokens of several answers."""
+    return Usage(
+        input=sum(usage.input for usage in usages),
+        cache_read=sum(usage.cache_read for usage in usages),
+        cache_write_5m=sum(usage.cache_write_5m for usage in usages),
+        cache_write_1h=sum(usage.cache_write_1h for usage in usages),
+        output=sum(usage.output for usage in usages),
+        reasoning=sum(usage.reasoning for usage in usages),
+        exact=all(usage.exact for usage in usages),
+    )
