@@ -35,11 +35,12 @@ def run_of(
         incomplete: why not all of the input was answered.
         note: what else there is to be said.
     """
-    last = outcomes[-1]
+    last = outcomes[-1]  # of a loop, it alone has the answer: what was wrong with a call, its tool has told the model
     reply = result if isinstance(result, Reply) else None
     label = reply.label if reply is not None else ""
     probabilities = reply.probabilities if reply is not None else {}
-    status, reason = verdict_on(result, outcomes, incomplete)
+    looped = any(step.kind == "tool" for step in steps)
+    status, reason = verdict_on(result, outcomes[-1:] if looped else outcomes, incomplete)
     reason = "; ".join(filter(None, (reason, note)))
     usages = [
         attempt.usage for outcome in outcomes for attempt in outcome.attempts if attempt.usage is not None
