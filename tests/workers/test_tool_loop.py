@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 
 import pytest
@@ -184,9 +185,14 @@ async def test_at_its_money_a_run_stops_and_asks_nobody_again(tmp_path):
     async with gate(tmp_path, more=more, paid=paid) as bench:
         run = await bench.run("desk")
         assert run["status"] == "failed"
-        assert "its $0.02 are used up" in run["reason"] or "$" in run["reason"]
-        assert run["cost"] <= 0.02 + 0.0125, "the last request may have been begun with money left"
-        assert 1 <= len(bench.paid) <= 3
+        assert run["reason"] == "stopped: its $0.02 are used up"
+        assert run["cost"] == pytest.approx(0.025), (
+            "the second was begun with money left; the double says more than it may"
+        )
+        assert len(bench.paid) == 2
+        assert bench.paid[1].fields["max_completion_tokens"] < 1000, (
+            "it was given no more words than it had money for"
+        )
 
 
 async def test_a_cost_that_nobody_knows_counts_as_all_of_the_money(tmp_path):
@@ -359,7 +365,9 @@ async def test_a_run_that_outgrows_the_window_fails_with_the_figures_and_keeps_i
     async with gate(tmp_path, context=1024, more="limits = { steps = 50 }", home=script(*wishes)) as bench:
         run = await bench.run("desk")
         assert run["status"] == "failed"
-        assert "do not fit its window of 1,024" in run["reason"]
+        assert re.search(
+            "do not fit its window of 1,024|exceeds the available context size .1024", run["reason"]
+        )
         assert [step["kind"] for step in run["steps"]][-2:] == ["tool", "model"]
         assert len([step for step in run["steps"] if step["kind"] == "tool"]) >= 3
 

@@ -183,7 +183,7 @@ def inlined(node: Any, known: Mapping[str, Any], inside: tuple[str, ...]) -> Any
         name = reference.rpartition("/")[2]
         if name in inside:
             raise TypeError(f"{name} holds itself, and an argument cannot")
-        rest = {key: value for key, value in node.items() if key != "$ref"}
+        rest = {key: value for key, value in node.items() if key not in ("$ref", "$defs")}
         found: Schema = inlined(known[name], known, (*inside, name)) | rest
         return found
     return {key: inlined(value, known, inside) for key, value in node.items() if key != "$defs"}

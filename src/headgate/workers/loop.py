@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from headgate.core.agent_answers import settle
 from headgate.core.agents import give
 from headgate.core.errors import HeadgateError
+from headgate.core.policy import decide
 from headgate.core.runs import Step
 from headgate.core.types import TEXT, Agent, GiveUp, Message, Outcome, Reply, Request, ToolCall
 from headgate.gateway.road import Road
@@ -103,7 +104,7 @@ class Course:
         """Its whole way."""
         tools = self.loop.tools[self.agent.name]
         try:
-            found = await tools.offered(at_home=self.request.local_only)
+            found = await tools.offered(at_home=await self.stays_home())
         except HeadgateError as error:
             return await self.without_tools(f"{error.message}; {error.hint}" if error.hint else error.message)
         callers = {tool.name for tool in self.request.tools}
@@ -129,6 +130,12 @@ class Course:
                 self.messages.append(await self.do(call, why))
             why = why or self.bound(steps=False)
         return await self.last_answer(why)
+
+    async def stays_home(self) -> bool:
+        """Whether the subagent, the caller or the route keeps it on the user's machines."""
+        road = self.loop.road
+        signals = await road.tokenizer.measure(self.request, road.policy, 0)
+        return decide(road.policy, road.fleet.view(road.purse.left), self.request, signals).local_only
 
     # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

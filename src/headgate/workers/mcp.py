@@ -108,6 +108,11 @@ class McpServer:
         """For people."""
         return self.tool.url or " ".join(self.tool.command)
 
+    @property
+    def advice(self) -> str:
+        """What to do about one that does not answer."""
+        return "is it running?" if self.tool.url else "start it by hand to see what it says"
+
     async def tools(self) -> list[McpTool]:
         """What it offers now.
 
@@ -215,16 +220,14 @@ class McpServer:
         if not done:
             await self._end()
             raise EngineError(
-                f"the MCP server {self.shown} did not answer within {START_WITHIN:.0f} s",
-                "start it by hand to see what it says",
+                f"the MCP server {self.shown} did not answer within {START_WITHIN:.0f} s", self.advice
             )
         if not opened.done():
-            why = self._life.exception() if not self._life.cancelled() else None
+            ended = self._life.exception() if not self._life.cancelled() else None
             await self._end()
-            raise EngineError(
-                f"the MCP server {self.shown} does not start: {said(innermost(why)) if why else 'it ended'}",
-                "start it by hand to see what it says",
-            )
+            why = said(innermost(ended)) if ended is not None else "it ended"
+            fails = "cannot be reached" if self.tool.url else "does not start"
+            raise EngineError(f"the MCP server {self.shown} {fails}: {why}", self.advice)
         self._client = opened.result()
         return self._client
 

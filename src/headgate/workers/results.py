@@ -35,7 +35,9 @@ def run_of(
         incomplete: why not all of the input was answered.
         note: what else there is to be said.
     """
-    last = outcomes[-1]  # of a loop, it alone has the answer: what was wrong with a call, its tool has told the model
+    last = outcomes[
+        -1
+    ]  # of a loop, it alone has the answer: what was wrong with a call, its tool has told the model
     reply = result if isinstance(result, Reply) else None
     label = reply.label if reply is not None else ""
     probabilities = reply.probabilities if reply is not None else {}
