@@ -54,7 +54,7 @@ def read_toml(text: str, name: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        place = f", line {where[1]}" if where else ""
+        place = f", line {where[1] if where else text.count(chr(10)) or 1}"  # else it ends too early
         what = str(error).split(" (at ")[0]
         raise ConfigError(
             f"{name}{place}: {what[:1].lower()}{what[1:]}", "texts need quotes, and lists need commas"

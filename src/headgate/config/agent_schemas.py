@@ -43,6 +43,8 @@ def schema_from(
     if not trusted:
         prove(place, value)
     schema: Schema = plain(value, value.get("$defs", {}), ())
+    if b'"#/$defs/' in msgspec.json.encode(schema):
+        schema["$defs"] = value["$defs"]
     return schema
 
 
@@ -116,10 +118,7 @@ def plain(schema: Any, named: Mapping[str, Any], within: tuple[str, ...]) -> Any
         inner = plain(named[name], named, (*within, name))
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return {**inner, **plain(rest, named, within)} if isinstance(inner, dict) else inner
-    found = {key: plain(value, named, within) for key, value in schema.items() if key != "$defs"}
-    if "$defs" in schema and b'"#/$defs/' in msgspec.json.encode(found):
-        found["$defs"] = schema["$defs"]
-    return or_null(found)
+    return or_null({key: plain(value, named, within) for key, value in schema.items() if key != "$defs"})
 
 
 def or_null(schema: Schema) -> Schema:

@@ -94,7 +94,9 @@ def from_jsonl(place: Place, path: Path, text: str) -> Iterator[tuple[ShownTable
         try:
             table = msgspec.json.decode(line, type=ShownTable)
         except msgspec.DecodeError as error:
-            raise source.misfit(str(error), 'a line is {"input": …, "output": …}') from error
+            raise source.misfit(
+                f"this is no test in JSON: {error}", 'a line is {"input": …, "output": …}'
+            ) from error
         yield table, source
 
 

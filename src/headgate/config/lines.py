@@ -44,7 +44,7 @@ def find_line(text: str, path: Sequence[str | int]) -> int | None:
             here = table + split_key(key[1])
         if (
             index is not None
-            and seen.get(".".join(table), 0) not in (index, -1)
+            and seen.get(".".join(table), -1) not in (index, -1)
             and here[: len(table)] == wanted[: len(table)]
         ):
             continue

@@ -20,6 +20,7 @@ from headgate.config.places import find_config
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import (
     AgentTable,
+    BoundsTable,
     EngineTable,
     FileTable,
     LedgerTable,
@@ -30,6 +31,7 @@ from headgate.config.schema import (
     ReportTable,
     RouteTable,
     ServerTable,
+    ShownTable,
     StreamingTable,
 )
 from headgate.config.values import meant
@@ -48,8 +50,14 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "ledger": LedgerTable,
     "report": ReportTable,
     "agents": AgentTable,
-    "price": PriceTable,
 }
+INNER: dict[tuple[str, str], type[msgspec.Struct]] = {
+    ("models", "price"): PriceTable,
+    ("agents", "examples"): ShownTable,
+    ("agents", "tests"): ShownTable,
+    ("agents", "limits"): BoundsTable,
+}
+"""Tables inside others."""
 
 
 def load_config(given: str | None = None, price_finder: PriceFinder = find_price) -> Config:
@@ -109,8 +117,7 @@ def agent_table(page: AgentPage) -> AgentTable:
     try:
         return msgspec.convert(page.document, AgentTable)
     except msgspec.ValidationError as error:
-        whole = {"agents": {page.name: page.document}}
-        path, message, hint = explain(str(error).replace("`$", f"`$.agents.{page.name}", 1), whole)
+        path, message, hint = explain(str(error), page.document, ("agents", page.name))
         raise Misfit(path, message, hint) from error
 
 
@@ -124,10 +131,13 @@ def origin_of(page: AgentPage | None, text: str, source: Path | None) -> Origin:
     return Origin(file=page.file, folders=(page.file.parent, beside), text=page.text, depth=2)
 
 
-def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], str, str]:
-    """A validation error as the place, what is wrong, and what was meant."""
+def explain(
+    error: str, document: dict[str, Any], within: tuple[str, ...] = ()
+) -> tuple[Sequence[str | int], str, str]:
+    """A validation error as the place, what is wrong, and what was meant; the document is what stands `within` the page."""
     what, _, where = error.partition(" - at `$")
-    path = read_path(where.rstrip("`"), document)
+    inner = read_path(where.rstrip("`"), document)
+    path = (*within, *inner)
     table = table_name(path)
     known = list(msgspec.json.schema(table)["$defs"][table.__name__]["properties"])
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
@@ -143,7 +153,7 @@ def explain(error: str, document: dict[str, Any]) -> tuple[Sequence[str | int], 
     missing = re.fullmatch(r"Object missing required field `(.+)`", what)
     if missing is not None:
         return path, f'"{missing[1]}" is missing', f"write {missing[1]} = …"
-    value = value_at(document, path)
+    value = value_at(document, inner)
     if what.startswith("Invalid enum value"):
         words = words_for(path)
         return (
@@ -187,8 +197,8 @@ def culprit(document: dict[str, Any], path: Sequence[str | int]) -> str:
 
 def table_name(path: Sequence[str | int]) -> type[msgspec.Struct]:
     """The struct that describes the table at `path`."""
-    if path and path[-1] == "price":
-        return PriceTable
+    if len(path) > 2 and (inner := INNER.get((str(path[0]), str(path[2])))) is not None:
+        return inner
     return TABLES.get(str(path[0]), FileTable) if path else FileTable
 
 
@@ -211,6 +221,7 @@ def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
         "kind": words.EngineKind if path and path[0] == "engines" else words.ModelKind,
         "mode": words.Mode,
         "formats": words.FormatKind,
+        "long": words.LongInput,
         "capabilities": words.Capability,
         "timezone": Literal["local", "utc"],
         "warn": Literal["local_failures_over", "at_least"],

@@ -118,7 +118,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
 
 def looks(operation: str, summary: str, schema: Schema, wrong: tuple[int, ...]) -> dict[str, Any]:
     """GET and HEAD of a path that only shows something."""
-    parameters = {"parameters": [NAME]} if wrong else {}
+    parameters: dict[str, Any] = {"parameters": [NAME]} if wrong else {}
     get = {
         "operationId": operation,
         "summary": summary,
