@@ -28,7 +28,7 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-def everything(
+def everything(  # noqa: PLR0917
     text: str,
     number: int,
     ratio: float,
@@ -230,7 +230,7 @@ def stops():
 
 @pytest.mark.parametrize("function", [raises_late, leaves, stops])
 async def test_whatever_a_function_raises_is_told_to_the_model(function):
-    with pytest.raises(ToolError, match="KeyError|SystemExit|StopIteration"):
+    with pytest.raises(ToolError, match=r"KeyError|SystemExit|StopIteration"):
         await Function("it", function).call({}, 5)
 
 

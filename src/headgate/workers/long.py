@@ -69,11 +69,8 @@ class LongInputs:
         if last.role != "user" or not isinstance(last.content, str):
             return False
         models = self.road.policy.models
-        windows = [
-            model.context or UNKNOWN_WINDOW
-            for model in ([models[name] for name in agent.chain] or models.values())
-            if model.local and model.kind == "chat"
-        ]
+        able = [models[name] for name in agent.chain] or [m for m in models.values() if m.kind == "chat"]
+        windows = [model.context or UNKNOWN_WINDOW for model in able if model.local or model.context]
         guessed = tokens.guess(request) + tokens.length(agent.system) // tokens.BYTES_PER_TOKEN
         return bool(windows) and guessed > min(windows) * (1 - tokens.NEAR)
 

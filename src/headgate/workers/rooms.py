@@ -125,10 +125,13 @@ def learn_density(densities: dict[str, float], outcome: Outcome, counted: int) -
 
 
 def overflowed(outcome: Outcome) -> bool:
-    """Whether nobody answered because the prompt was longer than the window of a model."""
-    return outcome.model is None and any(
-        attempt.failure is not None and attempt.failure.reason == "context_overflow"
-        for attempt in outcome.attempts
+    """Whether nobody answered because the prompt is longer than the window of a model, as its engine counts, or as is guessed."""
+    return outcome.model is None and (
+        "window" in outcome.decision.skipped.values()
+        or any(
+            attempt.failure is not None and attempt.failure.reason == "context_overflow"
+            for attempt in outcome.attempts
+        )
     )
 
 
