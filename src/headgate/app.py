@@ -12,7 +12,6 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
@@ -56,7 +55,7 @@ from headgate.workers.asking import thrifty
 from headgate.workers.long import LongInputs
 from headgate.workers.loop import ToolLoop
 from headgate.workers.runs import Runs
-from headgate.workers.tools import Tools, load_tools
+from headgate.workers.tools import Tools, load_all_tools
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
@@ -190,7 +189,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         ConfigError: a tool of a subagent cannot be loaded.
         LedgerError: the ledger cannot be opened.
     """
-    tools = await asyncio.to_thread(load_all_tools, config)
+    tools = await asyncio.to_thread(load_all_tools, config.policy.agents, config.source)
     models = config.policy.models.values()
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
@@ -236,16 +235,6 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             await fleet.close()
     finally:
         await asyncio.to_thread(writer.close)
-
-
-def load_all_tools(config: Config) -> dict[str, Tools]:
-    """The tools of each subagent that has some.
-
-    Raises:
-        ConfigError: one cannot be loaded.
-    """
-    folder = config.source.parent if config.source is not None else Path.cwd()
-    return {name: load_tools(agent, folder) for name, agent in config.policy.agents.items() if agent.tools}
 
 
 def with_cards(config: Config, cards: Cards, fleet: Fleet) -> tuple[Config, tuple[str, ...]]:

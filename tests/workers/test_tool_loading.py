@@ -1,10 +1,14 @@
 """Tools that a config names: found, or named with the file and the line that ask for them, before the gate opens."""
 
+import subprocess
+import sys
+
 import pytest
 
-from headgate.app import load_all_tools, open_gate
+from headgate.app import open_gate
 from headgate.config.load import parse_config
 from headgate.core.errors import ConfigError
+from headgate.workers.tools import load_all_tools
 
 PAGE = """
 [engines.home]
@@ -33,13 +37,15 @@ def config(folder, tool, more=""):
     return parse_config(page, folder / "headgate.toml")
 
 
+def loaded(found):
+    return load_all_tools(found.policy.agents, found.source)
+
+
 def test_functions_of_files_and_packages_are_loaded_once_a_file(tmp_path):
     (tmp_path / "shop.py").write_text(
         "N = []\ndef one() -> int:\n    N.append(1)\n    return len(N)\ndef two() -> int:\n    return len(N)\n"
     )
-    tools = load_all_tools(config(tmp_path, '"./shop.py:one", "./shop.py:two", "colorsys:rgb_to_hsv"'))[
-        "desk"
-    ]
+    tools = loaded(config(tmp_path, '"./shop.py:one", "./shop.py:two", "colorsys:rgb_to_hsv"'))["desk"]
     assert [function.spec.name for function in tools.functions] == ["one", "two", "rgb_to_hsv"]
     one, two, _ = tools.functions
     assert one.function() == two.function() == 1, "they share their file"
@@ -75,7 +81,7 @@ def test_a_file_outside_of_the_configs_folder_is_not_run(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
     with pytest.raises(ConfigError, match="is not in the folder of the config"):
-        load_all_tools(config(inside, '"../outside.py:f"'))
+        loaded(config(inside, '"../outside.py:f"'))
 
 
 def test_a_link_to_a_file_outside_is_not_run_either(tmp_path):
@@ -84,7 +90,7 @@ def test_a_link_to_a_file_outside_is_not_run_either(tmp_path):
     inside.mkdir()
     (inside / "link.py").symlink_to(tmp_path / "outside.py")
     with pytest.raises(ConfigError, match="is not in the folder of the config"):
-        load_all_tools(config(inside, '"./link.py:f"'))
+        loaded(config(inside, '"./link.py:f"'))
 
 
 def test_a_subagent_with_a_file_of_its_own_finds_functions_beside_it_and_beside_the_config(tmp_path):
@@ -94,12 +100,28 @@ def test_a_subagent_with_a_file_of_its_own_finds_functions_beside_it_and_beside_
     )
     (tmp_path / "agents" / "own.py").write_text("def f() -> str: return 'own'\n")
     (tmp_path / "shared.py").write_text("def g() -> str: return 'shared'\ndef one() -> int: ...\n")
-    tools = load_all_tools(config(tmp_path, '"./shared.py:one"'))
+    tools = loaded(config(tmp_path, '"./shared.py:one"'))
     assert [function.function() for function in tools["clerk"].functions] == ["own", "shared"]
 
 
 def test_what_stays_at_home_has_no_server_elsewhere(tmp_path):
     with pytest.raises(ConfigError, match="local_only") as error:
-        load_all_tools(config(tmp_path, '{ url = "https://mcp.example.com/mcp" }', "local_only = true"))
+        loaded(config(tmp_path, '{ url = "https://mcp.example.com/mcp" }', "local_only = true"))
     assert f"line {LINE}" in error.value.message
-    load_all_tools(config(tmp_path, '{ url = "http://127.0.0.1:9000/mcp" }', "local_only = true"))
+    loaded(config(tmp_path, '{ url = "http://127.0.0.1:9000/mcp" }', "local_only = true"))
+
+
+@pytest.mark.parametrize(("name", "code"), [("one", 0), ("nothing", 3)])
+def test_config_check_says_whether_tools_are_there(tmp_path, name, code):
+    (tmp_path / "shop.py").write_text("def one() -> int: ...\n")
+    config(tmp_path, f'"./shop.py:{name}"')
+    done = subprocess.run(
+        [sys.executable, "-m", "headgate", "config", "check", "--config", tmp_path / "headgate.toml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    if code:
+        assert f"error: {tmp_path / 'headgate.toml'}, line {LINE}: ./shop.py has no function" in done.stderr
+        assert "hint: it has: one" in done.stderr

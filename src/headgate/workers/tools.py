@@ -136,6 +136,20 @@ def free_name(name: str, server: str, taken: Iterable[str]) -> str:
 # ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def load_all_tools(agents: Mapping[str, Agent], source: Path | None) -> dict[str, Tools]:
+    """The tools of each subagent that has some.
+
+    Args:
+        agents: by their names.
+        source: the config; None is the starter page.
+
+    Raises:
+        ConfigError: one cannot be loaded.
+    """
+    folder = source.parent if source is not None else Path.cwd()
+    return {name: load_tools(agent, folder) for name, agent in agents.items() if agent.tools}
+
+
 def load_tools(agent: Agent, folder: Path) -> Tools:
     """The tools that an agent names. Functions are loaded at once, so that a mistake is found before anybody asks.
 
