@@ -1,6 +1,7 @@
 """Inputs longer than a window: the longest lane first, then parts at home, and nothing left out in silence."""
 
 import asyncio
+import itertools
 import json
 import re
 import sqlite3
@@ -81,9 +82,7 @@ async def test_a_long_text_is_answered_part_by_part_and_every_part_is_shown(tmp_
         figures = [[int(figure.replace(",", "")) for figure in place.groups()] for place in places]
         assert figures[0][0] == 1
         assert figures[-1][1] == figures[-1][2]
-        assert all(
-            b[0] == a[1] + 1 and b[3] == a[4] + 2 for a, b in zip(figures, figures[1:], strict=False)
-        ), "no gaps"
+        assert all(b[0] == a[1] + 1 and b[3] == a[4] + 2 for a, b in itertools.pairwise(figures)), "no gaps"
         assert (figures[0][3], figures[-1][4]) == (1, 239)
         first, last = run["output"].removeprefix("Merged: ").split()[0], run["output"].split()[-1]
         assert (first.split("-")[0], last.split("-")[1]) == ("1", "120")
@@ -116,9 +115,9 @@ async def test_parts_at_home_go_before_a_paid_model(tmp_path):
 
 
 async def test_only_the_part_that_was_no_good_goes_to_a_paid_model(tmp_path):
-    refuses = lambda call: (
-        "I'm sorry, but I can't help with that." if 1 in numbers_in(call.prompt) else home(call)
-    )  # noqa: E731
+    def refuses(call):
+        return "I'm sorry, but I can't help with that." if 1 in numbers_in(call.prompt) else home(call)
+
     async with gate(
         tmp_path, home=refuses, paid=home, more='checks = ["no-refusal"]', chain='["llama", "gpt"]'
     ) as bench:
@@ -233,9 +232,9 @@ def span(result: str) -> list[int]:
 
 
 async def test_answers_that_are_too_long_together_are_merged_in_rounds(tmp_path):
-    wordy = lambda call: (
-        f"{home(call)}. They spoke about money, time, people, plans, and what the client had said to all of that."
-    )  # noqa: E731
+    def wordy(call):
+        return f"{home(call)}. They spoke about money, time, people, plans, and what the client had said to all of that."
+
     async with gate(tmp_path, home=wordy) as bench:
         run = await bench.run("notes", text_of(900))
         assert run["status"] == "ok", run["reason"]
