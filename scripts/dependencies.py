@@ -30,6 +30,9 @@ REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 LICENCES = {"MIT License": "MIT"}
 """Long names as the licence field has them → the short ones; where there is none, the classifier is asked."""
 
+MODULES = {"markdown-it-py": "markdown_it"}
+"""What a distribution's module is called where it is not called the same."""
+
 
 def plain_name(name: str) -> str:
     """A distribution's name as package indexes compare it."""
@@ -113,7 +116,7 @@ def measure() -> dict[str, object]:
                 "megabytes": size_of(everything[name]) / 1e6,
                 "brings": len(only),
                 "brings_megabytes": sum(map(size_of, only.values())) / 1e6,
-                "import_ms": import_time(name.replace("-", "_")),
+                "import_ms": import_time(MODULES.get(name, name.replace("-", "_"))),
             }
         )
     installed = [dist for dist in metadata.distributions() if plain_name(dist.name) not in NOT_OURS]

@@ -1,3 +1,22 @@
-"""Headgate: easy prompts at home, hard ones in the cloud, and a report that proves it."""
+"""Headgate: easy prompts at home, hard ones in the cloud, and a report that proves it.
+
+From Python: `from headgate import Gate` (see `headgate.gate`). Nothing of it is loaded before somebody asks for it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headgate.gate import Answer, AsyncGate, Gate, Run
 
 __version__ = "0.1.0"
+
+__all__ = ["Answer", "AsyncGate", "Gate", "Run", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the gate when it is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'headgate' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  # `import headgate` stays light
+
+    return getattr(import_module("headgate.gate"), name)

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.trials import Trial, digest_of
 from headgate.ledger.trials import save_trial
-from headgate.testing import Answer
+from headgate.testing import Answer, Fault
 
 SORT = """
 [agents.sort]
@@ -109,6 +109,38 @@ async def test_what_does_not_fit_the_schema_is_a_failure_and_never_delivered(ope
         assert len(outcome.attempts) == 2
 
 
+async def test_a_failure_says_that_the_answer_ran_out_of_tokens(open_bench):
+    cut = Answer('{"category": "bil', finish="length")
+    async with open_bench(local=cut, paid=cut, change=with_agents()) as bench:
+        said = await run(bench)
+        assert said.json["status"] == "failed"
+        assert "max_tokens" in said.json["reason"]
+
+
+@pytest.mark.parametrize("key", ["", "a"])
+async def test_a_gate_that_closes_says_so_to_who_waits_for_a_run(open_bench, key):
+    async with open_bench(local=Answer("{}", delay=30), change=with_agents()) as bench:
+        asked = asyncio.create_task(run(bench, given(key=key)))
+        async with asyncio.timeout(10):
+            while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
+                await asyncio.sleep(0.005)
+            bench.gate.stop()
+            bench.gate.stop()
+            said = await asked
+        assert (said.status, said.json["error"]["code"]) == (503, "closing")
+
+
+async def test_a_caller_who_hangs_up_on_a_run_without_a_key_ends_it(open_bench):
+    async with open_bench(local=Answer("{}", delay=30), change=with_agents()) as bench:
+        asked = asyncio.create_task(run(bench))
+        async with asyncio.timeout(10):
+            while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
+                await asyncio.sleep(0.005)
+            asked.cancel()
+            (outcome,) = await bench.written()
+        assert (outcome.status, outcome.asked) == ("cancelled", "agent:sort")
+
+
 async def test_a_fitting_answer_is_preferred_to_one_that_is_surer_and_does_not_fit(open_bench):
     local, paid = torn(0.2), '{"category": "refunds"}'
     async with open_bench(local=local, paid=paid, change=with_agents()) as bench:
@@ -119,7 +151,8 @@ async def test_a_fitting_answer_is_preferred_to_one_that_is_surer_and_does_not_f
         )
 
 
-async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_bench):
+@pytest.mark.parametrize("mode", ["hold", "peek", "pass"])
+async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_bench, mode):
     bodies = {
         "/v1/chat/completions": {"messages": [{"role": "user", "content": "Help"}]},
         "/v1/responses": {"input": "Help"},
@@ -127,7 +160,7 @@ async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_be
         "/api/chat": {"stream": False, "messages": [{"role": "user", "content": "Help"}]},
         "/api/generate": {"stream": False, "prompt": "Help"},
     }
-    async with open_bench(local=torn(0.75), change=with_agents()) as bench:
+    async with open_bench(mode=mode, local=torn(0.75), change=with_agents()) as bench:
         for path, body in bodies.items():
             for stream in (False, True):
                 sent = json.dumps({"model": "agent:sort"} | body | {"stream": stream}).encode()
@@ -137,9 +170,27 @@ async def test_every_door_gives_the_same_answer_and_no_log_probabilities(open_be
                 assert "0.75" in text, path
                 assert '"logprob"' not in text, path
         asked = await bench.ask("Help", model="agent:sort", logprobs=True, top_logprobs=2)
-        assert asked.json["choices"][0]["logprobs"]["content"][0]["token"] == '{"category":'
+        tokens = asked.json["choices"][0]["logprobs"]["content"]
+        assert [(one["token"], len(one["top_logprobs"])) for one in tokens] == [
+            ('{"category":', 1),
+            (' "billing"}', 2),
+        ]
+        asked = await bench.ask("Help", model="agent:sort", logprobs=True)
+        assert not any(one["top_logprobs"] for one in asked.json["choices"][0]["logprobs"]["content"])
         asked = bench.ollama.calls[-1].json
         assert (asked["logprobs"], asked["top_logprobs"]) == (True, 20)
+
+
+async def test_an_engine_that_refuses_log_probabilities_is_not_asked_for_them_again(open_bench):
+    async with open_bench(
+        local='{"category": "billing"}', paid='{"category": "technical"}', change=with_agents()
+    ) as bench:
+        bench.ollama.inject(Fault.invalid_request("top_logprobs"), path="/api/chat")
+        assert (await run(bench)).json["model"] == "claude"
+        said = (await run(bench)).json
+        assert (said["model"], said["status"], said["probability"]) == ("llama", "ok", None)
+        asked = [call.json.get("logprobs") for call in bench.ollama.calls if call.path == "/api/chat"]
+        assert asked == [True, None]
 
 
 async def test_a_request_without_an_agent_asks_no_engine_for_log_probabilities(open_bench):

@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "The weekly routing report",
     "models": "Plan, fetch, load and measure models",
     "engines": "List, test, start and stop engines",
+    "agents": "Make, run, test and export subagents",
     "conformance": "Show a gateway everything that can go wrong with an engine, and judge its answers",
     "config": "Check and show the config",
 }

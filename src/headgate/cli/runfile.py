@@ -77,7 +77,7 @@ def write(url: str, source: Path | None) -> bool:
     before = read()
     if before is not None and before.url != url and find_gate() is not None:
         return False
-    run = RunFile(pid=os.getpid(), url=url, started=time(), config=str(source) if source else None)
+    run = RunFile(pid=os.getpid(), url=url, started=time(), config=str(source.resolve()) if source else None)
     path = place()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

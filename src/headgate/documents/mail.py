@@ -8,7 +8,6 @@ broken (boundaries, encodings, letter sets) is named, and whatever can be read s
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
-from email.errors import MessageDefect
 from email.message import Message
 from pathlib import Path
 from typing import cast
@@ -26,6 +25,8 @@ LARGEST = 100_000_000
 """Bytes of a mail in an mbox; a larger one is left out."""
 BEGIN = re.compile(rb"From \S.*\d{4}\s*$")
 """The line before each mail of an mbox: "From ann@example.org Mon Jan  5 10:00:00 2026"."""
+ESCAPED = re.compile(rb">+From ")
+"""How an mbox keeps a line of a mail from looking like a beginning."""
 BROKEN = {
     "StartBoundaryNotFoundDefect": "the boundary that it names is not in it: its parts cannot be told apart",
     "NoBoundaryInMultipartDefect": "it says that it has parts and not where they begin: read as one text",
@@ -75,7 +76,7 @@ def read_box(path: Path, source: str) -> Iterator[Read]:
             else:
                 size += len(text)
                 if size <= LARGEST:
-                    kept.append(text[1:] if re.match(rb">+From ", text) else text)
+                    kept.append(text[1:] if ESCAPED.match(text) else text)
             empty_before = not text.strip()
             line += text.endswith(b"\n")
         if number:
@@ -100,7 +101,7 @@ def _mail(data: bytes, source: str, line: int) -> Iterator[Read]:
     fields = {name: value for name, header in HEADERS.items() if (value := _header(mail, header))}
     attachments: list[str] = []
     body: list[Block] = []
-    broken: list[str] = [_sentence(defect) for defect in mail.defects]
+    broken = _sentences(mail)
     encoding = ""
     for part in _leaves(mail, attachments, broken):
         letters, blocks = _part(part, data, line, broken)
@@ -131,7 +132,7 @@ def _leaves(mail: Message, attachments: list[str], broken: list[str]) -> Iterato
     """The parts that are its text, in order. Of the forms of one text the plain one, unless it is empty."""
     if mail.is_multipart() and mail.get_content_maintype() == "multipart":
         parts = [part for part in cast("list[Message]", mail.get_payload()) if isinstance(part, Message)]
-        broken.extend(_sentence(defect) for part in parts for defect in part.defects)
+        broken.extend(said for part in parts for said in _sentences(part))
         if mail.get_content_subtype() == "alternative":
             parts = sorted(parts, key=_plainness)
         for part in parts:
@@ -178,22 +179,22 @@ def _bytes(part: Message) -> bytes:
 def _part(part: Message, mail: bytes, line: int, broken: list[str]) -> tuple[Letters | None, list[Block]]:
     """One part's text as blocks with their lines in the file."""
     data = _bytes(part)
-    broken.extend(_sentence(defect) for defect in part.defects)
+    broken.extend(_sentences(part))
     letters = _letters(part, data, broken)
     if letters is None:
         return None, []
     text = decode(data, letters)
-    raw = str(part.get_payload()).encode("ascii", "surrogateescape") if part.get_payload() else b""
-    at = mail.find(raw) if raw else -1
-    begins = line + mail.count(b"\n", 0, at) if at >= 0 else line
-    ends = begins + max(raw.strip().count(b"\n"), 0)
-    blocks = html_blocks(text) if part.get_content_subtype() == "html" else split_quotes(text)
     as_written = str(part.get("content-transfer-encoding", "7bit")).strip().lower() in {
         "7bit",
         "8bit",
         "binary",
         "",
     }
+    raw = data if as_written else str(part.get_payload()).encode("ascii", "replace")
+    at = mail.find(raw) if raw else -1
+    begins = line + mail.count(b"\n", 0, at) if at >= 0 else line
+    ends = begins + max(raw.strip().count(b"\n"), 0)
+    blocks = html_blocks(text) if part.get_content_subtype() == "html" else split_quotes(text)
     if at >= 0 and as_written:
         return letters, [_moved(block, begins - 1) for block in blocks]
     return letters, [_placed(block, begins, ends) for block in blocks]
@@ -232,5 +233,11 @@ def _letters(part: Message, data: bytes, broken: list[str]) -> Letters | None:
     return seen
 
 
-def _sentence(defect: MessageDefect) -> str:
-    return BROKEN.get(type(defect).__name__) or f"broken as a mail ({type(defect).__name__})"
+def _sentences(part: Message) -> list[str]:
+    """What is broken in a part, for people; one defect only says that there is another."""
+    names = [type(defect).__name__ for defect in part.defects]
+    return [
+        BROKEN.get(name, f"broken as a mail ({name})")
+        for name in names
+        if name != "MultipartInvariantViolationDefect"
+    ]

@@ -32,8 +32,13 @@ APART = frozenset(
     | {"footer", "form", "header", "hr", "html", "li", "main", "ol", "p", "section", "summary", "ul"}
 )
 """Elements that begin and end a paragraph."""
+VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
+"""Elements that are never closed."""
 HEADING = re.compile(r"h[1-6]")
 CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+ITEM = re.compile(r"^((?:  )*)(-|\d+\.) +(?=\S)")
 SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 
 
@@ -81,9 +86,10 @@ def _letters(data: bytes) -> Letters | Binary:
 class _Page(HTMLParser):
     """A page while it is read: what is being gathered, and the blocks that are done."""
 
-    def __init__(self, unseen: frozenset[str] = UNSEEN) -> None:
+    def __init__(self, *, menus: bool = False) -> None:
         super().__init__(convert_charrefs=True)
-        self.skipped = unseen
+        self.menus = menus
+        """Whether menus are read."""
         self.blocks: list[Block] = []
         self.title = ""
         self.unseen: tuple[str, int] | None = None
@@ -107,8 +113,8 @@ class _Page(HTMLParser):
         page = cls()
         page.feed(text)
         page.close()
-        if page.unseen and page.unseen[0] == "nav":
-            page = cls(UNSEEN - {"nav"})
+        if page.unseen and page.unseen[0] not in UNSEEN - {"nav"}:
+            page = cls(menus=True)
             page.feed(text)
             page.close()
         return page
@@ -117,7 +123,8 @@ class _Page(HTMLParser):
         if self.unseen:
             self._depth += tag == self.unseen[0]
             return
-        if tag in self.skipped:
+        menu = tag == "nav" or dict(attrs).get("role") == "navigation"
+        if (menu and not self.menus and tag not in VOID) or tag in UNSEEN - {"nav"}:
             self.unseen, self._depth = (tag, self.getpos()[0]), 1
             return
         if tag == "title":
@@ -126,7 +133,7 @@ class _Page(HTMLParser):
             self._words.append("\n")
         elif tag == "img" and (alt := dict(attrs).get("alt")):
             self._gather(alt)
-        elif tag in {"td", "th"}:
+        elif tag in {"td", "th", "caption"}:
             self._open_cell()
         elif tag == "tr":
             self._close_cell()
@@ -174,6 +181,9 @@ class _Page(HTMLParser):
             self._close_table()
         elif tag in {"td", "th"}:
             self._close_cell()
+        elif tag == "caption" and self._cell:
+            self._cell = False
+            self._end()
         elif self._tables:
             if tag in APART or tag == "pre":
                 self._words.append(" ")
@@ -230,13 +240,13 @@ class _Page(HTMLParser):
     def _end(self) -> None:
         """The paragraph, heading or fence being gathered is done."""
         text = "".join(self._words)
-        text = text.strip("\n").rstrip() if self._pre else _tidy(text, keep_indent=True)
+        text = text.strip("\n").rstrip() if self._pre else _tidy(text)
         kind: BlockKind = (
             "heading" if self._heading else "code" if self._pre else "quote" if self._quotes else "text"
         )
         if self._heading:
             text = " ".join(text.split())
-        if text.strip(" \n-"):
+        if text.strip():
             line = self._line or self.getpos()[0]
             last = max(self.getpos()[0], line)
             self.blocks.append(Block(kind=kind, text=text, level=self._heading, line=line, last_line=last))
@@ -247,11 +257,11 @@ class _Page(HTMLParser):
         if self._tables:
             if not self._tables[-1][0]:
                 self._tables[-1][0].append([])
-            self._words, self._cell = [], True
+            self._words, self._line, self._cell = [], 0, True
 
     def _close_cell(self) -> None:
         if self._cell and self._tables:
-            self._tables[-1][0][-1].append(_tidy("".join(self._words)).replace("\n", " "))
+            self._tables[-1][0][-1].append(" ".join("".join(self._words).split()))
             self._words, self._cell = [], False
 
     def _close_table(self) -> None:
@@ -268,10 +278,7 @@ class _Page(HTMLParser):
             )
 
 
-def _tidy(text: str, *, keep_indent: bool = False) -> str:
-    """Lines without spaces at their ends; an item's indent is kept."""
-    lines = [
-        line.rstrip() if keep_indent and line.lstrip().startswith(("-", "1")) else line.strip()
-        for line in text.split("\n")
-    ]
-    return "\n".join(line for line in lines if line).strip()
+def _tidy(text: str) -> str:
+    """Lines without needless spaces, without empty items, and without the sign of a link to the place itself."""
+    lines = (ITEM.sub(lambda found: f"{found[1]}{found[2]} ", line).rstrip(" ¶") for line in text.split("\n"))
+    return "\n".join(line if ITEM.match(line) else line.strip() for line in lines if line.strip(" -"))

@@ -22,7 +22,7 @@ def split_quotes(text: str) -> list[Block]:
     lines = text.split("\n")
     own = [not line.lstrip().startswith(">") for line in lines]
     for number, line in enumerate(lines):
-        if own[number] and SAYS.search(line):
+        if own[number] and line.rstrip().endswith(":") and SAYS.search(line):
             _introduces(lines, own, number)
         if own[number] and (ORIGINAL.match(line) and _older_follows(lines, number)):
             own[number:] = [False] * (len(lines) - number)

@@ -27,27 +27,19 @@ def walk(places: Iterable[Path | str], *, limit_mb: int = LIMIT_MB) -> Iterator[
             yield from read(path, limit_mb=limit_mb)
             continue
         unknown: Counter[str] = Counter()
-        yield from _folder(path, (), unknown, limit_mb)
+        for found in _listing(path, (), unknown):
+            if isinstance(found, Trouble):
+                yield found
+            else:
+                yield from read(found, limit_mb=limit_mb)
         if unknown:
-            yield _uncounted(path, unknown)
+            yield _not_read(path, unknown)
 
 
-def files(place: Path) -> Iterator[Path]:
+def files(place: Path | str) -> Iterator[Path | Trouble]:
     """The files in a folder that `walk` would read, in its order, unread: to see what has changed. Of a file, itself."""
-    if not place.is_dir():
-        yield place
-        return
-    for found in _listing(place, (), Counter()):
-        if isinstance(found, Path):
-            yield found
-
-
-def _folder(folder: Path, above: tuple[Path, ...], unknown: Counter[str], limit_mb: int) -> Iterator[Read]:
-    for found in _listing(folder, above, unknown):
-        if isinstance(found, Trouble):
-            yield found
-        else:
-            yield from read(found, limit_mb=limit_mb)
+    path = Path(place)
+    return _listing(path, (), Counter()) if path.is_dir() else iter([path])
 
 
 def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> Iterator[Path | Trouble]:
@@ -75,9 +67,7 @@ def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> It
             leads_to = path.resolve(strict=True) if entry.is_symlink() else real / entry.name
         except (OSError, RuntimeError) as error:
             why = (
-                "a link that leads to itself"
-                if "loop" in str(error).lower() or "levels" in str(error)
-                else "a link to nothing"
+                "a link to nothing" if isinstance(error, FileNotFoundError) else "a link that leads to itself"
             )
             yield Trouble(source=str(path), message=why)
             continue
@@ -93,7 +83,7 @@ def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> It
             unknown[kind_of(path)] += 1
 
 
-def _uncounted(folder: Path, unknown: Counter[str]) -> Trouble:
+def _not_read(folder: Path, unknown: Counter[str]) -> Trouble:
     number = unknown.total()
     kinds = ", ".join(
         f"{count:,} {kind}" for kind, count in sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
