@@ -19,8 +19,11 @@ from headgate.core.tokens import Counter
 FENCE = re.compile(r"\s*(```+|~~~+)")
 HEADING = re.compile(r"(#{1,6})\s")
 
-UNEVEN = 1.15
-"""How much larger than the mean a part may be: paragraphs do not come in equal sizes."""
+UNEVEN = (1.05, 1.15, 1.3)
+"""How much larger than the mean a part may be, the least that is possible: paragraphs do not come in equal sizes."""
+
+FEW = 50
+"""Of more parts it does not matter that one is small."""
 
 
 class Span(Struct, frozen=True, gc=False):
@@ -42,12 +45,18 @@ def cut(text: str, most: int, counter: Counter, *, first_line: int = 1) -> list[
         counter: counts a text's tokens.
         first_line: the number of its first line.
     """
-    total = counter(text)
-    number = max(1, -(-total // most))
-    size = min(most, int(total / number * UNEVEN) + 1)
+    blocks = list(blocks_of(text, first_line))
+    best = chunks(blocks, most, measure=counter)
+    if 1 < len(best) <= FEW:
+        mean = sum(counter(chunk.text) for chunk in best) / len(best)
+        for uneven in UNEVEN:
+            even = chunks(blocks, min(most, int(mean * uneven) + 1), measure=counter)
+            if len(even) <= len(best):
+                best = even
+                break
     return [
         Span(chunk.text, counter(chunk.text), chunk.line or first_line, chunk.last_line or first_line)
-        for chunk in chunks(list(blocks_of(text, first_line)), size, measure=counter)
+        for chunk in best
     ]
 
 
