@@ -106,6 +106,13 @@ async def test_a_longer_lane_goes_before_parts(tmp_path):
         assert (run["output"], run["model"], len(bench.asked)) == ("1-120", "llama@8k", 1)
 
 
+async def test_parts_are_as_long_as_the_longest_lane_takes(tmp_path):
+    async with gate(tmp_path, context="[1024, 4096]") as bench:
+        run = await bench.run("notes", text_of(300))
+        assert run["status"] == "ok", run["reason"]
+        assert len(chunks_of(run)) <= 4, "with the shorter one there would be more than ten"
+
+
 async def test_parts_at_home_go_before_a_paid_model(tmp_path):
     async with gate(tmp_path, chain='["llama", "gpt"]') as bench:
         run = await bench.run("notes", text_of(120))

@@ -175,10 +175,8 @@ async def test_names_that_clash_get_their_servers_before_them(tmp_path):
     try:
         offered = await tools.offered(at_home=True)
         assert "find_order" in offered
-        assert "orders_server_find_order" in offered
-        assert (
-            json.loads(await offered["orders_server_find_order"].call({"number": "A"}, 10))["number"] == "A"
-        )
+        assert "orders_find_order" in offered
+        assert json.loads(await offered["orders_find_order"].call({"number": "A"}, 10))["number"] == "A"
     finally:
         await tools.close()
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from worker_gate import CLOCKS, call, calls, script, worker_gate
 
-from headgate.testing import Answer
+from headgate.testing import Answer, AnthropicDouble
 
 ORDERS = '''
 """Orders of a shop."""
@@ -332,6 +332,22 @@ async def test_the_callers_own_tools_are_handed_to_him(tmp_path):
         assert bench.told(1) == ['{"number":"AB-1","state":"shipped","verbose":false}'], (
             "ours was done inside"
         )
+
+
+async def test_a_caller_at_anthropics_door_may_bring_tools_too(tmp_path):
+    agents = '[engines.claude]\nkind = "anthropic"\nurl = "{url}"\nkey = "env:TEST_KEY"\n[models.claude]\nengine = "claude"\nid = "claude-sonnet-5-5"\n'
+    paid = script(call("find_order", number="AB-1"), "It was shipped.")
+    async with (
+        AnthropicDouble(answer=paid) as claude,
+        gate(tmp_path, more='try = ["claude"]', agents=agents.format(url=claude.url)) as bench,
+    ):
+        weather = {"name": "weather", "description": "Of a town", "input_schema": {"type": "object"}}
+        messages = [{"role": "user", "content": "AB-1?"}]
+        body = {"model": "agent:desk", "max_tokens": 100, "messages": messages, "tools": [weather]}
+        said = await bench.post("/v1/messages", body)
+        assert [part.get("text") for part in said.json["content"]] == ["It was shipped."]
+        asked = [call for call in claude.calls if call.path == "/v1/messages"]
+        assert [tool["name"] for tool in asked[0].tools][:2] == ["weather", "find_order"]
 
 
 async def test_of_two_tools_of_one_name_the_callers_is_offered(tmp_path):

@@ -109,10 +109,10 @@ class Course:
             return await self.without_tools(f"{error.message}; {error.hint}" if error.hint else error.message)
         callers = {tool.name for tool in self.request.tools}
         self.own = {name: tool for name, tool in found.items() if name not in callers}
-        offered = (*self.request.tools, *(tool.spec for tool in self.own.values()))
+        offered = self.offered()
         why = ""
         while not why:
-            reply = await self.step(replace(self.request, tools=offered, **self.unformed()))
+            reply = await self.step(replace(self.request, **offered, **self.unformed()))
             if isinstance(reply, GiveUp):
                 return self.done(reply)
             if not reply.tool_calls:
@@ -138,6 +138,22 @@ class Course:
         return decide(road.policy, road.fleet.view(road.purse.left), self.request, signals).local_only
 
     # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def offered(self) -> dict[str, Any]:
+        """The caller's tools and the subagent's, also where the caller's are kept in Anthropic's own words."""
+        own = [tool.spec for tool in self.own.values()]
+        raw = self.request.raw_tools
+        if raw is not None:
+            told = [
+                {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+                for tool in own
+            ]
+            raw = Raw(msgspec.json.encode([*msgspec.json.decode(raw, type=list[Raw]), *told]))
+        return {"tools": (*self.request.tools, *own), "raw_tools": raw}
+
+    def without_offer(self) -> Request:
+        """The request without any tools."""
+        return replace(self.request, tools=(), raw_tools=None, tool_choice=None)
 
     def unformed(self) -> dict[str, Any]:
         """What a request with tools is not held to: the form of the answer, which is not the form of a call."""
@@ -175,7 +191,7 @@ class Course:
         if why:
             return self.done(GiveUp(f"{settled.reason}, and {why}"), incomplete=why)
         self.messages += [Message("assistant", reply.text), Message("user", IN_FORM)]
-        return self.done(await self.step(replace(self.request, tools=(), tool_choice=None), last=True))
+        return self.done(await self.step(self.without_offer(), last=True))
 
     async def last_answer(self, why: str) -> Worked:
         """The end of a run at a bound: what the model has, if there is time and money to ask for it."""
@@ -183,8 +199,9 @@ class Course:
         if self.time_left() < LEAST_TIME or self.money_left() == 0:
             return self.done(GiveUp(incomplete), incomplete=incomplete)
         self.messages.append(Message("user", LAST.format(why=why)))
-        tools = () if self.formed else (*self.request.tools, *(tool.spec for tool in self.own.values()))
-        asked = replace(self.request, tools=tools, tool_choice=NONE if tools else None)
+        asked = self.without_offer()
+        if not self.formed:  # engines want to see the tools that were called
+            asked = replace(self.request, tool_choice=NONE, **self.offered())
         reply = await self.step(asked, last=True)
         if isinstance(reply, GiveUp):
             return self.done(GiveUp(f"{incomplete}; {reply.reason}"), incomplete=incomplete)

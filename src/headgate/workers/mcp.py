@@ -93,6 +93,7 @@ class McpServer:
         self.tool = tool
         self.folder = folder
         self.name = short_name(tool)
+        """To stand before the names of its tools, where two have the same."""
         self._turn = asyncio.Lock()
         self._client: Client | None = None
         self._life: asyncio.Task[None] | None = None
@@ -229,6 +230,9 @@ class McpServer:
             fails = "cannot be reached" if self.tool.url else "does not start"
             raise EngineError(f"the MCP server {self.shown} {fails}: {why}", self.advice)
         self._client = opened.result()
+        told = self._client.server_info
+        if told is not None and told.name:
+            self.name = NOT_IN_A_NAME.sub("_", told.name)[: LONGEST_NAME // 2]
         return self._client
 
     async def _end(self) -> None:
@@ -294,10 +298,6 @@ def text_of(result: Any) -> str:
 
 
 def short_name(tool: AgentTool) -> str:
-    """A server's name, to stand before the names of its tools: its host, or the last word of its command without an ending."""
-    if tool.url:
-        word = urlsplit(tool.url).hostname or "server"
-    else:
-        words = [word for word in tool.command if not word.startswith("-")]
-        word = Path(words[-1] if words else "server").stem
-    return NOT_IN_A_NAME.sub("_", word)[: LONGEST_NAME // 2]
+    """A server's name until it says one itself: its host, or its program."""
+    word = urlsplit(tool.url).hostname if tool.url else Path(tool.command[0]).stem
+    return NOT_IN_A_NAME.sub("_", word or "server")[: LONGEST_NAME // 2]
