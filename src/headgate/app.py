@@ -20,16 +20,20 @@ from msgspec.structs import replace
 from headgate import __version__
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
+from headgate.config.places import data_home
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.memory import need
+from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
+from headgate.core.words import Status
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
+from headgate.engines.vector_cache import VectorCache
 from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory, caches, pools_for
@@ -46,12 +50,17 @@ from headgate.gateway.refusals import no_http
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
+from headgate.gateway.vectors import Vectors
+from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
+from headgate.workers.cited import CitedAnswers, base_agents
+from headgate.workers.embedder import GateEmbedder, embedding_model
+from headgate.workers.kb_service import KbService
 from headgate.workers.long import LongInputs
 from headgate.workers.loop import ToolLoop
 from headgate.workers.runs import Runs
@@ -87,11 +96,15 @@ class OpenGate:
         """What the start found that a person should know: a crash before, an engine that did not start."""
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
-        self.loop = ToolLoop(road, self.ask, self.note, tools)
-        self.workers: list[Worker] = [self.loop, LongInputs(road, self.ask)]
+        self.cited = CitedAnswers(self, Shelf())
+        self.loop = ToolLoop(road, self.ask, self.settle, tools)
+        self.workers: list[Worker] = [self.cited, self.loop, LongInputs(road, self.ask)]
         """Who answers for agents that take more than one request."""
         self.runs = Runs(road.policy, self.ask, self.workers)
-        services: list[Service] = [AgentsService(self.runs, trials, config.body_limit)]
+        services: list[Service] = [
+            AgentsService(self.runs, trials, config.body_limit),
+            KbService(self.cited, config.body_limit),
+        ]
         self.http = Face(
             road,
             writer.put,
@@ -102,6 +115,7 @@ class OpenGate:
                 Images(IMAGE_LIMIT) if config.fetch_images else None,
                 config.body_limit,
                 workers=self.workers,
+                brought=base_agents,
             ),
             keep_alive=config.streaming.keep_alive,
             health=self.ledger_health,
@@ -121,19 +135,33 @@ class OpenGate:
             "paid_today": self.road.purse.spent,
         }
 
+    @property
+    def embedder(self) -> Embedder | None:
+        """The gate's embedding model, for knowledge bases; None when the config has none."""
+        model = embedding_model(self.road.policy)
+        return None if model is None else GateEmbedder(self.ask, model, time)
+
     async def ask(
-        self, request: Request, caller: str = "", *, spend: float | None = None
+        self,
+        request: Request,
+        caller: str = "",
+        checks: tuple[str, ...] | None = None,
+        *,
+        spend: float | None = None,
     ) -> tuple[Reply | GiveUp, Outcome]:
         """One request through the gate without HTTP; it is written down like any other.
 
         Args:
             request: ready to be routed: a subagent's prompt is on it.
             caller: whose request it is, as far as waiting has to be fair.
+            checks: look at the answer in place of those of its route.
             spend: dollars that it may cost, if less than the config allows.
         """
         road = self.road if spend is None else thrifty(self.road, spend)
         signals = await road.tokenizer.measure(request, road.policy, 0)
         journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
+        if checks is not None:
+            journey.decision = replace(journey.decision, checks=checks)
         try:
             result = await journey.run()
         except asyncio.CancelledError:
@@ -146,6 +174,15 @@ class OpenGate:
         )
         self.note(outcome)
         return result, outcome
+
+    async def settle(self, request: Request, status: Status, error: str = "") -> Outcome:
+        """Write down a request for which no model was asked."""
+        signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
+        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter())
+        journey.decision = replace(journey.decision, candidates=())
+        outcome = outcome_of(journey, status, error)
+        self.note(outcome)
+        return outcome
 
     def note(self, outcome: Outcome) -> None:
         """Write a request down, and count it."""
@@ -205,6 +242,11 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         cards = await asyncio.to_thread(newest_cards, config.ledger.path)
         before = Before(cards=cards, traffic=await asyncio.to_thread(traffic, config))
         fleet = Fleet(engines, config.engines, config.policy.models, memory, before)
+        cache = (
+            VectorCache(data_home() / "embeddings.db", config.embedding_cache)
+            if config.embedding_cache
+            else None
+        )
         try:
             troubles = await start_embedded(engines)
             await fleet.start()
@@ -218,6 +260,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 purse=Purse(config.paid_per_day, await asyncio.to_thread(paid_today, config)),
                 tokenizer=Tokenizer(),
                 affinity=Affinity(config.conversation_stays),
+                vectors=Vectors(fleet, cache),
                 baseline_price=config.baseline_price,
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
@@ -233,6 +276,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await gate.loop.close()
         finally:
             await fleet.close()
+            if cache is not None:
+                await cache.close()
     finally:
         await asyncio.to_thread(writer.close)
 

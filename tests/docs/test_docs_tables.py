@@ -28,6 +28,7 @@ TABLES = {
     "## [quality]": schema.QualityTable,
     "## [limits]": schema.LimitsTable,
     "## [streaming]": schema.StreamingTable,
+    "## [embeddings]": schema.EmbeddingsTable,
     "## [ledger]": schema.LedgerTable,
     "## [report]": schema.ReportTable,
     "## [agents.NAME]": schema.AgentTable,
@@ -103,21 +104,26 @@ def told(text: str) -> dict[str, tuple[str, str]]:
 def test_the_page_of_the_config_has_every_key_with_its_type_and_default(heading):
     found = told(section(DOCS / "config.md", heading))
     if heading == "## [models.NAME]":
-        found = {name: row for name, row in found.items() if name not in keys_of(schema.PriceTable)}
+        found = {
+            name: row
+            for name, row in found.items()
+            if name not in {*keys_of(schema.PriceTable), *keys_of(schema.PrefixesTable)}
+        }
     wanted = keys_of(TABLES[heading])
     assert found == wanted
     if heading != "## [[routes]]":
         assert list(found) == list(wanted)
 
 
-def test_the_page_of_the_config_has_the_keys_of_a_price():
+@pytest.mark.parametrize("table", [schema.PriceTable, schema.PrefixesTable])
+def test_the_page_of_the_config_has_the_keys_of_a_models_tables(table):
     found = told(section(DOCS / "config.md", "## [models.NAME]"))
-    wanted = keys_of(schema.PriceTable)
+    wanted = keys_of(table)
     assert {name: row for name, row in found.items() if name in wanted} == wanted
 
 
 def test_the_page_of_the_config_has_every_table():
-    inner = {schema.PriceTable, schema.ShownTable, schema.ToolTable, schema.BoundsTable}
+    inner = {schema.PriceTable, schema.PrefixesTable, schema.ShownTable, schema.ToolTable, schema.BoundsTable}
     described = {*TABLES.values(), *inner, schema.FileTable}
     structs = {
         one for one in vars(schema).values() if isinstance(one, type) and one.__module__ == schema.__name__

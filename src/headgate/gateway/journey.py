@@ -40,6 +40,7 @@ from headgate.core.words import Mode, Skip
 from headgate.gateway.labels import note_refusal, weighed, with_alternatives
 from headgate.gateway.road import Road
 from headgate.gateway.slots import Place, take
+from headgate.gateway.vectors import answer
 
 OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "asks-back"})
 """What can be judged on the opening of an answer; the rest needs its end."""
@@ -70,6 +71,7 @@ class Journey:
     __slots__ = (
         "attempts",
         "begun",
+        "cached",
         "caller",
         "decision",
         "first_byte",
@@ -110,6 +112,8 @@ class Journey:
         self.first_byte: float | None = None
         self.reserved = 0.0
         self.limited: dict[str, int] = {}
+        self.cached = 0
+        """How many of the texts to embed had their vectors already."""
 
     def now(self) -> float:
         """Seconds since the request was received."""
@@ -136,6 +140,13 @@ class Journey:
             if isinstance(step, GiveUp):
                 return step
             model = self.road.policy.models[step.model]
+            sought = None
+            if self.request.kind == "embedding":
+                sought = await self.road.vectors.look(self.request, model)
+                self.cached = sought.known
+                if not sought.missing:
+                    self.model = model
+                    return answer(sought)
             place = await take(self, model, step.within)
             if place is None:
                 continue
@@ -143,8 +154,11 @@ class Journey:
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
-                call = engine.chat if self.request.kind == "chat" else engine.embed
-                result = await call(self.affordable(model), place.model, step.within - place.queued)
+                within = step.within - place.queued
+                if sought is None:
+                    result = await engine.chat(self.affordable(model), place.model, within)
+                else:
+                    result = await self.road.vectors.make(sought, engine, place.model, within)
             except CancelledError:
                 self.conclude(model, started, place.queued, self.hung_up())
                 raise

@@ -1,4 +1,4 @@
-"""Families of paths beside the models' own: subagents, batches, knowledge bases. Each is a `Service` that `app` hands to the gate.
+"""What `app` hands to the gate beside models: families of paths (`Service`), and who answers for some subagents (`Worker`).
 
 Which of them a path belongs to is decided here; what it answers is theirs. A path is a template, "/v1/agents/{name}/runs",
 whose names are what stands in their places.
@@ -92,6 +92,8 @@ class Worked(NamedTuple):
     """Why the output does not answer the whole of the input; "" where it does."""
     note: str = ""
     """What else there is to be said of it: how the parts of a long input voted, what they disagree about."""
+    output: Any = None
+    """The output as a value, where it is more than the text of the reply."""
 
 
 class Worker(Protocol):

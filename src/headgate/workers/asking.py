@@ -4,15 +4,14 @@ It does not know what a worker wants to know.
 """
 
 import time
-from time import perf_counter
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from headgate.core.policy import AGENT, Policy, smaller
 from headgate.core.types import Agent, GiveUp, Outcome, Reply, Request
-from headgate.gateway.journey import Journey
-from headgate.gateway.outcomes import outcome_of
+from headgate.core.words import Status
 from headgate.gateway.road import Road
 from headgate.gateway.serve import new_id
 
@@ -21,16 +20,26 @@ class Ask(Protocol):
     """One request through the gate."""
 
     async def __call__(
-        self, request: Request, caller: str = "", *, spend: float | None = None
+        self,
+        request: Request,
+        caller: str = "",
+        checks: tuple[str, ...] | None = None,
+        *,
+        spend: float | None = None,
     ) -> tuple[Reply | GiveUp, Outcome]:
         """Ask, and write the outcome down.
 
         Args:
             request: ready to be routed, an agent's prompt included.
             caller: whose it is, as far as waiting has to be fair.
+            checks: look at the answer in place of those of its route.
             spend: dollars that it may cost, if less than the policy allows.
         """
         ...
+
+
+Settle = Callable[[Request, Status, str], Awaitable[Outcome]]
+"""Writes a request down for which no model was asked, and why."""
 
 
 def anew(request: Request) -> Request:
@@ -50,13 +59,3 @@ def thrifty(road: Road, spend: float) -> Road:
     limits = road.policy.limits
     limits = replace(limits, paid_per_request=smaller(limits.paid_per_request, spend))
     return replace(road, policy=replace(road.policy, limits=limits))
-
-
-async def not_asked(road: Road, request: Request, why: str, caller: str) -> Outcome:
-    """The outcome of a request that no model was asked, for the ledger."""
-    request = anew(request)
-    received, begun = time.time(), perf_counter()
-    signals = await road.tokenizer.measure(request, road.policy, 0)
-    return outcome_of(
-        Journey(road, request, signals, received=received, begun=begun, caller=caller), "failed", why
-    )

@@ -8,7 +8,6 @@ the answer is said to be incomplete. If the subagent's answers have a form, the 
 sends himself are his: their calls are handed to him. How a tool is called is `tools`'.
 """
 
-import typing
 from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
@@ -25,7 +24,7 @@ from headgate.core.runs import Step
 from headgate.core.types import TEXT, Agent, GiveUp, Message, Outcome, Reply, Request, ToolCall
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
-from headgate.workers.asking import Ask, agent_of, anew, not_asked
+from headgate.workers.asking import Ask, Settle, agent_of, anew
 from headgate.workers.tools import Callable, Tools, answer_call, longest_result
 
 TOOL_WITHIN = 30.0
@@ -55,16 +54,14 @@ class ToolLoop:
     Args:
         road: what requests travel on.
         ask: one request through the gate.
-        note: writes an outcome down that `ask` has not.
+        settle: writes a request down that nobody was asked.
         tools: of each subagent that has some, by its name.
     """
 
-    def __init__(
-        self, road: Road, ask: Ask, note: typing.Callable[[Outcome], object], tools: Mapping[str, Tools]
-    ) -> None:
+    def __init__(self, road: Road, ask: Ask, settle: Settle, tools: Mapping[str, Tools]) -> None:
         self.road = road
         self.ask = ask
-        self.note = note
+        self.settle = settle
         self.tools = tools
 
     def takes(self, request: Request) -> bool:
@@ -209,8 +206,7 @@ class Course:
 
     async def without_tools(self, problem: str) -> Worked:
         """The end of a run whose tools are not there. It is in the ledger as a request that nobody answered."""
-        outcome = await not_asked(self.loop.road, self.request, problem, self.caller)
-        self.loop.note(outcome)
+        outcome = await self.loop.settle(anew(self.request), "failed", problem)
         return Worked(GiveUp(problem), outcome)
 
     def done(self, result: Reply | GiveUp, *, incomplete: str = "") -> Worked:

@@ -125,6 +125,7 @@ class Runs:
                 steps=worked.steps,
                 incomplete=worked.incomplete,
                 note=worked.note,
+                output=worked.output,
             )
         assert known is not None
         result, outcome = await self._ask(give(known, request), caller)
