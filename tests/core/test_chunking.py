@@ -52,7 +52,7 @@ def sentence(word: str, words: int = 10) -> str:
     return " ".join([word.capitalize()] + [word] * (words - 1)) + "."
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(BLOCKS, st.integers(1, 120), st.floats(0, 0.5))
 def test_the_words_of_a_document_are_in_its_chunks_in_order_and_once(blocks, size, share):
     found = chunks(blocks, size, overlap=int(size * share))
@@ -61,7 +61,7 @@ def test_the_words_of_a_document_are_in_its_chunks_in_order_and_once(blocks, siz
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(BLOCKS, st.integers(1, 120), st.floats(0, 0.5))
 def test_a_chunk_is_larger_than_the_size_only_for_one_word(blocks, size, share):
     for chunk in chunks(blocks, size, overlap=int(size * share)):
@@ -161,6 +161,41 @@ def test_nothing_is_repeated_from_one_section_to_the_next():
         for chunk in chunks(tuple(blocks), 24, overlap=8)
         if chunk.text[:2] in {"ab", "cd", "ef"}
     } == {0}
+
+
+def test_repeated_sentences_are_a_paragraph_of_their_own_before_the_next():
+    said = [sentence(word, 16) for word in ("alpha", "beta", "gamma", "delta")]
+    found = chunks((text(" ".join(said[:2])), text(" ".join(said[2:]))), 70, overlap=30)
+    assert found[1].text == f"{said[1]}\n\n{said[2]} {said[3]}"
+    assert found[1].text[found[1].repeated :] == f"{said[2]} {said[3]}"
+
+
+def test_the_end_of_a_long_section_is_not_joined_to_the_section_under_it():
+    long = text(" ".join([sentence("long", 12)] * 7))
+    found = chunks((heading("Terms"), long, heading("End", 2), text("Short.")), 40)
+    assert found[-1].headings == ("Terms", "End")
+    assert found[-1].text == "End\n\nShort."
+
+
+def test_a_row_that_hardly_fits_still_stands_under_the_first_one():
+    first = "the plan | the price of it\n"
+    rows = [f"{number} {'word ' * 12}end | 5" for number in range(4)]
+    found = chunks((Block(kind="table", text=first + "\n".join(rows)),), 20)
+    assert all(chunk.text.startswith(first) for chunk in found)
+    assert " ".join(fresh(chunk) for chunk in found).split() == (first + "\n".join(rows)).split()
+
+
+def test_lines_are_told_also_where_a_sentence_takes_several():
+    lines = [line for number in range(20) for line in (f"Sentence {number}", "takes two lines.")]
+    for chunk in chunks((text("\n".join(lines), 11),), 30):
+        assert chunk.text == "\n".join(lines[chunk.line - 11 : chunk.last_line - 10])
+
+
+def test_a_block_whose_lines_are_not_the_files_keeps_its_place_as_a_whole():
+    block = Block(kind="text", text="\n".join([sentence("word")] * 12), line=5, last_line=7)
+    found = chunks((block,), 30)
+    assert len(found) > 2
+    assert {(chunk.line, chunk.last_line) for chunk in found} == {(5, 7)}
 
 
 def test_a_text_without_spaces_is_cut_between_its_signs():

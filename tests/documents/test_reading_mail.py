@@ -137,7 +137,7 @@ def test_an_encoded_part_has_the_lines_of_its_whole(tmp_path):
 
 def test_an_mbox_is_many_mails_each_with_its_line(tmp_path):
     head = "From ann@example.org Mon Jan  5 10:00:00 2026\n"
-    first = head + "Subject: One\n\nFrom here on it is text.\n>From the start.\n\n"
+    first = head + "Subject: One\n\nRead this:\nFrom ann@example.org in 2026\n>From the start.\n\n"
     second = head + "Subject: Two\nContent-Type: text/plain; charset=utf-8\n\nSecond.\n"
     path = write(tmp_path / "a.mbox", first + second)
     found = documents(path)
@@ -145,7 +145,7 @@ def test_an_mbox_is_many_mails_each_with_its_line(tmp_path):
         (f"{path}#1", "One"),
         (f"{path}#2", "Two"),
     ]
-    assert found[0].blocks[1].text == "From here on it is text.\nFrom the start."
+    assert found[0].blocks[1].text == "Read this:\nFrom ann@example.org in 2026\nFrom the start."
     lines = path.read_text().split("\n")
     assert lines[found[1].blocks[0].line - 1] == "Subject: Two"
     assert lines[found[1].blocks[1].line - 1] == "Second."

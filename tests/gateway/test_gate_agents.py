@@ -142,7 +142,7 @@ async def test_a_caller_who_hangs_up_on_a_run_without_a_key_ends_it(open_bench):
 
 
 async def test_a_fitting_answer_is_preferred_to_one_that_is_surer_and_does_not_fit(open_bench):
-    local, paid = torn(0.2), '{"category": "refunds"}'
+    local, paid = torn(0.2), '{"category": "technical", "more": 1}'
     async with open_bench(local=local, paid=paid, change=with_agents()) as bench:
         said = await run(bench)
         assert (said.json["status"], said.json["output"]) == (
@@ -230,6 +230,14 @@ async def test_an_agents_own_models_checks_and_parameters_are_taken_in_place_of_
         assert outcome.decision.checks == ("not-empty", "asked-format", "sure-label")
         assert outcome.fallback == "sent by its route"
         assert bench.claude.calls[-1].json["max_tokens"] == 33
+
+
+async def test_a_long_input_is_not_blamed_on_a_limit_of_a_route_that_did_not_choose(open_bench):
+    change = with_agents('try = ["claude"]')
+    async with open_bench(paid='{"category": "billing"}', change=change) as bench:
+        assert (await run(bench, given("Help me. " * 3000))).json["model"] == "claude"
+        (outcome,) = await bench.written()
+        assert (outcome.decision.route, outcome.fallback) == ("agent:sort", "sent by its route")
 
 
 async def test_one_model_alone_may_be_asked_and_nobody_need_pay(open_bench):

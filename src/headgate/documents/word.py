@@ -23,7 +23,7 @@ OLD = bytes.fromhex("d0cf11e0a1b11ae1")
 """How files of Word begin that are older than 2007, and encrypted ones since."""
 LARGEST_XML = 100_000_000
 """Bytes of text and structure, unpacked: some 40,000 pages. Trees of XML take ten times as much memory."""
-LARGEST = 1_000_000_000
+LARGEST = 200_000_000
 """Bytes of everything, unpacked."""
 P, TBL, TR, TC, BOX = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc"), qn("w:txbxContent")
 UNSEEN = {
@@ -104,8 +104,6 @@ class _Reader:
     def _under(self, element: Any) -> Iterator[tuple[Block, bool]]:
         """The blocks in an element, each with whether it belongs together with the next of its kind."""
         for child in element:
-            if child.tag in UNSEEN:
-                continue
             if child.tag == P:
                 yield from self._paragraph(child)
             elif child.tag == TBL:
