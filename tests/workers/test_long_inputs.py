@@ -474,3 +474,15 @@ async def test_long_meeting_notes_come_out_whole_or_say_which_part_is_missing(tm
                 assert set(json.loads(step.result)) == {"summary", "decisions", "action_items"}
         if run.status != "failed":
             assert set(run.output) == {"summary", "decisions", "action_items"}
+
+
+async def test_a_text_that_only_seemed_to_fit_is_answered_in_parts_after_all(tmp_path):
+    pytest.importorskip("xllamacpp")
+    config = parse_config(EMBEDDED.format(folder=tmp_path), tmp_path / "headgate.toml")
+    async with open_gate(config) as gate:
+        run = await gate.runs.run("sort", thread(12))
+        assert (run.status, run.output) == ("ok", "billing"), run.reason
+        chunks = [step for step in run.steps if step.kind == "chunk"]
+        counted = int(re.search(r"of ([\d,]+) ", chunks[0].what)[1].replace(",", ""))
+        assert counted < 1024 - 256 - 20, "by o200k it fits the window with room for an answer"
+        assert len(run.requests) == len(chunks) + 1, "the first of them was the whole"

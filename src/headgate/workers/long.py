@@ -17,7 +17,7 @@ from headgate.core import tokens
 from headgate.core.agents import give
 from headgate.core.cutting import Span, cut, name_spans
 from headgate.core.runs import Step
-from headgate.core.types import Agent, GiveUp, Reply, Request
+from headgate.core.types import Agent, GiveUp, Outcome, Reply, Request
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
 from headgate.workers.asking import Ask, agent_of, anew
@@ -79,9 +79,19 @@ class LongInputs:
         agent = agent_of(self.road.policy, request)
         assert agent is not None, "asked only for what it takes"
         whole, long = give(agent, request), long_text(agent, request)
-        room = await find_room(self.road, whole, give(agent, long.with_part("")), self.densities)
+        bare = give(agent, long.with_part(""))
+        asked: tuple[Outcome, ...] = ()
+        room = await find_room(self.road, whole, bare, self.densities)
         if room is None:
-            return Worked(*await self.ask(whole, caller))
+            result, outcome = await self.ask(whole, caller)
+            if overflowed(outcome):  # it seemed to fit, and its model counts more tokens
+                denser = {
+                    name: max(FIRST, self.densities.get(name, FIRST)) for name in self.road.policy.models
+                }
+                room = await find_room(self.road, whole, bare, denser)
+            if room is None:
+                return Worked(result, outcome)
+            asked = (outcome,)
         count = self.road.tokenizer.counter
         assert count is not None, "finding room has counted"
         job = Job(agent, long, room, caller, count, asyncio.Semaphore(room.at_once))
@@ -89,7 +99,7 @@ class LongInputs:
         places = name_spans([part.span for part in parts])
         parts = [replace(part, place=place) for part, place in zip(parts, places, strict=True)]
         steps = tuple(step_of(part) for part in parts)
-        asked = tuple(part.outcome for part in parts)
+        asked += tuple(part.outcome for part in parts)
         missing = [part for part in parts if part.reply is None]
         why = "; ".join(f"{part.place} was not answered: {part.why}" for part in missing)
         if len(missing) == len(parts):
