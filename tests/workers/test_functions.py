@@ -2,6 +2,8 @@
 
 import asyncio
 import enum
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -277,3 +279,24 @@ async def test_a_functions_own_timeout_is_not_taken_for_ours():
 
     with pytest.raises(ToolError, match="TimeoutError: the shop did not answer"):
         await Function("it", fails).call({}, 5)
+
+
+HANGS = """
+import asyncio, time
+from headgate.workers.functions import Function, ToolError
+
+async def main():
+    try:
+        await Function("it", lambda: time.sleep(60)).call({}, 0.1)
+    except ToolError as error:
+        print(error)
+
+asyncio.run(main())
+"""
+
+
+def test_a_function_that_hangs_does_not_keep_the_gate_from_ending():
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "it took longer than 0.1 s\n"

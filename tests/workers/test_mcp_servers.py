@@ -148,7 +148,6 @@ async def test_a_server_that_does_not_start_is_named_with_the_reason(tmp_path, t
 
 async def test_a_server_that_never_answers_is_not_waited_for_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr("headgate.workers.mcp.START_WITHIN", 0.3)
-    monkeypatch.setattr("headgate.workers.mcp.CLOSE_WITHIN", 0.3)
     async with opened(
         AgentTool(command=(sys.executable, "-c", "import time; time.sleep(60)")), tmp_path
     ) as server:
@@ -156,6 +155,21 @@ async def test_a_server_that_never_answers_is_not_waited_for_for_ever(tmp_path, 
         with pytest.raises(EngineError, match=r"did not answer within 0 s"):
             await server.tools()
         assert time.monotonic() - begun < 10
+
+
+async def test_a_caller_who_leaves_while_a_server_starts_leaves_no_process_behind(tmp_path):
+    note = tmp_path / "process"
+    waits = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    async with opened(AgentTool(command=(sys.executable, "-c", waits)), tmp_path) as server:
+        asking = asyncio.create_task(server.tools())
+        async with asyncio.timeout(20):
+            while not note.exists() or not note.read_text():
+                await asyncio.sleep(0.02)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        async with asyncio.timeout(20):
+            while alive(int(note.read_text())):
+                await asyncio.sleep(0.05)
 
 
 async def test_without_the_package_one_is_told_how_to_get_it(tmp_path, monkeypatch):

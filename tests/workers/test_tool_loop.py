@@ -8,7 +8,7 @@ import time
 import pytest
 from worker_gate import CLOCKS, call, calls, script, worker_gate
 
-from headgate.testing import Answer, AnthropicDouble
+from headgate.testing import Answer, AnthropicDouble, Fault
 
 ORDERS = '''
 """Orders of a shop."""
@@ -205,6 +205,29 @@ async def test_a_cost_that_nobody_knows_counts_as_all_of_the_money(tmp_path):
         assert bench.paid == [], "with a limit on money, a model of unknown price is not asked"
 
 
+async def test_after_a_call_whose_cost_nobody_knows_nothing_is_left_to_spend(tmp_path):
+    more = 'try = ["gpt", "llama"]\nlimits = { spend = 5.0, steps = 50 }'
+    async with gate(tmp_path, more=more, home=different_calls(), paid="Hello.") as bench:
+        bench.openai.inject(Fault.cut_mid_stream(), times=1)
+        run = await bench.run("desk")
+        assert run["status"] == "failed"
+        assert run["reason"] == "stopped: it may spend $5, and what it spent is unknown"
+        assert run["cost"] is None
+        assert (len(bench.paid), len(bench.asked)) == (1, 1)
+
+
+async def test_a_step_that_runs_into_the_time_leaves_some_for_an_answer(tmp_path):
+    def home(received):
+        if not received.tools:
+            return "What I have."
+        told = any(m.get("role") == "tool" for m in received.messages)
+        return Answer("late", delay=30) if told else call("find_order", number="A")
+
+    async with gate(tmp_path, more='limits = { within = "4s", steps = 50 }', home=home) as bench:
+        run = await bench.run("desk")
+        assert (run["status"], run["output"]) == ("incomplete", "What I have."), run["reason"]
+
+
 async def test_the_same_call_three_times_in_a_row_is_stopped(tmp_path):
     home = lambda received: call("find_order", number="AB-1") if received.tools else "It is shipped."  # noqa: E731
     async with gate(tmp_path, more="limits = { steps = 50 }", home=home) as bench:
@@ -332,6 +355,14 @@ async def test_the_callers_own_tools_are_handed_to_him(tmp_path):
         assert bench.told(1) == ['{"number":"AB-1","state":"shipped","verbose":false}'], (
             "ours was done inside"
         )
+
+
+async def test_what_the_caller_says_of_tools_is_for_the_first_step(tmp_path):
+    paid = script(call("find_order", number="AB-1"), "It was shipped.")
+    async with gate(tmp_path, more='try = ["gpt"]', paid=paid) as bench:
+        said = await bench.chat("desk", tools=[CALLERS], tool_choice="required")
+        assert said.json["choices"][0]["message"]["content"] == "It was shipped."
+        assert [asked.fields.get("tool_choice") for asked in bench.paid] == ["required", None]
 
 
 async def test_a_caller_at_anthropics_door_may_bring_tools_too(tmp_path):

@@ -111,19 +111,21 @@ class Course:
         while not why:
             reply = await self.step(replace(self.request, **offered, **self.unformed()))
             if isinstance(reply, GiveUp):
-                return self.done(reply)
+                why = self.bound(steps=False) if len(self.outcomes) > 1 else ""
+                if not why:
+                    return self.done(reply)
+                break
             if not reply.tool_calls:
                 return await self.in_form(reply)
             theirs = tuple(call for call in reply.tool_calls if call.name in callers)
             if theirs:
                 return self.done(replace(reply, tool_calls=theirs))
-            self.request = replace(
-                self.request, tool_choice=None
-            )  # what the caller chose was for the first step
+            # what the caller chose was for the first step
+            self.request = replace(self.request, tool_choice=None)
             self.messages.append(Message("assistant", reply.text, tool_calls=reply.tool_calls))
             why = self.bound()
             for call in reply.tool_calls:
-                why = why or self.seen_again(call)
+                why = why or self.bound(steps=False) or self.seen_again(call)
                 self.messages.append(await self.do(call, why))
             why = why or self.bound(steps=False)
         return await self.last_answer(why)

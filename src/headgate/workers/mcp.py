@@ -124,7 +124,7 @@ class McpServer:
         found, cursor = [], None
         try:
             while True:
-                page = await self._await(client.list_tools(cursor=cursor, cache_mode="bypass"))
+                page = await self._answer(client.list_tools(cursor=cursor, cache_mode="bypass"))
                 found += page.tools
                 cursor = page.next_cursor
                 if not cursor:
@@ -159,7 +159,7 @@ class McpServer:
         except EngineError as error:
             raise ToolError(error.message) from error
         try:
-            result = await self._await(client.call_tool(name, arguments, read_timeout_seconds=within))
+            result = await self._answer(client.call_tool(name, arguments, read_timeout_seconds=within))
         except Gone as error:
             with suppress(EngineError):
                 await self._living()
@@ -193,8 +193,7 @@ class McpServer:
         async with self._turn:
             if self._client is not None:
                 try:
-                    async with asyncio.timeout(START_WITHIN):
-                        await self._await(self._client.list_tools(cache_mode="bypass"))
+                    await self._client.list_tools(cache_mode="bypass")
                 except Exception:  # noqa: BLE001  # whatever is wrong with it, it is started again
                     await self._end()
                 else:
@@ -214,10 +213,15 @@ class McpServer:
         self._over = asyncio.Event()
         opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._life = asyncio.create_task(
-            live(Client(target), opened, self._over), name=f"headgate-mcp-{self.name}"
+            live(Client(target, read_timeout_seconds=START_WITHIN), opened, self._over),
+            name=f"headgate-mcp-{self.name}",
         )
         either: list[asyncio.Future[Any]] = [self._life, opened]
-        done, _ = await asyncio.wait(either, timeout=START_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            done, _ = await asyncio.wait(either, timeout=START_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # nobody waits for it any more
+            await self._end()
+            raise
         if not done:
             await self._end()
             raise EngineError(
@@ -236,16 +240,17 @@ class McpServer:
         return self._client
 
     async def _end(self) -> None:
-        life, self._life, self._client = self._life, None, None
-        self._over.set()
+        life, client, self._life, self._client = self._life, self._client, None, None
         if life is None:
             return
-        await asyncio.wait({life}, timeout=CLOSE_WITHIN)
+        if client is not None:
+            self._over.set()
+            await asyncio.wait({life}, timeout=CLOSE_WITHIN)
         life.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await life
 
-    async def _await(self, asked: Awaitable[T]) -> T:
+    async def _answer(self, asked: Awaitable[T]) -> T:
         """The answer to a request.
 
         Raises:
@@ -253,17 +258,8 @@ class McpServer:
         """
         from mcp import MCPError  # noqa: PLC0415  # only where there are MCP servers
 
-        assert self._life is not None
-        answer = asyncio.ensure_future(asked)
         try:
-            await asyncio.wait({answer, self._life}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if not answer.done():
-                answer.cancel()
-        if answer.cancelled() or not answer.done():
-            raise Gone(self.shown)
-        try:
-            return answer.result()
+            return await asked
         except MCPError as error:
             if error.code == CONNECTION_CLOSED:
                 raise Gone(self.shown) from error
