@@ -38,7 +38,7 @@ def ask(agent: Agent, request: Request) -> Request | Unfit:
     Where the template has fields, the message is a JSON object with them. Later turns of a conversation stay as they are.
     """
     wanted = fields_of(agent.template)
-    if agent.template == f"{{{WHOLE}}}" or isinstance(wanted, Unfit):
+    if agent.template == f"{{{WHOLE}}}" or isinstance(wanted, Unfit) or request.previous:
         return request
     at = next((index for index, message in enumerate(request.messages) if message.role == "user"), None)
     if at is None:

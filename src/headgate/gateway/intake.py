@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from headgate.core.agents import ask, give
-from headgate.core.policy import AGENT, Policy, by_address
+from headgate.core.policy import AGENT, Policy
 from headgate.core.templates import Unfit
 from headgate.core.types import Message, Request
 from headgate.engines.tokenizer import LARGE, Tokenizer
@@ -20,7 +20,7 @@ from headgate.gateway import refusals
 from headgate.gateway.asking import apply_headers, by_known_name
 from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
-from headgate.gateway.images import Images
+from headgate.gateway.images import Images, by_address
 from headgate.gateway.services import Worker
 from headgate.wire.doors import Reader, Ready, Referring
 from headgate.wire.faults import Fault
