@@ -39,6 +39,8 @@ class Job(Struct, frozen=True):
     """A long input on its way."""
 
     agent: Agent
+    whole: Request
+    """With the agent's prompt."""
     long: LongText
     room: Room
     caller: str
@@ -94,28 +96,33 @@ class LongInputs:
             asked = (outcome,)
         count = self.road.tokenizer.counter
         assert count is not None, "finding room has counted"
-        job = Job(agent, long, room, caller, count, asyncio.Semaphore(room.at_once))
+        job = Job(agent, whole, long, room, caller, count, asyncio.Semaphore(room.at_once))
+        return await self.in_parts(job, asked)
+
+    async def in_parts(self, job: Job, asked: tuple[Outcome, ...]) -> Worked:
+        """Answer all parts, and put the answers together."""
         parts = await self.answer_parts(job)
         places = name_spans([part.span for part in parts])
         parts = [replace(part, place=place) for part, place in zip(parts, places, strict=True)]
         steps = tuple(step_of(part) for part in parts)
         asked += tuple(part.outcome for part in parts)
-        missing = [part for part in parts if part.reply is None]
-        why = "; ".join(f"{part.place} was not answered: {part.why}" for part in missing)
-        if len(missing) == len(parts):
+        answered = [part for part in parts if part.reply is not None]
+        missing = [f"{part.place} was not answered: {part.why}" for part in parts if part.reply is None]
+        if not answered:
+            why = "; ".join(missing)
             return Worked(GiveUp(why), asked[-1], asked[:-1], steps, why)
         merging = Merging(
             self.ask,
-            agent,
-            whole,
-            room=self.text_room(room),
+            job.agent,
+            job.whole,
+            room=self.text_room(job.room),
             at_once=job.at_once,
-            caller=caller,
-            count=count,
+            caller=job.caller,
+            count=job.count,
         )
-        merged = await merging.merge([part for part in parts if part.reply is not None])
+        merged = await merging.merge(answered)
         asked += merged.outcomes
-        incomplete = "; ".join(filter(None, (why, merged.incomplete)))
+        incomplete = "; ".join(filter(None, (*missing, merged.incomplete)))
         result = merged.result
         if incomplete and isinstance(result, Reply):
             result = replace(result, finish="length")
