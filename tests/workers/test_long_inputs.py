@@ -206,7 +206,7 @@ async def test_no_more_parts_are_asked_at_a_time_than_the_model_has_slots(tmp_pa
 async def test_a_part_that_nobody_answers_is_named_and_the_rest_is_answered(tmp_path):
     failing = lambda call: Answer("", delay=30) if 60 in numbers_in(call.prompt) else home(call)  # noqa: E731
     async with gate(tmp_path, home=failing, agents="") as bench:
-        said = await bench.post("/v1/agents/notes/runs", {"input": text_of(120)}, {"x-headgate-within": "2"})
+        said = await bench.post("/v1/agents/notes/runs", {"input": text_of(120)}, {"x-headgate-within": "4"})
         run = said.json
         assert run["status"] == "incomplete"
         missing = [step for step in chunks_of(run) if step["result"].startswith("not answered")]
@@ -255,7 +255,7 @@ async def test_what_no_model_can_put_together_is_handed_out_part_by_part_and_sai
     fails = lambda call: Answer("", delay=30) if "These are the answers" in call.prompt else home(call)  # noqa: E731
     async with gate(tmp_path, home=fails) as bench:
         run = (
-            await bench.post("/v1/agents/notes/runs", {"input": text_of(120)}, {"x-headgate-within": "2"})
+            await bench.post("/v1/agents/notes/runs", {"input": text_of(120)}, {"x-headgate-within": "4"})
         ).json
         assert run["status"] == "incomplete"
         assert "could not be put together" in run["reason"]
@@ -369,7 +369,7 @@ async def test_a_chat_client_is_told_that_a_part_is_missing(tmp_path):
     failing = lambda call: Answer("", delay=30) if 60 in numbers_in(call.prompt) else home(call)  # noqa: E731
     async with gate(tmp_path, home=failing) as bench:
         body = {"model": "agent:notes", "messages": [{"role": "user", "content": text_of(120)}]}
-        said = await bench.post("/v1/chat/completions", body, {"x-headgate-within": "2"})
+        said = await bench.post("/v1/chat/completions", body, {"x-headgate-within": "4"})
         assert said.json["choices"][0]["finish_reason"] == "length"
         assert said.headers["x-headgate-status"] == "imperfect"
 

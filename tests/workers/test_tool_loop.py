@@ -171,7 +171,7 @@ async def test_at_its_time_a_run_stops(tmp_path):
         assert run["status"] == "incomplete"
         assert run["reason"] == "stopped: its 2 s are used up"
         assert run["output"] == "Late."
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 15, "fifty steps would take half a minute"
 
 
 async def test_at_its_money_a_run_stops_and_asks_nobody_again(tmp_path):
