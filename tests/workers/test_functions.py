@@ -5,7 +5,6 @@ import enum
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Optional
 
