@@ -195,6 +195,30 @@ def test_tests_go_where_the_agent_has_its_tests_and_no_test_twice(triage):
 
 
 @pytest.mark.parametrize(
+    ("tests", "where"),
+    [
+        ("", "kind.tests.jsonl"),
+        ('tests = "mine.csv"', "mine.csv"),
+        ('tests = "mine.jsonl"', "mine.jsonl"),
+        ('[[agents.kind.tests]]  # the first\ninput = "It hurts"\noutput = "technical"', "headgate.toml"),
+    ],
+)
+def test_an_agent_of_the_page_gets_its_tests_in_its_own_way(desk, tests, where):
+    page = desk.home / "headgate.toml"
+    agent = f'\n[agents.kind]\nsystem = "Sort it."\nlabels = ["billing", "technical"]\n{tests}\n'
+    page.write_text(page.read_text() + agent)
+    (desk.home / "mine.csv").write_text("output,input\ntechnical,It hurts\n")
+    (desk.home / "mine.jsonl").write_text('{"input": "It hurts", "output": "technical"}')
+    (desk.home / "more.csv").write_text('input,output\n"Too dear, ""really""",billing\nIt hurts,technical\n')
+    ran = desk("agents", "test", "kind", "--add", "more.csv", "--first", "1", "--models", "nano")
+    assert f"added to {desk.home / where}" in ran.err, ran.err
+    shown = desk("agents", "show", "kind", "--json").json["tests"]
+    given = [(test["given"], test["output"]) for test in shown]
+    assert sorted(given) == [("It hurts", "technical"), ('Too dear, "really"', "billing")]
+    assert ("# the first" in page.read_text()) is ("# the first" in tests)
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ('{"input": "x", "output": "bill"}', "bill"),
@@ -266,17 +290,34 @@ def at_a_terminal(desk, args, answers):
 
 def test_on_a_terminal_it_asks_what_the_agent_does_and_writes_that_down(desk):
     answers = [
-        *("spam", "Say whether this mail is spam.", "labels", "spam, ham", "unwanted mail", "all other mail"),
+        *("spam", "Say whether this mail is spam.", "labels", "spam, ham", "unwanted mail", ""),
         *("Buy now!", "spam", "", "nano"),
     ]
     code, seen = at_a_terminal(desk, ["agents", "new"], answers)
     assert code == 0, seen
     page = page_of(desk, "spam")
     assert page["system"] == "Say whether this mail is spam."
-    assert page["labels"] == {"spam": "unwanted mail", "ham": "all other mail"}
+    assert page["labels"] == {"spam": "unwanted mail", "ham": ""}
     assert page["examples"] == [{"input": "Buy now!", "output": "spam"}]
     assert page["try"] == ["nano"]
     assert "headgate agents run spam" in seen
+    told = desk("agents", "show", "spam", "--json").json["prompt"][0]["content"]
+    assert "spam: unwanted mail" in told
+    assert "ham:" not in told.replace("spam:", "")
+
+
+def test_an_answer_that_cannot_be_is_asked_for_again_and_none_before_it_is_lost(desk):
+    answers = [
+        *("a bill", "bill", "Read the bill.", "fields", "name, sum"),
+        *("Bill of 3 EUR", "", "3 EUR", "", "nanno", "nano"),
+    ]
+    code, seen = at_a_terminal(desk, ["agents", "new"], answers)
+    assert code == 0, seen
+    assert "use letters, digits and dashes" in seen
+    assert 'did you mean "nano"?' in seen
+    assert page_of(desk, "bill")["try"] == ["nano"]
+    shown = desk("agents", "show", "bill", "--json").json
+    assert shown["examples"][0]["output"] == {"name": None, "sum": "3 EUR"}
 
 
 def test_on_a_terminal_paid_models_are_asked_after_a_question_with_the_sum(triage):

@@ -15,6 +15,7 @@ import pytest
 from headgate import AsyncGate, Gate
 from headgate.client import HttpEmbedder, HttpRunner
 from headgate.core.errors import ConfigError, EngineError, UsageError
+from headgate.engines.connection import Clocks
 
 pytest.importorskip("xllamacpp")
 
@@ -290,8 +291,36 @@ async def test_a_run_without_a_key_is_not_asked_twice_once_the_gate_may_have_beg
         with_key = len(asked)
         with pytest.raises(EngineError):
             await runner.run("triage", CHARGED)
-    assert (with_key, len(asked) - with_key) == (3, 1)
+        assert (with_key, len(asked) - with_key) == (3, 1)
+        with pytest.raises(EngineError):
+            await runner.run("triage", CHARGED, batch=True, caller="Zoë's batch")
     assert b"x-headgate-priority" not in asked[0]
+    assert b"x-headgate-priority: batch\r\n" in asked[-1]
+    assert b"x-headgate-caller: Zo%C3%AB's batch\r\n" in asked[-1]
+
+
+async def test_more_runs_than_connections_wait_as_long_as_it_takes(monkeypatch):
+    monkeypatch.setattr("headgate.client.AT_ONCE", 2)
+    monkeypatch.setattr(
+        "headgate.client.CLOCKS", Clocks(connect=0.05, first_byte=9.0, between_bytes=9.0, total=9.0)
+    )
+    body = b'{"agent": "triage", "status": "ok", "output": "fine"}'
+    under_way, most = 0, 0
+
+    async def slow(reader, writer):
+        nonlocal under_way, most
+        while await reader.readuntil(b"}"):
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.1)
+            under_way -= 1
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+    server = await asyncio.start_server(slow, "127.0.0.1", 0)
+    async with server, HttpRunner(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as runner:
+        runs = await asyncio.gather(*(runner.run("triage", CHARGED) for _ in range(7)))
+    assert [run.output for run in runs] == ["fine"] * 7
+    assert most == 2
 
 
 async def test_a_batch_says_so_and_vectors_come_as_they_were_made(page, port):

@@ -66,7 +66,7 @@ def pages(config: "Config", agent: "Agent", trials: "dict[str, Trial]") -> list[
     facts += limits(agent)
     width = max(len(word) for word, _ in facts)
     found = ["\n".join([head, *(f"  {word:<{width}}  {value}" for word, value in facts)])]
-    found += [f"{role} is sent\n{indented(text)}" for role, text in prompt_of(agent)]
+    found += [f"{role} message\n{indented(text)}" for role, text in prompt_of(agent)]
     if agent.asked is not None:
         import msgspec
 

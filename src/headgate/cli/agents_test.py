@@ -41,10 +41,9 @@ BELOW = 5
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: --paid without the question.")
 @click.option(
     "--at-once",
+    metavar="N",
     type=click.IntRange(min=1),
-    default=AT_ONCE,
-    show_default=True,
-    help="Tests under way at a time.",
+    help=f"Tests under way at a time; by itself as many as a model has slots, at most {AT_ONCE}.",
 )
 @click.option(
     "--wrong", "all_wrong", is_flag=True, help="Show every test that went wrong, not the first few."
@@ -58,7 +57,7 @@ def command(
     models: str | None,
     add: str | None,
     first: int | None,
-    at_once: int,
+    at_once: int | None,
     paid: bool | None,
     yes: bool,
     all_wrong: bool,
@@ -170,7 +169,7 @@ async def prove(
     asked: "Sequence[Model]",
     tests: "Sequence[Shown]",
     *,
-    at_once: int,
+    at_once: int | None,
 ) -> "Proof":
     """Ask every model every test, in a gate of this process."""
     from time import time
@@ -195,7 +194,8 @@ async def prove(
         with Bar(len(tests) * len(asked), agent.name) as bar:
             for model in asked:
                 heat = before[model.name].temperature if model.name in before else 1.0
-                marked = await answer_all(gate.runs, agent, model, tests, at_once=at_once, heat=heat, bar=bar)
+                room = at_once or min(AT_ONCE, model.slots or config.engines[model.engine].parallel)
+                marked = await answer_all(gate.runs, agent, model, tests, at_once=room, heat=heat, bar=bar)
                 if all(one.run.output is None for one in marked):
                     missed[model.name] = marked[0].run.reason
                     continue

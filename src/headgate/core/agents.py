@@ -130,7 +130,7 @@ def said(output: Raw) -> str:
 def orders(agent: Agent) -> str:
     """What the agent is told: its own prompt, what its labels are for, and the form of its answer."""
     parts = [agent.system.strip()]
-    parts.extend(f"{label}: {meaning}" for label, meaning in agent.meanings.items())
+    parts.extend(f"{label}: {meaning}" for label, meaning in agent.meanings.items() if meaning)
     if agent.asked is not None:
         parts.append(f"Answer with JSON only: {sketch(msgspec.json.decode(agent.asked))}")
     elif agent.labels:
