@@ -111,16 +111,31 @@ def test_what_stays_at_home_has_no_server_elsewhere(tmp_path):
     loaded(config(tmp_path, '{ url = "http://127.0.0.1:9000/mcp" }', "local_only = true"))
 
 
+def headgate(*words):
+    order = [sys.executable, "-m", "headgate", *map(str, words)]
+    return subprocess.run(order, capture_output=True, text=True, check=False)
+
+
+def test_agents_show_says_what_a_model_is_offered(tmp_path):
+    (tmp_path / "shop.py").write_text(
+        'def one(a: int, b: str = "") -> int:\n    """Do one thing.\n\n    Well."""\n'
+    )
+    page = tmp_path / "headgate.toml"
+    config(tmp_path, '"./shop.py:one", { url = "http://127.0.0.1:9/mcp" }')
+    done = headgate("agents", "show", "desk", "--config", page)
+    assert "one(a, b)  Do one thing.\n" in done.stdout, done.stderr
+    assert "what http://127.0.0.1:9/mcp offers" in done.stdout
+    config(tmp_path, '"./shop.py:two"')
+    done = headgate("agents", "show", "desk", "--config", page)
+    assert done.returncode == 3
+    assert f"line {LINE}: ./shop.py has no function" in done.stderr
+
+
 @pytest.mark.parametrize(("name", "code"), [("one", 0), ("nothing", 3)])
 def test_config_check_says_whether_tools_are_there(tmp_path, name, code):
     (tmp_path / "shop.py").write_text("def one() -> int: ...\n")
     config(tmp_path, f'"./shop.py:{name}"')
-    done = subprocess.run(
-        [sys.executable, "-m", "headgate", "config", "check", "--config", tmp_path / "headgate.toml"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = headgate("config", "check", "--config", tmp_path / "headgate.toml")
     assert done.returncode == code, done.stderr
     if code:
         assert f"error: {tmp_path / 'headgate.toml'}, line {LINE}: ./shop.py has no function" in done.stderr
