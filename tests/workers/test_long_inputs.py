@@ -5,6 +5,8 @@ import itertools
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from worker_gate import worker_gate
@@ -489,3 +491,28 @@ async def test_a_text_that_only_seemed_to_fit_is_answered_in_parts_after_all(tmp
         counted = int(re.search(r"of ([\d,]+) ", chunks[0].what)[1].replace(",", ""))
         assert counted < 1024 - 256 - 20, "by o200k it fits the window with room for an answer"
         assert len(run.requests) == len(chunks) + 1, "the first of them was the whole"
+
+
+def test_the_command_line_shows_every_part_of_a_long_file(tmp_path):
+    pytest.importorskip("xllamacpp")
+    (tmp_path / "headgate.toml").write_text(EMBEDDED.format(folder=tmp_path))
+    (tmp_path / "thread.txt").write_text(thread(40))
+    order = [
+        sys.executable,
+        "-m",
+        "headgate",
+        "agents",
+        "run",
+        "sort",
+        "thread.txt",
+        "--explain",
+        "--config",
+        "headgate.toml",
+    ]
+    done = subprocess.run(order, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stdout) == (0, "billing\n"), done.stderr
+    assert (
+        len(re.findall(r"chunk: tokens [\d,]+–[\d,]+ of [\d,]+ \(lines \d+–\d+\) → billing", done.stderr))
+        >= 3
+    )
+    assert "merge: the parts vote → billing" in done.stderr
