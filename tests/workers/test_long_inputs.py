@@ -367,6 +367,28 @@ async def test_what_was_said_before_in_a_conversation_goes_with_every_part(tmp_p
         assert said.json["usage"]["total_tokens"] == used, "of all requests together"
 
 
+async def test_a_text_that_comes_as_pieces_of_a_message_is_cut_too(tmp_path):
+    async with gate(tmp_path) as bench:
+        pieces = [{"type": "text", "text": text_of(120)}]
+        body = {"model": "agent:notes", "messages": [{"role": "user", "content": pieces}]}
+        said = await bench.post("/v1/chat/completions", body)
+        assert said.json["choices"][0]["message"]["content"].startswith("Merged: 1-")
+
+
+async def test_a_message_with_a_picture_is_not_cut(tmp_path):
+    picture = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    async with gate(tmp_path) as bench:
+        pieces = [
+            {"type": "text", "text": text_of(120)},
+            {"type": "image_url", "image_url": {"url": picture}},
+        ]
+        body = {"model": "agent:notes", "messages": [{"role": "user", "content": pieces}]}
+        said = await bench.post("/v1/chat/completions", body)
+        assert said.status >= 400
+        assert "do not fit its window" in said.json["error"]["message"]
+        assert bench.asked == []
+
+
 async def test_a_chat_client_is_told_that_a_part_is_missing(tmp_path):
     failing = lambda call: Answer("", delay=30) if 60 in numbers_in(call.prompt) else home(call)  # noqa: E731
     async with gate(tmp_path, home=failing) as bench:

@@ -68,7 +68,7 @@ class LongInputs:
         if agent is None or agent.tools or agent.long == "refuse" or not request.messages:
             return False
         last = request.messages[-1]
-        if last.role != "user" or not isinstance(last.content, str):
+        if last.role != "user" or last.images:
             return False
         models = self.road.policy.models
         able = [models[name] for name in agent.chain] or [m for m in models.values() if m.kind == "chat"]
