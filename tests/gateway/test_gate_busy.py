@@ -105,6 +105,27 @@ async def test_people_are_served_before_a_batch(open_bench):
         assert asked == ["first", "a person", "batch 0", "batch 1"]
 
 
+@pytest.mark.parametrize("wish", ["next", "pay"])
+async def test_a_batch_waits_for_its_models_at_home_and_pays_nobody_meanwhile(open_bench, wish):
+    page = with_wish(f'when_busy = "{wish}"')
+    batch = {"x-headgate-priority": "batch"}
+    async with open_bench(local=SLOW, queue_for="10ms", ollama_more=ONE_SLOT, change=page) as bench:
+        people = bench.ask("a person")
+        assert await answered_by(people, *(bench.ask(headers=batch) for _ in range(3))) == ["llama"] * 4
+        assert not bench.claude.calls
+
+
+async def test_the_time_of_a_batchs_request_begins_when_it_is_served(open_bench):
+    def two_seconds(page: str) -> str:
+        return page.replace('answer_within = "5s"', 'answer_within = "2s"')
+
+    batch = {"x-headgate-priority": "batch"}
+    async with open_bench(local=SLOW, ollama_more=ONE_SLOT, change=two_seconds) as bench:
+        assert await answered_by(*(bench.ask(headers=batch) for _ in range(8))) == ["llama"] * 8
+        outcomes = await bench.written(8)
+        assert max(outcome.seconds for outcome in outcomes) > 2, "what it waited is not hidden"
+
+
 async def test_one_callers_many_requests_wait_for_each_other_and_not_others_for_them(open_bench):
     async with open_bench(local=SLOW, queue_for="5s", ollama_more=ONE_SLOT) as bench:
         many = [

@@ -52,7 +52,11 @@ BATCH = ("out", "retry", "dry_run", "budget", "by", "yes")
     "--batch", metavar="PATH", help="A JSON Lines or CSV file, or a folder, that can be stopped and goes on."
 )
 @click.option("--out", metavar="FILE", help="Where the results of a batch go, as JSON Lines.")
-@click.option("--retry", type=click.Choice(["failed"]), help="Give what failed in a batch once more.")
+@click.option(
+    "--retry",
+    type=click.Choice(["failed", "incomplete"]),
+    help="Give these of a batch once more, and only these.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what a batch would cost and take; ask no model.")
 @click.option("--budget", metavar="USD", type=click.FloatRange(min=0), help="The most that a batch may cost.")
 @click.option(

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from headgate.cli.runfile import RunFile
     from headgate.config.compile import Config
     from headgate.core.errors import HeadgateError, UsageError
+
+Result = TypeVar("Result")
 
 OPENS_WITHIN = 60
 """Seconds; a large model in the embedded engine takes its time."""
@@ -103,14 +105,13 @@ def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> 
         runfile.remove()
 
 
-def run_loop(work: "Coroutine[object, object, None]") -> None:
-    """Run on uvloop where there is one."""
+def run_loop(work: "Coroutine[Any, Any, Result]") -> Result:
+    """Run on uvloop where there is one; what comes of it."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+        return asyncio.run(work)
+    return uvloop.run(work)
 
 
 def greet(gate: "OpenGate", url: str, *, as_json: bool) -> None:

@@ -154,11 +154,10 @@ class Journey:
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
-                within = step.within - place.queued
                 if sought is None:
-                    result = await engine.chat(self.affordable(model), place.model, within)
+                    result = await engine.chat(self.affordable(model), place.model, place.left)
                 else:
-                    result = await self.road.vectors.make(sought, engine, place.model, within)
+                    result = await self.road.vectors.make(sought, engine, place.model, place.left)
             except CancelledError:
                 self.conclude(model, started, place.queued, self.hung_up())
                 raise
@@ -213,9 +212,7 @@ class Journey:
         written = 0
         result: Reply | Failure | None = None
         committed = held = False
-        parts = self.road.fleet.engines[model.engine].stream(
-            self.affordable(model), place.model, step.within - queued
-        )
+        parts = self.road.fleet.engines[model.engine].stream(self.affordable(model), place.model, place.left)
         try:
             async for part in parts:
                 if not isinstance(part, Delta):

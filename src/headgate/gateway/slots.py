@@ -7,6 +7,7 @@ becomes of the request then (`journey`).
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.types import Model
@@ -24,6 +25,12 @@ class Place(Struct, frozen=True, gc=False):
     """The lane that serves: the model itself, or a longer lane of it that is loaded in its place."""
     queued: float
     """Seconds waited for it."""
+    left: float
+    """Seconds that are left for the answer."""
+
+
+BATCH_WAITS = 3600.0
+"""Seconds that a batch's request waits for a slot. Nobody sits and waits for it, so its own time begins when it is served."""
 
 
 async def take(journey: "Journey", model: Model, within: float) -> Place | None:
@@ -38,16 +45,21 @@ async def take(journey: "Journey", model: Model, within: float) -> Place | None:
     queued = 0.0
     if lane is None:
         begun = journey.now()
-        lane = await wait(journey, model, within)
+        at_leisure = journey.request.batch and journey.request.within is None
+        lane = await wait(journey, model, BATCH_WAITS if at_leisure else within)
         if lane is None:
             fleet.not_tried(model.name)
             return None
         queued = journey.now() - begun
+        if at_leisure:
+            journey.decision = replace(journey.decision, within=journey.decision.within + queued)
+            within += queued
     if not model.local and not journey.reserve(model):
         fleet.admission.leave(lane, None)
         fleet.not_tried(model.name)
         return None
-    return Place(model if lane == model.name else journey.road.policy.models[lane], queued)
+    served = model if lane == model.name else journey.road.policy.models[lane]
+    return Place(served, queued, within - queued)
 
 
 async def wait(journey: "Journey", model: Model, within: float) -> str | None:
@@ -81,11 +93,18 @@ async def wait(journey: "Journey", model: Model, within: float) -> str | None:
 
 
 def goes_sooner(journey: "Journey", model: Model, expected: float) -> bool:
-    """Whether anybody else is left who is paid for it, or of whom no longer wait than this is expected."""
+    """Whether anybody else is left who is paid for it, or of whom no longer wait than this is expected.
+
+    For a batch nobody is paid because people are there; it comes after them.
+    """
     admission, models = journey.road.fleet.admission, journey.road.policy.models
+    batch = journey.request.batch
     others = cascade.pass_by(journey.decision, journey.attempts, models, model.name, reason="busy", detail="")
     return any(
-        not models[other.model].local
-        or admission.expected_wait(other.model, journey.caller, batch=journey.request.batch) <= expected
+        not (models[other.model].local or batch)
+        or (
+            models[other.model].local
+            and admission.expected_wait(other.model, journey.caller, batch=batch) <= expected
+        )
         for other in cascade.candidates_left(others, journey.attempts)
     )
