@@ -16,6 +16,7 @@ from headgate.core import words
 from headgate.gateway.metrics import Metrics
 from headgate.gateway.paths import METHODS, ONE_MODEL
 from headgate.workers.agents_service import AgentsService
+from headgate.workers.kb_service import KbService
 
 SOURCE = ROOT / "src" / "headgate"
 
@@ -170,6 +171,10 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     assert named == {*METHODS, f"{ONE_MODEL}NAME"}
     agents = {cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Subagents"))[:3]}
     assert agents == {path.replace("{name}", "NAME") for path in AgentsService.methods}
+    bases = {
+        cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Knowledge bases"))[:3]
+    }
+    assert bases == {path.replace("{name}", "NAME") for path in KbService.methods}
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "gateway").glob("*.py")))
     assert set(re.findall(r"x-headgate-[a-z-]*[a-z]", code)) == set(
         re.findall(r"x-headgate-[a-z-]*[a-z]", page)

@@ -18,6 +18,8 @@ from test_embeddings import (
 )
 
 from headgate.core.errors import EngineError
+from headgate.core.types import Message, Request
+from headgate.engines.tokenizer import read_vocabulary
 from headgate.engines.vector_cache import VectorCache
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
@@ -108,6 +110,18 @@ async def test_vectors_outlive_the_gate_and_a_change_of_the_model_on_disk_forget
         assert listed.digest
         bench.gate.road.fleet.listed["ollama"] = (replace(listed, digest="another"),)
         assert (await embed(bench, model="nomic", input="one")).headers["x-headgate-cached"] == "0/1"
+
+
+async def test_kept_vectors_of_another_length_are_another_models_and_made_anew(open_bench):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        vectors = bench.gate.road.vectors
+        nomic = bench.gate.road.policy.models["nomic"]
+        asked = Request(id="a", asked="nomic", messages=(Message("user", "one"),), kind="embedding")
+        vectors.cache.keep(vectors.identity(asked, nomic), ["one"], [b"\0" * 64])
+        said = await embed(bench, model="nomic", input=["one", "two"])
+        assert [len(item["embedding"]) for item in said.json["data"]] == [768, 768]
+        assert near(said.json["data"][0]["embedding"], vector("one", 768))
+        assert (await embed(bench, model="nomic", input=["two", "one"])).headers["x-headgate-cached"] == "2/2"
 
 
 async def test_the_shipped_model_gives_the_same_vectors_from_the_cache(open_bench):
@@ -294,3 +308,48 @@ async def test_an_embedder_without_an_engine_says_why(open_bench):
 async def test_a_gate_without_such_a_model_has_no_embedder(open_bench):
     async with open_bench() as bench:
         assert bench.gate.embedder is None
+
+
+# ── What must not be taken for the same ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_ids_that_spell_the_same_are_two_texts_to_openai(open_bench):
+    halves = [n for n, token in enumerate(read_vocabulary("cl100k_base")) if token in (b"\x80", b"\x81")]
+    assert len(halves) == 2
+    async with beside_openai(open_bench) as (bench, openai):
+        for half in halves:
+            said = await embed(bench, model="small", input=[[half]])
+            assert said.headers["x-headgate-cached"] == "0/1"
+        assert embeds(openai) == [[[halves[0]]], [[halves[1]]]]
+
+
+async def test_the_same_id_on_two_engines_is_two_models(open_bench):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        vectors = bench.gate.road.vectors
+        nomic = bench.gate.road.policy.models["nomic"]
+        asked = Request(id="a", asked="nomic", messages=(Message("user", "one"),), kind="embedding")
+        assert vectors.identity(asked, nomic) != vectors.identity(asked, replace(nomic, engine="other"))
+
+
+async def test_a_smaller_limit_makes_the_file_smaller(tmp_path):
+    file = tmp_path / "vectors.db"
+    for limit, texts in ((4_000_000, range(500)), (400_000, range(500, 501))):
+        cache = VectorCache(file, limit)
+        cache.keep("m", [f"{n}" for n in texts], [b"\1" * 3072 for _ in texts])
+        await cache.close()
+        size = file.stat().st_size
+        assert size <= limit
+    assert size < 500_000
+
+
+async def test_a_file_of_another_form_is_set_aside(tmp_path, caplog):
+    file = tmp_path / "vectors.db"
+    with sqlite3.connect(file) as other:
+        other.execute("CREATE TABLE vectors (something TEXT)")
+        other.execute("PRAGMA user_version = 7")
+    cache = VectorCache(file, 1_000_000)
+    cache.keep("m", ["one"], [b"\0\0\0\0"])
+    assert await cache.find("m", ["one"]) == [b"\0\0\0\0"]
+    await cache.close()
+    assert "form 7" in caplog.text
+    assert list(tmp_path.glob("vectors.db.broken-*"))

@@ -1,11 +1,21 @@
 """What goes before texts to embed: by the model's family, as their caller says what they are for, and told in a header."""
 
 import pytest
-from test_embeddings import NOMIC, beside_openai, embed, ollama_client, openai_client, with_models
+from test_embeddings import (
+    LMSTUDIO,
+    NOMIC,
+    SMALL,
+    beside_openai,
+    embed,
+    ollama_client,
+    openai_client,
+    with_models,
+)
 
 from headgate.config.load import parse_config
 from headgate.core.errors import ConfigError
 from headgate.core.prefixes import known_prefixes
+from headgate.testing import LMStudioDouble, OpenAIDouble
 
 PAGE = """
 [engines.ollama]
@@ -165,3 +175,23 @@ def test_a_wrong_word_for_prefixes_is_named(tmp_path):
 def test_a_family_is_known_by_its_id(model_id, query, document):
     known = known_prefixes(model_id)
     assert (known.query, known.document) == (query, document)
+
+
+async def test_ids_with_words_before_them_reach_openai_as_text(open_bench):
+    def own(page):
+        return page.replace("context = 8191\n", 'context = 8191\nprefixes = { query = "q: " }\n')
+
+    async with OpenAIDouble() as openai:
+        small = SMALL.format(openai=openai.url, local="false")
+        async with open_bench(change=lambda page: own(with_models(small)(page))) as bench:
+            await embed(bench, model="small:query", input=[[15339, 1917], [1917]])
+            assert openai.calls[-1].fields["input"] == ["q: hello world", "q:  world"]
+
+
+async def test_the_callers_word_is_not_handed_on_where_the_prefix_says_it(open_bench):
+    async with LMStudioDouble() as studio:
+        async with open_bench(change=with_models(LMSTUDIO.format(studio=studio.url))) as bench:
+            await embed(bench, model="studio", input="a", input_type="query")
+        (call,) = [call for call in studio.calls if call.path == "/v1/embeddings"]
+    assert call.fields["input"] == ["search_query: a"]
+    assert "input_type" not in call.fields

@@ -53,7 +53,7 @@ class VectorCache:
         self.clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="headgate-vectors")
         self._file: sqlite3.Connection | None = None
-        self._off = False
+        self._off = self._broken = False
 
     async def find(self, identity: str, texts: Sequence[str]) -> list[bytes | None]:
         """The vector of each text, as far as it is there."""
@@ -107,7 +107,7 @@ class VectorCache:
             oldest = "SELECT rowid FROM vectors ORDER BY used, rowid LIMIT ?"
             with file:
                 file.execute(f"DELETE FROM vectors WHERE rowid IN ({oldest})", (1 + count // ROOM,))  # noqa: S608  # a constant
-            file.execute("PRAGMA incremental_vacuum").fetchall()
+            file.executescript("PRAGMA incremental_vacuum")  # all of it; one execute gives one page back
 
     def _size(self, file: sqlite3.Connection) -> int:
         """Bytes in use."""
@@ -128,6 +128,7 @@ class VectorCache:
                 self._off = True
         except sqlite3.DatabaseError as error:
             self._set_aside(str(error))
+            return self._with_file(act, otherwise)  # a new file, or none
         except OSError as error:
             log.warning("vectors are not kept: %s", error)
             self._off = True
@@ -150,11 +151,12 @@ class VectorCache:
         return file
 
     def _set_aside(self, why: str) -> None:
-        """Put a file that cannot be read out of the way, where a person finds it."""
+        """Put a file that cannot be read out of the way, where a person finds it. If the next breaks too, none is kept."""
         if self._file is not None:
             with suppress(sqlite3.Error):
                 self._file.close()
             self._file = None
+        self._off, self._broken = self._broken, True
         aside = self.path.with_name(f"{self.path.name}.broken-{int(self.clock())}")
         try:
             self.path.replace(aside)

@@ -19,7 +19,7 @@ from headgate.core.agent_answers import Unsettled, named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.policy import decide, goes_on
-from headgate.core.prices import cost, tokens_for
+from headgate.core.prices import cost, plausible, tokens_for, unpaid
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -51,9 +51,6 @@ HUNG_UP = "the caller hung up"
 
 LONG_ANSWER = 16_384
 """Tokens that an answer without any limit is taken to have at most: with money for so many, none is set."""
-
-MOST_TOKENS = 2**31
-"""More in one attempt cannot be."""
 
 
 class Journey:
@@ -392,19 +389,3 @@ class Journey:
             reply = replace(reply, label=named(agent, reply.text))
             answer = Answer(self.request, self.signals, reply, model)
         return reply, judge(self.road.named(self.decision.checks), answer)
-
-
-def plausible(result: Reply | Failure) -> Reply | Failure:
-    """The result, without token counts that cannot be: an engine that reports them has reported nothing."""
-    usage = result.usage
-    if usage is None or (0 <= usage.prompt <= MOST_TOKENS and 0 <= usage.output <= MOST_TOKENS):
-        return result
-    text = result.text
-    return replace(result, usage=Usage(input=0, output=(len(text) + 3) // 4, exact=False))
-
-
-def unpaid(failure: Failure, model: Model) -> float | None:
-    """The cost of a failed call that reported no usage: nothing if it never ran or ran at home, else unknown."""
-    if model.local or failure.reason in ("refused", "http_error", "context_overflow"):
-        return 0.0
-    return None

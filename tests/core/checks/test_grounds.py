@@ -12,10 +12,13 @@ HANDBOOK = {
     "The office in Berlin opened on 3 October 2024 with 1,200 square metres.",
     3: "Contracts\nEvery contract ends after 12 months. The discount is 20 % for contracts above €4.8 million. "
     "Ticket AB-12345 explains find_order in version v2.3.1.",
+    4: "Parking is free. It closes at 22:00 in the evening. Groups of 20 get a table of their own. "
+    "Delivery takes four days, not counting weekends.",
 }
 URLAUB = {
     1: "Urlaub\nJeder Mitarbeiter hat 30 Tage Urlaub im Jahr. Frau Müller genehmigt die Anträge innerhalb von fünf Werktagen. "
     "Resturlaub verfällt am 31. März. Im Dezember gibt es keinen Urlaub.",
+    3: "Rückerstattungen dauern fünf Werktage.",
     2: "Spesen\nReisekosten werden bis 1.200 Euro ohne Beleg nicht erstattet.",
 }
 
@@ -37,6 +40,8 @@ HOLDS = [
     "Anna Klein leads billing and every contract ends after twelve months [2][3].",
     "Anna Klein leads billing [2, 3].",
     "Ticket AB-12345 explains find_order [3].",
+    "Parking closes at 22:00 [4].",
+    "Delivery takes four days [4].",
     "You will get your money back within five working days [1].",
     "Refunds are processed in 5 days, according to the handbook [1].",
     "We don't give refunds after 30 days [1].",
@@ -46,9 +51,11 @@ FAILS = {
     "a number changed": "Refunds take six working days [1].",
     "a number changed, in digits": "Refunds take 50 working days [1].",
     "a unit changed": "Refunds take five weeks [1].",
+    "a number that becomes percents": "Groups of 20 % get a table of their own [4].",
     "a currency changed": "The discount is 20% for contracts above $4.8 million [3].",
     "percents that were a number": "The discount is 12 % for contracts [3].",
     "a name changed": "Berta Klein leads billing [2].",
+    "a name changed by a letter": "Anna Kleine leads billing [2].",
     "a name changed, later in the sentence": "Billing is led by Anna Gross [2].",
     "what it is about changed": "The warranty takes five working days [1].",
     "names swapped": "Ben leads billing [2].",
@@ -68,7 +75,7 @@ FAILS = {
     "hedged and without a citation": "I think that refunds might take five days.",
     "something else entirely": "Customers should call the hotline before they ask for money [1].",
     "too little": "Yes [1].",
-    "a question back": "Would you like to know more about refunds [1]?",
+    "a question back": "Refunds take five working days [1]?",
 }
 
 GERMAN_HOLDS = [
@@ -77,6 +84,8 @@ GERMAN_HOLDS = [
     "Der Resturlaub verfällt am 31. März [1].",
     "Reisekosten bis 1200 Euro werden ohne Beleg nicht erstattet [2].",
     "Im Dezember gibt es keinen Urlaub [1].",
+    "Frau Müller genehmigt jeden Antrag innerhalb von fünf Werktagen [1].",
+    "Die Erstattung dauert fünf Werktage [3].",
 ]
 GERMAN_FAILS = [
     "Jeder Mitarbeiter hat 28 Tage Urlaub im Jahr [1].",
@@ -116,6 +125,12 @@ def test_a_small_change_in_german_does_not_pass(answer):
     assert any(problems(answer, URLAUB))
 
 
+def test_what_is_wrong_is_said():
+    assert problems("Refunds take five working days.", HANDBOOK) == ["it cites no passage"]
+    assert problems("Refunds take five days [9].", HANDBOOK) == ["it cites [9], and there is no such passage"]
+    assert problems("Anna Gross leads billing [2].", HANDBOOK) == ['"Gross" is not in what it cites']
+
+
 def test_each_sentence_is_judged_by_itself_and_names_its_ground():
     answer = (
         "Refunds take five working days [1]. They take six weeks in winter [1]. Anna Klein leads billing [2]."
@@ -132,6 +147,7 @@ def test_each_sentence_is_judged_by_itself_and_names_its_ground():
         ("One [1]. Two. [2] Three [1][3].", [("One.", (1,)), ("Two.", (2,)), ("Three.", (1, 3))]),
         ("All of it [1-3].", [("All of it.", (1, 2, 3))]),
         ("It costs 3.50 euros, e.g. for Dr. Wolf [2].", [("It costs 3.50 euros, e.g. for Dr. Wolf.", (2,))]),
+        ("It takes two wks. normally [1].", [("It takes two wks. normally.", (1,))]),
         ("Am 5. Mai [1].", [("Am 5. Mai.", (1,))]),
         ("Not in the documents.", []),
         ("- a first [1]\n- a second [2]", [("a first", (1,)), ("a second", (2,))]),

@@ -59,6 +59,7 @@ _SAYS_WHO = re.compile(
 )
 """Words that only say where it stands, which the mark says."""
 _DATE = re.compile(r"\d\.?\s+([A-ZÄÉ][a-zäéûü]+)|\b([A-ZÄÉ][a-zäéûü]+)\.?\s+\d")
+_GERMAN_LETTERS = re.compile(r"[äöüßÄÖÜ]")
 _CLOSED = (".", "!", "?", ":", ",", ";")
 _EVEN_SO = re.compile(
     r"\b(?:no|not) (?:later|more|less|longer|only|fewer)\b|\bnicht (?:nur|später|länger|mehr) als\b|n't only"
@@ -113,20 +114,15 @@ def _hold(claim: Claim, units: Mapping[int, tuple[Unit, ...]]) -> Finding:
         return Finding(claim, f"it cites [{missing}], and there is no such passage")
     grounds: list[tuple[int, str]] = []
     subject = _subject(claim.text)
-    everywhere = frozenset().union(*(unit.words for number in claim.cites for unit in units[number]))
+    cited = [(number, unit) for number in claim.cites for unit in units[number]]
+    everywhere = frozenset().union(*(unit.words for _, unit in cited))
     for clause in _clauses(claim.text):
-        problems: list[str] = []
-        for number in claim.cites:
-            for unit in units[number]:
-                problem = _missing_from(clause, unit, subject, everywhere)
-                problems.append(problem)
-                if not problem:
-                    grounds.append((number, unit.text))
-                    break
-            if problems and not problems[-1]:
-                break
-        else:
-            return Finding(claim, min(problems, key=len, default="what it cites is empty"))
+        ground = next((one for one in cited if not _missing_from(clause, one[1], subject, everywhere)), None)
+        if ground is None:
+            nearest = max(cited, key=lambda one: _shared(clause, one[1]), default=None)
+            problem = _missing_from(clause, nearest[1], subject, everywhere) if nearest else ""
+            return Finding(claim, problem or "what it cites is empty")
+        grounds.append((ground[0], ground[1].text))
         subject = ""
     if not grounds:
         return Finding(claim, "it says too little to be held against a passage")
@@ -168,20 +164,21 @@ def _units(text: str) -> Iterator[Unit]:
     heading, newline, body = text.partition("\n")
     is_heading = newline and len(heading) <= LONGEST_HEADING and not heading.rstrip().endswith(_CLOSED)
     above = heading if is_heading and not body.lstrip()[:1].islower() else ""
+    german = _is_german(text)
     before = ""
     for sentence in sentences_of(body if above else text):
         spoken_of = f"{before} {sentence}" if before and _BACK.match(sentence) else ""
-        yield _unit(sentence, above)
+        yield _unit(sentence, above, german=german)
         if spoken_of:
-            yield _unit(spoken_of, above, shown=sentence)
+            yield _unit(spoken_of, above, german=german, shown=sentence)
         for clause in _CLAUSE.split(sentence) if _denies(sentence) else ():
-            yield _unit(clause, above, shown=sentence)
+            yield _unit(clause, above, german=german, shown=sentence)
         before = sentence
     if above:
-        yield _unit(above, "")
+        yield _unit(above, "", german=german)
 
 
-def _unit(text: str, above: str, shown: str = "") -> Unit:
+def _unit(text: str, above: str, *, german: bool, shown: str = "") -> Unit:
     whole = f"{above}\n{text}"
     return Unit(
         text=shown or text,
@@ -190,7 +187,7 @@ def _unit(text: str, above: str, shown: str = "") -> Unit:
         values=(*known_values(whole), *(value for _, value in _months(whole))),
         units=frozenset((value, counts) for values, counts in _counted(whole) for value in values),
         denies=_denies(text),
-        german=detect(whole)[0] == "de",
+        german=german,
     )
 
 
@@ -287,6 +284,16 @@ def _is_word(token: str) -> bool:
 def _parts(token: str) -> Iterable[str]:
     """A token and what it is put together of."""
     return {token, *re.split(r"[-'’._@/:+]", token)} - {""}
+
+
+def _shared(clause: str, unit: Unit) -> int:
+    """How many words of a clause a sentence has."""
+    return sum(_has(unit.words, token.lower()) for token in _tokens(clause) if _is_word(token))
+
+
+def _is_german(text: str) -> bool:
+    language = detect(text)[0]
+    return language == "de" or (not language and _GERMAN_LETTERS.search(text) is not None)
 
 
 def _names(words: frozenset[str], name: str) -> bool:

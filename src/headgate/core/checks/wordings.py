@@ -17,7 +17,7 @@ _SMALL_WORDS = (
     "zur mit von vom für auf an am bei als wie was wer wo wann warum welche welcher welches ich du er sie es wir ihr ihm ihn ihnen man "
     "auch nur noch schon sehr kann können muss müssen soll sollen darf dürfen hat haben hatte hatten dass daß wenn dann so sich sein "
     "seine seiner ihre ihrer ihren nach vor aus durch über unter bis seit während innerhalb etwa circa ca rund pro je ja bitte laut "
-    "wahrscheinlich vielleicht möglicherweise dies diese dieser dieses diesem diesen jeder jede jedes alle allen mehr hier dort da "
+    "wahrscheinlich vielleicht möglicherweise dies diese dieser dieses diesem diesen jeder jede jedes jeden jedem alle allen mehr hier dort da "
     "le la les un une des du de et ou mais est sont était être dans pour par sur avec que qui quoi ce cette ces il elle ils elles nous "
     "vous je tu on au aux en se sa son ses leur leurs plus oui "
     "el los las una unos unas del y o pero es son era ser en para por con su sus se este esta estos estas al más sí"
