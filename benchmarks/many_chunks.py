@@ -6,10 +6,7 @@ everything else, which is the worst case for any index, and no real text is like
 """
 
 import asyncio
-import os
-import resource
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -81,7 +78,7 @@ def fill(name, texts, made):
         for at in range(0, len(texts), 1000):
             pieces = [Piece(f"file{at}.md", Chunk(text=text, line=1)) for text in texts[at : at + 1000]]
             base.put(File(path=f"file{at}.md", size=1, mtime=1, digest=b""), pieces, [])
-        digests = [row.digest for row in base.chunks()]
+        digests = [row.digest for row in sorted(base.chunks(), key=lambda row: row.id)]
         for at in range(0, len(texts), 1000):
             rows = [row.tobytes() for row in made[at : at + 1000]]
             base.put_vectors(zip(digests[at : at + 1000], vectors.stored(rows, DIMENSIONS), strict=True))
@@ -102,13 +99,14 @@ def measure(kind, count, folder, seed=7):
         began = time.perf_counter()
         loaded = vectors.load(base)
         again = time.perf_counter() - began
-        times, hits, at_all = [], 0, 0
+        times, hits, at_all, spent = [], 0, 0, 0.0
         for question in asked:
             likeness = made @ question
             exact = set((np.argpartition(likeness, -BEST)[-BEST:] + 1).tolist())
-            began = time.perf_counter()
+            began, before = time.perf_counter(), time.process_time()
             found = loaded.like(base, question.tobytes(), BEST)
             times.append(time.perf_counter() - began)
+            spent += time.process_time() - before
             hits += len(exact & {one for one, _ in found})
             at_all += BEST
         held = loaded.size
@@ -128,6 +126,7 @@ def measure(kind, count, folder, seed=7):
         "disk": on_disk,
         "p50": percentile(times, 50),
         "p95": percentile(times, 95),
+        "cpu": spent / len(asked),
         "recall": hits / at_all,
         "words": whole["words"],
         "hybrid": whole["hybrid"],
@@ -147,19 +146,3 @@ async def ask_all(name, questions, how):
 
 def percentile(times, share):
     return statistics.quantiles(times, n=100, method="inclusive")[share - 1]
-
-
-def main(count, folder):
-    for kind in ("clustered", "uniform"):
-        print(measure(kind, count, folder))
-        print(
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-            "MB peak",
-            os.cpu_count(),
-            "cores",
-            os.getloadavg(),
-        )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])

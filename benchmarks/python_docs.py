@@ -56,7 +56,7 @@ def find_sources(given, folder):
     return next(Path(folder, "unpacked").glob("usr/share/doc/python3*/html/_sources"))
 
 
-def prepare(sources, folder, titles=400, entries=400):
+def prepare(sources, folder, titles=600, entries=600):
     """Write the sources as Markdown; the questions, seeded.
 
     Args:

@@ -9,7 +9,7 @@ is global, so several gates may live in one process.
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import perf_counter, time
@@ -57,10 +57,14 @@ from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
 from headgate.workers.agents_service import AgentsService
+from headgate.workers.asking import thrifty
 from headgate.workers.cited import CitedAnswers, base_agents
 from headgate.workers.embedder import GateEmbedder, embedding_model
 from headgate.workers.kb_service import KbService
+from headgate.workers.long import LongInputs
+from headgate.workers.loop import ToolLoop
 from headgate.workers.runs import Runs
+from headgate.workers.tools import Tools, load_all_tools
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
@@ -76,7 +80,14 @@ class OpenGate:
     """A gate whose ledger, engines and fleet are up."""
 
     def __init__(
-        self, config: Config, road: Road, writer: LedgerWriter, notes: tuple[str, ...], trials: Trials
+        self,
+        config: Config,
+        road: Road,
+        writer: LedgerWriter,
+        notes: tuple[str, ...],
+        *,
+        trials: Trials,
+        tools: Mapping[str, Tools],
     ) -> None:
         self.config = config
         self.road = road
@@ -86,7 +97,8 @@ class OpenGate:
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
         self.cited = CitedAnswers(self, Shelf())
-        self.workers: list[Worker] = [self.cited]
+        self.loop = ToolLoop(road, self.ask, self.settle, tools)
+        self.workers: list[Worker] = [self.cited, self.loop, LongInputs(road, self.ask)]
         """Who answers for agents that take more than one request."""
         self.runs = Runs(road.policy, self.ask, self.workers)
         services: list[Service] = [
@@ -130,7 +142,12 @@ class OpenGate:
         return None if model is None else GateEmbedder(self.ask, model, time)
 
     async def ask(
-        self, request: Request, caller: str = "", checks: tuple[str, ...] | None = None
+        self,
+        request: Request,
+        caller: str = "",
+        checks: tuple[str, ...] | None = None,
+        *,
+        spend: float | None = None,
     ) -> tuple[Reply | GiveUp, Outcome]:
         """One request through the gate without HTTP; it is written down like any other.
 
@@ -138,9 +155,11 @@ class OpenGate:
             request: ready to be routed: a subagent's prompt is on it.
             caller: whose request it is, as far as waiting has to be fair.
             checks: look at the answer in place of those of its route.
+            spend: dollars that it may cost, if less than the config allows.
         """
-        signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
-        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter(), caller=caller)
+        road = self.road if spend is None else thrifty(self.road, spend)
+        signals = await road.tokenizer.measure(request, road.policy, 0)
+        journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
         if checks is not None:
             journey.decision = replace(journey.decision, checks=checks)
         try:
@@ -204,8 +223,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
 
     Raises:
+        ConfigError: a tool of a subagent cannot be loaded.
         LedgerError: the ledger cannot be opened.
     """
+    tools = await asyncio.to_thread(load_all_tools, config.policy.agents, config.source)
     models = config.policy.models.values()
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
@@ -246,11 +267,13 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
-            gate = OpenGate(config, road, writer, (*found.sentences, *troubles, *stale), trials)
+            notes = (*found.sentences, *troubles, *stale)
+            gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools)
             try:
                 yield gate
             finally:
                 await gate.runs.close()
+                await gate.loop.close()
         finally:
             await fleet.close()
             if cache is not None:

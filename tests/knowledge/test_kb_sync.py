@@ -1,11 +1,11 @@
 """A base follows its folders: only what changed is read, only new text is embedded, and nothing is lost when it is killed."""
 
+import asyncio
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -16,6 +16,7 @@ from headgate.knowledge import places
 from headgate.knowledge.search import Shelf
 from headgate.knowledge.store import Base
 from headgate.knowledge.sync import sync
+from headgate.knowledge.watch import changed
 
 
 def stats(name="hand"):
@@ -52,7 +53,10 @@ async def test_only_what_changed_is_read_and_only_new_text_is_embedded(handbook,
     assert done.embedded == len(embedder.texts) == 1
     assert done.reused == done.chunks - 1 > 0
     assert stats().chunks == before.chunks
-    assert stats().vectors == before.vectors, "the vector of the old text is forgotten"
+    assert stats().vectors == before.vectors
+    with closing(sqlite3.connect(places.find("hand"))) as db:
+        kept = db.execute("SELECT count(*) FROM vectors").fetchone()
+    assert kept == (before.vectors,), "the vector of the old text is forgotten"
     assert await sources("six") == ["refunds.md"]
     assert await sources("five") == []
 
@@ -81,6 +85,14 @@ async def test_a_file_with_another_time_but_the_same_bytes_is_left_as_it_is(hand
         assert base.files()[str(handbook / "refunds.md")].mtime == 1_000_000_000, (
             "or it is read the next time again"
         )
+
+
+async def test_texts_that_are_gone_do_not_take_the_places_of_those_that_are_there(handbook):
+    for number in range(6):
+        (handbook / "draft.md").write_text(f"The dragonfly is counted. Draft {number}")
+        await sync("hand", [handbook], None)
+    found = await Shelf().search("hand", "dragonfly", how="words", k=1)
+    assert [hit.passage.text for hit in found.hits] == ["The dragonfly is counted. Draft 5"]
 
 
 async def test_a_deleted_file_is_found_no_more(handbook, embedder):
@@ -152,12 +164,39 @@ async def test_a_chunk_of_another_size_reads_all_files_again(handbook, embedder)
     assert (await sync("hand", [], embedder)).read == 0, "the size is remembered"
 
 
+async def test_an_add_that_stopped_half_way_goes_on_with_its_size_of_chunks(tmp_path):
+    many(tmp_path / "notes", 10)
+
+    def stop(progress):
+        if progress.files == 5:
+            raise KeyboardInterrupt
+
+    for size in (40, 60):
+        with pytest.raises(KeyboardInterrupt):
+            await sync("hand", [tmp_path / "notes"], None, stop, chunk=size)
+        await sync("hand", [], None)
+        with Base(places.find("hand")) as base:
+            assert {file.chunk for file in base.files().values()} == {size}
+
+
+async def test_what_is_in_two_folders_stays_when_one_is_forgotten(handbook):
+    (handbook / "more").mkdir()
+    (handbook / "more" / "late.md").write_text("Late trains are refunded by the railway.")
+    await sync("hand", [handbook, handbook / "more"], None)
+    with Base(places.find("hand")) as base:
+        assert base.drop_folder(str(handbook)) == 2
+    assert await sources("railway") == ["late.md"]
+
+
 async def test_a_chunk_too_long_for_the_model_is_embedded_in_halves(tmp_path, embedder):
-    many(tmp_path / "long", 1)
-    note = tmp_path / "long" / "0000.md"
-    note.write_text(note.read_text() * 12)
-    done = await sync("hand", [note], embedder, chunk=2000)
+    many(tmp_path / "long", 3)
+    for name in ("0000.md", "0002.md"):
+        note = tmp_path / "long" / name
+        note.write_text(note.read_text() * 12)
+    done = await sync("hand", [tmp_path / "long"], embedder, chunk=2000)
     assert (done.missing, done.problem) == (0, "")
+    found = await Shelf().search("hand", "Note 1", how="vectors", embedder=embedder, k=9)
+    assert len(found.hits) == done.chunks
     assert max(map(len, embedder.texts)) > 3000, "it was tried as a whole"
     assert min(map(len, embedder.texts)) < 3000
 
@@ -189,6 +228,7 @@ async def test_what_cannot_be_read_is_named_and_the_rest_is_there(handbook, embe
     said = {trouble.source: trouble.message for trouble in done.troubles}
     assert said[str(handbook / "empty.md")] == "an empty file"
     assert "not read: 1 .xyz" in said[str(handbook)]
+    assert stats().troubles == done.troubles
     assert stats().files == 3
     assert await sources("kilometres") == ["travel.md"]
     (handbook / "empty.md").write_text("Now there is a dragonfly.")
@@ -196,6 +236,26 @@ async def test_what_cannot_be_read_is_named_and_the_rest_is_there(handbook, embe
         one.source for one in (await sync("hand", [], embedder)).troubles
     }
     assert await sources("dragonfly") == ["empty.md"]
+
+
+async def test_a_name_that_is_no_utf8_is_said_to_be_none(handbook):
+    name = os.fsdecode(b"caf\xe9.md")
+    try:
+        (handbook / name).write_text("An espresso is 2 EUR.")
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    done = await sync("hand", [handbook], None)
+    assert (done.read, len(done.troubles)) == (2, 1)
+    assert done.troubles[0].source == str(handbook / "caf?.md")
+    assert "not UTF-8" in done.troubles[0].message
+
+
+async def test_halves_of_characters_in_a_mail_do_no_harm(handbook):
+    mail = b"From: a@example.com\nSubject: caf\xe9\n\nThe espresso \xff is back.\n"
+    (handbook / "mail.eml").write_bytes(mail)
+    done = await sync("hand", [handbook], None)
+    assert done.read == 3
+    assert await sources("espresso") == ["mail.eml"]
 
 
 async def test_a_file_that_gave_nothing_is_tried_again(handbook, embedder, monkeypatch):
@@ -303,27 +363,33 @@ def test_names_are_letters_digits_and_dashes():
     assert places.place_of("Team_hand-book2").name == "Team_hand-book2.db"
 
 
-async def test_watching_sees_what_is_written_once_it_is_over(handbook):
-    import asyncio
+async def test_watching_waits_until_a_change_is_over(handbook):
+    await sync("hand", [handbook], None)
+    path = places.find("hand")
+    watching = asyncio.create_task(changed(path, beat=0.15))
+    await asyncio.sleep(0.4)
+    assert not watching.done(), "nothing has changed"
+    for number in range(20):
+        (handbook / "growing.md").write_text("word " * (number + 1))
+        assert not watching.done(), "it is still being written"
+        await asyncio.sleep(0.02)
+    await asyncio.wait_for(watching, 10)
+    await sync("hand", [], None)
+    assert await sources("word") == ["growing.md"]
 
-    from headgate.knowledge.watch import changes
 
-    seen = []
-
-    async def watch():
-        async for changed in changes([str(handbook)], beat=0.05):
-            seen.append((changed, time.monotonic()))
-
-    watching = asyncio.create_task(watch())
-    await asyncio.sleep(0.2)
-    assert seen == []
-    for number in range(8):
-        (handbook / "growing.md").write_text("x" * (number + 1))
-        last = time.monotonic()
-        await asyncio.sleep(0.04)
+async def test_what_changes_between_a_sync_and_the_watching_is_seen(handbook):
+    await sync("hand", [handbook], None)
     (handbook / "travel.md").unlink()
-    while not seen:
-        await asyncio.sleep(0.01)
-    watching.cancel()
-    assert seen[0][0] in (1, 2)
-    assert seen[0][1] >= last, "not while it is still being written"
+    await asyncio.wait_for(changed(places.find("hand"), beat=0.05), 10)
+
+
+async def test_a_disk_that_goes_away_while_it_is_watched_is_no_change(handbook, tmp_path):
+    await sync("hand", [handbook], None)
+    handbook.rename(tmp_path / "away")
+    watching = asyncio.create_task(changed(places.find("hand"), beat=0.02))
+    await asyncio.sleep(0.3)
+    assert not watching.done()
+    (tmp_path / "away").rename(handbook)
+    (handbook / "travel.md").write_text("other")
+    await asyncio.wait_for(watching, 10)

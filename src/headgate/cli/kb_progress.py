@@ -1,6 +1,7 @@
-"""A sync on the screen: a bar on a terminal, lines elsewhere, JSON events for programs; then what was done, and the watching."""
+"""A sync as a person sees it: a bar on a terminal, then what was done; and the watching, which is one sync after the other."""
 
 import asyncio
+import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,12 @@ def run_sync(
     """Sync a base, and show it; with `watch` for ever."""
     from headgate.cli.kb_embedder import NO_MODEL, open_embedder
     from headgate.core.errors import EngineError
+    from headgate.knowledge import places
+    from headgate.knowledge.sync import roots_of
 
     config = load(config_file, prices=False)
+    places.place_of(name)
+    roots_of(paths)
 
     async def run() -> "Summary":
         async with open_embedder(config) as embedder:
@@ -38,6 +43,7 @@ def run_sync(
                 say(NO_MODEL)
             summary = await once(name, paths, embedder, chunk=chunk, rebuild=rebuild, as_json=as_json)
             if watch:
+                warn(summary)
                 await follow(name, embedder, as_json=as_json)
             return summary
 
@@ -76,26 +82,31 @@ async def once(
 
 async def follow(name: str, embedder: "Embedder | None", *, as_json: bool) -> None:
     """Sync whenever something changes."""
+    from headgate.core.errors import HeadgateError
     from headgate.knowledge import places
-    from headgate.knowledge.store import Base
-    from headgate.knowledge.watch import changes
+    from headgate.knowledge.watch import BEAT, changed
 
-    def folders() -> list[str]:
-        with Base(places.find(name)) as base:
-            return base.folders
+    path = places.find(name)
+    say(f"watching the folders of {name}; Ctrl-C ends it")
+    while True:
+        await changed(path)
+        try:
+            warn(await once(name, (), embedder, retry=False, as_json=as_json))
+        except HeadgateError as error:
+            say(f"warning: {error.message}")
+            await asyncio.sleep(BEAT)
 
-    watched = await asyncio.to_thread(folders)
-    say(f"watching {', '.join(watched)}; Ctrl-C ends it")
-    async for _ in changes(watched):
-        await once(name, (), embedder, retry=False, as_json=as_json)
+
+def warn(summary: "Summary") -> None:
+    """Say that vectors are missing, where nothing ends because of it."""
+    if summary.problem:
+        say(f"warning: {summary.missing:,} chunks have no vector: {summary.problem}")
 
 
 class Screen:
     """The bar of a sync; nothing where there is no terminal, since the summary says it all."""
 
     def __init__(self, name: str) -> None:
-        import sys
-
         self._name = name
         self._bar: Any = None
         self._shown = 0.0

@@ -10,6 +10,7 @@ import click
 from headgate.cli.common import console, load, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
+    from headgate.config.compile import Config
     from headgate.core.citing import Passage
     from headgate.knowledge.types import Found, Hit
 
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="By words (BM25), by likeness of vectors, or both.",
 )
+@click.option(
+    "--rerank", "reader", metavar="MODEL", help="Let a chat model read the first 20 and put them in order."
+)
 @with_config
 @with_json
-def command(config_file: str | None, name: str, question: str, k: int, how: Any, *, as_json: bool) -> None:
+def command(
+    config_file: str | None, name: str, question: str, k: int, *, how: Any, reader: str | None, as_json: bool
+) -> None:
     """Find the passages of the knowledge base NAME that answer QUESTION best."""
     from headgate.cli.kb_embedder import open_embedder
     from headgate.knowledge import places
@@ -37,6 +43,8 @@ def command(config_file: str | None, name: str, question: str, k: int, how: Any,
     config = load(config_file, prices=False)
 
     async def run() -> "Found":
+        if reader is not None:
+            return await read_by(config, reader, name, question, k=k, how=how)
         if how == "words":
             return await Shelf().search(name, question, k=k, how=how)
         async with open_embedder(config) as embedder:
@@ -55,6 +63,19 @@ def command(config_file: str | None, name: str, question: str, k: int, how: Any,
         draw(screen, number, hit)
 
 
+async def read_by(config: "Config", reader: str, name: str, question: str, *, k: int, how: Any) -> "Found":
+    """Search, and let a model read what was found."""
+    from time import time
+
+    from headgate.app import open_gate
+    from headgate.knowledge.search import Shelf
+    from headgate.workers.relevance import Relevance
+
+    async with open_gate(config) as gate:
+        judge = Relevance(gate.ask, config.policy, reader, time)
+        return await Shelf().search(name, question, k=k, embedder=gate.embedder, how=how, judge=judge)
+
+
 def plain(found: "Found") -> dict[str, Any]:
     """What was found, for programs."""
     import msgspec
@@ -68,6 +89,7 @@ def plain(found: "Found") -> dict[str, Any]:
             "score": round(hit.score, 6),
             "by_words": hit.by_words,
             "by_vectors": hit.by_vectors,
+            "relevance": hit.relevance,
             "snippet": snippet,
         }
         hits.append({**msgspec.to_builtins(hit.passage), **fields})

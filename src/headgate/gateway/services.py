@@ -81,6 +81,7 @@ class Worked(NamedTuple):
     """What a worker made of a request."""
 
     result: Reply | GiveUp
+    """An answer that is not whole has the finish "length", as any answer that a limit has cut."""
     outcome: Outcome
     """Of the last request that it took."""
     before: tuple[Outcome, ...] = ()
@@ -89,6 +90,8 @@ class Worked(NamedTuple):
     """What was done on the way."""
     incomplete: str = ""
     """Why the output does not answer the whole of the input; "" where it does."""
+    note: str = ""
+    """What else there is to be said of it: how the parts of a long input voted, what they disagree about."""
     output: Any = None
     """The output as a value, where it is more than the text of the reply."""
 

@@ -6,9 +6,12 @@ life. Its answer goes out in one piece. This module does not know what workers d
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 
-from headgate.core.types import GiveUp, Reply, Request
+from msgspec.structs import replace
+
+from headgate.core.types import GiveUp, Reply, Request, Usage
 from headgate.gateway import paths, refusals
 from headgate.gateway.asking import caller_of
 from headgate.gateway.caller import Call
@@ -94,7 +97,7 @@ class Shift:
 
     async def work(self) -> Worked:
         """What the worker makes of it."""
-        worked = await self.worker.work(self.request, caller=caller_of(self.call))
+        worked = all_together(await self.worker.work(self.request, caller=caller_of(self.call)))
         if self.request.remember and isinstance(worked.result, Reply):
             self.conversations.note(self.request, worked.result, local_only=worked.outcome.signals.local_only)
         return worked
@@ -107,3 +110,34 @@ class Shift:
     def known(self) -> bytes:
         """The header that can be said before the answer."""
         return b"x-headgate-request-id: %b\r\n" % self.request.id.encode()
+
+
+def all_together(worked: Worked) -> Worked:
+    """The same, as its caller is told it: with the money, the tokens and the time of all its requests."""
+    outcomes = (*worked.before, worked.outcome)
+    costs = [outcome.cost for outcome in outcomes]
+    baselines = [outcome.baseline_cost for outcome in outcomes]
+    outcome = replace(
+        worked.outcome,
+        attempts=tuple(attempt for outcome in outcomes for attempt in outcome.attempts),
+        cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+        baseline_cost=None if None in baselines else sum(cost for cost in baselines if cost is not None),
+        status="imperfect" if worked.incomplete and worked.outcome.status == "ok" else worked.outcome.status,
+    )
+    result = worked.result
+    if isinstance(result, Reply):
+        result = replace(result, usage=added([one.usage for one in outcomes if one.usage is not None]))
+    return worked._replace(result=result, outcome=outcome)
+
+
+def added(usages: Sequence[Usage]) -> Usage:
+    """The tokens of several answers."""
+    return Usage(
+        input=sum(usage.input for usage in usages),
+        cache_read=sum(usage.cache_read for usage in usages),
+        cache_write_5m=sum(usage.cache_write_5m for usage in usages),
+        cache_write_1h=sum(usage.cache_write_1h for usage in usages),
+        output=sum(usage.output for usage in usages),
+        reasoning=sum(usage.reasoning for usage in usages),
+        exact=all(usage.exact for usage in usages),
+    )

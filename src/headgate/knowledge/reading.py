@@ -28,11 +28,16 @@ def look(folders: Iterable[str]) -> tuple[dict[str, File], list[Trouble]]:
             if isinstance(one, Trouble):
                 troubles[one] = None
                 continue
+            path = str(one)
+            if path != as_written(path):
+                said = "its name is not UTF-8, so it cannot be named in an answer"
+                troubles[Trouble(source=as_written(path), message=said, hint="rename it")] = None
+                continue
             try:
                 stat = one.stat()
             except OSError:
                 continue  # it was deleted while we looked
-            found[str(one)] = File(path=str(one), size=stat.st_size, mtime=stat.st_mtime_ns)
+            found[path] = File(path=path, size=stat.st_size, mtime=stat.st_mtime_ns)
     return found, list(troubles)
 
 
@@ -57,6 +62,12 @@ def pieces_of(document: Document, size: int) -> Iterator[Piece]:
 def entitled(chunk: Chunk, title: str) -> Chunk:
     """The chunk under the document's title, if no heading says it already."""
     title = " ".join(title.split())
-    if not title or title in chunk.headings:
-        return chunk
-    return replace(chunk, headings=(title, *chunk.headings))
+    headings = chunk.headings if not title or title in chunk.headings else (title, *chunk.headings)
+    return replace(
+        chunk, text=as_written(chunk.text), headings=tuple(as_written(heading) for heading in headings)
+    )
+
+
+def as_written(text: str) -> str:
+    """The text as UTF-8 can write it: a broken mail or file name may hold halves of characters."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

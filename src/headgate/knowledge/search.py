@@ -19,6 +19,7 @@ from headgate.core.errors import EngineError, UsageError
 from headgate.core.runs import Embedder
 from headgate.knowledge import places, vectors
 from headgate.knowledge.fusion import UNWEIGHED, Fused, fuse
+from headgate.knowledge.rerank import READ, Judge, rerank
 from headgate.knowledge.schema import TOKENIZER, apart
 from headgate.knowledge.store import Base
 from headgate.knowledge.types import MARK, UNMARK, Found, Hit, How
@@ -44,8 +45,20 @@ class Shelf:
         self._vectors: OrderedDict[Path, vectors.Vectors] = OrderedDict()
         self._loading = asyncio.Lock()
 
+    @property
+    def held(self) -> int:
+        """Bytes of vectors in memory."""
+        return sum(one.size for one in self._vectors.values())
+
     async def search(
-        self, name: str, question: str, *, k: int = 5, embedder: Embedder | None = None, how: How = "hybrid"
+        self,
+        name: str,
+        question: str,
+        *,
+        k: int = 5,
+        embedder: Embedder | None = None,
+        how: How = "hybrid",
+        judge: Judge | None = None,
     ) -> Found:
         """The best passages for a question.
 
@@ -55,6 +68,7 @@ class Shelf:
             k: how many, at most.
             embedder: makes the question's vector.
             how: by what. "hybrid" becomes "words" where there are no vectors, and says so.
+            judge: reads the first twenty together with the question, and puts them in order.
 
         Raises:
             UsageError: there is no such base; or "vectors" were asked for and cannot be had.
@@ -62,6 +76,7 @@ class Shelf:
             HeadgateError: the base cannot be used.
         """
         path = places.find(name)
+        question = question.encode("utf-8", "replace").decode()
         asked: bytes | None = None
         note = hint = ""
         if how != "words" and question.strip():
@@ -76,8 +91,10 @@ class Shelf:
             elif how == "vectors":
                 raise UsageError(note, hint)
         async with self._loading:
-            found = await asyncio.to_thread(self._search, path, question, asked, k, how)
-        return replace(found, note=note, hint=hint)
+            many = k if judge is None else max(k, READ)
+            found = await asyncio.to_thread(self._search, path, question, asked, many, how)
+        hits = found.hits if judge is None else await rerank(question, found.hits, judge)
+        return replace(found, hits=hits[:k], note=note, hint=hint)
 
     def _obstacle(self, path: Path, embedder: Embedder | None) -> tuple[str, str]:
         """Why a base cannot be searched by vectors, and what to do; "" when it can."""
@@ -136,7 +153,7 @@ class Shelf:
         if kept is None or kept.version != base.version:
             kept = vectors.load(base)
         self._vectors[base.path] = kept
-        while len(self._vectors) > 1 and sum(one.size for one in self._vectors.values()) > self._memory:
+        while len(self._vectors) > 1 and self.held > self._memory:
             self._vectors.popitem(last=False)
         return kept
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from time import time_ns
 from typing import Any, Final, Self
 
 import msgspec
@@ -94,11 +95,11 @@ class Base:
 
     @property
     def version(self) -> int:
-        """A number that grows with every change of chunks or vectors."""
+        """A number that grows with every change of chunks or vectors, and that no earlier base of this name has had."""
         return int(self._meta("version") or 0)
 
     def note(self, **values: Any) -> None:
-        """Keep what the base is made with: `model`, `dimensions`, `chunk`, `weight`."""
+        """Keep what the base is made with: `dimensions`, `chunk`, `weight`, `weighed`."""
         with self._transaction() as db:
             self._note(db, values)
 
@@ -108,10 +109,12 @@ class Base:
             db.executemany("INSERT OR IGNORE INTO folders VALUES (?)", [(str(folder),) for folder in folders])
 
     def drop_folder(self, folder: str) -> int:
-        """Forget a folder and what is in it; the number of files that were."""
+        """Forget a folder and what is in it, but not what is in another one as well; the number of files that were."""
         with self._transaction() as db:
             db.execute("DELETE FROM folders WHERE path = ?", (folder,))
-        return self.drop(path for path in self.files() if is_under(path, folder))
+        inside = [path for path in self.files() if is_under(path, folder)]
+        others = self.folders
+        return self.drop(path for path in inside if not any(is_under(path, other) for other in others))
 
     @property
     def folders(self) -> list[str]:
@@ -122,9 +125,10 @@ class Base:
 
     def files(self) -> dict[str, File]:
         """All files by their path."""
-        rows = self._all("SELECT path, size, mtime, digest FROM files")
+        rows = self._all("SELECT path, size, mtime, digest, chunk FROM files")
         return {
-            path: File(path=path, size=size, mtime=mtime, digest=digest) for path, size, mtime, digest in rows
+            path: File(path=path, size=size, mtime=mtime, digest=digest, chunk=chunk)
+            for path, size, mtime, digest, chunk in rows
         }
 
     def empty_files(self) -> set[str]:
@@ -149,8 +153,8 @@ class Base:
             self._drop(db, [file.path])
             said = msgspec.json.encode(troubles).decode()
             number = db.execute(
-                "INSERT INTO files (path, size, mtime, digest, troubles) VALUES (?, ?, ?, ?, ?)",
-                (file.path, file.size, file.mtime, file.digest, said),
+                "INSERT INTO files (path, size, mtime, digest, chunk, troubles) VALUES (?, ?, ?, ?, ?, ?)",
+                (file.path, file.size, file.mtime, file.digest, file.chunk, said),
             ).lastrowid
             for ordinal, (source, chunk) in enumerate((piece.source, piece.chunk) for piece in pieces):
                 row = db.execute(
@@ -247,9 +251,11 @@ class Base:
         except sqlite3.Error as error:
             raise unreadable(self.path, error) from error
 
-    def chunks(self) -> list[Kept]:
-        """All chunks."""
-        rows = self._all("SELECT id, digest, headings, text FROM chunks ORDER BY id")
+    def chunks(self, at_most: int = -1) -> list[Kept]:
+        """Chunks in the order of their digests: some are as good as drawn, and the same for the same texts. -1 is all."""
+        rows = self._all(
+            "SELECT id, digest, headings, text FROM chunks ORDER BY digest, id LIMIT ?", (at_most,)
+        )
         return [Kept(number, digest, kept(*chunk)) for number, digest, *chunk in rows]
 
     def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
@@ -274,10 +280,15 @@ class Base:
         """How many chunks there are."""
         return int(self._all("SELECT count(*) FROM chunks")[0][0])
 
+    def leave_out(self, troubles: Sequence[Trouble]) -> None:
+        """Keep what of the folders is not read, in place of what was kept of that before."""
+        self.note(left_out=msgspec.json.encode(troubles).decode())
+
     def troubles(self) -> tuple[Trouble, ...]:
-        """What could not be read, of all files."""
+        """What could not be read: of the folders, then of all files."""
         rows = self._all("SELECT troubles FROM files WHERE troubles != '[]' ORDER BY path")
-        return tuple(trouble for (said,) in rows for trouble in _TROUBLES.decode(said))
+        of_folders = self._meta("left_out") or "[]"
+        return tuple(trouble for (said,) in [(of_folders,), *rows] for trouble in _TROUBLES.decode(said))
 
     def stats(self) -> Stats:
         """What the base holds."""
@@ -350,7 +361,10 @@ class Base:
         db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
 
     def _changed(self, db: sqlite3.Connection) -> None:
-        db.execute("INSERT INTO meta VALUES ('version', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1")
+        db.execute(
+            "INSERT INTO meta VALUES ('version', ?) ON CONFLICT (key) DO UPDATE SET value = value + 1",
+            (time_ns(),),
+        )
 
 
 def digest_of(text: str) -> bytes:

@@ -94,7 +94,6 @@ class Sync:
         self.progress = Progress(step="looking")
         self._tell = tell
         self._notes: list[str] = []
-        self._left_out: list[Trouble] = []
         self._done = Summary(base=base.name)
 
     async def run(self, roots: Sequence[Path], chunk: int | None, *, retry: bool) -> Summary:
@@ -118,7 +117,7 @@ class Sync:
             problem=problem,
             hint=hint,
             notes=tuple(self._notes),
-            troubles=(*self._left_out, *stats.troubles),
+            troubles=stats.troubles,
             seconds=perf_counter() - began,
         )
 
@@ -154,33 +153,32 @@ class Sync:
     async def _read(self, chunk: int | None, *, retry: bool) -> None:
         base = self.base
         size = chunk or base.chunk or CHUNK
-        again = base.chunk is not None and size != base.chunk
-        found, self._left_out = await asyncio.to_thread(reading.look, base.folders)
+        found, left_out = await asyncio.to_thread(reading.look, base.folders)
+        await asyncio.to_thread(base.note, chunk=size)
+        await asyncio.to_thread(base.leave_out, left_out)
         kept = await asyncio.to_thread(base.files)
         failed = await asyncio.to_thread(base.empty_files) if retry else set()
         new = [
             file
             for path, file in found.items()
-            if again
-            or path in failed
+            if path in failed
             or (before := kept.get(path)) is None
-            or (before.size, before.mtime) != (file.size, file.mtime)
+            or (before.size, before.mtime, before.chunk) != (file.size, file.mtime, size)
         ]
         self.say(step="reading", files_in_all=len(new))
         began, total, seen, read = perf_counter(), sum(file.size for file in new), 0, 0
         for number, file in enumerate(new, start=1):
-            before = None if again or file.path in failed else kept.get(file.path)
-            chunks = await asyncio.to_thread(self._take, file, before, size)
+            before = None if file.path in failed else kept.get(file.path)
+            chunks = await asyncio.to_thread(self._take, replace(file, chunk=size), before)
             read += chunks is not None
             seen += file.size
             left = (perf_counter() - began) * (total - seen) / seen if seen else None
             self.say(files=number, chunks=self.progress.chunks + (chunks or 0), seconds_left=left)
-        await asyncio.to_thread(base.note, chunk=size)
         gone = await asyncio.to_thread(self._gone, kept.keys() - found.keys())
         removed = await asyncio.to_thread(base.drop, gone)
         self._done = replace(self._done, read=read, unchanged=len(found) - read, removed=removed)
 
-    def _take(self, file: File, before: File | None, size: int) -> int | None:
+    def _take(self, file: File, before: File | None) -> int | None:
         """Read one file into the base; the number of its chunks, or None if nothing in it has changed."""
         try:
             with Path(file.path).open("rb") as opened:
@@ -189,10 +187,10 @@ class Sync:
             trouble = Trouble(source=file.path, message=f"cannot be read: {error.strerror}")
             self.base.put(file, [], [trouble])
             return 0
-        if before is not None and before.digest == digest:
+        if before is not None and (before.digest, before.chunk) == (digest, file.chunk):
             self.base.touch(file)
             return None
-        chunks, troubles = reading.take(file.path, size)
+        chunks, troubles = reading.take(file.path, file.chunk)
         self.base.put(replace(file, digest=digest), chunks, troubles)
         return len(chunks)
 
@@ -274,8 +272,7 @@ class Sync:
         if count < GROWN * max(self.base.weighed, 1):
             return
         self.say(step="weighing", seconds_left=None)
-        rows = await asyncio.to_thread(self.base.chunks)
-        weight = await weigh(self.base, rows, embedder)
+        weight = await weigh(self.base, embedder)
         await asyncio.to_thread(self.base.note, weight=weight, weighed=count if weight is not None else None)
 
     def _keep(self, digests: list[bytes], made: list[bytes]) -> None:

@@ -30,6 +30,8 @@ class File(Struct, frozen=True, gc=False, kw_only=True):
     mtime: int
     """Nanoseconds since 1970."""
     digest: bytes = b""
+    chunk: int = 0
+    """The most tokens of the chunks that it was cut into; 0 when it was not read."""
 
 
 class Hit(Struct, frozen=True, gc=False, kw_only=True):
@@ -41,6 +43,8 @@ class Hit(Struct, frozen=True, gc=False, kw_only=True):
     by_words: int | None = None
     """Its place among those found by words, from 1; None when it is not among them."""
     by_vectors: int | None = None
+    relevance: float | None = None
+    """How probably it helps to answer, as a model that read it says, 0-1; None when none did."""
     snippet: str = ""
     """Its best piece, with the words of the question between `MARK` and `UNMARK`."""
 
@@ -122,6 +126,4 @@ class Stats(Struct, frozen=True, kw_only=True):
     """Tokens of a chunk, at most."""
     weight: float | None = None
     """Of the vectors in a hybrid search, as measured on the base itself; None when it was not."""
-    index: str = ""
-    """How vectors are compared."""
     troubles: tuple[Trouble, ...] = ()

@@ -5,6 +5,7 @@ for: by words, by vectors, and by both with several weights. What finds the chun
 understands little gets little, and hybrid search is not worse than words for it. The sample is the same for the same documents.
 """
 
+import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ ENOUGH: Final = 40
 """With fewer nothing is measured."""
 AMONG: Final = 2000
 """Chunks among which they are looked for, at most."""
+DRAWN: Final = 6000
+"""Chunks that headings and others are taken from."""
 LONG: Final = 200
 """Characters that a chunk has to have without its heading."""
 WEIGHT_STEPS: Final = tuple(step / 20 for step in range(17))
@@ -49,11 +52,11 @@ class Asked(Struct, frozen=True):
 
 
 def sample(rows: Sequence[Kept]) -> list[Asked]:
-    """Chunks with a heading of their own that no other chunk has, in an order that only depends on what they say."""
+    """Chunks with a heading of their own that none of the others has."""
     own = [(row, heading) for row in rows if (heading := own_heading(row.chunk))]
     times = Counter(heading for _, heading in own)
     found = []
-    for row, heading in sorted(own, key=lambda pair: pair[0].digest):
+    for row, heading in own:
         body = "\n".join(line for line in row.chunk.text.split("\n") if line.strip() != heading).strip()
         if times[heading] == 1 and len(heading.split()) > 1 and len(body) >= LONG:
             found.append(
@@ -68,26 +71,28 @@ def own_heading(chunk: Chunk) -> str:
     return heading if heading and chunk.text.split("\n", 1)[0].strip() == heading else ""
 
 
-async def weigh(base: Base, rows: Sequence[Kept], embedder: Embedder) -> float | None:
+async def weigh(base: Base, embedder: Embedder) -> float | None:
     """The weight for the vectors of a base; None if it has too few headings to tell.
 
     Args:
         base: with a vector for every chunk.
-        rows: its chunks.
         embedder: of its vectors.
 
     Raises:
         EngineError: the embedder failed.
     """
+    rows = await asyncio.to_thread(base.chunks, DRAWN)
     asked = sample(rows)
     if len(asked) < ENOUGH:
         return None
     targets = {one.id: one.chunk for one in asked}
-    others = sorted((row for row in rows if row.id not in targets), key=lambda row: row.digest)
+    others = [row for row in rows if row.id not in targets]
     pool = {**targets, **{row.id: row.chunk for row in others[: AMONG - len(targets)]}}
     fresh = await embed(embedder, [one.chunk.content for one in asked])
     questions = await embedder.embed([one.question for one in asked], query=True, batch=True)
-    return best(asked, by_words(pool, asked), by_vectors(base, list(pool), fresh, questions))
+    return await asyncio.to_thread(
+        lambda: best(asked, by_words(pool, asked), by_vectors(base, list(pool), fresh, questions))
+    )
 
 
 def best(asked: Sequence[Asked], words: Sequence[list[Scored]], likes: Sequence[list[Scored]]) -> float:

@@ -124,6 +124,7 @@ class Runs:
                 (*worked.before, worked.outcome),
                 steps=worked.steps,
                 incomplete=worked.incomplete,
+                note=worked.note,
                 output=worked.output,
             )
         assert known is not None
