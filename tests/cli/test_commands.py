@@ -144,6 +144,13 @@ def test_ask_answers_from_home_and_can_explain_itself(world):
     assert len(world.shell("log", "--json").out.splitlines()) == 2
 
 
+def test_ask_hands_on_how_freely_and_how_long_to_answer(world):
+    assert world.shell("ask", "--temperature", "0.2", "--max-tokens", "40", "How are you?").code == 0
+    options = next(call for call in reversed(world.ollama.calls) if call.path == "/api/chat").json["options"]
+    assert (options["temperature"], options["num_predict"]) == (0.2, 40)
+    assert world.shell("ask", "--temperature", "9", "How are you?").code == 2
+
+
 def test_ask_without_any_engine_fails_with_code_4(world):
     world.ollama.inject(Fault.refuse())
     world.claude.inject(Fault.refuse())

@@ -52,7 +52,7 @@ def sentence(word: str, words: int = 10) -> str:
     return " ".join([word.capitalize()] + [word] * (words - 1)) + "."
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(BLOCKS, st.integers(1, 120), st.floats(0, 0.5))
 def test_the_words_of_a_document_are_in_its_chunks_in_order_and_once(blocks, size, share):
     found = chunks(blocks, size, overlap=int(size * share))
@@ -61,7 +61,7 @@ def test_the_words_of_a_document_are_in_its_chunks_in_order_and_once(blocks, siz
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(BLOCKS, st.integers(1, 120), st.floats(0, 0.5))
 def test_a_chunk_is_larger_than_the_size_only_for_one_word(blocks, size, share):
     for chunk in chunks(blocks, size, overlap=int(size * share)):

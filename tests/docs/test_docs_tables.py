@@ -1,5 +1,6 @@
 """What the pages list is what the code has: keys, words, headers, codes, counters, packages, commands."""
 
+import json
 import re
 import types
 from importlib import import_module
@@ -14,6 +15,7 @@ from headgate.config import schema
 from headgate.core import words
 from headgate.gateway.metrics import Metrics
 from headgate.gateway.paths import METHODS, ONE_MODEL
+from headgate.workers.agents_service import AgentsService
 
 SOURCE = ROOT / "src" / "headgate"
 
@@ -43,6 +45,9 @@ KINDS = {
     "list of words": "list of word",
     "table": "table",
     "table or path": "table or text",
+    "list of texts or table": "list of text or table",
+    "list of tables or path": "list of table or text",
+    "list of texts or tables": "list of text or table",
 }
 """The docs' word for a type → what the code can tell of it."""
 
@@ -70,6 +75,9 @@ def default_of(field: msgspec.inspect.Field | Any) -> str:
     value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
     if value is None:
         return ""
+    if isinstance(value, msgspec.Struct):
+        known = {key: one for key, one in msgspec.to_builtins(value).items() if one is not None}
+        return f"`{{ {', '.join(f'{key} = {json.dumps(one)}' for key, one in known.items())} }}`"
     return f"`{msgspec.json.encode(value).decode().replace(',', ', ')}`"
 
 
@@ -109,7 +117,8 @@ def test_the_page_of_the_config_has_the_keys_of_a_price():
 
 
 def test_the_page_of_the_config_has_every_table():
-    described = {*TABLES.values(), schema.PriceTable, schema.FileTable}
+    inner = {schema.PriceTable, schema.ShownTable, schema.ToolTable, schema.BoundsTable}
+    described = {*TABLES.values(), *inner, schema.FileTable}
     structs = {
         one for one in vars(schema).values() if isinstance(one, type) and one.__module__ == schema.__name__
     }
@@ -153,6 +162,8 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     named = {cells[0].strip("`").split()[1] for cells in rows(page.partition("## A request")[0])}
     assert named == {*METHODS, f"{ONE_MODEL}NAME"}
+    agents = {cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Subagents"))[:3]}
+    assert agents == {path.replace("{name}", "NAME") for path in AgentsService.methods}
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "gateway").glob("*.py")))
     assert set(re.findall(r"x-headgate-[a-z-]*[a-z]", code)) == set(
         re.findall(r"x-headgate-[a-z-]*[a-z]", page)

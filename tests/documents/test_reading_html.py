@@ -37,6 +37,15 @@ def test_a_page_is_headings_paragraphs_lists_tables_and_code(tmp_path):
     assert [(block.line, block.last_line) for block in document.blocks][:2] == [(5, 5), (6, 7)]
 
 
+def test_items_and_lines_of_code_that_are_wrapped_in_elements_stay_together(tmp_path):
+    page = "<ol>\n<li>\n <p>One</p>\n</li>\n<li><div>Two</div><p>more</p></li></ol><pre><div>a = 1</div><div>b = 2</div></pre>"
+    (document,) = documents(write(tmp_path / "a.html", page))
+    assert [(block.kind, block.text) for block in document.blocks] == [
+        ("text", "1. One\n2. Two\nmore"),
+        ("code", "a = 1\nb = 2"),
+    ]
+
+
 def test_scripts_styles_and_menus_are_not_seen(tmp_path):
     (document,) = documents(write(tmp_path / "a.htm", PAGE))
     for unseen in ("never", "color", "Home", "menu"):

@@ -139,7 +139,7 @@ async def test_an_unknown_subagent_is_refused_with_the_one_that_was_meant(open_b
         said = await bench.ask([{"role": "user", "content": audio}], model="agent:triage")
         assert (said.status, said.json["error"]["code"]) == (400, "unsupported_value")
     async with open_bench() as bench:
-        assert "no [agents.NAME]" in (await bench.ask(model="agent:x")).json["error"]["hint"]
+        assert "triage" in (await bench.ask(model="agent:x")).json["error"]["hint"], "some are built in"
 
 
 async def test_all_that_may_be_asked_for_is_listed(open_bench):

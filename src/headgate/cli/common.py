@@ -63,7 +63,7 @@ def put_json(value: Any) -> None:
     """Print a value as JSON, indented for people on a terminal."""
     import msgspec
 
-    data = msgspec.json.encode(value)
+    data = msgspec.json.encode(value, enc_hook=str)  # paths
     click.echo((msgspec.json.format(data, indent=2) if sys.stdout.isatty() else data).decode())
 
 

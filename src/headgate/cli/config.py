@@ -40,7 +40,8 @@ def check(config_file: str | None, *, as_json: bool) -> None:
         say(f"note: {note}")
     from headgate.reports.shown import count
 
-    found = ", ".join(count(number, name.removesuffix("s")) for name, number in counts(config).items())
+    there = {name: number for name, number in counts(config).items() if number}
+    found = ", ".join(count(number, name.removesuffix("s")) for name, number in there.items())
     put(f"{config.source or 'the starter page'} is right: {found}")
 
 
@@ -95,6 +96,7 @@ def counts(config: Any) -> dict[str, int]:
         "engines": len(config.engines),
         "models": len(config.policy.named),
         "routes": len(config.policy.routes),
+        "agents": sum(not agent.builtin for agent in config.policy.agents.values()),
     }
 
 
@@ -110,7 +112,7 @@ def plain(config: Any) -> dict[str, Any]:
         }
         for name, engine in config.engines.items()
     }
-    policy = msgspec.to_builtins(config.policy, enc_hook=str)
+    policy = msgspec.to_builtins(config.policy, enc_hook=lambda value: msgspec.json.decode(bytes(value)))
     return {
         "source": str(config.source) if config.source else None,
         "listen": f"{config.host}:{config.port}",

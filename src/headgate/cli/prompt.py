@@ -26,6 +26,9 @@ def with_prompt(function: Function) -> Function:
         ),
         click.option("--local", "local_only", is_flag=True, help="Never leave this machine."),
         click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer."),
+        click.option(
+            "--temperature", type=click.FloatRange(0, 2), help="How freely it answers; 0 is not at all."
+        ),
         click.option("--system", metavar="TEXT", help="A system prompt."),
         click.option("--model", default="auto", show_default=True, help='"auto", or a model by name.'),
         click.option("--task", metavar="TASK", help="Name the task instead of letting it be guessed."),
@@ -101,6 +104,7 @@ def request_for(text: str, given: dict[str, Any], policy: "Policy") -> "Request"
         asked=asked,
         messages=(*system, Message("user", text)),
         max_tokens=given["max_tokens"],
+        temperature=given["temperature"],
         format=Format(given["asked_format"]),
         task=task,
         local_only=given["local_only"],

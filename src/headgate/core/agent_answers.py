@@ -30,20 +30,18 @@ class Unsettled(msgspec.Struct, frozen=True):
     reason: str
 
 
-def weigh(agent: Agent, reply: Reply, temperature: float, *, keep: bool) -> Reply:
+def weigh(agent: Agent, reply: Reply, temperature: float) -> Reply:
     """The reply with the probabilities of the agent's labels, where the engine's figures tell them.
 
     Args:
         agent: its labels are looked for.
         reply: as the engine gave it.
         temperature: of this agent's calibration with the model that answered; 1 is none.
-        keep: the caller asked for the engine's figures himself.
     """
     if reply.logprobs is None or not agent.labels:
         return reply
     found = label_probabilities(reply.logprobs, said(reply.text), agent.labels, agent.label)
-    logprobs = reply.logprobs if keep else None
-    return replace(reply, probabilities=calibrate(found, temperature), logprobs=logprobs)
+    return replace(reply, probabilities=calibrate(found, temperature))
 
 
 def named(agent: Agent, text: str) -> str:

@@ -38,6 +38,7 @@ VOID = frozenset(
 """Elements that are never closed."""
 HEADING = re.compile(r"h[1-6]")
 CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+MARK = re.compile(r" *(-|\d+\.) ")
 ITEM = re.compile(r"^((?:  )*)(-|\d+\.) +(?=\S)")
 SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 
@@ -161,13 +162,15 @@ class _Page(HTMLParser):
             self._quotes += 1
         elif tag == "li":
             self._end_line()
+            while self._words and not self._words[-1].strip(" "):
+                self._words.pop()
             self._words.append(f"{'  ' * (len(self._lists) - 1)}{self._mark()} ")
         elif tag in {"ul", "ol"}:
-            self._end_line() if self._lists else self._end()
+            self._part()
             start = attrs.get("start") or "1"
             self._lists.append((int(start) if start.isdecimal() else 1) if tag == "ol" else None)
         elif tag in APART:
-            self._end_line() if self._lists else self._end()
+            self._part()
 
     def handle_endtag(self, tag: str) -> None:
         if self.unseen:
@@ -197,9 +200,9 @@ class _Page(HTMLParser):
         elif tag in {"ul", "ol"}:
             if self._lists:
                 self._lists.pop()
-            self._end_line() if self._lists else self._end()
+            self._part()
         elif tag in APART:
-            self._end_line() if self._lists else self._end()
+            self._part()
 
     def handle_data(self, data: str) -> None:
         if self.unseen:
@@ -233,8 +236,16 @@ class _Page(HTMLParser):
         self._lists[-1] = number + 1
         return f"{number}."
 
+    def _part(self) -> None:
+        """What comes next stands on a line of its own: in a list or in code as part of it, elsewhere as another paragraph."""
+        if self._lists or self._pre:
+            self._end_line()
+        else:
+            self._end()
+
     def _end_line(self) -> None:
-        if self._words and not self._words[-1].endswith("\n"):
+        last = next((word for word in reversed(self._words) if word.strip(" ")), "\n")
+        if not last.endswith("\n") and not MARK.fullmatch(last):
             self._words.append("\n")
 
     def _end(self) -> None:

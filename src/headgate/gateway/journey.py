@@ -15,12 +15,11 @@ from time import perf_counter
 from msgspec.structs import replace
 
 from headgate.core import cascade
-from headgate.core.agent_answers import Unsettled, named, settle, weigh
+from headgate.core.agent_answers import Unsettled, named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.policy import decide, goes_on
 from headgate.core.prices import cost, tokens_for
-from headgate.core.probability import MANY
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -38,6 +37,7 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode, Skip
+from headgate.gateway.labels import note_refusal, weighed, with_alternatives
 from headgate.gateway.road import Road
 from headgate.gateway.slots import Place, take
 
@@ -297,8 +297,8 @@ class Journey:
     def affordable(self, model: Model) -> Request:
         """The request, with its answer limited to what the money buys, and marked for the cache where that pays."""
         request = self.request
-        if request.agent and request.labels:
-            request = replace(request, logprobs=True, top_logprobs=MANY)
+        if request.agent:
+            request = with_alternatives(self.road, request, model)
         if model.local:
             return request
         if model.engine_kind == "anthropic" and goes_on(request):
@@ -329,6 +329,8 @@ class Journey:
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
         if isinstance(result, Failure):
+            if self.request.agent:
+                note_refusal(self.road, model, result)
             spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
         else:
             reply, verdicts = self.judge(model, result, late=late)
@@ -365,8 +367,7 @@ class Journey:
         """The reply, mended where its tool calls or the asked JSON need it and it can still be, and the verdicts on it."""
         agent = self.road.policy.agents[self.request.agent] if self.request.agent else None
         if agent is not None:
-            temperature = self.road.temperatures.get((agent.name, model.name), 1.0)
-            reply = weigh(agent, reply, temperature, keep=self.request.logprobs)
+            reply = weighed(self.road, self.request, model, reply)
         answer = Answer(self.request, self.signals, reply, model)
         if self.request.tools and not late:
             reply = recover(answer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import Struct
 
 from headgate.core.checks import Check
@@ -28,6 +29,8 @@ class Road(Struct, frozen=True, kw_only=True):
     keep_bodies: bool
     temperatures: Mapping[tuple[str, str], float] = {}
     """Of the calibration of each agent with each model; those that are missing have none."""
+    silent: set[str] = msgspec.field(default_factory=set)
+    """Models whose engines refused to tell log-probabilities."""
     chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}
     """The checks of each set of names that was asked for so far."""
 

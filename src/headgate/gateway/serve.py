@@ -144,6 +144,10 @@ class Face:
             self.open += 1
             try:
                 await found.service.answer(call, found.path, found.names)
+            except asyncio.CancelledError:
+                if not (call.gone or call.begun):
+                    answer_fault(call, refusals.closed())
+                raise
             finally:
                 self.open -= 1
 

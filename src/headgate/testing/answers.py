@@ -8,7 +8,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -45,6 +45,8 @@ class Answer:
     reasoning: str | None = None
     finish: Finish = "stop"
     logprob: float | None = None
+    alternatives: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Word of the answer → what might have stood in its place, with its log-probability; shown where `top_logprobs` is asked."""
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int = 0

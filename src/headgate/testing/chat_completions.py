@@ -224,14 +224,19 @@ def _tool_call(call: Any, style: ChatStyle, index: int, reply_id: str) -> dict[s
     return made | {"type": "function", "function": function}
 
 
-def token_logprobs(text: str, logprob: float | None, top: int) -> list[dict[str, Any]]:
-    """One entry for each piece of the text, every one with the same log-probability (default -0.1)."""
-    value = -0.1 if logprob is None else logprob
+def token_logprobs(text: str, answer: Answer, top: int) -> list[dict[str, Any]]:
+    """One entry for each piece of a text of the answer, every one with the same log-probability (default -0.1)."""
+    value = -0.1 if answer.logprob is None else answer.logprob
     entries = []
     for piece in pieces(text):
-        entry: dict[str, Any] = {"token": piece, "logprob": value, "bytes": list(piece.encode())}
-        entries.append(entry | ({"top_logprobs": [entry]} if top else {}))
+        entry = _entry(piece, value)
+        others = [_entry(other, beside) for other, beside in answer.alternatives.get(piece, {}).items()]
+        entries.append(entry | ({"top_logprobs": [entry, *others][:top]} if top else {}))
     return entries
+
+
+def _entry(piece: str, logprob: float) -> dict[str, Any]:
+    return {"token": piece, "logprob": logprob, "bytes": list(piece.encode())}
 
 
 def _logprobs(exchange: Exchange, text: str | None = None) -> dict[str, Any] | None:
@@ -239,4 +244,4 @@ def _logprobs(exchange: Exchange, text: str | None = None) -> dict[str, Any] | N
     if body.get("logprobs") is not True:
         return None
     said = exchange.answer.text if text is None else text
-    return {"content": token_logprobs(said, exchange.answer.logprob, body.get("top_logprobs") or 0)}
+    return {"content": token_logprobs(said, exchange.answer, body.get("top_logprobs") or 0)}

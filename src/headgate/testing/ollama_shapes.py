@@ -203,7 +203,7 @@ def logprobs(call: ReceivedCall, answer: Answer, text: str) -> dict[str, Any]:
     """The `logprobs` field, when it was asked for."""
     if call.fields.get("logprobs") is not True:
         return {}
-    return {"logprobs": token_logprobs(text, answer.logprob, call.fields.get("top_logprobs") or 0)}
+    return {"logprobs": token_logprobs(text, answer, call.fields.get("top_logprobs") or 0)}
 
 
 def only_loaded(call: ReceivedCall, reason: str) -> Plain:

@@ -32,7 +32,7 @@ def build(text: str, ask: str = "What is the answer?", **facts: Any) -> Answer:
     """Build an answer.
 
     Facts: task, labels, system, stop, format ("json"), schema (a dict or bytes), finish, logprob, threshold, tools (name,
-    parameters), tool_choice, calls (name, arguments), tool_call (a name).
+    parameters), tool_choice, calls (name, arguments), tool_call (a name), label, sure (label → probability), least (of a label).
     """
     asked = TEXT
     if "schema" in facts:
@@ -55,6 +55,7 @@ def build(text: str, ask: str = "What is the answer?", **facts: Any) -> Answer:
             stop=tuple(facts.get("stop", ())),
             tools=tuple(a_tool(**tool) for tool in facts.get("tools", ())),
             tool_choice=msgspec.Raw(msgspec.json.encode(choice)) if choice is not None else None,
+            threshold=facts.get("least"),
         ),
         Signals(
             task=facts.get("task"),
@@ -74,6 +75,8 @@ def build(text: str, ask: str = "What is the answer?", **facts: Any) -> Answer:
             usage=Usage(output=len(text) // 4),
             finish=facts.get("finish", "tool_calls" if calls else "stop"),
             logprob=facts.get("logprob"),
+            label=facts.get("label", ""),
+            probabilities=facts.get("sure", {}),
         ),
         Model(
             name="m", engine="e", engine_kind="ollama", id="m", local=True, confidence=facts.get("threshold")
