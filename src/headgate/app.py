@@ -20,13 +20,14 @@ from msgspec.structs import replace
 from headgate import __version__
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
+from headgate.core.batching import BatchAnswer
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.memory import need
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
-from headgate.engines.connect import connect
+from headgate.engines.connect import connect, dialect_of
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
@@ -34,6 +35,7 @@ from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory, caches, pools_for
 from headgate.gateway.affinity import Affinity
+from headgate.gateway.batched import settle
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
@@ -78,7 +80,7 @@ class OpenGate:
         self.asked_to_stop = asyncio.Event()
         self.workers: list[Worker] = []
         """Who answers for agents that take more than one request."""
-        self.runs = Runs(road.policy, self.ask, self.workers)
+        self.runs = Runs(road.policy, self.ask, self.workers, self.settle)
         services: list[Service] = [AgentsService(self.runs, trials, config.body_limit)]
         self.http = Face(
             road,
@@ -127,6 +129,31 @@ class OpenGate:
             outcome_of(journey, "failed", result.reason)
             if isinstance(result, GiveUp)
             else outcome_of(journey, status_of(journey))
+        )
+        self.note(outcome)
+        return result, outcome
+
+    async def settle(
+        self, request: Request, answer: BatchAnswer, job: str, submitted: float, caller: str
+    ) -> tuple[Reply | GiveUp, Outcome]:
+        """What a provider's batch has answered to a request; it is written down like any other.
+
+        Args:
+            request: what was asked; `only` is the model that was.
+            answer: what came back.
+            job: the provider's name for the batch.
+            submitted: Unix time at which it was handed over.
+            caller: whose request it is.
+        """
+        engine = self.config.engines[self.road.policy.models[request.only].engine]
+        result, outcome = await settle(
+            self.road,
+            dialect_of(engine),
+            request,
+            answer,
+            job=job,
+            submitted=submitted,
+            caller=caller,
         )
         self.note(outcome)
         return result, outcome

@@ -42,10 +42,16 @@ async def test_openais_client_runs_a_batch_from_its_file_to_its_results():
         client = openai.AsyncOpenAI(base_url=f"{double.url}/v1", api_key="k", max_retries=0)
         job, seen = await run_openai(client, lines("a", "b", "c"))
         assert seen == ["validating", "in_progress", "finalizing", "completed"]
-        assert (job.request_counts.total, job.request_counts.completed, job.request_counts.failed) == (3, 3, 0)
+        assert (job.request_counts.total, job.request_counts.completed, job.request_counts.failed) == (
+            3,
+            3,
+            0,
+        )
         assert job.usage.output_tokens > 0
         assert job.metadata == {"whose": "mine"}
-        said = [json.loads(line) for line in (await client.files.content(job.output_file_id)).text.splitlines()]
+        said = [
+            json.loads(line) for line in (await client.files.content(job.output_file_id)).text.splitlines()
+        ]
         assert [line["custom_id"] for line in said] == ["c", "b", "a"], "in another order, as in life"
         assert said[0]["response"]["body"]["choices"][0]["message"]["content"] == "yes"
         assert [one.id async for one in client.batches.list()] == [job.id]
@@ -62,8 +68,14 @@ async def test_items_fail_or_expire_and_have_their_lines_in_the_error_file():
         job, _ = await run_openai(client, lines("a", "b", "c"))
         bad = [json.loads(line) for line in (await client.files.content(job.error_file_id)).text.splitlines()]
     assert (job.status, job.request_counts.completed, job.request_counts.failed) == ("expired", 1, 2)
-    assert {line["custom_id"]: (line["response"] or {}).get("status_code") for line in bad} == {"a": 500, "b": None}
-    assert {line["custom_id"]: (line["error"] or {}).get("code") for line in bad} == {"a": None, "b": "batch_expired"}
+    assert {line["custom_id"]: (line["response"] or {}).get("status_code") for line in bad} == {
+        "a": 500,
+        "b": None,
+    }
+    assert {line["custom_id"]: (line["error"] or {}).get("code") for line in bad} == {
+        "a": None,
+        "b": "batch_expired",
+    }
 
 
 async def test_a_batch_is_held_cancelled_refused_and_looked_at_in_vain():
@@ -80,7 +92,10 @@ async def test_a_batch_is_held_cancelled_refused_and_looked_at_in_vain():
         assert (job.status, job.request_counts.completed, job.request_counts.failed) == ("cancelled", 1, 1)
         wrong, _ = await run_openai(client, [*lines("a", "a"), *lines("b", url="/v1/embeddings")])
         assert wrong.status == "failed"
-        assert [(one.code, one.line) for one in wrong.errors.data] == [("duplicate_custom_id", 2), ("invalid_url", 3)]
+        assert [(one.code, one.line) for one in wrong.errors.data] == [
+            ("duplicate_custom_id", 2),
+            ("invalid_url", 3),
+        ]
 
 
 def asked(*names):
@@ -101,7 +116,11 @@ async def test_anthropics_client_runs_a_batch_to_its_results():
         assert list(found) == ["c", "b", "a"]
         assert found["c"].message.content[0].text == "yes"
         assert found["c"].message.usage.service_tier == "batch"
-        assert (found["a"].type, found["a"].error.error.type, found["b"].type) == ("errored", "api_error", "expired")
+        assert (found["a"].type, found["a"].error.error.type, found["b"].type) == (
+            "errored",
+            "api_error",
+            "expired",
+        )
         assert [one.id async for one in client.messages.batches.list()] == [job.id]
 
 

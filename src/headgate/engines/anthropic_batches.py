@@ -30,7 +30,7 @@ CLOCKS_DIFFER = 120.0
 """Seconds by which the provider's clock may be behind ours."""
 
 
-class WireCounts(Struct):
+class WireCounts(Struct, frozen=True):
     """Requests of a batch."""
 
     processing: int = 0
@@ -45,7 +45,7 @@ class WireCounts(Struct):
         return self.succeeded + self.errored + self.canceled + self.expired
 
 
-class WireJob(Struct):
+class WireJob(Struct, frozen=True):
     """A batch, as far as it is looked at."""
 
     id: str
@@ -54,7 +54,7 @@ class WireJob(Struct):
     created_at: datetime
 
 
-class WireJobs(Struct):
+class WireJobs(Struct, frozen=True):
     """A page of batches."""
 
     data: list[WireJob]

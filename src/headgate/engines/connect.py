@@ -23,8 +23,11 @@ from headgate.engines.lmstudio import LMStudio
 from headgate.engines.ollama import Ollama
 from headgate.engines.openai_batches import OpenAIBatches
 from headgate.engines.openai_compatible import OpenAICompatible
-from headgate.engines.profiles import LLAMA_SERVER, OPENAI, OPENAI_COMPATIBLE, profile_for
+from headgate.engines.profiles import ANTHROPIC_RULES, LLAMA_SERVER, OPENAI, OPENAI_COMPATIBLE, profile_for
 from headgate.engines.transport import HttpTransport
+from headgate.wire.upstream import Dialect
+from headgate.wire.upstream.anthropic_messages import LATEST, AnthropicMessages
+from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import Profile
 
 SPARE_CONNECTIONS = 4
@@ -97,6 +100,13 @@ def connect_batches(settings: EngineSettings) -> BatchEngine:
     if claude:
         return AnthropicBatches(settings, transport)
     return OpenAIBatches(settings, transport, _profile(settings, settings.url))
+
+
+def dialect_of(settings: EngineSettings) -> Dialect:
+    """What an engine whose kind is one of `BATCHING` speaks."""
+    if settings.kind == "anthropic":
+        return AnthropicMessages(ANTHROPIC_RULES, settings.api_version or LATEST)
+    return OpenAIChat(_profile(settings, settings.url or ""))
 
 
 def _embed(settings: EngineSettings, models: Sequence[Model], eager: frozenset[str] | None) -> Llamacpp:

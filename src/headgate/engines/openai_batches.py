@@ -35,13 +35,13 @@ STATES: dict[str, JobState] = {
 """All other words mean that it is under way."""
 
 
-class WireFile(Struct):
+class WireFile(Struct, frozen=True):
     """A file, as far as it is looked at."""
 
     id: str
 
 
-class WireCounts(Struct):
+class WireCounts(Struct, frozen=True):
     """Requests of a job."""
 
     total: int = 0
@@ -49,20 +49,20 @@ class WireCounts(Struct):
     failed: int = 0
 
 
-class WireError(Struct):
+class WireError(Struct, frozen=True):
     """What is wrong with a job."""
 
     message: str | None = None
     line: int | None = None
 
 
-class WireErrors(Struct):
+class WireErrors(Struct, frozen=True):
     """All that is wrong with a job."""
 
     data: list[WireError] | None = None
 
 
-class WireJob(Struct):
+class WireJob(Struct, frozen=True):
     """A batch, as far as it is looked at."""
 
     id: str
@@ -75,7 +75,7 @@ class WireJob(Struct):
     metadata: dict[str, str] | None = None
 
 
-class WireJobs(Struct):
+class WireJobs(Struct, frozen=True):
     """A page of batches."""
 
     data: list[WireJob]

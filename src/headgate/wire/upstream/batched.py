@@ -61,38 +61,38 @@ def reply_of(answer: BatchAnswer, dialect: Reading, request: Request, model: Mod
     return dialect.decode_error(answer.status, NoHeaders(), body)
 
 
-class OpenAIResponse(Struct):
+class OpenAIResponse(Struct, frozen=True):
     status_code: int
     body: Raw = Raw(b"null")
 
 
-class OpenAIProblem(Struct):
+class OpenAIProblem(Struct, frozen=True):
     code: str | None = None
     message: str | None = None
 
 
-class OpenAILine(Struct):
+class OpenAILine(Struct, frozen=True):
     custom_id: str
     response: OpenAIResponse | None = None
     error: OpenAIProblem | None = None
 
 
-class AnthropicResult(Struct):
+class AnthropicResult(Struct, frozen=True):
     type: str
     message: Raw = Raw(b"null")
     error: Raw = Raw(b"null")
 
 
-class AnthropicLine(Struct):
+class AnthropicLine(Struct, frozen=True):
     custom_id: str
     result: AnthropicResult
 
 
-class AnthropicInner(Struct):
+class AnthropicInner(Struct, frozen=True):
     type: str = ""
 
 
-class AnthropicError(Struct):
+class AnthropicError(Struct, frozen=True):
     error: AnthropicInner = AnthropicInner()
 
 
