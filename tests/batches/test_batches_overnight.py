@@ -217,12 +217,13 @@ def test_a_budget_holds_at_half_price_too(shell, claude):
     assert said.code == 1
     lines = shell.results()
     paid = [line for line in lines if line["cost"]]
-    assert 0.3 < sum(line["cost"] for line in paid) <= 0.5
+    assert 0.4 < sum(line["cost"] for line in paid) <= 0.5
     others = [line for line in lines if not line["cost"]]
     assert {line["status"] for line in others} == {"incomplete"}
     assert all("the budget of $0.50 is used up" in line["reason"] for line in others)
     assert said.events[-1]["over_budget"]
-    assert not live(claude)
+    assert len(made(claude)) > 1, "what the first job left of the money goes into a second"
+    assert len(live(claude)) <= 1
 
 
 def test_a_stopped_command_says_that_the_job_goes_on_and_how_to_collect_it(shell, claude):

@@ -41,6 +41,8 @@ AGAIN = (1.0, 3.0, 10.0, 30.0)
 """Seconds between tries to hand a job over."""
 ARRIVES = 5.0
 """Seconds within which a job that was handed over is in the provider's list."""
+ROUNDS = 4
+"""Jobs one after the other, where there was no money for all at once."""
 GOOD = ("ok", "escalated")
 
 
@@ -135,9 +137,11 @@ class Overnight:
         margin = min(max(LEAST_MARGIN, many * LIVE / self._night.at_once), max(left, 0.0) / 2)
         cut_off = self._night.until - margin
         await self._recover()
-        if not self._stop.asked.is_set():
-            await self._hand_over(cut_off)
-        await self._wait(cut_off, margin)
+        for _ in range(ROUNDS):
+            left_out = await self._hand_over(cut_off)
+            await self._wait(cut_off, margin)
+            if not left_out:
+                break
         if self._stop.asked.is_set():
             self._say_what_goes_on()
             return
@@ -175,21 +179,25 @@ class Overnight:
             planned.mark, since=planned.at, many=len(planned.items), others=self._jobs.ids
         )
 
-    async def _hand_over(self, cut_off: float) -> None:
-        """Put all items that wait, and are in no job, into jobs."""
+    async def _hand_over(self, cut_off: float) -> bool:
+        """Put the items that wait, and are in no job, into jobs; whether any was left out for want of money.
+
+        Money is set aside by what an answer may cost at most, so that there may be some left when the answers are there.
+        """
         covered = self._jobs.covered
+        left_out = False
         envelope = self._packing.envelope(self._jobs.batch)
         async with aclosing(self._waiting()) as waiting:
-            async for item, digest, found in waiting:
+            async for item, digest, _ in waiting:
                 if self._stop.asked.is_set() or time() >= cut_off:
-                    return
+                    return False
                 if (item.n, digest) in covered:
                     continue
                 line = self._packing.line(envelope, item, digest)
                 if isinstance(line, Failure):  # a live request says what is wrong with it
                     continue
                 if not self._reserve(item, digest):
-                    self._put(item, digest, self._too_dear(), found)
+                    left_out = True
                     continue
                 if not envelope.takes(line):
                     await self._submit(envelope, cut_off)
@@ -199,6 +207,7 @@ class Overnight:
                 envelope.add(line)
         if envelope.lines:
             await self._submit(envelope, cut_off)
+        return left_out and bool(envelope.lines)
 
     async def _submit(self, envelope: Envelope, cut_off: float) -> None:
         """Hand one job over. One that the provider does not take is asked live later."""
