@@ -18,6 +18,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from headgate import __version__
+from headgate.batches.front.desk import Desk
+from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
 from headgate.core.batching import BatchAnswer
@@ -36,6 +38,7 @@ from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory, caches, pools_for
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.batched import settle
+from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
@@ -61,6 +64,11 @@ IMAGE_LIMIT = 20 * 1024 * 1024
 WEEK = 7 * 86_400.0
 """Seconds of traffic by which the gate decides, when it opens, what is worth loading before anybody asks."""
 
+AHEAD = 2
+"""Requests of batches under way for each slot at home: one is answered, one is ready to be."""
+BESIDE_PAID = 4
+"""Requests of batches under way beyond those, where a paid model may answer some of them."""
+
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
 
@@ -81,7 +89,11 @@ class OpenGate:
         self.workers: list[Worker] = []
         """Who answers for agents that take more than one request."""
         self.runs = Runs(road.policy, self.ask, self.workers, self.settle)
-        services: list[Service] = [AgentsService(self.runs, trials, config.body_limit)]
+        self.batches = Desk(
+            config.ledger.path.with_name("batches"), self.answer_inside, requests_at_once(config)
+        )
+        self.front = FrontService(self.batches, config.file_limit, config.body_limit)
+        services: list[Service] = [AgentsService(self.runs, trials, config.body_limit), self.front]
         self.http = Face(
             road,
             writer.put,
@@ -158,6 +170,10 @@ class OpenGate:
         self.note(outcome)
         return result, outcome
 
+    async def answer_inside(self, call: Call) -> None:
+        """Answer a call that comes from no connection, as if it had come from one."""
+        await self.http(call)
+
     def note(self, outcome: Outcome) -> None:
         """Write a request down, and count it."""
         self.writer.put(outcome)
@@ -170,8 +186,11 @@ class OpenGate:
             listening: a bound socket (`bind`).
             opened: called with the gate's address once it answers.
         """
-        self.server = server = Server(self.http, body_limit=self.config.body_limit, refuse=refuse)
+        self.server = server = Server(
+            self.http, body_limit=self.config.body_limit, refuse=refuse, uploads=self.front.uploads
+        )
         await server.open(listening)
+        self.batches.go_on()
         try:
             if opened is not None:
                 opened(address_of(listening))
@@ -237,11 +256,20 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             try:
                 yield gate
             finally:
+                await gate.batches.close()
                 await gate.runs.close()
         finally:
             await fleet.close()
     finally:
         await asyncio.to_thread(writer.close)
+
+
+def requests_at_once(config: Config) -> int:
+    """Requests of batches under way at a time: enough for every slot at home, and some for paid models."""
+    models = [model for model in config.policy.models.values() if not model.lane_of]
+    home = sum(model.slots or config.engines[model.engine].parallel for model in models if model.local)
+    paid = BESIDE_PAID if any(not model.local for model in models) else 0
+    return AHEAD * home + paid
 
 
 def with_cards(config: Config, cards: Cards, fleet: Fleet) -> tuple[Config, tuple[str, ...]]:

@@ -157,6 +157,13 @@ class LedgerTable(Struct, forbid_unknown_fields=True, frozen=True):
     """Also keep prompts and answers. Off unless the user turns it on."""
 
 
+class BatchesTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[batches]: what batch clients may upload."""
+
+    file_limit_mb: int = 200
+    """The largest file of requests."""
+
+
 class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[report]: what the weekly report compares with."""
 
@@ -241,5 +248,6 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     limits: LimitsTable = LimitsTable()
     streaming: StreamingTable = StreamingTable()
     ledger: LedgerTable = LedgerTable()
+    batches: BatchesTable = BatchesTable()
     report: ReportTable = ReportTable()
     agents: dict[str, AgentTable] = {}
