@@ -120,7 +120,6 @@ async def test_openais_client_has_a_file_of_requests_answered(tmp_path):
             assert (await client.files.delete(file.id)).deleted
         with pytest.raises(openai.NotFoundError):
             await client.files.content(done.output_file_id)
-        assert not (tmp_path / "batches" / "files").glob("file-*.jsonl").__next__ is None
     with LedgerReader(tmp_path / "ledger.db") as ledger:
         assert {one.outcome.id for one in ledger.all()} == ids, "each request has its row"
     assert list((tmp_path / "batches" / "files").iterdir()) == []
@@ -199,8 +198,9 @@ async def test_what_is_asked_wrongly_is_refused(tmp_path):
             {"metadata": {"k": "v" * 600}}, {"output_expires_after": {"anchor": "created_at", "seconds": 1}},
         ):  # fmt: skip
             asked = {"input_file_id": file.id, "endpoint": CHAT, "completion_window": "24h"} | wrong
-            with pytest.raises(openai.BadRequestError, match=next(iter(wrong))):
+            with pytest.raises(openai.BadRequestError) as refused:
                 await client.batches.create(**asked)
+            assert next(iter(wrong)) in f"{refused.value.param} {refused.value}"
         with pytest.raises(openai.BadRequestError, match="purpose"):
             await client.files.create(file=jsonl([]), purpose="fine-tune")
         with pytest.raises(openai.APIStatusError, match="file_limit_mb") as large:
