@@ -9,7 +9,7 @@ is global, so several gates may live in one process.
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import perf_counter, time
@@ -22,17 +22,21 @@ from headgate.batches.front.desk import Desk
 from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
+from headgate.config.places import data_home
 from headgate.core.batching import BatchAnswer
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
 from headgate.core.memory import need
+from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
+from headgate.core.words import Status
 from headgate.engines.connect import connect, dialect_of
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
+from headgate.engines.vector_cache import VectorCache
 from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory, caches, pools_for
@@ -51,12 +55,21 @@ from headgate.gateway.refusals import no_http
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
+from headgate.gateway.vectors import Vectors
+from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.wire import faults
 from headgate.workers.agents_service import AgentsService
+from headgate.workers.asking import thrifty
+from headgate.workers.cited import CitedAnswers, base_agents
+from headgate.workers.embedder import GateEmbedder, embedding_model
+from headgate.workers.kb_service import KbService
+from headgate.workers.long import LongInputs
+from headgate.workers.loop import ToolLoop
 from headgate.workers.runs import Runs
+from headgate.workers.tools import Tools, load_all_tools
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
@@ -77,7 +90,14 @@ class OpenGate:
     """A gate whose ledger, engines and fleet are up."""
 
     def __init__(
-        self, config: Config, road: Road, writer: LedgerWriter, notes: tuple[str, ...], trials: Trials
+        self,
+        config: Config,
+        road: Road,
+        writer: LedgerWriter,
+        notes: tuple[str, ...],
+        *,
+        trials: Trials,
+        tools: Mapping[str, Tools],
     ) -> None:
         self.config = config
         self.road = road
@@ -86,14 +106,20 @@ class OpenGate:
         """What the start found that a person should know: a crash before, an engine that did not start."""
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
-        self.workers: list[Worker] = []
+        self.cited = CitedAnswers(self, Shelf())
+        self.loop = ToolLoop(road, self.ask, self.settle, tools)
+        self.workers: list[Worker] = [self.cited, self.loop, LongInputs(road, self.ask)]
         """Who answers for agents that take more than one request."""
-        self.runs = Runs(road.policy, self.ask, self.workers, self.settle)
+        self.runs = Runs(road.policy, self.ask, self.workers, self.take_batched)
         self.batches = Desk(
             config.ledger.path.with_name("batches"), self.answer_inside, requests_at_once(config)
         )
         self.front = FrontService(self.batches, config.file_limit, config.body_limit)
-        services: list[Service] = [AgentsService(self.runs, trials, config.body_limit), self.front]
+        services: list[Service] = [
+            AgentsService(self.runs, trials, config.body_limit),
+            KbService(self.cited, config.body_limit),
+            self.front,
+        ]
         self.http = Face(
             road,
             writer.put,
@@ -104,6 +130,7 @@ class OpenGate:
                 Images(IMAGE_LIMIT) if config.fetch_images else None,
                 config.body_limit,
                 workers=self.workers,
+                brought=base_agents,
             ),
             keep_alive=config.streaming.keep_alive,
             health=self.ledger_health,
@@ -123,15 +150,33 @@ class OpenGate:
             "paid_today": self.road.purse.spent,
         }
 
-    async def ask(self, request: Request, caller: str = "") -> tuple[Reply | GiveUp, Outcome]:
+    @property
+    def embedder(self) -> Embedder | None:
+        """The gate's embedding model, for knowledge bases; None when the config has none."""
+        model = embedding_model(self.road.policy)
+        return None if model is None else GateEmbedder(self.ask, model, time)
+
+    async def ask(
+        self,
+        request: Request,
+        caller: str = "",
+        checks: tuple[str, ...] | None = None,
+        *,
+        spend: float | None = None,
+    ) -> tuple[Reply | GiveUp, Outcome]:
         """One request through the gate without HTTP; it is written down like any other.
 
         Args:
             request: ready to be routed: a subagent's prompt is on it.
             caller: whose request it is, as far as waiting has to be fair.
+            checks: look at the answer in place of those of its route.
+            spend: dollars that it may cost, if less than the config allows.
         """
-        signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
-        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter(), caller=caller)
+        road = self.road if spend is None else thrifty(self.road, spend)
+        signals = await road.tokenizer.measure(request, road.policy, 0)
+        journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
+        if checks is not None:
+            journey.decision = replace(journey.decision, checks=checks)
         try:
             result = await journey.run()
         except asyncio.CancelledError:
@@ -145,7 +190,7 @@ class OpenGate:
         self.note(outcome)
         return result, outcome
 
-    async def settle(
+    async def take_batched(
         self, request: Request, answer: BatchAnswer, job: str, submitted: float, caller: str
     ) -> tuple[Reply | GiveUp, Outcome]:
         """What a provider's batch has answered to a request; it is written down like any other.
@@ -173,6 +218,15 @@ class OpenGate:
     async def answer_inside(self, call: Call) -> None:
         """Answer a call that comes from no connection, as if it had come from one."""
         await self.http(call)
+
+    async def settle(self, request: Request, status: Status, error: str = "") -> Outcome:
+        """Write down a request for which no model was asked."""
+        signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
+        journey = Journey(self.road, request, signals, received=time(), begun=perf_counter())
+        journey.decision = replace(journey.decision, candidates=())
+        outcome = outcome_of(journey, status, error)
+        self.note(outcome)
+        return outcome
 
     def note(self, outcome: Outcome) -> None:
         """Write a request down, and count it."""
@@ -216,8 +270,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
 
     Raises:
+        ConfigError: a tool of a subagent cannot be loaded.
         LedgerError: the ledger cannot be opened.
     """
+    tools = await asyncio.to_thread(load_all_tools, config.policy.agents, config.source)
     models = config.policy.models.values()
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
@@ -233,6 +289,11 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         cards = await asyncio.to_thread(newest_cards, config.ledger.path)
         before = Before(cards=cards, traffic=await asyncio.to_thread(traffic, config))
         fleet = Fleet(engines, config.engines, config.policy.models, memory, before)
+        cache = (
+            VectorCache(data_home() / "embeddings.db", config.embedding_cache)
+            if config.embedding_cache
+            else None
+        )
         try:
             troubles = await start_embedded(engines)
             await fleet.start()
@@ -246,20 +307,25 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 purse=Purse(config.paid_per_day, await asyncio.to_thread(paid_today, config)),
                 tokenizer=Tokenizer(),
                 affinity=Affinity(config.conversation_stays),
+                vectors=Vectors(fleet, cache),
                 baseline_price=config.baseline_price,
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
-            gate = OpenGate(config, road, writer, (*found.sentences, *troubles, *stale), trials)
+            notes = (*found.sentences, *troubles, *stale)
+            gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools)
             try:
                 yield gate
             finally:
                 await gate.batches.close()
                 await gate.runs.close()
+                await gate.loop.close()
         finally:
             await fleet.close()
+            if cache is not None:
+                await cache.close()
     finally:
         await asyncio.to_thread(writer.close)
 

@@ -28,9 +28,12 @@ WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between the tries at a gate that went away: as long as one takes to be closed and opened again."""
 
 AT_ONCE = 64
-"""Connections; more calls wait for one."""
+"""Connections. More calls wait for one as long as it takes, since a run may take minutes."""
 
 UNKNOWN = "unknown"
+
+PLAIN = " !#$&'()*+,/:;=?@[]^_`{|}~"
+"""What stands in a header as it is, beside letters and digits; anything else in a caller's name is written as %XX."""
 
 
 class Answer(Struct, frozen=True, gc=False, kw_only=True):
@@ -121,6 +124,7 @@ class Connections:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
+        self._room = asyncio.Semaphore(AT_ONCE)
         try:
             self._transport = HttpTransport(self.url, max_connections=AT_ONCE)
         except ValueError as error:
@@ -144,12 +148,14 @@ class Connections:
         body = msgspec.json.encode(value)
         lines = (("content-type", "application/json"), *headers.items())
         for wait in (*WAITS, None):
-            reply = await self._transport.request("POST", path, headers=lines, body=body, clocks=CLOCKS)
+            async with self._room:
+                reply = await self._transport.request("POST", path, headers=lines, body=body, clocks=CLOCKS)
             if isinstance(reply, Response):
                 if reply.status < 400:
                     return reply
                 raise refused(reply)
-            if wait is None or not (reply.retryable or (again and reply.kind != "timeout")):
+            never_begun = reply.kind == "refused" and reply.retryable
+            if wait is None or not (never_begun or (again and reply.kind == "broken")):
                 raise self.gone(reply)
             await asyncio.sleep(wait)
         raise AssertionError("the last try ends in an answer or an error")
@@ -179,7 +185,7 @@ def refused(reply: Response) -> HeadgateError:
 
 def caller_lines(caller: str, *, batch: bool) -> dict[str, str]:
     """The headers that say whose request it is, and that nobody sits and waits for it."""
-    lines = {"x-headgate-caller": caller} if caller else {}
+    lines = {"x-headgate-caller": quote(caller, safe=PLAIN)} if caller else {}
     return lines | ({"x-headgate-priority": "batch"} if batch else {})
 
 

@@ -77,7 +77,7 @@ class BatchShell:
 
     def __call__(self, *args: str, piped: str | None = None) -> Said:
         process = self.start(*args, stdin=subprocess.DEVNULL if piped is None else subprocess.PIPE)
-        out, err = process.communicate(piped, timeout=110)
+        out, err = process.communicate(piped, timeout=250)
         return Said(process.returncode, out, err)
 
     def batch(self, *args: str, agent: str = "kind", inputs: str = "in.jsonl", out: str = "results.jsonl"):
@@ -92,10 +92,10 @@ class BatchShell:
     def wait_for_lines(self, process, many: int, name: str = "results.jsonl") -> None:
         """Wait until so many results are there; the process must not end before."""
         path = self.home / name
-        until = monotonic() + 60
+        until = monotonic() + 200
         while not path.exists() or path.read_bytes().count(b"\n") < many:
             assert process.poll() is None, process.stderr.read()
-            assert monotonic() < until, f"no {many} results within a minute"
+            assert monotonic() < until, f"no {many} results in time"
             sleep(0.005)
 
 

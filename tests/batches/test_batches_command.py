@@ -209,3 +209,43 @@ def test_when_the_models_are_gone_the_batch_ends_and_says_how_far_it_is(shell):
     assert said.events[-1]["event"] == "ended"
     assert 25 <= len(shell.results()) <= 25 + 8
     assert f"{len(shell.results())} items have a result in results.jsonl" in said.err
+
+
+def test_the_same_input_by_another_name_is_the_same(shell, claude):
+    shell.items(letters(3))
+    assert shell(*shell.batch()).code == 0
+    again = shell(*shell.batch(inputs="./in.jsonl"))
+    assert again.code == 0, again.err
+    assert "3 had a result" in again.out
+    shell.items(letters(3), "other.jsonl")
+    other = shell(*shell.batch(inputs="other.jsonl"))
+    assert other.code == 2
+    assert "results.jsonl holds the results of in.jsonl, not of other.jsonl" in other.err
+    moved = shell.home / "moved"
+    moved.mkdir()
+    for name in ("in.jsonl", "results.jsonl", "results.jsonl.batch"):
+        (shell.home / name).rename(moved / name)
+    there = shell(*shell.batch(inputs="moved/in.jsonl", out="moved/results.jsonl"))
+    assert "3 had a result" in there.out, there.err
+
+
+def test_a_budget_too_small_for_one_answer_pays_for_none(shell, claude):
+    shell.items(letters(3))
+    said = shell(*shell.batch("--budget", "0.01", agent="unsure"))
+    assert not claude.calls
+    assert said.code == 1
+    assert "incomplete 3" in said.out
+    assert "the budget is used up" in said.out
+
+
+def test_an_agent_that_is_told_otherwise_does_not_mix_its_answers_with_the_earlier_ones(shell, claude):
+    shell.items(letters(2))
+    assert shell(*shell.batch()).code == 0
+    page = (shell.home / "headgate.toml").read_text()
+    shell.write(
+        page.replace('system = "Classify this support email as', 'system = "Sort this support email into')
+    )
+    said = shell(*shell.batch())
+    assert said.code == 2
+    assert "results.jsonl holds results of another version of kind" in said.err
+    assert len(shell.results()) == 2

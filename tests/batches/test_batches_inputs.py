@@ -151,3 +151,17 @@ async def quiet(agent, given, **_):
     from headgate.core.runs import Run
 
     return Run(agent=agent, status="ok", output=given[:100])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+async def test_a_file_whose_name_is_no_text_is_an_item_like_others(tmp_path):
+    import os
+
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    for name in (b"gr\xfc\xdfe.txt", "grüße.txt".encode()):
+        (folder / os.fsdecode(name)).write_text("Hello")
+    _, lines, _ = await go(tmp_path, Speaker(), "mails")
+    names = {line["source"].rpartition("/")[2] for line in lines}
+    assert names == {"gr\ufffd\ufffde.txt", "grüße.txt"}
+    assert {line["status"] for line in lines} == {"ok"}

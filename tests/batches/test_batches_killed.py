@@ -35,7 +35,7 @@ def requests(shell) -> dict[str, str]:
     return {one.id: one.prompt.rpartition("order ")[2].partition(".")[0] for one in outcomes}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_ten_thousand_items_killed_five_times_are_each_answered_exactly_once(shell):
     pytest.importorskip("xllamacpp")
     many, kills, chance = 10_000, 5, random.Random()
@@ -146,3 +146,36 @@ def test_a_pipe_that_ends_does_not_end_the_batch(shell):
         out, err = process.communicate("I was charged twice.\nThe app crashes.\n", timeout=60)
     assert process.returncode == 0, err
     assert [line["label"] for line in shell.results()] == ["billing", "technical"], out
+
+
+def test_on_a_terminal_a_bar_says_how_far_it_is(shell):
+    pty = pytest.importorskip("pty")
+    pytest.importorskip("xllamacpp")
+    import os
+    import re
+    import sys
+
+    shell.write(NANO)
+    shell.items(mails(60))
+    ours, theirs = pty.openpty()
+    order = [sys.executable, "-m", "headgate", *shell.batch("--yes")]
+    env = shell.env | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(
+        order, cwd=shell.home, env=env, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True
+    ) as process:
+        os.close(theirs)
+        out, _ = process.communicate(timeout=60)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other side is closed, and all was read
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    assert "60/60 ok 60" in text
+    assert re.search(r"\d+/s  \$0\.00", text)
+    assert out.startswith("results.jsonl has a line for each of 60 items, in their order\n  ok 60\n")

@@ -160,6 +160,7 @@ def test_the_newest_line_of_an_item_counts_and_money_is_counted_once(tmp_path):
         results.put(result(2, status="failed", cost=0.25))
         results.put(result(1, cost=None))
         results.put(result(2, cost=0.75))
+        assert (results.tally.items, results.tally.cost, results.tally.unknown) == (2, 0.75, 1)
     with open_results(out, agent="loud") as (results, _):
         tally = results.tally
         assert (tally.items, tally.cost, tally.unknown) == (2, 0.75, 1)
@@ -181,4 +182,19 @@ def test_an_item_far_away_is_no_line_of_ours(tmp_path):
 
 def test_a_folder_is_no_results_file(tmp_path):
     with pytest.raises(OSError), open_results(Path(tmp_path), agent="loud"):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks files otherwise")
+def test_a_drive_that_knows_no_locks_is_named(tmp_path, monkeypatch):
+    import fcntl
+
+    def without_locks(*_) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+    with (
+        pytest.raises(UsageError, match=r"results\.jsonl\.batch cannot be locked: No locks available"),
+        open_results(tmp_path / "results.jsonl", agent="loud"),
+    ):
         pass

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from batch_runners import Speaker, go, read_lines, write_lines
 
-from headgate.batches import Budget, Notice, Stop
-from headgate.core.errors import EngineError, UsageError
+from headgate.batches import Budget, Item, Notice, Stop, open_results, run_batch
+from headgate.batches.work import AHEAD
+from headgate.core.errors import EngineError, HeadgateError, UsageError
 
 
 async def test_each_item_has_one_line_in_the_order_of_the_inputs(tmp_path):
@@ -192,6 +193,11 @@ async def test_asked_twice_it_stops_at_once(tmp_path):
     summary, lines, _ = await batch
     assert (summary.stopped, lines) == (True, [])
     assert speaker.under_way == 0
+    again = Speaker()
+    await go(tmp_path, again, "in.jsonl")
+    assert set(speaker.keys) < set(again.keys), (
+        "asked again by the same name, a gate repeats what it answered"
+    )
 
 
 async def test_the_budget_is_kept_and_survives_a_restart(tmp_path):
@@ -252,3 +258,45 @@ async def test_many_items_that_do_not_fit_the_agent_do_not_end_the_batch(tmp_pat
     speaker = Speaker(lambda text, pay: unfit if int(text) < 99 else {})
     summary, _, _ = await go(tmp_path, speaker, "in.jsonl")
     assert summary.tally.statuses == {"failed": 99, "ok": 1}
+
+
+async def test_a_result_goes_to_one_item_and_no_other(tmp_path):
+    write_lines(tmp_path / "in.jsonl", ["a", "a"])
+    await go(tmp_path, Speaker(), "in.jsonl")
+    write_lines(tmp_path / "in.jsonl", ["new", "a", "a", "a"])
+    speaker = Speaker()
+    _, lines, _ = await go(tmp_path, speaker, "in.jsonl")
+    assert speaker.asked == {"new": 1, "a": 1}
+    assert len({tuple(line["requests"]) for line in lines}) == 4
+
+
+async def test_the_same_fields_in_another_order_are_the_same_item(tmp_path):
+    write_lines(tmp_path / "in.jsonl", [{"text": "a", "client": "b"}])
+    await go(tmp_path, Speaker(), "in.jsonl")
+    write_lines(tmp_path / "in.jsonl", [{"client": "b", "text": "a"}])
+    speaker = Speaker()
+    await go(tmp_path, speaker, "in.jsonl")
+    assert not speaker.asked
+
+
+async def test_an_input_that_breaks_off_loses_no_answer_that_is_under_way(tmp_path):
+    class Vanishing:
+        def total(self):
+            return None
+
+        def __iter__(self):
+            yield from (Item(n=n, given=f"{n}") for n in range(1, AHEAD + 2))
+            raise OSError(5, "Input/output error", "in.jsonl")
+
+    with open_results(tmp_path / "results.jsonl", agent="loud") as (results, _):
+        with pytest.raises(HeadgateError, match=r"in\.jsonl cannot be read any more: Input/output error"):
+            await run_batch(Speaker(seconds=0.02), "loud", Vanishing(), results)
+        assert [result.item for result in results] == list(range(1, AHEAD + 1))
+
+
+async def test_a_bug_of_our_own_ends_the_batch_and_is_not_hidden(tmp_path):
+    write_lines(tmp_path / "in.jsonl", ["a", "b", "c"])
+    speaker = Speaker(lambda text, pay: {"output": object()} if text == "b" else {})
+    with pytest.raises(TypeError, match="unsupported"):
+        await go(tmp_path, speaker, "in.jsonl", at_once=1)
+    assert [line["output"] for line in read_lines(tmp_path / "results.jsonl")][:1] == ["A"]

@@ -1,6 +1,8 @@
 """Subagents on the command line, with the real embedded engine: run, list, show, export, and the mistakes of a first hour."""
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -95,6 +97,24 @@ def test_a_folder_of_mails_and_tables_is_one_line_each_and_what_cannot_be_read_i
     assert labels == ["billing", "technical", None, "billing", "technical"]
     assert (lines[2]["status"], lines[2]["reason"]) == ("failed", "an empty file")
     assert ran.code == 1
+
+
+def test_a_bar_on_the_terminal_leaves_the_data_to_the_file(desk):
+    (desk.home / "mails.csv").write_text(f'input\n"{CHARGED}"\n"{CRASHED}"\n')
+    ours, theirs = pty.openpty()
+    with (desk.home / "out.jsonl").open("wb") as out:
+        order = [sys.executable, "-m", "headgate", "agents", "run", "triage", "mails.csv"]
+        code = subprocess.run(
+            order, cwd=desk.home, env=desk.env, stdout=out, stderr=theirs, timeout=60, check=False
+        )
+    seen = os.read(ours, 65536).decode()
+    os.close(theirs)
+    os.close(ours)
+    lines = (desk.home / "out.jsonl").read_text().splitlines()
+    assert code.returncode == 0
+    assert [json.loads(line)["output"]["category"] for line in lines] == ["billing", "technical"]
+    assert "2/2" in seen
+    assert "billing" not in seen
 
 
 def test_several_subagents_get_the_same_input_at_the_same_time(desk):
@@ -227,7 +247,7 @@ def test_the_five_that_are_built_in_are_listed_with_what_they_answer_and_who_ans
     assert rows["triage"]["chain"] == ["nano", "micro"]
     assert rows["meeting-notes"]["fields"] == ["summary", "decisions", "action_items"]
     told = desk("agents", "list").out
-    assert re.search(r"triage +classification +billing, technical.* nano → micro, untested +built in", told)
+    assert re.search(r"triage +classification: billing, technical.* nano → micro, untested +built in", told)
 
 
 def test_what_a_model_is_told_is_shown_word_for_word(desk):

@@ -11,6 +11,8 @@ import tomllib
 
 import pytest
 
+from headgate.cli.agents_bar import check_bar
+from headgate.config.load import load_config
 from headgate.ledger.trials import newest_trials
 from headgate.testing import AnthropicDouble
 
@@ -145,6 +147,20 @@ def test_the_chain_answers_in_earnest_as_it_was_counted(triage):
     assert sum(right) == counted["right"]
 
 
+def test_a_second_proof_finds_what_the_first_one_found(triage):
+    twice = "".join(
+        json.dumps({"input": given + mark, "output": label}) + "\n"
+        for given, label in TESTS
+        for mark in ("", " Please.")
+    )
+    (triage.home / "twice.jsonl").write_text(twice)
+    first = triage("agents", "test", "triage", "--add", "twice.jsonl", "--json").json["models"][0]
+    again = triage("agents", "test", "triage", "--json").json["models"][0]
+    assert first["temperature"] != 1.0
+    assert again["temperature"] == pytest.approx(first["temperature"], rel=0.02)
+    assert again["ece"] == pytest.approx(first["ece"], abs=0.01)
+
+
 def test_below_the_bar_the_exit_code_says_so(triage):
     page = triage.home / "agents" / "triage.toml"
     page.write_text(page.read_text().replace("threshold = 0.6", "threshold = 0.6\nbar = 0.99"))
@@ -176,6 +192,30 @@ def test_tests_go_where_the_agent_has_its_tests_and_no_test_twice(triage):
     assert "1 test added to" in ran.err
     assert "1 were there already" in ran.err
     assert json.loads(kept.read_text().splitlines()[-1]) == {"input": "Fix it, now!", "output": "escalation"}
+
+
+@pytest.mark.parametrize(
+    ("tests", "where"),
+    [
+        ("", "kind.tests.jsonl"),
+        ('tests = "mine.csv"', "mine.csv"),
+        ('tests = "mine.jsonl"', "mine.jsonl"),
+        ('[[agents.kind.tests]]  # the first\ninput = "It hurts"\noutput = "technical"', "headgate.toml"),
+    ],
+)
+def test_an_agent_of_the_page_gets_its_tests_in_its_own_way(desk, tests, where):
+    page = desk.home / "headgate.toml"
+    agent = f'\n[agents.kind]\nsystem = "Sort it."\nlabels = ["billing", "technical"]\n{tests}\n'
+    page.write_text(page.read_text() + agent)
+    (desk.home / "mine.csv").write_text("output,input\ntechnical,It hurts\n")
+    (desk.home / "mine.jsonl").write_text('{"input": "It hurts", "output": "technical"}')
+    (desk.home / "more.csv").write_text('input,output\n"Too dear, ""really""",billing\nIt hurts,technical\n')
+    ran = desk("agents", "test", "kind", "--add", "more.csv", "--first", "1", "--models", "nano")
+    assert f"added to {desk.home / where}" in ran.err, ran.err
+    shown = desk("agents", "show", "kind", "--json").json["tests"]
+    given = [(test["given"], test["output"]) for test in shown]
+    assert sorted(given) == [("It hurts", "technical"), ('Too dear, "really"', "billing")]
+    assert ("# the first" in page.read_text()) is ("# the first" in tests)
 
 
 @pytest.mark.parametrize(
@@ -250,17 +290,34 @@ def at_a_terminal(desk, args, answers):
 
 def test_on_a_terminal_it_asks_what_the_agent_does_and_writes_that_down(desk):
     answers = [
-        *("spam", "Say whether this mail is spam.", "labels", "spam, ham", "unwanted mail", "all other mail"),
+        *("spam", "Say whether this mail is spam.", "labels", "spam, ham", "unwanted mail", ""),
         *("Buy now!", "spam", "", "nano"),
     ]
     code, seen = at_a_terminal(desk, ["agents", "new"], answers)
     assert code == 0, seen
     page = page_of(desk, "spam")
     assert page["system"] == "Say whether this mail is spam."
-    assert page["labels"] == {"spam": "unwanted mail", "ham": "all other mail"}
+    assert page["labels"] == {"spam": "unwanted mail", "ham": ""}
     assert page["examples"] == [{"input": "Buy now!", "output": "spam"}]
     assert page["try"] == ["nano"]
     assert "headgate agents run spam" in seen
+    told = desk("agents", "show", "spam", "--json").json["prompt"][0]["content"]
+    assert "spam: unwanted mail" in told
+    assert "ham:" not in told.replace("spam:", "")
+
+
+def test_an_answer_that_cannot_be_is_asked_for_again_and_none_before_it_is_lost(desk):
+    answers = [
+        *("a bill", "bill", "Read the bill.", "fields", "name, sum"),
+        *("Bill of 3 EUR", "", "3 EUR", "", "nanno", "nano"),
+    ]
+    code, seen = at_a_terminal(desk, ["agents", "new"], answers)
+    assert code == 0, seen
+    assert "use letters, digits and dashes" in seen
+    assert 'did you mean "nano"?' in seen
+    assert page_of(desk, "bill")["try"] == ["nano"]
+    shown = desk("agents", "show", "bill", "--json").json
+    assert shown["examples"][0]["output"] == {"name": None, "sum": "3 EUR"}
 
 
 def test_on_a_terminal_paid_models_are_asked_after_a_question_with_the_sum(triage):
@@ -328,3 +385,44 @@ def test_without_a_page_an_agent_has_no_place(desk):
     (desk.home / "headgate.toml").unlink()
     ran = desk("agents", "new", "one", "--system", "x")
     assert (ran.code, "headgate init writes one" in ran.err) == (2, True)
+
+
+# ── The bar before a batch ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def standing(desk, name="triage"):
+    config = load_config(str(desk.home / "headgate.toml"))
+    return check_bar(config, config.policy.agents[name], newest_trials(config.ledger.path))
+
+
+def test_before_a_batch_the_newest_trial_is_held_against_the_bar(triage):
+    page = triage.home / "agents" / "triage.toml"
+    assert standing(triage).standing == "no bar"
+    assert "never tested" in standing(triage).sentence
+    page.write_text(page.read_text().replace("threshold = 0.6", "threshold = 0.6\nbar = 0.99"))
+    untested = standing(triage)
+    assert (untested.standing, untested.asks, untested.refuses) == ("untested", True, False)
+    assert "--add FILE" in untested.hint
+    assert triage("agents", "test", "triage", "--add", "tests.jsonl").code == 5
+    below = standing(triage)
+    assert (below.standing, below.asks, below.refuses) == ("below", False, True)
+    assert re.fullmatch(r"triage is below its bar of 99%: nano was right in \d+% of 12 tests", below.sentence)
+    page.write_text(page.read_text().replace("bar = 0.99", "bar = 0.2"))
+    above = standing(triage)
+    assert (above.standing, above.asks, above.refuses, above.accuracy) == (
+        "above",
+        False,
+        False,
+        below.accuracy,
+    )
+    page.write_text(page.read_text().replace("Sort this", "Sort now this"))
+    assert standing(triage).standing == "untested", "told otherwise, it is another agent"
+
+
+def test_the_chain_counts_where_it_was_tested_as_a_whole(triage):
+    page = triage.home / "agents" / "triage.toml"
+    page.write_text(page.read_text().replace("threshold = 0.6", "threshold = 0.6\nbar = 0.2"))
+    triage("agents", "test", "triage", "--add", "tests.jsonl", "--paid")
+    assert "its chain was right in" in standing(triage).sentence
+    page.write_text(page.read_text().replace('"nano", "claude"', '"claude", "nano"'))
+    assert "claude was right in 8% of 12 tests" in standing(triage).sentence

@@ -45,3 +45,20 @@ def test_config_show_shows_agents_whole(shell):
     text = shell("config", "show").out
     assert "[agents.sort.schema.properties.n]" in text
     assert "object at 0x" not in text + json.dumps(shown)
+
+
+def test_a_prompt_may_be_for_a_subagent(shell):
+    written(shell, 'system = "Sort it."\nlabels = ["a", "b"]\ntry = ["nano"]\ninput = "{subject}: {body}"\n')
+    told = shell(
+        "route", "--model", "agent:sort", '{"subject": "Help", "body": "It crashes."}', "--json"
+    ).json
+    assert (told["route"], told["labels"], told["why"]) == (
+        "agent:sort",
+        ["a", "b"],
+        "the agent sort names its own models",
+    )
+    done = shell("route", "--model", "agent:sort", "It crashes.")
+    assert (done.code, 'send {"subject": …, "body": …}' in done.err) == (2, True)
+    done = shell("ask", "--model", "agent:sorrt", "It crashes.")
+    assert (done.code, 'did you mean "sort"' in done.err) == (2, True)
+    assert shell("route", "--model", "auto:cheap", "It crashes.").code == 0

@@ -21,7 +21,7 @@ from headgate.demo.folder import make_folder
 from headgate.demo.stand_in import LABEL, stand_in
 from headgate.demo.week import SHARES, shares, week
 from headgate.engines.transport import Clocks, HttpTransport
-from headgate.gateway.refusals import apply_headers
+from headgate.gateway.asking import apply_headers
 from headgate.wire.doors import openai_chat as door
 
 needs_wheel = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is an extra")

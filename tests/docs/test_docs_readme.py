@@ -52,10 +52,10 @@ def test_contributing_repeats_the_readmes_test_command():
     assert blocks(ROOT / "CONTRIBUTING.md", "bash")[0].text == blocks(README, "bash")[1].text
 
 
-def test_its_routes_are_those_of_the_starter_page():
+def test_its_routes_are_the_first_of_the_starter_page():
     (page,) = blocks(README, "toml")
     assert page.text in starter_text()
-    assert tomllib.loads(page.text)["routes"] == tomllib.loads(starter_text())["routes"]
+    assert tomllib.loads(page.text)["routes"] == tomllib.loads(starter_text())["routes"][:3]
 
 
 def test_its_report_is_a_report_and_its_figures_add_up():

@@ -16,6 +16,7 @@ from headgate.core import words
 from headgate.gateway.metrics import Metrics
 from headgate.gateway.paths import METHODS, ONE_MODEL
 from headgate.workers.agents_service import AgentsService
+from headgate.workers.kb_service import KbService
 
 SOURCE = ROOT / "src" / "headgate"
 
@@ -28,6 +29,7 @@ TABLES = {
     "## [quality]": schema.QualityTable,
     "## [limits]": schema.LimitsTable,
     "## [streaming]": schema.StreamingTable,
+    "## [embeddings]": schema.EmbeddingsTable,
     "## [ledger]": schema.LedgerTable,
     "## [report]": schema.ReportTable,
     "## [agents.NAME]": schema.AgentTable,
@@ -103,21 +105,26 @@ def told(text: str) -> dict[str, tuple[str, str]]:
 def test_the_page_of_the_config_has_every_key_with_its_type_and_default(heading):
     found = told(section(DOCS / "config.md", heading))
     if heading == "## [models.NAME]":
-        found = {name: row for name, row in found.items() if name not in keys_of(schema.PriceTable)}
+        found = {
+            name: row
+            for name, row in found.items()
+            if name not in {*keys_of(schema.PriceTable), *keys_of(schema.PrefixesTable)}
+        }
     wanted = keys_of(TABLES[heading])
     assert found == wanted
     if heading != "## [[routes]]":
         assert list(found) == list(wanted)
 
 
-def test_the_page_of_the_config_has_the_keys_of_a_price():
+@pytest.mark.parametrize("table", [schema.PriceTable, schema.PrefixesTable])
+def test_the_page_of_the_config_has_the_keys_of_a_models_tables(table):
     found = told(section(DOCS / "config.md", "## [models.NAME]"))
-    wanted = keys_of(schema.PriceTable)
+    wanted = keys_of(table)
     assert {name: row for name, row in found.items() if name in wanted} == wanted
 
 
 def test_the_page_of_the_config_has_every_table():
-    inner = {schema.PriceTable, schema.ShownTable, schema.ToolTable, schema.BoundsTable}
+    inner = {schema.PriceTable, schema.PrefixesTable, schema.ShownTable, schema.ToolTable, schema.BoundsTable}
     described = {*TABLES.values(), *inner, schema.FileTable}
     structs = {
         one for one in vars(schema).values() if isinstance(one, type) and one.__module__ == schema.__name__
@@ -155,7 +162,7 @@ def test_the_design_names_every_closed_word():
 def test_the_design_names_every_package():
     packages = {path.name for path in SOURCE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     text = section(DOCS / "design.md", "## 2. Layers: who may import whom")
-    assert {cells[0].strip("`") for cells in rows(text)} == packages | {"app"}
+    assert {cells[0].strip("`") for cells in rows(text)} == packages | {"app", "client", "gate"}
 
 
 def test_the_page_of_the_door_names_every_path_header_code_and_counter():
@@ -164,6 +171,10 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     assert named == {*METHODS, f"{ONE_MODEL}NAME"}
     agents = {cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Subagents"))[:3]}
     assert agents == {path.replace("{name}", "NAME") for path in AgentsService.methods}
+    bases = {
+        cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Knowledge bases"))[:3]
+    }
+    assert bases == {path.replace("{name}", "NAME") for path in KbService.methods}
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "gateway").glob("*.py")))
     assert set(re.findall(r"x-headgate-[a-z-]*[a-z]", code)) == set(
         re.findall(r"x-headgate-[a-z-]*[a-z]", page)

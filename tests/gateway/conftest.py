@@ -134,7 +134,18 @@ class Bench:
         response = await self.client.request(method, path, headers=lines, body=body, clocks=CLOCKS)
         assert hasattr(response, "status"), response
         names = ("content-type", "x-should-retry", "retry-after", "allow")
-        more = ("request-id", "model", "route", "reason", "attempts", "cost", "saved", "status", "adjusted")
+        more = (
+            "request-id",
+            "model",
+            "route",
+            "reason",
+            "attempts",
+            "cost",
+            "saved",
+            "status",
+            "adjusted",
+            "cached",
+        )
         found = {
             name: response.headers.get(name) for name in (*names, *(f"x-headgate-{name}" for name in more))
         }

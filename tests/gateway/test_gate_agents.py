@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.trials import Trial, digest_of
 from headgate.ledger.trials import save_trial
-from headgate.testing import Answer, Fault
+from headgate.testing import Answer, Fault, OpenAIDouble
 
 SORT = """
 [agents.sort]
@@ -193,6 +193,26 @@ async def test_an_engine_that_refuses_log_probabilities_is_not_asked_for_them_ag
         assert asked == [True, None]
 
 
+async def test_engines_of_openais_dialect_tell_how_probable_a_label_is(open_bench):
+    async with OpenAIDouble(answer=torn(0.7)) as other:
+        more = f"""
+[engines.other]
+kind = "openai_compatible"
+url = "{other.url}/v1"
+key = "env:TEST_KEY"
+
+[models.other]
+engine = "other"
+id = "gpt-4o"
+"""
+        change = with_agents('try = ["other"]')
+        async with open_bench(change=lambda page: change(page) + more) as bench:
+            said = await run(bench)
+            assert (said.json["model"], said.json["probability"]) == ("other", pytest.approx(0.7))
+            asked = other.calls[-1].json
+            assert (asked["logprobs"], asked["top_logprobs"]) == (True, 20)
+
+
 async def test_a_request_without_an_agent_asks_no_engine_for_log_probabilities(open_bench):
     async with open_bench(change=with_agents()) as bench:
         await bench.ask("Help")
@@ -277,6 +297,18 @@ async def test_a_template_is_filled_from_fields_at_every_door(open_bench):
         asked = await bench.ask("Write to Ada.", model="agent:draft")
         assert (asked.status, asked.json["error"]["code"]) == (400, "invalid_input")
         assert asked.json["error"]["hint"] == 'send {"name": …, "facts": …}'
+
+
+async def test_later_turns_of_a_conversation_are_no_new_input(open_bench):
+    async with open_bench(change=with_agents(), ledger_more="keep_bodies = true") as bench:
+        fields = json.dumps({"name": "Ada", "facts": "one"})
+        first = {"model": "agent:draft", "input": fields}
+        said = await bench.send("POST", "/v1/responses", json.dumps(first).encode())
+        later = {"model": "agent:draft", "input": "Shorter.", "previous_response_id": said.json["id"]}
+        assert (await bench.send("POST", "/v1/responses", json.dumps(later).encode())).status == 200
+        told = bench.ollama.calls[-1].json["messages"]
+        assert [message["role"] for message in told] == ["system", "user", "assistant", "user"]
+        assert (told[1]["content"], told[3]["content"]) == ("To: Ada\n\none", "Shorter.")
 
 
 async def test_a_key_is_done_once_and_who_asks_again_joins(open_bench):

@@ -108,6 +108,28 @@ async def test_a_subagent_classifies_incoming_support_emails_and_returns_structu
                 assert (outcome.attempts[0].score or 0.0) < outcome.decision.pass_at
 
 
+INPUTS = {
+    "triage": "I was charged twice.",
+    "sentiment": "I love it!",
+    "meeting-notes": "Ann sends the offer to Baker Ltd by Friday. We decided to launch in May.",
+    "extract": "Invoice 4711 of Baker Ltd, 3 May 2026, 120.50 EUR",
+    "draft": {"client": "Baker Ltd", "period": "May 2026", "facts": ["12 posts published", "visits up 8 %"]},
+}
+
+
+@pytest.mark.parametrize("model", ["nano", "micro"])
+async def test_every_built_in_subagent_gives_what_fits_its_form_or_says_why_not(tmp_path, model):
+    async with opened(tmp_path) as (gate, send):
+        for name, given in INPUTS.items():
+            status, run = await send(f"/v1/agents/{name}/runs", {"input": given, "model": model})
+            assert (status, run["agent"]) == (200, name)
+            assert (run["status"] == "failed") == (run["output"] is None)
+            assert run["reason"] or run["status"] == "ok"
+            schema = gate.config.policy.agents[name].schema
+            if run["output"] is not None and schema is not None:
+                assert jsonschema_rs.validator_for(json.loads(bytes(schema))).is_valid(run["output"])
+
+
 async def test_a_label_comes_alone_where_the_subagent_has_no_schema(tmp_path):
     async with opened(tmp_path) as (gate, _):
         run = await gate.runs.run("mood", "Thank you so much, I love it!")

@@ -4,7 +4,7 @@ Items are answered side by side, so the money of those under way is reserved. Wh
 the caller's for that item, or the mean of those that were paid for, whichever is more. It does not know prices.
 """
 
-from headgate.reports.shown import dollars
+from headgate.reports import shown
 
 
 class Budget:
@@ -26,7 +26,7 @@ class Budget:
     @property
     def words(self) -> str:
         """Why an item went without a paid model."""
-        return f"the budget of {dollars(self.limit)} is used up"
+        return f"the budget of {shown.dollars(self.limit)} is used up"
 
     def reserve(self, expected: float | None) -> float | None:
         """Set the probable cost of an item aside; None, and nothing is: that would be more than there is.
@@ -35,12 +35,12 @@ class Budget:
             expected: dollars that a paid answer to it would cost; None is unknown.
         """
         money, items = self._paid
-        dollars_ = max(expected or 0.0, money / items if items else 0.0)
-        if self.limit is not None and self.spent + self._reserved + dollars_ > self.limit:
+        likely = max(expected or 0.0, money / items if items else 0.0)
+        if self.limit is not None and self.spent + self._reserved + likely > self.limit:
             self.used_up = True
             return None
-        self._reserved += dollars_
-        return dollars_
+        self._reserved += likely
+        return likely
 
     def settle(self, reserved: float | None, cost: float | None) -> None:
         """An item is through: what was set aside for it is free again, and its true cost is spent."""

@@ -159,7 +159,7 @@ def item_from(n: int, document: Document) -> Item:
     """A document as an item: its text, and what is named in it as fields."""
     fields = document.fields
     text = document.text
-    source = document.source
+    source = readable(document.source)
     if Path(source.rpartition("#")[0]).suffix.lower() in TABLES:
         source = f"{source.rpartition('#')[0]}:{document.blocks[0].line}"
     return Item(n=n, given={"input": text, **fields} if fields else text, source=source, id=id_in(fields))
@@ -167,7 +167,13 @@ def item_from(n: int, document: Document) -> Item:
 
 def place(trouble: Trouble) -> str:
     """Where it is."""
-    return trouble.source if trouble.line is None else f"{trouble.source}:{trouble.line}"
+    source = readable(trouble.source)
+    return source if trouble.line is None else f"{source}:{trouble.line}"
+
+
+def readable(name: str) -> str:
+    """A file's name that can be written down, whatever bytes it has on the disk."""
+    return name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def said(trouble: Trouble) -> str:

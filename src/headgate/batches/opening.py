@@ -54,7 +54,14 @@ def open_results(
     beside = path.with_name(f"{path.name}.batch")
     file = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
-        if not lock(file):
+        try:
+            mine = lock(file)
+        except OSError as error:
+            raise UsageError(
+                f"{beside} cannot be locked: {error.strerror}",
+                "name a file on a disk of this machine with --out",
+            ) from error
+        if not mine:
             raise UsageError(f"{path} is another batch's: {at_work(beside)}", f"wait for it, or {ELSEWHERE}")
         before = read_header(beside)
         if before is not None:

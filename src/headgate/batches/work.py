@@ -143,7 +143,7 @@ class Work:
         self._tell = tell
         self._over = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
-        self._trouble: HeadgateError | None = None
+        self._trouble: BaseException | None = None
         self._unanswered = 0
         self._seen = self._kept = self._answered = self._skipped = self._changed = self._moved = 0
 
@@ -201,6 +201,12 @@ class Work:
         except HeadgateError as error:
             self._trouble = error
             return False
+        except OSError as error:
+            self._trouble = HeadgateError(
+                f"{error.filename or 'an input'} cannot be read any more: {error.strerror}",
+                "the same command goes on where this one ended",
+            )
+            return False
         return True
 
     async def _take(self, item: Item, digest: str) -> bool:
@@ -226,7 +232,7 @@ class Work:
             self._notice_change(item, found)
             task = asyncio.create_task(self._ask(item, digest, found))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._let_go)
         self._seen += 1
         return True
 
@@ -245,6 +251,12 @@ class Work:
         finally:
             self._budget.settle(reserved, cost)
             self._room.release()
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        """A task is over; an error that it did not expect is the work's."""
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._trouble = self._trouble or task.exception()
 
     async def _run_of(self, item: Item, name: str, *, pay: bool) -> Run:
         """What became of one try. What is wrong with this item alone is its failure.

@@ -4,6 +4,7 @@ It opens what the work needs, asks the person what has to be asked, and says how
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Generator
@@ -49,6 +50,16 @@ class Job(Struct, frozen=True, kw_only=True):
     config_file: str | None
     night: "Until | None" = None
     """When it has to be done, and who is asked at half price until then; None asks everybody live."""
+
+    @property
+    def input_name(self) -> str:
+        """Where the items come from, as seen from the results: the same from every folder, and when both are moved."""
+        from headgate.batches.inputs import STDIN
+
+        if self.batch == STDIN or self.out is None:
+            return "stdin"
+        here, there = self.out.resolve().parent, Path(self.batch).resolve()
+        return os.path.relpath(there, here) if here.drive == there.drive else str(there)
 
 
 def run_batch(
@@ -165,7 +176,9 @@ def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> i
     from headgate.reports.shown import count
 
     assert job.out is not None
-    with open_results(job.out, agent=job.agent.name, version=digest_of(job.agent), inputs=(job.batch,)) as (
+    with open_results(
+        job.out, agent=job.agent.name, version=digest_of(job.agent), inputs=(job.input_name,)
+    ) as (
         results,
         notes,
     ):

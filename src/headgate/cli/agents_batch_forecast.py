@@ -44,7 +44,7 @@ def show_forecast(config: "Config", job: "Job", items: "Items", *, as_json: bool
         results = None
         if job.out is not None and job.out.exists():
             opened = open_results(
-                job.out, agent=job.agent.name, version=digest_of(job.agent), inputs=(job.batch,)
+                job.out, agent=job.agent.name, version=digest_of(job.agent), inputs=(job.input_name,)
             )
             results, _ = stack.enter_context(opened)
         counted = count_items(job, items, results)

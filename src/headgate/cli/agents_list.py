@@ -28,14 +28,13 @@ def command(config_file: str | None, *, as_json: bool) -> None:
     if not rows:
         say("there is no agent yet; headgate agents new makes one")
         return
-    made = table("agent", "task", "answers", "models and accuracy", "from")
-    for column in made.columns[2:4]:
+    made = table("agent", "task and answers", "models and accuracy", "from")
+    for column in made.columns[1:3]:
         column.no_wrap = False
     for row in rows:
         made.add_row(
             row["name"],
-            row["task"] or "",
-            ", ".join(row["labels"] or row["fields"]) or "text",
+            f"{row['task'] or 'any task'}: {', '.join(row['labels'] or row['fields']) or 'text'}",
             models_words(row),
             row["from"],
         )

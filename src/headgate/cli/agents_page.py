@@ -3,10 +3,12 @@
 It does not know where the page is put, or who said what stands in it (`agents_new`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
@@ -26,6 +28,33 @@ class Draft(Struct, frozen=True, kw_only=True):
     schema: dict[str, Any] | str | None = None
     examples: tuple[tuple[str, Any], ...] = ()
     chain: tuple[str, ...] = ()
+
+
+def words(listed: str | None) -> list[str]:
+    """The words of a list "a,b,c"."""
+    return [word.strip() for word in (listed or "").split(",") if word.strip()]
+
+
+def is_name(word: str) -> bool:
+    """Whether an agent may be called so: it is a file's name too."""
+    return re.fullmatch(r"\w[\w.-]*", word) is not None
+
+
+def pages(draft: Draft) -> dict[str, str]:
+    """The files of a draft, the agent's own first. Examples with nothing in a field need one of theirs: TOML has no null."""
+    files = {f"{draft.name}.toml": written(draft)}
+    if has_nulls(draft):
+        lines = [
+            msgspec.json.encode({"input": given, "output": output}).decode()
+            for given, output in draft.examples
+        ]
+        files[f"{draft.name}.examples.jsonl"] = "\n".join(lines) + "\n"
+    return files
+
+
+def has_nulls(draft: Draft) -> bool:
+    """Whether an example says that there is nothing in a field."""
+    return any(isinstance(output, Mapping) and None in output.values() for _, output in draft.examples)
 
 
 def written(draft: Draft) -> str:
@@ -59,6 +88,12 @@ def written(draft: Draft) -> str:
         ]
     if draft.labels and not meanings:
         lines += ["", "# It answers with exactly one of these.", f"labels = {toml(list(draft.labels))}"]
+    if has_nulls(draft):
+        lines += [
+            "",
+            "# Inputs with their right outputs, which every model is shown.",
+            f"examples = {toml(f'{draft.name}.examples.jsonl')}",
+        ]
     if isinstance(draft.schema, str):
         lines += ["", "# Its answers fit this JSON Schema.", f"schema = {toml(draft.schema)}"]
     if meanings:
@@ -67,20 +102,23 @@ def written(draft: Draft) -> str:
     if isinstance(draft.schema, dict):
         lines += ["", "# Its answers fit this JSON Schema; a description says what belongs into a field."]
         lines += table(("schema",), draft.schema)
-    for given, output in draft.examples:
+    for given, output in () if has_nulls(draft) else draft.examples:
         lines += ["", "[[examples]]", f"input = {toml(given)}", f"output = {inline(output)}"]
-    lines += [
-        "",
-        "# Tests tell how good it is: 20 to 50 inputs, each with the output that is right.",
-        f"# headgate agents test {draft.name} --add FILE puts them here, from JSON Lines or CSV.",
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + about_tests(draft.name)
+
+
+def about_tests(name: str) -> str:
+    """The end of a page."""
+    return (
+        "\n# Tests tell how good it is: 20 to 50 inputs, each with the output that is right.\n"
+        f"# headgate agents test {name} --add FILE puts them where they belong, from JSON Lines or CSV.\n"
+    )
 
 
 def copied(
     config: "Config", origin: str, name: str, chain: Sequence[str], changes: Mapping[str, str | None]
-) -> str:
-    """The page of an agent that is there, with changes.
+) -> dict[str, str]:
+    """The file of an agent that is there, with changes.
 
     Raises:
         UsageError: there is no such agent, or it stands in the config itself.
@@ -111,7 +149,8 @@ def copied(
     if chain:
         document["try"] = list(chain)
     head = f'# The subagent {name}, asked for as "agent:{name}": a copy of {origin}. docs/agents.md tells every key.\n'
-    return head + tomlkit.dumps(document)
+    end = "" if agent.tests else about_tests(name)
+    return {f"{name}.toml": head + tomlkit.dumps(document) + end}
 
 
 def toml(value: Any) -> str:

@@ -21,6 +21,7 @@ class Bar:
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
                 console=console(stderr=True),
+                redirect_stdout=False,  # what is printed meanwhile is data, and may go into a file
                 transient=True,
             )
             self._task = self._shown.add_task(label, total=total)

@@ -43,7 +43,10 @@ BATCH = ("out", "retry", "dry_run", "budget", "by", "poll", "yes")
 @click.option("--local", "local_only", is_flag=True, help="No model that costs money may answer.")
 @click.option("--explain", is_flag=True, help="Say on stderr who answered, how sure, and at what price.")
 @click.option(
-    "--at-once", type=click.IntRange(min=1), help=f"Inputs under way at a time; {AT_ONCE} by itself."
+    "--at-once",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help=f"Inputs under way at a time; {AT_ONCE} by itself.",
 )
 @click.option(
     "--batch", metavar="PATH", help="A JSON Lines or CSV file, or a folder, that can be stopped and goes on."
@@ -242,7 +245,8 @@ async def show(config: "Config", work: Work, *, explain: bool, as_json: bool) ->
     failed = 0
     one = len(work.items) == 1
     async with open_runner(config) as runner:
-        with Bar(len(work.items)) as bar:
+        lines_are_seen = sys.stdout.isatty()
+        with Bar(0 if lines_are_seen else len(work.items)) as bar:
             async for item, runs in work.runs(runner):
                 failed += sum(run.status == "failed" for run in runs)
                 bar.step()

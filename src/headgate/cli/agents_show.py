@@ -66,7 +66,7 @@ def pages(config: "Config", agent: "Agent", trials: "dict[str, Trial]") -> list[
     facts += limits(agent)
     width = max(len(word) for word, _ in facts)
     found = ["\n".join([head, *(f"  {word:<{width}}  {value}" for word, value in facts)])]
-    found += [f"{role} is sent\n{indented(text)}" for role, text in prompt_of(agent)]
+    found += [f"{role} message\n{indented(text)}" for role, text in prompt_of(agent)]
     if agent.asked is not None:
         import msgspec
 
@@ -74,8 +74,29 @@ def pages(config: "Config", agent: "Agent", trials: "dict[str, Trial]") -> list[
             "the form of its answers, as JSON Schema\n"
             + indented(msgspec.json.format(bytes(agent.asked), indent=2).decode())
         )
+    if agent.tools:
+        found.append(tool_words(config, agent))
     found.append(trial_words(agent, trials))
     return found
+
+
+def tool_words(config: "Config", agent: "Agent") -> str:
+    """The tools that it may call, as a model is offered them. An MCP server is not started for it.
+
+    Raises:
+        ConfigError: a function cannot be loaded.
+    """
+    import msgspec
+
+    from headgate.workers.tools import load_all_tools
+
+    tools = load_all_tools({agent.name: agent}, config.source)[agent.name]
+    lines = []
+    for spec in [function.spec for function in tools.functions]:
+        fields = ", ".join(msgspec.json.decode(spec.parameters)["properties"])
+        lines.append(f"{spec.name}({fields})  {spec.description.partition(chr(10))[0]}".rstrip())
+    lines += [f"what {server.shown} offers" for server in tools.servers]
+    return "tools that it may call\n" + indented("\n".join(lines))
 
 
 def limits(agent: "Agent") -> list[tuple[str, str]]:

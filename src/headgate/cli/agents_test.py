@@ -41,10 +41,9 @@ BELOW = 5
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: --paid without the question.")
 @click.option(
     "--at-once",
+    metavar="N",
     type=click.IntRange(min=1),
-    default=AT_ONCE,
-    show_default=True,
-    help="Tests under way at a time.",
+    help=f"Tests under way at a time; by itself as many as a model has slots, at most {AT_ONCE}.",
 )
 @click.option(
     "--wrong", "all_wrong", is_flag=True, help="Show every test that went wrong, not the first few."
@@ -58,7 +57,7 @@ def command(
     models: str | None,
     add: str | None,
     first: int | None,
-    at_once: int,
+    at_once: int | None,
     paid: bool | None,
     yes: bool,
     all_wrong: bool,
@@ -72,6 +71,7 @@ def command(
     from headgate.cli.agents_known import chain_of, find_agent, find_models
     from headgate.cli.agents_test_shown import draw, plain
     from headgate.cli.agents_tests import add_tests
+    from headgate.cli.runfile import find_gate
     from headgate.core.errors import EngineError, UsageError
 
     config = load(config_file)
@@ -92,6 +92,9 @@ def command(
             f"no model may answer for {name}", "headgate route says why; headgate models list shows them"
         )
     tests = agent.tests[:first]
+    gate = find_gate()
+    if gate is not None:
+        say(f"note: the gate is open at {gate.url}; its requests and these make each other slower")
     asked = consented(find_models(config, chain), agent, tests, yes=yes, paid=True if yes else paid)
     proof = asyncio.run(prove(config, agent, chain, asked, tests, at_once=at_once))
     if not proof.trials:
@@ -166,7 +169,7 @@ async def prove(
     asked: "Sequence[Model]",
     tests: "Sequence[Shown]",
     *,
-    at_once: int,
+    at_once: int | None,
 ) -> "Proof":
     """Ask every model every test, in a gate of this process."""
     from time import time
@@ -191,7 +194,8 @@ async def prove(
         with Bar(len(tests) * len(asked), agent.name) as bar:
             for model in asked:
                 heat = before[model.name].temperature if model.name in before else 1.0
-                marked = await answer_all(gate.runs, agent, model, tests, at_once=at_once, heat=heat, bar=bar)
+                room = at_once or min(AT_ONCE, model.slots or config.engines[model.engine].parallel)
+                marked = await answer_all(gate.runs, agent, model, tests, at_once=room, heat=heat, bar=bar)
                 if all(one.run.output is None for one in marked):
                     missed[model.name] = marked[0].run.reason
                     continue

@@ -18,6 +18,10 @@ def command() -> None:
 def check(config_file: str | None, *, as_json: bool) -> None:
     """Read the config as the gate would, and say what is wrong with it."""
     config = load(config_file)
+    if any(agent.tools for agent in config.policy.agents.values()):
+        from headgate.workers.tools import load_all_tools
+
+        load_all_tools(config.policy.agents, config.source)
     notes = [
         f"the price of {name} is unknown, so its cost and savings will be"
         for name, model in config.policy.models.items()

@@ -30,7 +30,9 @@ def with_prompt(function: Function) -> Function:
             "--temperature", type=click.FloatRange(0, 2), help="How freely it answers; 0 is not at all."
         ),
         click.option("--system", metavar="TEXT", help="A system prompt."),
-        click.option("--model", default="auto", show_default=True, help='"auto", or a model by name.'),
+        click.option(
+            "--model", default="auto", show_default=True, help='"auto", a model by name, or "agent:NAME".'
+        ),
         click.option("--task", metavar="TASK", help="Name the task instead of letting it be guessed."),
         click.option(
             "-f", "--file", "file", metavar="FILE", help="Read the prompt, or what it is about, from a file."
@@ -79,9 +81,10 @@ def request_for(text: str, given: dict[str, Any], policy: "Policy") -> "Request"
     from time import time
 
     from headgate.core.errors import UsageError
-    from headgate.core.policy import asked_task, find_model, is_auto
+    from headgate.core.policy import AGENT, find_model
     from headgate.core.types import Format, Message, Request
     from headgate.core.words import TASKS
+    from headgate.gateway.refusals import unroutable
     from headgate.gateway.serve import new_id
 
     task, asked = given["task"], given["model"]
@@ -91,15 +94,8 @@ def request_for(text: str, given: dict[str, Any], policy: "Policy") -> "Request"
             f'there is no task "{task}"',
             f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(TASKS)}",
         )
-    word = asked.partition(":")[2]
-    if is_auto(asked) and word and word != "local" and asked_task(asked) is None:
-        raise UsageError(f'there is no task "{word}"', f"one of: {', '.join(TASKS)}")
-    if not is_auto(asked) and find_model(policy, asked) is None:
-        close = get_close_matches(asked, policy.named, n=1)
-        known = f"one of: auto, {', '.join(policy.named)}"
-        raise UsageError(f'there is no model "{asked}"', f'did you mean "{close[0]}"?' if close else known)
     system = (Message("system", given["system"]),) if given["system"] else ()
-    return Request(
+    request = Request(
         id=new_id(time()),
         asked=asked,
         messages=(*system, Message("user", text)),
@@ -109,3 +105,26 @@ def request_for(text: str, given: dict[str, Any], policy: "Policy") -> "Request"
         task=task,
         local_only=given["local_only"],
     )
+    model = find_model(policy, asked)
+    problem = unroutable(policy, request)
+    if problem is not None and (model is None or model.kind == "chat"):
+        raise UsageError(problem.message, problem.hint)
+    return as_agents(request, policy) if asked.startswith(AGENT) else request
+
+
+def as_agents(request: "Request", policy: "Policy") -> "Request":
+    """The request as its subagent is asked it.
+
+    Raises:
+        UsageError: the prompt is no input for the subagent.
+    """
+    from headgate.core.agents import ask, give
+    from headgate.core.errors import UsageError
+    from headgate.core.policy import AGENT
+    from headgate.core.templates import Unfit
+
+    agent = policy.agents[request.asked.removeprefix(AGENT)]
+    asked = ask(agent, request)
+    if isinstance(asked, Unfit):
+        raise UsageError(asked.problem, asked.hint)
+    return give(agent, asked)

@@ -93,11 +93,11 @@ def prove(place: Place, value: Schema) -> None:
     Raises:
         Misfit: it is none.
     """
-    import jsonschema_rs  # noqa: PLC0415  # 15 MB that only a schema needs
+    import jsonschema_rs  # noqa: PLC0415  # 6 MB that only a schema needs
 
     try:
         jsonschema_rs.validator_for(value)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:  # type: ignore[misc]  # it is an exception
         reason = str(error).partition("\n")[0][:120]
         raise Misfit(
             place, f"the schema cannot be used: {reason}", "see json-schema.org for its words"

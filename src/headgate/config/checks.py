@@ -16,6 +16,7 @@ from headgate.config.schema import FileTable
 from headgate.config.values import meant
 from headgate.core.agents import ALWAYS
 from headgate.core.checks import CHECKS, Check, adapt
+from headgate.core.citing import CHECKS as OF_CITED
 
 
 def resolve_checks(page: FileTable, folder: Path, agents: Mapping[str, Sequence[Path]]) -> dict[str, Check]:
@@ -45,7 +46,7 @@ def resolve_checks(page: FileTable, folder: Path, agents: Mapping[str, Sequence[
         for agent, table in page.agents.items()
         for name in table.checks or ()
     ]
-    found: dict[str, Check] = {name: CHECKS[name] for name in ALWAYS}
+    found: dict[str, Check] = {name: CHECKS[name] for name in (*ALWAYS, *OF_CITED)}
     for place, name, folders in places:
         if name in found:
             continue

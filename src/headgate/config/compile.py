@@ -22,9 +22,12 @@ from headgate.config.schema import FileTable, ModelTable, RouteTable
 from headgate.config.values import address, gibibytes, meant, not_negative, positive, seconds, share
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
+from headgate.core.prefixes import known_prefixes
 from headgate.core.prices import FREE
-from headgate.core.types import Model, Price
+from headgate.core.types import NO_PREFIXES, Model, Prefixes, Price
 from headgate.core.words import TASKS, ModelKind
+
+MEGABYTE = 1024 * 1024
 
 MOST_LANES = 3
 """Contexts of one model: each change of them loads it anew."""
@@ -66,6 +69,8 @@ class Config(Struct, frozen=True, kw_only=True):
     checks: Mapping[str, Check]
     streaming: Streaming
     ledger: LedgerSettings
+    embedding_cache: int
+    """Bytes of vectors that are kept; 0 is none."""
     paid_per_day: float | None
     baseline_price: Price | None
     timezone: str
@@ -128,8 +133,8 @@ def compile_config(
         source=source,
         host=host,
         port=port,
-        body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * 1024 * 1024,
-        file_limit=positive(("batches", "file_limit_mb"), table.batches.file_limit_mb) * 1024 * 1024,
+        body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * MEGABYTE,
+        file_limit=positive(("batches", "file_limit_mb"), table.batches.file_limit_mb) * MEGABYTE,
         fetch_images=table.server.fetch_images,
         conversation_stays=seconds(
             ("limits", "conversation_stays"), table.limits.conversation_stays, nothing=True
@@ -161,6 +166,8 @@ def compile_config(
             flush=seconds(("ledger", "flush"), table.ledger.flush),
             keep_bodies=table.ledger.keep_bodies,
         ),
+        embedding_cache=int(not_negative(("embeddings", "cache_mb"), table.embeddings.cache_mb) or 0)
+        * MEGABYTE,
         paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
@@ -251,8 +258,23 @@ def model_from(
         display=table.display or shown_name(table.id),
         label=table.label,
         settings=table.settings,
+        prefixes=prefixes_of(name, table),
         **extra,
     )
+
+
+def prefixes_of(name: str, table: ModelTable) -> Prefixes:
+    """The user's own words before each text to embed, else those that the model's family is known to want."""
+    own = table.prefixes
+    if table.kind != "embedding":
+        if own is not None:
+            raise Misfit(
+                ("models", name, "prefixes"),
+                f'the model "{name}" has prefixes, which are for texts to embed, but it answers',
+                'write kind = "embedding", or leave prefixes out',
+            )
+        return NO_PREFIXES
+    return known_prefixes(table.id) if own is None else Prefixes(query=own.query, document=own.document)
 
 
 def price_of(

@@ -21,11 +21,13 @@ from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import (
     AgentTable,
     BoundsTable,
+    EmbeddingsTable,
     EngineTable,
     FileTable,
     LedgerTable,
     LimitsTable,
     ModelTable,
+    PrefixesTable,
     PriceTable,
     QualityTable,
     ReportTable,
@@ -47,12 +49,14 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "quality": QualityTable,
     "limits": LimitsTable,
     "streaming": StreamingTable,
+    "embeddings": EmbeddingsTable,
     "ledger": LedgerTable,
     "report": ReportTable,
     "agents": AgentTable,
 }
 INNER: dict[tuple[str, str], type[msgspec.Struct]] = {
     ("models", "price"): PriceTable,
+    ("models", "prefixes"): PrefixesTable,
     ("agents", "examples"): ShownTable,
     ("agents", "tests"): ShownTable,
     ("agents", "limits"): BoundsTable,

@@ -60,6 +60,13 @@ class PriceTable(Struct, forbid_unknown_fields=True, frozen=True):
     cache_write_1h: float | None = None
 
 
+class PrefixesTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """prefixes = { query = "search_query: ", document = "search_document: " }: what goes before each text to embed."""
+
+    query: str = ""
+    document: str = ""
+
+
 class ModelTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """[models.NAME]: a model on an engine."""
 
@@ -80,6 +87,8 @@ class ModelTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     display: str = ""
     label: str = ""
     settings: dict[str, str | int | float | bool] = {}
+    prefixes: PrefixesTable | None = None
+    """Of a model for embeddings; by default what its family is known to want."""
 
 
 class RouteTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, rename={"chain": "try"}):
@@ -146,6 +155,13 @@ class StreamingTable(Struct, forbid_unknown_fields=True, frozen=True):
     mode: Mode = "peek"
     peek_characters: int = 240
     keep_alive: str = "5s"
+
+
+class EmbeddingsTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[embeddings]: vectors that were made before."""
+
+    cache_mb: int = 256
+    """Megabytes of vectors that are kept, so that no text is embedded twice; 0 keeps none."""
 
 
 class LedgerTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -247,6 +263,7 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     quality: QualityTable = QualityTable()
     limits: LimitsTable = LimitsTable()
     streaming: StreamingTable = StreamingTable()
+    embeddings: EmbeddingsTable = EmbeddingsTable()
     ledger: LedgerTable = LedgerTable()
     batches: BatchesTable = BatchesTable()
     report: ReportTable = ReportTable()

@@ -56,7 +56,10 @@ def named(agent: Agent, text: str) -> str:
 
 
 def settle(agent: Agent, request: Request, reply: Reply) -> Reply | Unsettled:
-    """The reply as it goes to the caller. What calls a tool is delivered as it is."""
+    """The reply as it goes to the caller.
+
+    What calls a tool is delivered as it is, and so is a text that a worker asks for on the way to an answer with a schema.
+    """
     if reply.tool_calls:
         return reply
     if agent.schema is not None and request.format.schema == agent.asked:
@@ -65,7 +68,7 @@ def settle(agent: Agent, request: Request, reply: Reply) -> Reply | Unsettled:
         return (
             reply if has_form(request.format, reply.text) else Unsettled("the answer has not the asked form")
         )
-    if agent.labels:
+    if agent.labels and agent.schema is None:
         label = named(agent, reply.text)
         if not label:
             return Unsettled(f"the answer is none of the labels: “{reply.text.strip()[:60]}”")

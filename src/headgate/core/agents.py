@@ -38,7 +38,7 @@ def ask(agent: Agent, request: Request) -> Request | Unfit:
     Where the template has fields, the message is a JSON object with them. Later turns of a conversation stay as they are.
     """
     wanted = fields_of(agent.template)
-    if agent.template == f"{{{WHOLE}}}" or isinstance(wanted, Unfit):
+    if agent.template == f"{{{WHOLE}}}" or isinstance(wanted, Unfit) or request.previous:
         return request
     at = next((index for index, message in enumerate(request.messages) if message.role == "user"), None)
     if at is None:
@@ -130,7 +130,7 @@ def said(output: Raw) -> str:
 def orders(agent: Agent) -> str:
     """What the agent is told: its own prompt, what its labels are for, and the form of its answer."""
     parts = [agent.system.strip()]
-    parts.extend(f"{label}: {meaning}" for label, meaning in agent.meanings.items())
+    parts.extend(f"{label}: {meaning}" for label, meaning in agent.meanings.items() if meaning)
     if agent.asked is not None:
         parts.append(f"Answer with JSON only: {sketch(msgspec.json.decode(agent.asked))}")
     elif agent.labels:

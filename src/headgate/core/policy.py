@@ -2,12 +2,12 @@
 
     decide(policy, fleet view, request, signals) → Decision
 
-A `Policy` is the user's TOML page compiled: routes read top to bottom, and the first that matches wins. Its `try` list
-is the chain. Every model of the chain becomes a candidate, and each that cannot serve is kept with the reason from the
-closed list `words.Skip`, so that "why did this go to the cloud?" always has an answer.
+A `Policy` is the user's TOML page compiled: routes read top to bottom, and the first that matches wins. Its `try` list is the chain.
+Every model of the chain becomes a candidate, and each that cannot serve is kept with the reason from the closed list `words.Skip`, so
+that "why did this go to the cloud?" always has an answer.
 
-This module does not know how good an answer is (`checks`), what happens after a failure (`cascade`), or how anything is
-called (`engines`).
+This module does not know how good an answer is (`checks`), what happens after a failure (`cascade`), or how anything is called
+(`engines`). A subagent's own models and checks are put in by `agents`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -355,11 +355,6 @@ def unfit(
     if request.native and DIALECTS.get(model.engine_kind, "openai") != request.dialect:
         return "capability", f"only {request.dialect}'s own protocol can say {' and '.join(request.native)}"
     return None
-
-
-def by_address(request: Request) -> bool:
-    """Whether any image of the request is an address, and not the bytes themselves."""
-    return any(not image.url.startswith("data:") for message in request.messages for image in message.images)
 
 
 def too_long(model: Model, request: Request) -> tuple[Skip, str] | None:

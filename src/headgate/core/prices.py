@@ -4,7 +4,12 @@ The sum is exact arithmetic on the price's own figures; where a price or a part 
 (None), never zero and never a guess. This module does not know where prices come from; the config layer compiles them.
 """
 
-from headgate.core.types import Model, Price, Signals, Usage
+from msgspec.structs import replace
+
+from headgate.core.types import Failure, Model, Price, Reply, Signals, Usage
+
+MOST_TOKENS = 2**31
+"""More in one attempt cannot be."""
 
 MILLION = 1_000_000
 
@@ -76,3 +81,19 @@ def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
     if usage is None:
         return None
     return cost(Usage(input=usage.prompt, output=usage.output, exact=usage.exact), price)
+
+
+def plausible(result: Reply | Failure) -> Reply | Failure:
+    """The result, without token counts that cannot be: an engine that reports them has reported nothing."""
+    usage = result.usage
+    if usage is None or (0 <= usage.prompt <= MOST_TOKENS and 0 <= usage.output <= MOST_TOKENS):
+        return result
+    text = result.text
+    return replace(result, usage=Usage(input=0, output=(len(text) + 3) // 4, exact=False))
+
+
+def unpaid(failure: Failure, model: Model) -> float | None:
+    """The cost of a failed call that reported no usage: nothing if it never ran or ran at home, else unknown."""
+    if model.local or failure.reason in ("refused", "http_error", "context_overflow"):
+        return 0.0
+    return None

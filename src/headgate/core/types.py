@@ -29,6 +29,7 @@ from headgate.core.words import (
     Status,
     Task,
     TaskBy,
+    TextUse,
     WhenBusy,
 )
 
@@ -235,6 +236,8 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """The caller's own deadline; None leaves it to the policy."""
     dimensions: int | None = None
     """Of an embedding request: the asked length of the vectors."""
+    use: TextUse | None = None
+    """Of an embedding request: what its texts are for, as its caller says."""
     token_ids: tuple[tuple[int, ...], ...] = ()
     """Of an embedding request whose texts came as token ids: those ids. The messages hold what they spell."""
     cache: bool = False
@@ -320,6 +323,16 @@ class Price(Struct, frozen=True, gc=False, kw_only=True):
     source: str = ""
 
 
+class Prefixes(Struct, frozen=True, gc=False, kw_only=True):
+    """What a model for embeddings wants to read before each text; "" is nothing."""
+
+    query: str = ""
+    document: str = ""
+
+
+NO_PREFIXES = Prefixes()
+
+
 class Model(Struct, frozen=True, gc=False, kw_only=True):
     """A model on an engine."""
 
@@ -347,6 +360,8 @@ class Model(Struct, frozen=True, gc=False, kw_only=True):
     """Shown beside the name wherever the model is named, for instance "stand-in"."""
     slots: int | None = None
     """Requests that it takes at a time; None leaves it to its engine."""
+    prefixes: Prefixes = NO_PREFIXES
+    """Of a model for embeddings."""
     lane_of: str = ""
     """The model whose longer lane this is: the same weights with a larger context. "" is no such lane."""
     scores: Mapping[Task, float] = {}

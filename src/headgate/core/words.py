@@ -108,4 +108,9 @@ Capability = Literal["tools", "images", "json", "schema", "thinking"]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 
 ModelKind = Literal["chat", "embedding"]
+
+TextUse = Literal["query", "document"]
+"""What a text is embedded for: to search with it, or to be found."""
+TEXT_USES: tuple[TextUse, ...] = get_args(TextUse)
+
 Role = Literal["system", "developer", "user", "assistant", "tool"]

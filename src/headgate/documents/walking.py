@@ -26,20 +26,26 @@ def walk(places: Iterable[Path | str], *, limit_mb: int = LIMIT_MB) -> Iterator[
         if not path.is_dir():
             yield from read(path, limit_mb=limit_mb)
             continue
-        unknown: Counter[str] = Counter()
-        for found in _listing(path, (), unknown):
+        for found in files(path):
             if isinstance(found, Trouble):
                 yield found
             else:
                 yield from read(found, limit_mb=limit_mb)
-        if unknown:
-            yield _not_read(path, unknown)
 
 
 def files(place: Path | str) -> Iterator[Path | Trouble]:
-    """The files in a folder that `walk` would read, in its order, unread: to see what has changed. Of a file, itself."""
+    """The files in a folder that `walk` would read, in its order, unread: to see what has changed. Of a file, itself.
+
+    With them comes what `walk` would say of the folder: what of it is not read, and why.
+    """
     path = Path(place)
-    return _listing(path, (), Counter()) if path.is_dir() else iter([path])
+    if not path.is_dir():
+        yield path
+        return
+    unknown: Counter[str] = Counter()
+    yield from _listing(path, (), unknown)
+    if unknown:
+        yield _not_read(path, unknown)
 
 
 def _listing(folder: Path, above: tuple[Path, ...], unknown: Counter[str]) -> Iterator[Path | Trouble]:

@@ -50,6 +50,11 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
+def by_address(request: Request) -> bool:
+    """Whether any image of the request is an address, and not the bytes themselves."""
+    return any(not image.url.startswith("data:") for message in request.messages for image in message.images)
+
+
 class Images:
     """Fetches images.
 

@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from headgate.core.agents import ask, give
-from headgate.core.policy import AGENT, Policy, by_address
+from headgate.core.policy import AGENT, Policy
 from headgate.core.templates import Unfit
 from headgate.core.types import Message, Request
 from headgate.engines.tokenizer import LARGE, Tokenizer
 from headgate.gateway import refusals
+from headgate.gateway.asking import apply_headers, by_known_name
 from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
-from headgate.gateway.images import Images
+from headgate.gateway.images import Images, by_address
 from headgate.gateway.services import Worker
 from headgate.wire.doors import Reader, Ready, Referring
 from headgate.wire.faults import Fault
@@ -35,6 +36,7 @@ class Intake:
         images: fetches images that callers give by address; None leaves that to engines that do it themselves.
         body_limit: bytes of a request's body, for the error that names it.
         workers: answer for subagents that take more than one request to a model.
+        brought: names agents of theirs that no config has.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Intake:
         body_limit: int,
         *,
         workers: Sequence[Worker] = (),
+        brought: refusals.Brought = tuple,
     ) -> None:
         self.policy = policy
         self.tokenizer = tokenizer
@@ -53,6 +56,7 @@ class Intake:
         self.images = images
         self.body_limit = body_limit
         self.workers = workers
+        self.brought = brought
 
     async def read(self, call: Call, reader: Reader, request_id: str) -> Request | Fault | Ready:
         """The request of a call, ready to be routed or answered already, or what is wrong with it.
@@ -74,27 +78,30 @@ class Intake:
         if isinstance(asked, Fault):
             return refusals.compressed(call.headers) or asked
         if isinstance(asked, Ready):
-            known = refusals.apply_headers(asked.request, call.headers)
+            known = apply_headers(asked.request, call.headers)
             if isinstance(known, Fault):
                 return known
-            return refusals.unroutable(self.policy, refusals.by_known_name(self.policy, known)) or asked
-        request = refusals.apply_headers(asked, call.headers)
+            return self.unroutable(by_known_name(self.policy, known)) or asked
+        request = apply_headers(asked, call.headers)
         if isinstance(request, Fault):
             return request
-        request = refusals.by_known_name(self.policy, request)
+        request = by_known_name(self.policy, request)
         if request.asked.startswith(AGENT):
             return await self.for_agent(request)
-        return refusals.unroutable(self.policy, request) or await self.prepare(request)
+        return self.unroutable(request) or await self.prepare(request)
+
+    def unroutable(self, request: Request) -> Fault | None:
+        """Why this request can never be routed."""
+        return refusals.unroutable(self.policy, request, self.brought)
 
     async def for_agent(self, request: Request) -> Request | Fault:
         """The request in the words of the subagent that it asks for; untouched by it where a worker answers."""
-        fault = refusals.unroutable(self.policy, request)
-        agent = self.policy.agents.get(request.asked.removeprefix(AGENT))
-        if agent is None and self.worker_for(request) is not None:
-            return request
+        fault = self.unroutable(request)
         if fault is not None:
             return fault
-        assert agent is not None, "else it is a fault"
+        agent = self.policy.agents.get(request.asked.removeprefix(AGENT))
+        if agent is None:
+            return await self.prepare(request)
         asked = ask(agent, request)
         if isinstance(asked, Unfit):
             return refusals.unfit_input(asked)

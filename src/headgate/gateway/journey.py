@@ -19,7 +19,7 @@ from headgate.core.agent_answers import Unsettled, named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.policy import decide, goes_on
-from headgate.core.prices import cost, tokens_for
+from headgate.core.prices import cost, plausible, tokens_for, unpaid
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -40,6 +40,7 @@ from headgate.core.words import Mode, Skip
 from headgate.gateway.labels import note_refusal, weighed, with_alternatives
 from headgate.gateway.road import Road
 from headgate.gateway.slots import Place, take
+from headgate.gateway.vectors import answer
 
 OPENING_CHECKS = frozenset({"no-refusal", "not-repeating", "language-matches", "asks-back"})
 """What can be judged on the opening of an answer; the rest needs its end."""
@@ -50,9 +51,6 @@ HUNG_UP = "the caller hung up"
 
 LONG_ANSWER = 16_384
 """Tokens that an answer without any limit is taken to have at most: with money for so many, none is set."""
-
-MOST_TOKENS = 2**31
-"""More in one attempt cannot be."""
 
 
 class Journey:
@@ -70,6 +68,7 @@ class Journey:
     __slots__ = (
         "attempts",
         "begun",
+        "cached",
         "caller",
         "decision",
         "first_byte",
@@ -110,6 +109,8 @@ class Journey:
         self.first_byte: float | None = None
         self.reserved = 0.0
         self.limited: dict[str, int] = {}
+        self.cached = 0
+        """How many of the texts to embed had their vectors already."""
 
     def now(self) -> float:
         """Seconds since the request was received."""
@@ -136,6 +137,13 @@ class Journey:
             if isinstance(step, GiveUp):
                 return step
             model = self.road.policy.models[step.model]
+            sought = None
+            if self.request.kind == "embedding":
+                sought = await self.road.vectors.look(self.request, model)
+                self.cached = sought.known
+                if not sought.missing:
+                    self.model = model
+                    return answer(sought)
             place = await take(self, model, step.within)
             if place is None:
                 continue
@@ -143,8 +151,10 @@ class Journey:
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
-                call = engine.chat if self.request.kind == "chat" else engine.embed
-                result = await call(self.affordable(model), place.model, place.left)
+                if sought is None:
+                    result = await engine.chat(self.affordable(model), place.model, place.left)
+                else:
+                    result = await self.road.vectors.make(sought, engine, place.model, place.left)
             except CancelledError:
                 self.conclude(model, started, place.queued, self.hung_up())
                 raise
@@ -379,19 +389,3 @@ class Journey:
             reply = replace(reply, label=named(agent, reply.text))
             answer = Answer(self.request, self.signals, reply, model)
         return reply, judge(self.road.named(self.decision.checks), answer)
-
-
-def plausible(result: Reply | Failure) -> Reply | Failure:
-    """The result, without token counts that cannot be: an engine that reports them has reported nothing."""
-    usage = result.usage
-    if usage is None or (0 <= usage.prompt <= MOST_TOKENS and 0 <= usage.output <= MOST_TOKENS):
-        return result
-    text = result.text
-    return replace(result, usage=Usage(input=0, output=(len(text) + 3) // 4, exact=False))
-
-
-def unpaid(failure: Failure, model: Model) -> float | None:
-    """The cost of a failed call that reported no usage: nothing if it never ran or ran at home, else unknown."""
-    if model.local or failure.reason in ("refused", "http_error", "context_overflow"):
-        return 0.0
-    return None

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from headgate import __version__
-from headgate.core.words import TASKS, DialectName
+from headgate.core.words import TASKS, TEXT_USES, DialectName
 from headgate.gateway import paths, shown
+from headgate.gateway.asking import PRIORITIES
 from headgate.gateway.openapi_answers import ANSWERS, Schema, has, maybe, one_of
-from headgate.gateway.refusals import PRIORITIES
 from headgate.gateway.services import Service
 from headgate.wire.doors import Reader
 from headgate.wire.faults import ANTHROPIC_TYPES
@@ -76,11 +76,16 @@ LINES: Schema = {"description": "a text of lines; each is an object like the who
 DOLLARS: Schema = {"type": "string", "pattern": r"^(unknown|-?\d+\.\d{6})$"}
 
 TASK = "x-headgate-task"
+INPUT = "x-headgate-input"
 ASKING: Mapping[str, tuple[str, Schema]] = {
     TASK: ("the task, instead of a guess", one_of(*TASKS)),
     "x-headgate-privacy": ("never beyond your machines", one_of("local_only")),
     "x-headgate-priority": ("people are served before batches", one_of(*PRIORITIES)),
     "x-headgate-caller": ("whose request it is: waiting is fair between callers", TEXT),
+    INPUT: (
+        "what texts to embed are for; goes before each what its model wants",
+        one_of(*TEXT_USES),
+    ),
     "x-headgate-within": (
         "seconds for the whole request",
         {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
@@ -98,6 +103,10 @@ TELLING: Mapping[str, tuple[str, Schema]] = {
     "x-headgate-cost": ("dollars of all attempts", DOLLARS),
     "x-headgate-saved": ("dollars against the baseline", DOLLARS),
     "x-headgate-adjusted": ("what was dropped or said otherwise for the model that answered", TEXT),
+    "x-headgate-cached": (
+        "of an embedding, how many of its vectors were known already",
+        {"type": "string", "pattern": r"^\d+/\d+$"},
+    ),
 }
 """Headers of an answer. A stream that flows does not know its cost when they leave."""
 
@@ -200,8 +209,9 @@ def operation(path: str, method: str, schemas: dict[str, Schema]) -> dict[str, A
     }
     reader = paths.DOORS.get(path) or paths.COUNTERS.get(path)
     if reader is not None:
-        told["parameters"] = [ref("parameters", name) for name in ASKING]
-        if path in paths.DOORS and path not in paths.STREAMING:
+        embeds = path in paths.DOORS and path not in paths.STREAMING
+        told["parameters"] = [ref("parameters", name) for name in ASKING if embeds or name != INPUT]
+        if embeds:
             told["parameters"][0] = asked(
                 TASK, "only this: texts to embed get no answer", one_of("embedding")
             )

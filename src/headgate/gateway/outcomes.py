@@ -8,18 +8,24 @@ from typing import Any
 
 from headgate.core import cascade
 from headgate.core.cascade import fallback_reason
+from headgate.core.prefixes import told_of
 from headgate.core.prices import baseline_cost
 from headgate.core.types import Attempt, Model, Outcome
 from headgate.core.words import FallbackReason, Status
 from headgate.engines.profiles import adjustments
 from headgate.gateway.journey import Journey
 
+ALL_KNOWN = "input: all vectors were known, and no model was asked"
+SOME_KNOWN = "input: some vectors were known, and the model was asked for the others"
+
 
 def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
     """The journey as one row of the ledger."""
     road, request, model = journey.road, journey.request, journey.model
     final = answering(journey)
-    reason = fallback_reason(journey.decision, journey.attempts, model, road.policy.models)
+    reason = None
+    if final is not None:  # what came from the cache, nobody was paid for
+        reason = fallback_reason(journey.decision, journey.attempts, model, road.policy.models)
     usage = final.usage if final is not None else None
     seconds = journey.now()
     return Outcome(
@@ -49,6 +55,8 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
 
 def status_of(journey: Journey) -> Status:
     """How good the delivered answer is."""
+    if journey.model is not None and answering(journey) is None:
+        return "ok"  # no call was needed
     answered = answering(journey) or (journey.attempts[-1] if journey.attempts else None)
     if answered is None:
         return "failed"
@@ -82,7 +90,12 @@ def total_cost(attempts: Iterable[Attempt]) -> float | None:
 
 def adjusted(journey: Journey, model: Model) -> tuple[str, ...]:
     """What of the request was said otherwise for the model that answered."""
-    told = adjustments(journey.request, model) if journey.request.wishes else ()
+    request = journey.request
+    told = adjustments(request, model) if request.wishes else ()
+    if request.kind == "embedding":
+        told += told_of(request, model)
+        if journey.cached:
+            told += (ALL_KNOWN if journey.cached == len(request.messages) else SOME_KNOWN,)
     if model.name in journey.limited:
         told += (f"max_tokens: set to {journey.limited[model.name]:,}, which is what the money left buys",)
     return told

@@ -1,15 +1,8 @@
-"""Why not: every error that the gate gives to a caller, each with what to do about it.
+"""Why not: every error that the gate gives to a caller, each with what to do about it."""
 
-Also what a request says in its headers, because most of what can be wrong there is a word that we do not know.
-"""
-
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
 from urllib.parse import urlsplit
-
-from msgspec.structs import replace
 
 from headgate.core.policy import (
     AGENT,
@@ -23,35 +16,21 @@ from headgate.core.policy import (
     is_auto,
 )
 from headgate.core.templates import Unfit
-from headgate.core.types import Failure, GiveUp, Request
+from headgate.core.types import Failure, GiveUp, Outcome, Request
 from headgate.core.words import TASKS
-from headgate.gateway.journey import Journey
+from headgate.fleet.fleet import Fleet
 from headgate.wire.faults import Fault
-
-PRIORITIES = ("interactive", "batch")
-READ_HEADERS = frozenset(
-    {
-        b"x-headgate-task",
-        b"x-headgate-privacy",
-        b"x-headgate-priority",
-        b"x-headgate-within",
-        b"anthropic-beta",
-    }
-)
-"""What a request says in its headers."""
-
-BETA = re.compile(r"[a-z0-9-]+(,\s*[a-z0-9-]+)*")
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 LONGEST_WORD = 100
 """Characters of an unknown word that are looked at and repeated."""
 
+Brought = Callable[[], Iterable[str]]
+"""The agents that workers bring and no config names, as they stand behind "agent:": "kb:handbook"."""
+
 CALLERS_FAULT = frozenset({400, 413, 422})
 """Statuses of an engine that mean: the request itself is wrong."""
-
-LATEST = ":latest"
-"""The tag that Ollama's clients add to a name without one, and leave out at will."""
 
 NEVER_FIT = frozenset({"capability", "format", "window"})
 
@@ -107,78 +86,13 @@ def compressed(headers: Mapping[bytes, bytes]) -> Fault | None:
     )
 
 
-def apply_headers(request: Request, headers: Mapping[bytes, bytes]) -> Request | Fault:
-    """The request with what the caller says in headers: the task, privacy, a deadline, Anthropic's betas."""
-    if READ_HEADERS.isdisjoint(headers):
-        return request
-    changes: dict[str, Any] = {}
-    for name in READ_HEADERS & headers.keys():
-        word = headers[name].decode("latin-1").strip()
-        if name == b"x-headgate-task":
-            if word not in TASKS:
-                return unknown("task", word, TASKS, "x-headgate-task")
-            if request.kind == "embedding" and word != "embedding":
-                return not_for_texts("x-headgate-task", word)
-            changes["task"] = word
-        elif name == b"x-headgate-privacy":
-            if word != "local_only":
-                return unknown("privacy", word, ("local_only",), "x-headgate-privacy")
-            changes["local_only"] = True
-        elif name == b"x-headgate-priority":
-            if word not in PRIORITIES:
-                return unknown("priority", word, PRIORITIES, "x-headgate-priority")
-            changes["batch"] = word == "batch"
-        elif name == b"anthropic-beta":
-            if request.dialect == "anthropic" and BETA.fullmatch(word):
-                changes["beta"] = word
-        else:
-            seconds = as_seconds(word)
-            if seconds is None:
-                return Fault(
-                    status=400,
-                    message=f'"{word[:LONGEST_WORD]}" is not a number of seconds',
-                    param="x-headgate-within",
-                    hint="send x-headgate-within: 20",
-                )
-            changes["within"] = seconds
-    return replace(request, **changes)
-
-
-def as_seconds(word: str) -> float | None:
-    """A number of seconds up to a day, or None."""
-    try:
-        seconds = float(word.replace("_", "?"))  # Python reads 1_0 as 10
-    except ValueError:
-        return None
-    return seconds if 0 < seconds <= 86_400 else None
-
-
-def by_known_name(policy: Policy, request: Request) -> Request:
-    """The request under a name that we know: in Ollama's dialect a name without a tag and one with `:latest` are the same."""
-    if request.dialect != "ollama":
-        return request
-    asked = known_name(policy, request.asked)
-    return request if asked == request.asked else replace(request, asked=asked)
-
-
-def known_name(policy: Policy, asked: str) -> str:
-    """The name in the config or at an engine that an Ollama client means; `asked` itself if there is none."""
-    if not asked or find_model(policy, asked) is not None:
-        return asked
-    bare = asked.removesuffix(LATEST)
-    if bare != asked:
-        return bare
-    tagged = asked + LATEST
-    return tagged if find_model(policy, tagged) is not None else asked
-
-
-def unroutable(policy: Policy, request: Request) -> Fault | None:
+def unroutable(policy: Policy, request: Request, brought: Brought = tuple) -> Fault | None:
     """Why this request can never be routed: its `model` is a word that we do not know, or nothing can make embeddings."""
     if request.asked == AUTO and request.kind == "chat":
         return None
     if request.asked.startswith(AGENT):
         return (
-            unfit_for_agent(policy, request)
+            unfit_for_agent(policy, request, brought)
             if request.kind == "chat"
             else not_for_texts("model", request.asked)
         )
@@ -203,11 +117,11 @@ def unroutable(policy: Policy, request: Request) -> Fault | None:
     return None
 
 
-def unfit_for_agent(policy: Policy, request: Request) -> Fault | None:
+def unfit_for_agent(policy: Policy, request: Request, brought: Brought) -> Fault | None:
     """Why the agent that is asked for cannot take this request."""
     name = request.asked.removeprefix(AGENT)
-    if name not in policy.agents:
-        return unknown("agent", name, tuple(policy.agents), "model")
+    if name not in policy.agents and name not in (more := tuple(brought())):
+        return unknown("agent", name, (*policy.agents, *more), "model")
     if request.native:
         return Fault(
             status=400,
@@ -292,18 +206,19 @@ def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:
     )
 
 
-def no_answer(journey: Journey, result: GiveUp) -> Fault:
+def no_answer(outcome: Outcome, result: GiveUp, fleet: Fleet) -> Fault:
     """No model of the chain gave an answer. Whether that is the request's fault or ours decides the status."""
-    failures = [attempt.failure for attempt in journey.attempts if attempt.failure is not None]
-    if len(failures) < len(journey.attempts):
+    failures = [attempt.failure for attempt in outcome.attempts if attempt.failure is not None]
+    if len(failures) < len(outcome.attempts):
         return Fault(
             status=503,
             message=result.reason,
             kind="api_error",
             code="unfit_answer",
-            hint=f"headgate log show {journey.request.id} tells what was tried; an abler model in the agent's `try` may do it",
+            hint=f"headgate log show {outcome.id} tells what was tried; an abler model in the agent's `try` may do it",
         )
-    skips = set(journey.decision.skipped.values())
+    skipped = outcome.decision.skipped
+    skips = set(skipped.values())
     overflow = bool(skips & {"window"}) or any(failure.reason == "context_overflow" for failure in failures)
     unfit = (
         bool(failures or skips)  # else there was no time to try
@@ -322,11 +237,11 @@ def no_answer(journey: Journey, result: GiveUp) -> Fault:
             else "add a model that can do it; headgate route tells which can",
         )
     waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
-    waits += journey.road.fleet.pauses(journey.decision.skipped)
+    waits += fleet.pauses(skipped)
     busy = bool(skips & {"busy"}) or bool(waits) or any(failure.status == 429 for failure in failures)
     late = (
         not busy
-        and bool(failures or journey.decision.chain)
+        and bool(failures or outcome.decision.chain)
         and all(failure.reason == "timeout" for failure in failures)
     )
     if "privacy" in skips:
@@ -336,7 +251,7 @@ def no_answer(journey: Journey, result: GiveUp) -> Fault:
     ):
         hint = "headgate doctor says what is missing"
     else:
-        hint = f"headgate log show {journey.request.id} tells the whole story"
+        hint = f"headgate log show {outcome.id} tells the whole story"
     return Fault(
         status=504 if late else 503,
         message=result.reason,

@@ -12,6 +12,7 @@ from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.purse import Purse
+from headgate.gateway.vectors import Vectors
 
 
 class Road(Struct, frozen=True, kw_only=True):
@@ -23,6 +24,7 @@ class Road(Struct, frozen=True, kw_only=True):
     purse: Purse
     tokenizer: Tokenizer
     affinity: Affinity
+    vectors: Vectors
     baseline_price: Price | None
     prices_as_of: str
     peek_characters: int

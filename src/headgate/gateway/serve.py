@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
+from functools import partial
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ from headgate.core.types import Failure, GiveUp, Outcome, Reply
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
+from headgate.gateway.asking import caller_of, known_name
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.intake import Intake
@@ -31,9 +33,9 @@ from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.road import Road
 from headgate.gateway.services import Found, Service, Services
+from headgate.gateway.shifts import Shift
 from headgate.gateway.shown_fleet import describe_fleet
-from headgate.gateway.streams import AnswerStream
-from headgate.gateway.worked import WorkersAnswer
+from headgate.gateway.streams import AnswerStream, about_journey, known_of
 from headgate.wire.doors import About, Counter, Door, Ready, StreamingDoor
 from headgate.wire.faults import Fault
 
@@ -57,7 +59,7 @@ class Face:
     Args:
         road: what requests travel on.
         record: takes each outcome, without blocking.
-        intake: reads what callers send.
+        intake: reads what callers send, and knows the workers.
         keep_alive: seconds between two signs of life while a stream is held.
         health: adds what the gate does not know itself (the ledger) to /healthz.
         services: families of paths beside the models' own.
@@ -119,8 +121,15 @@ class Face:
         if not request.agent and request.asked.startswith(AGENT):
             worker = self.intake.worker_for(request)
             assert worker is not None, "else its agent would be on it"
-            work = WorkersAnswer(self.road.policy, call, door, request, received)
-            await work.give(worker, caller_of(call), self.keep_alive)
+            shift = Shift(
+                worker,
+                request,
+                call,
+                self.road,
+                conversations=self.intake.conversations,
+                received=received,
+            )
+            await shift.answer(door, self.keep_alive)
             return
         size = len(call.body or b"") if not request.recalled else LARGE + 1  # what was recalled may be long
         signals = await self.road.tokenizer.measure(request, self.road.policy, size)
@@ -179,17 +188,26 @@ class Face:
             raise
         if isinstance(result, GiveUp):
             outcome = self.finish(journey, "failed", result.reason)
-            fault = refusals.no_answer(journey, result)
+            fault = refusals.no_answer(outcome, result, self.road.fleet)
             answer_fault(call, fault, told(outcome), door.dialect, outcome.id)
             return
         outcome = self.finish(journey, status_of(journey), reply=result)
         model = journey.model.id if journey.model is not None else ""
         about = About(journey.request, model, outcome.received)
-        call.answer(200, JSON + told(outcome), door.encode_reply(result, about))
+        lines = JSON + told(outcome)
+        if journey.request.kind == "embedding":
+            lines += b"x-headgate-cached: %d/%d\r\n" % (journey.cached, len(journey.request.messages))
+        call.answer(200, lines, door.encode_reply(result, about))
 
     async def answer_stream(self, journey: Journey, call: Call, door: StreamingDoor) -> None:
         """Answer as a stream. A caller who does not read has no more time than an engine that does not write."""
-        stream = AnswerStream(journey, door, call, self.keep_alive)
+        stream = AnswerStream(
+            door,
+            call,
+            self.keep_alive,
+            about=partial(about_journey, journey),
+            known=partial(known_of, journey),
+        )
         limit = journey.decision.within + SLACK
         try:
             async with asyncio.timeout(limit), aclosing(journey.stream()) as parts:
@@ -212,7 +230,7 @@ class Face:
             return
         if stream.gave_up is not None:
             outcome = self.finish(journey, "failed", stream.gave_up.reason)
-            stream.fail(refusals.no_answer(journey, stream.gave_up), outcome)
+            stream.fail(refusals.no_answer(outcome, stream.gave_up, self.road.fleet), outcome)
         elif stream.broken is not None:
             self.finish(journey, "broken", stream.broken.detail)
             stream.fail(refusals.broken_off(stream.broken), None)
@@ -268,7 +286,7 @@ class Face:
 
     def shown(self, call: Call, dialect: DialectName) -> dict[str, Any] | Fault:
         """What a path shows, as a value."""
-        path, policy = call.path, self.road.policy
+        path, policy, brought = call.path, self.road.policy, self.intake.brought
         if path == "/healthz":
             return shown.state(self.road.fleet, self.health())
         if path == "/admin/fleet":
@@ -276,7 +294,7 @@ class Face:
         if path == "/api/version":
             return {"version": OLLAMA_VERSION}
         if path in ("/v1/models", "/api/tags"):
-            return shown.list_models(policy, dialect)
+            return shown.list_models(policy, dialect, brought())
         if path == "/api/ps":
             return shown.ready_for_ollama(policy, self.road.fleet)
         if path == paths.SHOW:
@@ -285,21 +303,14 @@ class Face:
             asked = shown.asked_to_show(call.body)
             if isinstance(asked, Fault):
                 return refusals.compressed(call.headers) or asked
-            name = refusals.known_name(policy, asked)
+            name = known_name(policy, asked)
             if not name:
                 return refusals.nameless()
-            found = shown.show_for_ollama(policy, name)
+            found = shown.show_for_ollama(policy, name, brought())
         else:
             name = unquote(path.removeprefix(paths.ONE_MODEL))
-            found = shown.find_listed(policy, name, dialect)
+            found = shown.find_listed(policy, name, dialect, brought())
         return found or refusals.no_model(policy, name)
-
-
-def caller_of(call: Call) -> str:
-    """Whose request it is, as far as waiting has to be fair: as the caller says, else his key, else his address."""
-    headers = call.headers
-    word = headers.get(b"x-headgate-caller") or headers.get(b"authorization") or headers.get(b"x-api-key")
-    return call.address if word is None else word.decode("latin-1")
 
 
 def new_id(now: float) -> str:

@@ -1,4 +1,4 @@
-"""Families of paths beside the models' own: subagents, batches, knowledge bases. Each is a `Service` that `app` hands to the gate.
+"""What `app` hands to the gate beside models: families of paths (`Service`), and who answers for some subagents (`Worker`).
 
 Which of them a path belongs to is decided here; what it answers is theirs. A path is a template, "/v1/agents/{name}/runs",
 whose names are what stands in their places.
@@ -81,6 +81,7 @@ class Worked(NamedTuple):
     """What a worker made of a request."""
 
     result: Reply | GiveUp
+    """An answer that is not whole has the finish "length", as any answer that a limit has cut."""
     outcome: Outcome
     """Of the last request that it took."""
     before: tuple[Outcome, ...] = ()
@@ -89,6 +90,10 @@ class Worked(NamedTuple):
     """What was done on the way."""
     incomplete: str = ""
     """Why the output does not answer the whole of the input; "" where it does."""
+    note: str = ""
+    """What else there is to be said of it: how the parts of a long input voted, what they disagree about."""
+    output: Any = None
+    """The output as a value, where it is more than the text of the reply."""
 
 
 class Worker(Protocol):

@@ -30,19 +30,19 @@ FAR_AWAY = "2319-01-01T00:00:00Z"
 """How Ollama writes that a model is not going to be unloaded."""
 
 
-def askable(policy: Policy) -> Iterable[tuple[str, Model | None]]:
-    """All that may be written as `model`: the virtual models, the agents, then the models of the config."""
+def askable(policy: Policy, brought: Iterable[str] = ()) -> Iterable[tuple[str, Model | None]]:
+    """All that may be written as `model`: the virtual models, the agents and those that workers bring, then the models of the config."""
     yield AUTO, None
     for word in ("cheap", "quality", "local", *TASKS):
         yield f"{AUTO}:{word}", None
-    for name in policy.agents:
+    for name in (*policy.agents, *brought):
         yield f"{AGENT}{name}", None
     yield from policy.named.items()
 
 
-def list_models(policy: Policy, dialect: DialectName) -> dict[str, Any]:
+def list_models(policy: Policy, dialect: DialectName, brought: Iterable[str] = ()) -> dict[str, Any]:
     """The list of models in a dialect's form."""
-    listed = [describe(name, model, dialect) for name, model in askable(policy)]
+    listed = [describe(name, model, dialect) for name, model in askable(policy, brought)]
     if dialect == "ollama":
         return {"models": listed}
     if dialect == "anthropic":
@@ -55,9 +55,11 @@ def list_models(policy: Policy, dialect: DialectName) -> dict[str, Any]:
     return {"object": "list", "data": listed}
 
 
-def find_listed(policy: Policy, name: str, dialect: DialectName) -> dict[str, Any] | None:
+def find_listed(
+    policy: Policy, name: str, dialect: DialectName, brought: Iterable[str] = ()
+) -> dict[str, Any] | None:
     """One model of the list, by the name in the config or the engine's own."""
-    for known, model in askable(policy):
+    for known, model in askable(policy, brought):
         if known == name or (model is not None and model.id == name):
             return describe(known, model, dialect)
     return None
@@ -120,9 +122,9 @@ def capabilities_for_ollama(name: str, model: Model | None) -> list[str]:
     return ["completion", *(word for ours, word in words.items() if ours in model.capabilities)]
 
 
-def show_for_ollama(policy: Policy, name: str) -> dict[str, Any] | None:
+def show_for_ollama(policy: Policy, name: str, brought: Iterable[str] = ()) -> dict[str, Any] | None:
     """A model as Ollama's `/api/show` describes it; None if there is none of that name."""
-    for known, model in askable(policy):
+    for known, model in askable(policy, brought):
         if name != known and (model is None or model.id != name):
             continue
         info: dict[str, Any] = {"general.architecture": "headgate"}

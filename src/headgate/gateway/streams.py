@@ -1,6 +1,7 @@
 """The caller's side of a stream: headers late, signs of life while it is held, and a proper end."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Self
 
 from headgate.core.types import Delta, Failure, GiveUp, Outcome, Reply
@@ -17,12 +18,28 @@ class AnswerStream:
 
     Nothing is sent before the first delta, or before the first sign of life is due: until then a failure is still an
     ordinary error with its own status.
+
+    Args:
+        door: in whose words it is written.
+        call: the caller's.
+        keep_alive: seconds between two signs of life.
+        about: what the answer says about itself, as far as it is known by now.
+        known: the headers that can be said by now.
     """
 
     alive: asyncio.TimerHandle
 
-    def __init__(self, journey: Journey, door: StreamingDoor, call: Call, keep_alive: float) -> None:
-        self.journey = journey
+    def __init__(
+        self,
+        door: StreamingDoor,
+        call: Call,
+        keep_alive: float,
+        *,
+        about: Callable[[], About],
+        known: Callable[[], bytes],
+    ) -> None:
+        self.about = about
+        self.known = known
         self.door = door
         self.call = call
         self.keep_alive = keep_alive
@@ -72,31 +89,12 @@ class AnswerStream:
             self.encoder = self.door.stream_encoder(self.about())
         return self.encoder
 
-    def about(self) -> About:
-        """What the answer says about itself, as far as it is known by now."""
-        journey = self.journey
-        model = journey.model.id if journey.model is not None else ""
-        return About(journey.request, model, journey.received, journey.signals.tokens)
-
     def begin(self, outcome: Outcome | None = None) -> None:
         """Name the headers, once: all that is known of the request by now. They go out with what is written next."""
         if not self.begun:
             self.begun = True
             kind = b"content-type: %b\r\ncache-control: no-cache\r\n" % self.door.stream_type
             self.call.stream(200, kind + (told(outcome) if outcome is not None else self.known()))
-
-    def known(self) -> bytes:
-        """What can be said before the end: neither cost nor savings."""
-        journey = self.journey
-        lines = b"x-headgate-request-id: %b\r\nx-headgate-route: %b\r\nx-headgate-reason: %b\r\n" % (
-            journey.request.id.encode(),
-            ascii_bytes(journey.decision.route),
-            ascii_bytes(reason_of(journey) or journey.decision.why),
-        )
-        if journey.model is None:
-            return lines
-        more = b"%bx-headgate-model: %b\r\nx-headgate-attempts: %d\r\n"
-        return more % (lines, ascii_bytes(journey.model.name), len(journey.attempts) + 1)
 
     async def end(self, outcome: Outcome) -> None:
         """Send what was held and the end of the answer."""
@@ -111,6 +109,25 @@ class AnswerStream:
         """End without an answer: an ordinary error if nothing was sent yet, else an error event and no end mark."""
         if not self.begun:
             lines = told(outcome) if outcome is not None else b""
-            answer_fault(self.call, fault, lines, self.door.dialect, self.journey.request.id)
+            answer_fault(self.call, fault, lines, self.door.dialect, self.about().request.id)
             return
         self.call.end(self.encode().fail(fault))
+
+
+def about_journey(journey: Journey) -> About:
+    """What a journey's answer says about itself."""
+    model = journey.model.id if journey.model is not None else ""
+    return About(journey.request, model, journey.received, journey.signals.tokens)
+
+
+def known_of(journey: Journey) -> bytes:
+    """The headers of a journey that is under way: neither cost nor savings are known."""
+    lines = b"x-headgate-request-id: %b\r\nx-headgate-route: %b\r\nx-headgate-reason: %b\r\n" % (
+        journey.request.id.encode(),
+        ascii_bytes(journey.decision.route),
+        ascii_bytes(reason_of(journey) or journey.decision.why),
+    )
+    if journey.model is None:
+        return lines
+    more = b"%bx-headgate-model: %b\r\nx-headgate-attempts: %d\r\n"
+    return more % (lines, ascii_bytes(journey.model.name), len(journey.attempts) + 1)

@@ -18,9 +18,9 @@ from headgate.core.templates import Unfit, fields_of
 from headgate.core.trials import Trial, Trials, trials_of
 from headgate.core.types import Agent, Request
 from headgate.gateway import refusals
+from headgate.gateway.asking import apply_headers, caller_of
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, ascii_bytes, dollars
-from headgate.gateway.serve import caller_of
 from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
 from headgate.workers.runs import Runs
@@ -149,7 +149,7 @@ class AgentsService:
         given = read(decode_given, call.body)
         if isinstance(given, Fault):
             return refusals.compressed(call.headers) or given
-        request = refusals.apply_headers(Request(id="", asked=f"{AGENT}{name}", messages=()), call.headers)
+        request = apply_headers(Request(id="", asked=f"{AGENT}{name}", messages=()), call.headers)
         if isinstance(request, Fault):
             return request
         policy = self.runs.policy

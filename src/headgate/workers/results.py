@@ -22,6 +22,8 @@ def run_of(
     *,
     steps: tuple[Step, ...] = (),
     incomplete: str = "",
+    note: str = "",
+    output: Any = None,
 ) -> Run:
     """The run.
 
@@ -32,12 +34,17 @@ def run_of(
         outcomes: of all its requests, in order.
         steps: what was done on the way.
         incomplete: why not all of the input was answered.
+        note: what else there is to be said.
+        output: the output as a value, where it is more than the text of the reply.
     """
     last = outcomes[-1]
     reply = result if isinstance(result, Reply) else None
     label = reply.label if reply is not None else ""
     probabilities = reply.probabilities if reply is not None else {}
-    status, reason = verdict_on(result, outcomes, incomplete)
+    # of a loop, the last alone has the answer: what was wrong with a call, its tool has told the model
+    looped = any(step.kind == "tool" for step in steps)
+    status, reason = verdict_on(result, outcomes[-1:] if looped else outcomes, incomplete)
+    reason = "; ".join(filter(None, (reason, note)))
     usages = [
         attempt.usage for outcome in outcomes for attempt in outcome.attempts if attempt.usage is not None
     ]
@@ -45,7 +52,7 @@ def run_of(
     return Run(
         agent=name,
         status=status,
-        output=None if reply is None else output_of(agent, reply),
+        output=None if reply is None else output_of(agent, reply) if output is None else output,
         reason=reason,
         label=label,
         probability=probabilities.get(label),

@@ -160,6 +160,8 @@ class Runs:
                 (*worked.before, worked.outcome),
                 steps=worked.steps,
                 incomplete=worked.incomplete,
+                note=worked.note,
+                output=worked.output,
             )
         assert known is not None
         result, outcome = await self._ask(give(known, request), caller)

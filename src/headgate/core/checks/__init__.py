@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from headgate.core.checks.cited import cited
 from headgate.core.checks.code import code_parses
 from headgate.core.checks.confidence import confidence
 from headgate.core.checks.formats import asked_format, repair
@@ -44,6 +45,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "language-matches": language_matches,
         "asks-back": asks_back,
         "confidence": confidence,
+        "cited": cited,
         "sure-label": sure_label,
     }
 )

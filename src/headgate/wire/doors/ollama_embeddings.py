@@ -18,11 +18,11 @@ from headgate.wire.doors import About, Ready
 from headgate.wire.doors.ollama_answers import nanoseconds
 from headgate.wire.doors.ollama_words import decode_fields
 from headgate.wire.doors.reading import bad_value, read
-from headgate.wire.doors.values import NULL, Dimensions, ModelName
+from headgate.wire.doors.values import NULL, USES, Dimensions, InputType, ModelName
 from headgate.wire.faults import Fault
 from headgate.wire.vectors import unpack
 
-KNOWN = frozenset({"model", "input", "prompt", "dimensions"})
+KNOWN = frozenset({"model", "input", "prompt", "dimensions", "input_type"})
 """Fields that have a place in a `Request`."""
 
 
@@ -43,6 +43,8 @@ class WireTexts(Struct, gc=False):
     input: Annotated[str | list[str], Meta(extra_json_schema={"allOf": [SOME_TEXTS]})]
     truncate: bool | None = None
     dimensions: Dimensions | None = None
+    input_type: InputType | None = None
+    """No word of Ollama's: what the texts are for."""
     options: dict[str, Any] | None = None
 
 
@@ -51,6 +53,7 @@ class WireText(Struct, gc=False):
 
     model: ModelName
     prompt: str
+    input_type: InputType | None = None
     options: dict[str, Any] | None = None
 
 
@@ -72,7 +75,7 @@ class OllamaEmbed(Struct, frozen=True):
         texts = [ask.input] if isinstance(ask.input, str) else ask.input
         if len(texts) > 1 and "" in texts:
             return bad_value("input", "input has an empty text", "leave empty texts out")
-        request = request_from(request_id, ask.model, texts, body, ask.dimensions)
+        request = request_from(request_id, ask, texts, body, ask.dimensions)
         return request if any(texts) else Ready(request, partial(encode_loaded, ask.model))
 
     def encode_reply(self, reply: Reply, about: About) -> bytes:
@@ -99,7 +102,7 @@ class OllamaEmbeddings(Struct, frozen=True):
         ask = read(TEXT, body)
         if isinstance(ask, Fault):
             return ask
-        request = request_from(request_id, ask.model, [ask.prompt], body)
+        request = request_from(request_id, ask, [ask.prompt], body)
         return request if ask.prompt else Ready(request, lambda _: b'{"embedding":[]}')
 
     def encode_reply(self, reply: Reply, about: About) -> bytes:  # noqa: ARG002  # this answer names no model
@@ -113,16 +116,17 @@ def encode_loaded(model: str, _: float) -> bytes:
 
 
 def request_from(
-    request_id: str, model: str, texts: list[str], body: bytes, dimensions: int | None = None
+    request_id: str, ask: WireTexts | WireText, texts: list[str], body: bytes, dimensions: int | None = None
 ) -> Request:
     """The request in our normal form."""
     fields = decode_fields(body)
     return Request(
         id=request_id,
-        asked=model,
+        asked=ask.model,
         messages=tuple([Message("user", text) for text in texts]),
         kind="embedding",
         dimensions=dimensions,
+        use=USES.get(ask.input_type or ""),
         dialect="ollama",
         extra={name: value for name, value in fields.items() if name not in KNOWN and value != NULL},
     )

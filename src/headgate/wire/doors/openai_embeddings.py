@@ -17,7 +17,7 @@ from headgate.core.types import Message, Reply, Request
 from headgate.core.words import DialectName
 from headgate.wire.doors import About
 from headgate.wire.doors.reading import bad_value, read
-from headgate.wire.doors.values import Count, Dimensions, ModelName
+from headgate.wire.doors.values import USES, Count, Dimensions, InputType, ModelName
 from headgate.wire.faults import Fault
 from headgate.wire.vectors import unpack
 
@@ -55,10 +55,12 @@ class WireTexts(Struct, gc=False):
     input: Annotated[str | list[str | Count | list[Count]], Meta(extra_json_schema={"allOf": [ONE_KIND]})]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Dimensions | None = None
+    input_type: InputType | None = None
 
 
 KNOWN = frozenset({"model", "input", "dimensions"})
-"""Fields that have a place in a `Request`; `encoding_format` stays among the others until the answer is written."""
+"""Fields that have a place in a `Request`; `encoding_format` stays among the others until the answer is written, and `input_type`
+for engines that know it."""
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 ASK = msgspec.json.Decoder(WireTexts)
@@ -86,6 +88,7 @@ class OpenAIEmbeddings(Struct, frozen=True):
             messages=tuple([Message("user", text) for text in texts or [""] * len(ids)]),
             kind="embedding",
             dimensions=ask.dimensions,
+            use=USES.get(ask.input_type or ""),
             token_ids=ids,
             extra={name: value for name, value in fields.items() if name not in KNOWN},
             raw_messages=fields["input"] if ids else None,

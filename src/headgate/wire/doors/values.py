@@ -4,9 +4,12 @@ A limit stands in the type of a field, so that three read it in one place: the d
 `expected`, which tells the caller; and /openapi.json. It does not know any protocol's fields.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from msgspec import Meta, Raw
+
+from headgate.core.words import TextUse
 
 LARGEST = 2**31 - 1
 """Of a count that an engine is told: many hold it in 32 bits."""
@@ -21,6 +24,18 @@ Stop = Annotated[str, Meta(min_length=1)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Dimensions = Annotated[int, Meta(ge=1, le=16_384)]
 """Of a vector; the longest in use have 8192."""
+InputType = Literal[
+    "query", "document", "passage", "search_query", "search_document", "classification", "clustering"
+]
+"""What texts to embed are for, as clients of Cohere, Voyage and NVIDIA say it."""
+USES: Mapping[str, TextUse] = {
+    "query": "query",
+    "search_query": "query",
+    "document": "document",
+    "passage": "document",
+    "search_document": "document",
+}
+"""What that means here; the others are for neither."""
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]

@@ -181,7 +181,8 @@ class OllamaEmbed(Struct, frozen=True):
 
     def adjustments(self, request: Request, model: Model) -> tuple[str, ...]:  # noqa: ARG002  # the protocol
         """What of the request is dropped or said otherwise for this model."""
-        notes = [note for note in dropped(request) if not note.startswith("encoding_format:")]
+        heeded = ("encoding_format:", "input_type:") if request.use else ("encoding_format:",)
+        notes = [note for note in dropped(request) if not note.startswith(heeded)]
         return tuple([*notes, IDS_SPELLED] if request.token_ids else notes)
 
     def decode_error(self, status: int, headers: Headers, body: bytes) -> Failure:

@@ -1,28 +1,16 @@
-"""The gate from Python: `Gate`, and `AsyncGate` for programs with an event loop.
+"""`AsyncGate`: the gate for programs with an event loop; and how a gate is found, or opened in this process.
 
-    from headgate import Gate
-
-    with Gate() as gate:
-        run = gate.run("triage", "I was charged twice this month.")
-        print(run.label, run.probability, run.model)
-
-It speaks to the gate that is open on this machine, if that one is of the same config; else it opens one in this process, on a free
-port of 127.0.0.1, which goes with it. Either way there is one road for all, and `gate.url` leads there for other clients too.
-
-It does not know what becomes of a request: that is the gate's business.
+It does not know threads (`thread`).
 """
 
 import asyncio
 import logging
-import threading
-import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
+from urllib.parse import quote
 
 from headgate.client import Answer, Connections, HttpEmbedder, HttpRunner, ask, caller_lines
 from headgate.core.errors import UsageError
@@ -30,11 +18,7 @@ from headgate.core.runs import Given, Run
 from headgate.core.words import Task
 from headgate.wire.vectors import unpack
 
-Result = TypeVar("Result")
-
 log = logging.getLogger("headgate")
-
-__all__ = ["Answer", "AsyncGate", "Gate", "Run"]
 
 
 class AsyncGate:
@@ -197,7 +181,7 @@ class AsyncGate:
                 "json_schema": {"name": "answer", "schema": schema},
             }
         headers = caller_lines(caller, batch=False)
-        headers |= {"x-headgate-task": task} if task else {}
+        headers |= {"x-headgate-task": quote(task)} if task else {}
         headers |= {"x-headgate-privacy": "local_only"} if local else {}
         kept = {name: value for name, value in request.items() if value is not None}
         return await ask(await self._connected(), kept, headers)
@@ -249,168 +233,3 @@ async def unopened(served: "asyncio.Task[None]") -> str:
     """Raise what kept a gate from being opened."""
     await served
     raise AssertionError("a gate that never said that it is open does not end by itself")
-
-
-class Gate:
-    """A gate for programs without an event loop; several threads may use it at the same time.
-
-    It is opened by its first use, or by `with`, and closed by `close`, by the end of `with`, or at the end of the program.
-
-    Args:
-        config: a headgate.toml; None is the one of this folder or this user.
-        url: the address of an open gate, on whichever machine; then no config is read.
-    """
-
-    def __init__(self, config: str | Path | None = None, *, url: str | None = None) -> None:
-        self._gate = AsyncGate(config, url=url)
-        self._loop = Loop()
-        self._close = weakref.finalize(self, end, self._loop, self._gate)
-
-    def __enter__(self) -> Self:
-        self._loop.wait(self._gate.open())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def url(self) -> str:
-        """The gate's address, for other clients: OpenAI's takes it with "/v1" behind it."""
-        return self._loop.wait(self._gate.open())
-
-    def close(self) -> None:
-        """Close the connections, and the gate if it was opened here. It cannot be used any more."""
-        self._close()
-
-    def run(
-        self,
-        agent: str,
-        given: Given,
-        *,
-        model: str | None = None,
-        pay: bool = True,
-        batch: bool = False,
-        key: str = "",
-        caller: str = "",
-    ) -> Run:
-        """Give one input to a subagent: see `AsyncGate.run`."""
-        return self._loop.wait(
-            self._gate.run(agent, given, model=model, pay=pay, batch=batch, key=key, caller=caller)
-        )
-
-    def run_many(
-        self, agent: str, inputs: Iterable[Given], *, at_once: int = 8, pay: bool = True, caller: str = ""
-    ) -> Iterator[Run]:
-        """The runs of many inputs, in their order: see `AsyncGate.run_many`. Left early, the rest is not asked for."""
-        runs = self._gate.run_many(agent, inputs, at_once=at_once, pay=pay, caller=caller)
-        try:
-            while (run := self._loop.wait(after(runs))) is not None:
-                yield run
-        finally:
-            with suppress(UsageError):  # closed meanwhile
-                self._loop.wait(runs.aclose())
-
-    def ask(
-        self,
-        prompt: str,
-        *,
-        model: str = "auto",
-        system: str = "",
-        task: Task | None = None,
-        schema: dict[str, Any] | None = None,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        local: bool = False,
-        caller: str = "",
-    ) -> Answer:
-        """Answer a prompt by the cheapest model that can: see `AsyncGate.ask`."""
-        return self._loop.wait(
-            self._gate.ask(
-                prompt,
-                model=model,
-                system=system,
-                task=task,
-                schema=schema,
-                max_tokens=max_tokens,
-                temperature=temperature,
-                local=local,
-                caller=caller,
-            )
-        )
-
-    def embed(self, texts: Sequence[str], *, model: str = "auto", query: bool = False) -> list[list[float]]:
-        """One vector per text: see `AsyncGate.embed`."""
-        return self._loop.wait(self._gate.embed(texts, model=model, query=query))
-
-
-class Loop:
-    """An event loop on a thread of its own, begun when there is something to do."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
-
-    def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do it there, and wait for it here. A Ctrl-C here cancels it there.
-
-        Raises:
-            UsageError: the gate was closed.
-        """
-        try:
-            loop = self._running()
-        except UsageError:
-            work.close()
-            raise
-        future = asyncio.run_coroutine_threadsafe(work, loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                raise UsageError("the gate was closed", "make another Gate()")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="headgate", daemon=True)
-                self._thread.start()
-            return self._loop
-
-    def end(self, last: Coroutine[Any, Any, None]) -> None:
-        """Do the last thing, and let the thread end."""
-        with self._lock:
-            self._closed, loop, thread = True, self._loop, self._thread
-        if loop is None or thread is None:
-            last.close()
-            return
-        loop.run_in_executor = partial(here, loop)  # type: ignore[method-assign,assignment]  # at exit no thread can be begun any more
-        asyncio.run_coroutine_threadsafe(last, loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-def here(
-    loop: asyncio.AbstractEventLoop, _: Executor | None, work: Callable[..., Result], *args: Any
-) -> asyncio.Future[Result]:
-    """Do a piece of work on the loop's own thread, as `run_in_executor` would on another one."""
-    done: asyncio.Future[Result] = loop.create_future()
-    try:
-        done.set_result(work(*args))
-    except Exception as error:  # noqa: BLE001  # it belongs to whoever waits for it
-        done.set_exception(error)
-    return done
-
-
-def end(loop: Loop, gate: AsyncGate) -> None:
-    """Close a gate, and the thread that it lives on."""
-    loop.end(gate.close())
-
-
-async def after(runs: AsyncGenerator[Run]) -> Run | None:
-    """The next of the runs; None when there is none left."""
-    return await anext(runs, None)

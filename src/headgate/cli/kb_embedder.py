@@ -1,0 +1,27 @@
+"""Who makes the vectors for a command: the embedding model of the config, through a gate in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headgate.config.compile import Config
+    from headgate.core.runs import Embedder
+
+NO_MODEL = (
+    "note: the config has no embedding model, so the base is searched by words only;"
+    ' a model with kind = "embedding" gives it vectors'
+)
+
+
+@asynccontextmanager
+async def open_embedder(config: "Config") -> "AsyncIterator[Embedder | None]":
+    """The embedder; None when the config has no embedding model, and then no gate is opened."""
+    from headgate.app import open_gate
+    from headgate.workers.embedder import embedding_model
+
+    if embedding_model(config.policy) is None:
+        yield None
+        return
+    async with open_gate(config) as gate:
+        yield gate.embedder
