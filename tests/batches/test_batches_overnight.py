@@ -286,3 +286,76 @@ def test_what_must_stay_at_home_is_in_no_batch(shell, claude):
     shell.items(letters(2))
     shell(*shell.batch(*BY, agent="unsure"))
     assert not claude.calls
+
+
+def test_an_open_gate_judges_and_records_what_the_batch_answered(shell, cloud):
+    gate = shell.start("up")
+    try:
+        while " is open at " not in (said := gate.stderr.readline()):
+            assert said, "the gate did not open"
+        shell.items(letters(3))
+        said = shell(*shell.batch(*BY, agent="unsure"))
+        assert said.code == 0, said.err + said.out
+        assert {(line["status"], line["model"]) for line in shell.results()} == {("escalated", "paid")}
+        assert (len(live(cloud)), len(made(cloud))) == (0, 1)
+    finally:
+        gate.terminate()
+        gate.communicate()
+    rows = paid_rows(shell)
+    assert len(rows) == 3
+    assert all("provider batch" in row.decision.why for row in rows)
+
+
+def test_the_days_limit_holds_in_batches_too(shell, claude):
+    page = (shell.home / "headgate.toml").read_text()
+    shell.write(page + "\n[limits]\npaid_per_day = 0.3\n")
+    shell.items(letters(30))
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert 0.1 < sum(line["cost"] for line in shell.results()) <= 0.3
+    assert "$0.3000 are left for this batch" in said.err
+
+
+def test_a_large_batch_is_several_jobs(shell, cloud, monkeypatch):
+    """Through the library, because only there a job can be made small."""
+    from headgate.engines import anthropic_batches, openai_batches
+
+    for kind in (anthropic_batches.AnthropicBatches, openai_batches.OpenAIBatches):
+        monkeypatch.setattr(kind, "most_requests", 3)
+    monkeypatch.chdir(shell.home)
+    for name, value in shell.env.items():
+        monkeypatch.setenv(name, value)
+    shell.items(letters(7))
+    from click.testing import CliRunner
+
+    from headgate.cli.main import main
+
+    said = CliRunner().invoke(main, [*shell.batch(*BY, agent="unsure")])
+    assert said.exit_code == 0, said.output
+    assert len(made(cloud)) == 3
+    assert {line["status"] for line in shell.results()} == {"escalated"}
+
+
+def test_the_providers_batch_prices_are_half_of_their_list_prices():
+    """The price list names them for Anthropic's models; what is charged here is half of what it names otherwise."""
+    from datetime import UTC, datetime
+
+    from genai_prices import data_snapshot
+
+    from headgate.config.prices import find_price
+    from headgate.core.batching import batch_price
+
+    for name in ("claude-sonnet-5-5", "claude-haiku-5-5"):
+        _, info = data_snapshot.get_snapshot().find_provider_model(name, None, "anthropic", None)
+        entry = next(
+            one for one in (info.prices if isinstance(info.prices, list) else [info]) if "batch" in repr(one)
+        )
+        found = batch_price(find_price(name, "anthropic"))
+        variants = getattr(entry, "price_variants", None) or entry.prices.price_variants
+        batch = next(one.prices for one in variants if one.when == {"processing": "batch"})
+        for ours, listed in (
+            (found.input, batch.input_mtok),
+            (found.output, batch.output_mtok),
+            (found.cache_read, batch.cache_read_mtok),
+        ):
+            assert ours == pytest.approx(float(getattr(listed, "base", listed))), name
+    assert datetime.now(UTC)

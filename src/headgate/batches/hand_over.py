@@ -101,3 +101,9 @@ class Packing:
             return Failure(reason="http_error", detail=f"the policy does not let {self._model.name} be asked")
         line = self._engine.encode(f"{envelope.mark}-{item.n}-{digest}", request, self._model)
         return line if isinstance(line, Failure) else Line((item.n, digest), line)
+
+
+def final(failure: Failure) -> bool:
+    """Whether the provider has understood a job and does not want it."""
+    status = failure.status
+    return status is not None and 400 <= status < 500 and status not in (408, 409, 425, 429)

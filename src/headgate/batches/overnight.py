@@ -11,7 +11,7 @@ protocol (`core.batching.BatchEngine`), nor how an answer is judged (`core.runs.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from time import time
 
@@ -19,12 +19,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.batches.budget import Budget
-from headgate.batches.hand_over import Envelope, Line, Packing
+from headgate.batches.hand_over import Envelope, Line, Packing, final
 from headgate.batches.jobs import Closed, Jobs, OpenJob, Submitted
+from headgate.batches.queue import Queue
 from headgate.batches.results import Found, Results
 from headgate.batches.types import Item, Items, Notice, result_of
-from headgate.batches.waiting import after_waiting, together, waits
-from headgate.batches.work import Answered, Event, Stop, read_ahead
+from headgate.batches.waiting import after_waiting, together
+from headgate.batches.work import Answered, Event, Stop
 from headgate.core.batching import HALF, BatchAnswer, BatchEngine, Progress
 from headgate.core.errors import HeadgateError
 from headgate.core.runs import Run, Settler
@@ -95,8 +96,8 @@ class Overnight:
         self._runner = runner
         self._engine = engine
         self._packing = packing
-        self._items = items
         self._results = results
+        self._queue = Queue(items, results, night.at_once, stop)
         self._jobs = jobs
         self._budget = budget
         self._expected = expected
@@ -104,7 +105,6 @@ class Overnight:
         self._tell = tell
         self._reserved: dict[tuple[int, str], float] = {}
         self._said = ""
-        self._trouble: HeadgateError | None = None
 
     async def run(self) -> None:
         """See the items that wait through; asked to stop, leave the jobs with the provider.
@@ -128,7 +128,7 @@ class Overnight:
     async def _go(self) -> None:
         many = 0
         covered = self._jobs.covered
-        async with aclosing(self._waiting()) as waiting:
+        async with aclosing(self._queue.waiting()) as waiting:
             async for item, digest, _ in waiting:
                 many += 1
                 if (item.n, digest) in covered:
@@ -145,7 +145,7 @@ class Overnight:
         if self._stop.asked.is_set():
             self._say_what_goes_on()
             return
-        await self._each(self._ask_live, lambda _n, _digest: True)
+        await self._queue.each(self._ask_live, lambda _n, _digest: True)
         if not self._jobs.open:
             self._jobs.remove()
 
@@ -187,7 +187,7 @@ class Overnight:
         covered = self._jobs.covered
         left_out = False
         envelope = self._packing.envelope(self._jobs.batch)
-        async with aclosing(self._waiting()) as waiting:
+        async with aclosing(self._queue.waiting()) as waiting:
             async for item, digest, _ in waiting:
                 if self._stop.asked.is_set() or time() >= cut_off:
                     return False
@@ -278,6 +278,8 @@ class Overnight:
         if isinstance(found, Failure):
             if found.status == 404:
                 self._close(open_job, found.detail)
+            else:
+                self._say(f"{self._engine.name} cannot be asked how far it is: {found.detail}")
             return None
         if found.state == "refused":
             self._close(open_job, found.detail or f"it is {found.word}")
@@ -314,7 +316,7 @@ class Overnight:
             self._put(item, digest, run, found)
 
         members = set(planned.items)
-        await self._each(take, lambda n, digest: (n, digest) in members and bool(answers[digest]))
+        await self._queue.each(take, lambda n, digest: (n, digest) in members and bool(answers[digest]))
         if not self._stop.asked.is_set():
             self._close(open_job)
 
@@ -355,60 +357,10 @@ class Overnight:
     def _too_dear(self) -> Run:
         return Run(agent=self._night.agent, status="incomplete", reason=self._budget.words)
 
-    # ── Items ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _waiting(self) -> AsyncGenerator[tuple[Item, str, Found]]:
-        """The items that wait, in order."""
-        reading = iter(self._items)
-        while ahead := await asyncio.to_thread(read_ahead, reading):
-            for item, digest in ahead:
-                if isinstance(item, Notice) or item.fault:
-                    continue
-                found = self._results.find(item.n, digest)
-                if found is not None and found.here and waits(found.mark):
-                    yield item, digest, found
-
-    async def _each(
-        self, act: Callable[[Item, str, Found], Awaitable[None]], wanted: Callable[[int, str], bool]
-    ) -> None:
-        """Do something with each item that waits and is wanted, a few at a time.
-
-        Raises:
-            HeadgateError: the first that came up.
-        """
-        room = asyncio.Semaphore(self._night.at_once)
-        under_way: set[asyncio.Task[None]] = set()
-
-        async def one(item: Item, digest: str, found: Found) -> None:
-            try:
-                await act(item, digest, found)
-            except HeadgateError as error:
-                self._trouble = self._trouble or error
-            finally:
-                room.release()
-
-        try:
-            async with aclosing(self._waiting()) as waiting:
-                async for item, digest, found in waiting:
-                    if not wanted(item.n, digest):
-                        continue
-                    await room.acquire()
-                    if self._stop.asked.is_set() or self._trouble is not None:
-                        break
-                    task = asyncio.create_task(one(item, digest, found))
-                    under_way.add(task)
-                    task.add_done_callback(under_way.discard)
-            if under_way:
-                await asyncio.wait(under_way)
-        finally:
-            for task in under_way:
-                task.cancel()
-        if self._trouble is not None:
-            raise self._trouble
+    # ── Results and money ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _put(self, item: Item, digest: str, run: Run, found: Found) -> None:
-        run = after_waiting(run, found.mark)
-        result = result_of(item, digest, run, found.mark)
+        result = result_of(item, digest, after_waiting(run, found.mark), found.mark)
         if run.output is None and run.status == "incomplete":
             result = replace(result, model=found.mark.model)
         self._results.put(result)
@@ -430,10 +382,14 @@ class Overnight:
 
     def _say_how_far(self, progress: Sequence[Progress]) -> None:
         done, total = sum(one.done for one in progress), sum(one.total for one in progress)
-        said = f"{self._engine.name} has done {done:,} of {total:,}" if total else ""
-        if said and said != self._said:
-            self._said = said
-            self._note(said)
+        if total:
+            self._say(f"{self._engine.name} has done {done:,} of {total:,}")
+
+    def _say(self, text: str) -> None:
+        """Tell it once, though it is so at each look."""
+        if text != self._said:
+            self._said = text
+            self._note(text)
 
     def _say_what_goes_on(self) -> None:
         for open_job in self._jobs.open.values():
@@ -447,9 +403,3 @@ class Overnight:
         """Wait, or until somebody says stop."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.asked.wait(), max(seconds, 0.001))
-
-
-def final(failure: Failure) -> bool:
-    """Whether the provider has understood a job and does not want it."""
-    status = failure.status
-    return status is not None and 400 <= status < 500 and status not in (408, 409, 425, 429)

@@ -166,6 +166,23 @@ def jobs_file(results: "Results") -> "Path":
     return results.path.with_name(f"{results.path.name}.jobs")
 
 
+def most(config: "Config", job: "Job", results: "Results") -> float | None:
+    """Dollars that the batch may cost in all: its budget, and what the day's limit leaves; None is no limit."""
+    from headgate.app import paid_today
+    from headgate.reports.shown import dollars
+
+    if config.paid_per_day is None:
+        return job.budget
+    left = max(0.0, config.paid_per_day - paid_today(config))
+    allowed = results.tally.cost + left
+    if job.budget is not None and job.budget <= allowed:
+        return job.budget
+    say(
+        f"note: of the {dollars(config.paid_per_day)} that may be paid a day, {dollars(left)} are left for this batch"
+    )
+    return allowed
+
+
 async def work_overnight(
     config: "Config",
     job: "Job",
@@ -215,7 +232,7 @@ async def work_overnight(
     if summary.stopped:
         return summary
     engine = connect_batches(config.engines[night.model.engine])
-    budget = Budget(job.budget, results.tally.cost)
+    budget = Budget(most(config, job, results), results.tally.cost)
     try:
         await Overnight(
             Night(
