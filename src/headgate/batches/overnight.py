@@ -357,8 +357,6 @@ class Overnight:
     def _too_dear(self) -> Run:
         return Run(agent=self._night.agent, status="incomplete", reason=self._budget.words)
 
-    # ── Results and money ────────────────────────────────────────────────────────────────────────────────────────────
-
     def _put(self, item: Item, digest: str, run: Run, found: Found) -> None:
         result = result_of(item, digest, after_waiting(run, found.mark), found.mark)
         if run.output is None and run.status == "incomplete":
@@ -374,8 +372,6 @@ class Overnight:
             return False
         self._reserved[item.n, digest] = money
         return True
-
-    # ── What is said ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _note(self, text: str) -> None:
         self._tell(Notice(text))
