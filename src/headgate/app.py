@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from headgate import __version__
 from headgate.batches.front.desk import Desk
+from headgate.batches.front.messages import MessagesFront
 from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
@@ -114,11 +115,14 @@ class OpenGate:
         self.batches = Desk(
             config.ledger.path.with_name("batches"), self.answer_inside, requests_at_once(config)
         )
-        self.front = FrontService(self.batches, config.file_limit, config.body_limit)
+        self.fronts = (
+            FrontService(self.batches, config.file_limit, config.body_limit),
+            MessagesFront(self.batches, config.file_limit),
+        )
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
-            self.front,
+            *self.fronts,
         ]
         self.http = Face(
             road,
@@ -240,8 +244,9 @@ class OpenGate:
             listening: a bound socket (`bind`).
             opened: called with the gate's address once it answers.
         """
+        uploads = {path: upload for front in self.fronts for path, upload in front.uploads.items()}
         self.server = server = Server(
-            self.http, body_limit=self.config.body_limit, refuse=refuse, uploads=self.front.uploads
+            self.http, body_limit=self.config.body_limit, refuse=refuse, uploads=uploads
         )
         await server.open(listening)
         self.batches.go_on()

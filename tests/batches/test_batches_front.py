@@ -26,6 +26,12 @@ kind = "embedding"
 """
 
 
+@pytest.fixture(autouse=True)
+def own_data(tmp_path, monkeypatch):
+    """What the gate keeps beside its ledger is this test's own."""
+    monkeypatch.setenv("HEADGATE_DATA", str(tmp_path / "data"))
+
+
 def page(folder, more=""):
     return NANO.replace('flush = "5ms"', f'flush = "5ms"\npath = "{folder}/ledger.db"') + EMBED + more
 
@@ -275,6 +281,83 @@ async def test_two_gates_do_not_share_a_folder(tmp_path):
         async with gate_in(tmp_path) as other:
             with pytest.raises(openai.APIStatusError, match="another gate"):
                 await other.files.list()
+
+
+@asynccontextmanager
+async def claude_in(folder):
+    anthropic = pytest.importorskip("anthropic")
+    async with (
+        gate_in(folder) as client,
+        anthropic.AsyncAnthropic(
+            base_url=str(client.base_url).removesuffix("/v1/"), api_key="k", max_retries=0
+        ) as claude,
+    ):
+        yield claude.messages.batches, anthropic
+
+
+def message(custom_id, **more):
+    params = {"model": "auto", "max_tokens": 8, "messages": [{"role": "user", "content": "Hi."}]}
+    return {"custom_id": custom_id, "params": params | more}
+
+
+async def over(batches, job):
+    async with asyncio.timeout(60):
+        while (job := await batches.retrieve(job.id)).processing_status != "ended":
+            await asyncio.sleep(0.02)
+    return job
+
+
+async def test_anthropics_client_has_messages_answered(tmp_path):
+    async with claude_in(tmp_path) as (batches, _):
+        job = await batches.create(
+            requests=[
+                *(message(f"m-{n}") for n in range(20)),
+                message("bad", model="none"),
+                message("s", stream=True),
+            ]
+        )
+        assert (job.type, job.processing_status, job.results_url) == ("message_batch", "in_progress", None)
+        done = await over(batches, job)
+        counts = done.request_counts
+        assert (counts.succeeded, counts.errored, counts.processing, counts.canceled) == (20, 2, 0, 0)
+        said = {one.custom_id: one.result async for one in await batches.results(job.id)}
+        assert len(said) == 22
+        assert said["m-3"].message.content[0].text
+        assert said["bad"].error.error.type == "not_found_error"
+        assert said["s"].error.error.type == "invalid_request_error"
+        other = await batches.create(requests=[message("other")])
+        await over(batches, other)
+        assert [one.id async for one in batches.list(limit=1)] == [other.id, job.id]
+        assert [one.custom_id async for one in await batches.results(other.id)] == ["other"]
+        assert (await batches.delete(job.id)).type == "message_batch_deleted"
+        assert [one.id async for one in batches.list()] == [other.id]
+    assert len(list((tmp_path / "batches" / "jobs").iterdir())) == 1
+
+
+async def test_a_cancelled_batch_of_messages_names_what_was_not_done(tmp_path):
+    async with claude_in(tmp_path) as (batches, _):
+        job = await batches.create(requests=[message(f"{n}", max_tokens=200) for n in range(300)])
+        while (await batches.retrieve(job.id)).request_counts.succeeded < 3:
+            await asyncio.sleep(0.01)
+        assert (await batches.cancel(job.id)).processing_status == "canceling"
+        counts = (await over(batches, job)).request_counts
+        assert counts.succeeded >= 3
+        assert counts.succeeded + counts.canceled == 300
+        kinds = [one.result.type async for one in await batches.results(job.id)]
+        assert (kinds.count("succeeded"), kinds.count("canceled")) == (counts.succeeded, counts.canceled)
+
+
+async def test_a_batch_of_messages_that_is_wrong_is_refused_in_anthropics_words(tmp_path):
+    async with claude_in(tmp_path) as (batches, anthropic):
+        for requests, said in (
+            ([], "1 to 100,000"), ([message("a"), message("a")], "requests.1"), ([message("")], "custom_id"),
+            ([{"custom_id": "a", "params": []}], "params"),
+        ):  # fmt: skip
+            with pytest.raises(anthropic.BadRequestError, match=said):
+                await batches.create(requests=requests)
+        with pytest.raises(anthropic.NotFoundError):
+            await batches.retrieve("msgbatch_x")
+        assert [one async for one in batches.list()] == []
 
 
 def opened(shell):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from docs_pages import DOCS, PAGES, ROOT, anchors, coded, prose, rows, section
 
+from headgate.batches.front.messages import MessagesFront
 from headgate.batches.front.service import FrontService
 from headgate.cli.main import COMMANDS
 from headgate.config import schema
@@ -180,7 +181,7 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     front = [cells[0].strip("`").split() for cells in rows(section(DOCS / "api.md", "## Batches"))]
     served = {
         (method, path.replace("{", "").replace("}", ""))
-        for path, all_ in FrontService.methods.items()
+        for path, all_ in (FrontService.methods | MessagesFront.methods).items()
         for method in all_
     }
     assert {

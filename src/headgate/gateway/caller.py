@@ -367,7 +367,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is here; who waits for a word before he sends the body gets it."""
         self._in_head = False
-        if self.server.uploads and (upload := self.server.uploads.get(path_of(self._url))) is not None:
+        upload = self.server.uploads.get(path_of(self._url)) if self._parser.get_method() == b"POST" else None
+        if upload is not None:
             self._limit = upload.limit
             try:
                 self._file = upload.open()

@@ -8,13 +8,13 @@ It does not know how a batch is worked on (`course`).
 """
 
 from pathlib import Path
-from secrets import token_hex
+from shutil import rmtree
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from headgate.batches.front.files import write_page
+from headgate.batches.front.files import by_time, write_page
 from headgate.batches.front.lines import Problem
 
 Status = Literal[
@@ -97,6 +97,8 @@ class Kept(Struct, kw_only=True):
     output: str = ""
     """The names of the files that its results are going to have."""
     errors: str = ""
+    errored: int = 0
+    """Requests that were answered by an error; the other failed ones were never done."""
 
 
 class Book:
@@ -113,9 +115,9 @@ class Book:
             kept = msgspec.json.decode(page.read_bytes(), type=Kept)
             self.all[kept.batch.id] = kept
 
-    def new_id(self) -> str:
+    def new_id(self, prefix: str) -> str:
         """A name for a batch that is going to be; its folder is made."""
-        name = f"batch_{token_hex(12)}"
+        name = f"{prefix}{by_time()}"
         self.place(name).mkdir(parents=True)
         return name
 
@@ -127,6 +129,11 @@ class Book:
         """Write a batch down as it stands now."""
         write_page(self.place(kept.batch.id) / "batch.json", msgspec.json.encode(kept))
         self.all[kept.batch.id] = kept
+
+    def remove(self, name: str) -> None:
+        """Forget a batch."""
+        del self.all[name]
+        rmtree(self.place(name))
 
     def newest_first(self) -> list[BatchObject]:
         """All batches."""

@@ -151,6 +151,7 @@ class Course:
         )
         batch.output_file_id, batch.error_file_id = good, bad
         self._count(results)
+        kept.errored = batch.request_counts.failed
         batch.request_counts.failed = batch.request_counts.total - batch.request_counts.completed
         batch.usage = await asyncio.to_thread(used, results)
         self._step(end)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from time import time
 from typing import BinaryIO
@@ -17,8 +18,12 @@ from headgate.batches.front.course import Course
 from headgate.batches.front.files import Files, share
 from headgate.batches.front.inside import Door
 from headgate.batches.lock import lock, unlock
+from headgate.batches.results import sync_file
+from headgate.gateway.caller import Call
 
 DAY = 86_400
+OURS = ("x-headgate-caller", "x-headgate-task", "x-headgate-privacy")
+"""What a client may say of all requests of a batch."""
 
 log = logging.getLogger("headgate.batches")
 
@@ -76,11 +81,18 @@ class Desk:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return tempfile.TemporaryFile(dir=self.folder)
 
+    def headers_of(self, call: Call) -> dict[str, str]:
+        """What the client says of all requests of a batch. His key is not among it: it would be kept."""
+        said = {name: call.headers.get(name.encode()) for name in OURS}
+        return {name: value.decode("latin-1") for name, value in said.items() if value is not None}
+
     def create(
         self,
         endpoint: str,
-        file: str,
+        requests: Path | Callable[[BinaryIO], object],
         *,
+        prefix: str,
+        input_file: str = "",
         metadata: dict[str, str] | None,
         headers: dict[str, str],
         lives: int | None,
@@ -89,18 +101,26 @@ class Desk:
 
         Args:
             endpoint: where its requests go.
-            file: its input; it is there.
+            requests: its input: a file that is there, or what writes one.
+            prefix: of its id.
+            input_file: the id of that file.
             metadata: the client's own words.
             headers: what he says of all its requests.
             lives: seconds that the results are kept; None is until they are deleted.
         """
         now = int(time())
-        name = self.book.new_id()
-        share(self.files.path(file), self.book.place(name) / "input.jsonl")
+        name = self.book.new_id(prefix)
+        place = self.book.place(name) / "input.jsonl"
+        if isinstance(requests, Path):
+            share(requests, place)
+        else:
+            with place.open("wb") as file:
+                requests(file)
+                sync_file(file)
         batch = BatchObject(
             id=name,
             endpoint=endpoint,
-            input_file_id=file,
+            input_file_id=input_file,
             completion_window="24h",
             created_at=now,
             expires_at=now + DAY,
@@ -111,6 +131,13 @@ class Desk:
         self.book.keep(kept)
         self._begin(kept)
         return batch
+
+    def remove(self, kept: Kept) -> None:
+        """Remove a batch that is over, and the files of its results."""
+        for name in (kept.batch.output_file_id, kept.batch.error_file_id):
+            if name is not None:
+                self.files.delete(name)
+        self.book.remove(kept.batch.id)
 
     def cancel(self, name: str) -> None:
         """Ask for the end of an open batch; of another one, nothing happens."""

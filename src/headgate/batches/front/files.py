@@ -57,7 +57,7 @@ class Files:
 
     def new_id(self) -> str:
         """A name for a file that is going to be."""
-        return f"file-{token_hex(12)}"
+        return f"file-{by_time()}"
 
     def path(self, name: str) -> Path:
         """Where the content of a file lies."""
@@ -128,6 +128,11 @@ class Files:
             one for one in self._all.values() if one.expires_at is not None and one.expires_at <= now
         ]:
             self.delete(one.id)
+
+
+def by_time() -> str:
+    """24 hexadecimal digits that nobody else has: later ones sort after earlier ones."""
+    return f"{int(time() * 1000):012x}{token_hex(6)}"
 
 
 def write_page(path: Path, content: bytes) -> None:

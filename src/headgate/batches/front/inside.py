@@ -12,13 +12,19 @@ from msgspec import Raw, Struct
 from headgate.batches.front.lines import decode_line
 from headgate.core.runs import Run
 from headgate.gateway.caller import Call
+from headgate.gateway.headers import answer_fault
+from headgate.gateway.paths import DOORS
+from headgate.wire.faults import Fault
 
 Door = Callable[[Call], Awaitable[None]]
 """Answers a call."""
 
-STREAMED = (
-    b'{"error":{"message":"a batch is not streamed (hint: leave out stream)","type":"invalid_request_error",'
-    b'"param":"stream","code":"invalid_value"}}'
+STREAMED = Fault(
+    status=400,
+    message="a batch is not streamed",
+    code="invalid_value",
+    param="stream",
+    hint="leave out stream",
 )
 
 
@@ -96,7 +102,7 @@ async def ask_inside(door: Door, agent: str, given: str, headers: Mapping[str, s
     except msgspec.ValidationError:
         streamed = None  # the door says what is wrong
     if streamed:
-        call.answer(400, b"", STREAMED)
+        answer_fault(call, STREAMED, dialect=DOORS[line.url].dialect)
     else:
         await door(call)
     good = call.status == 200

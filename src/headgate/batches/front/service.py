@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from headgate.batches.front.book import BatchObject
 from headgate.batches.front.desk import Desk
@@ -34,11 +35,10 @@ TAKES: Mapping[str, tuple[str, ...]] = {
 }
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/completions")
 MOST_LISTED = 100
+PREFIX = "batch_"
+"""With which the ids of these batches begin."""
 SHORTEST_LIFE, LONGEST_LIFE = 3_600, 2_592_000
 """Seconds for which a file may be kept, where that is said."""
-OURS = ("x-headgate-caller", "x-headgate-task", "x-headgate-privacy")
-"""What a client may say of all requests of a batch."""
-
 Word = Annotated[str, Meta(max_length=512)]
 
 
@@ -125,9 +125,13 @@ class FrontService:
                 return {"id": file.id, "object": "file", "deleted": True}
             return file
         if path == BATCHES:
-            return self.create(call) if call.method == "POST" else page(call.query, book.newest_first())
+            return (
+                self.create(call)
+                if call.method == "POST"
+                else page(call.query, [one for one in book.newest_first() if one.id.startswith(PREFIX)])
+            )
         kept = book.all.get(names["batch_id"])
-        if kept is None:
+        if kept is None or not kept.batch.id.startswith(PREFIX):
             return missing("batch", names["batch_id"])
         if path == CANCEL:
             self.desk.cancel(kept.batch.id)
@@ -136,7 +140,7 @@ class FrontService:
     async def upload(self, call: Call) -> FileObject | Fault:
         """Keep the file of a form."""
         if call.body is None or call.file is None:
-            return replace_hint(refusals.too_large(self.file_limit))
+            return too_large_upload(self.file_limit)
         body = call.file
         form = read_form(call.headers.get(b"content-type", b"").decode("latin-1"), body)
         if isinstance(form, Fault):
@@ -197,12 +201,13 @@ class FrontService:
         if file is None or file.purpose != "batch":
             hint = 'upload it to /v1/files with purpose = "batch"'
             return wrong("input_file_id", f'there is no input file "{asked.input_file_id[:64]}"', hint)
-        said = {name: call.headers.get(name.encode()) for name in OURS}
         return self.desk.create(
             asked.endpoint,
-            file.id,
+            self.desk.files.path(file.id),
+            prefix=PREFIX,
+            input_file=file.id,
             metadata=asked.metadata,
-            headers={name: value.decode("latin-1") for name, value in said.items() if value is not None},
+            headers=self.desk.headers_of(call),
             lives=asked.output_expires_after.seconds if asked.output_expires_after is not None else None,
         )
 
@@ -247,7 +252,7 @@ def missing(what: str, name: str) -> Fault:
         status=404,
         message=f'there is no {what} "{name[:64]}"',
         code="not_found",
-        hint=f"GET /v1/{what}{'es' if what == 'batch' else 's'} lists them",
+        hint="GET the path without its name lists them",
     )
 
 
@@ -256,11 +261,10 @@ def wrong(param: str, message: str, hint: str) -> Fault:
     return Fault(status=400, message=message, code="invalid_value", param=param, hint=hint)
 
 
-def replace_hint(fault: Fault) -> Fault:
+def too_large_upload(limit: int) -> Fault:
     """The upload is larger than the limit for uploads."""
-    from msgspec.structs import replace  # noqa: PLC0415  # only for this error
-
-    return replace(fault, hint="raise file_limit_mb under [batches], or make several files of it")
+    hint = "raise file_limit_mb under [batches], or make several of it"
+    return replace(refusals.too_large(limit), hint=hint)
 
 
 TAKEN = Fault(
