@@ -275,6 +275,33 @@ async def test_a_batch_that_is_not_done_in_its_window_expires(tmp_path, monkeypa
         assert len(await lines_of(client, done.output_file_id)) + len(bad) == 2000
 
 
+async def test_a_request_that_nobody_can_take_just_then_is_put_to_the_gate_again(tmp_path, monkeypatch):
+    from headgate.batches.front.desk import Desk
+
+    monkeypatch.setattr("headgate.batches.front.course.AGAIN", (0.01, 0.01))
+    asked = []
+
+    async def busy(call):
+        asked.append(call.body)
+        if len(asked) < 3:
+            call.answer(503, b"x-should-retry: true\r\n", b"{}")
+        elif len(asked) == 3:
+            call.answer(200, b"x-headgate-request-id: r\r\n", b'{"usage":{"prompt_tokens":2}}')
+        else:
+            call.answer(503, b"x-should-retry: false\r\n", b'{"error":{}}')
+
+    desk = Desk(tmp_path / "batches", busy, at_once=1)
+    assert desk.open()
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps(line("a")) + "\n" + json.dumps(line("b")) + "\n")
+    job = desk.create(CHAT, source, prefix="batch_", metadata=None, headers={}, lives=None)
+    while job.status != "completed":
+        await asyncio.sleep(0.01)
+    await desk.close()
+    assert (job.request_counts.completed, job.request_counts.failed, len(asked)) == (1, 1, 4)
+    assert job.usage.input_tokens == 2
+
+
 async def test_two_gates_do_not_share_a_folder(tmp_path):
     async with gate_in(tmp_path) as client:
         await client.files.create(file=jsonl([line("a")]), purpose="batch")

@@ -356,3 +356,19 @@ def test_the_providers_batch_prices_are_half_of_their_list_prices():
             (found.cache_read, batch.cache_read_mtok),
         ):
             assert ours == pytest.approx(float(getattr(listed, "base", listed))), name
+
+
+def test_a_file_of_jobs_that_is_none_is_named_with_its_line_and_nothing_is_asked(shell, claude):
+    shell.items(letters(2))
+    (shell.home / "results.jsonl.jobs").write_text('{"event":"closed","mark":"a"}\nnonsense\n')
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert said.code == 2
+    assert "results.jsonl.jobs line 2 is no step of a job" in said.err
+    assert not claude.calls
+
+
+def test_a_step_that_was_written_half_was_never_taken(shell, claude):
+    shell.items(letters(2))
+    (shell.home / "results.jsonl.jobs").write_text('{"event":"planned","mark":"a","ba')
+    assert shell(*shell.batch(*BY, agent="unsure")).code == 0
+    assert len(made(claude)) == 1

@@ -12,6 +12,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from headgate.batches.results import sync_file
+from headgate.core.errors import HeadgateError, UsageError
+
 
 class Planned(Struct, frozen=True, tag_field="event", tag="planned", kw_only=True):
     """A job is about to be handed over."""
@@ -63,6 +66,9 @@ class Jobs:
     Args:
         path: the file; it is made with the first job.
         batch: the name of the batch. What the file says of another one is passed over.
+
+    Raises:
+        UsageError: the file holds something else.
     """
 
     def __init__(self, path: Path, batch: str) -> None:
@@ -83,12 +89,17 @@ class Jobs:
         """Write a step down. It would survive a loss of power when this returns.
 
         Raises:
-            OSError: it cannot be written.
+            HeadgateError: it cannot be written. Then the step must not be taken.
         """
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(step) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("ab") as file:
+                file.write(msgspec.json.encode(step) + b"\n")
+                sync_file(file)
+        except OSError as error:
+            raise HeadgateError(
+                f"{self.path} cannot be written: {error.strerror}",
+                "make room; the same command goes on where this one ended",
+            ) from error
         self._take(step)
 
     def remove(self) -> None:
@@ -104,8 +115,14 @@ class Jobs:
         if lines and not lines[-1].endswith(b"\n"):  # a step that was never taken
             os.truncate(self.path, sum(map(len, lines[:-1])))
             lines.pop()
-        for line in lines:
-            self._take(_decode(line))
+        for number, line in enumerate(lines, 1):
+            try:
+                self._take(_decode(line))
+            except msgspec.MsgspecError as error:
+                raise UsageError(
+                    f"{self.path} line {number} is no step of a job: {error}",
+                    "it names what a provider has of this batch; without it, that is asked and paid again",
+                ) from error
 
     def _take(self, step: Step) -> None:
         if isinstance(step, Planned):
