@@ -169,6 +169,15 @@ async def test_a_request_that_fails_has_its_line_in_the_error_file_and_stops_no_
         assert bad["streamed"]["body"]["error"]["param"] == "stream"
 
 
+async def test_batches_go_on_side_by_side_and_each_has_its_own_results(tmp_path):
+    async with gate_in(tmp_path) as client:
+        jobs = [await begin(client, [line(f"{name}-{n}") for n in range(20)]) for name in "abc"]
+        done = [await ended(client, job) for job in jobs]
+        for name, job in zip("abc", done, strict=True):
+            said = await lines_of(client, job.output_file_id)
+            assert [one["custom_id"] for one in said] == [f"{name}-{n}" for n in range(20)]
+
+
 async def test_a_subagent_is_asked_by_a_batch_like_any_model(tmp_path):
     async with gate_in(tmp_path) as client:
         done = await ended(client, await begin(client, [line("a", model="agent:kind")]))
