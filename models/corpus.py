@@ -36,8 +36,12 @@ def read_sections(path: Path) -> dict[str, list[str]]:
 class Corpus:
     """All sections by file name, all slots by name, and a seeded way to fill templates."""
 
-    def __init__(self, folder: Path = HERE / "corpus") -> None:
-        self.files = {path.stem: read_sections(path) for path in sorted(folder.glob("*.txt"))}
+    def __init__(self, *folders: Path) -> None:
+        self.files = {
+            path.stem: read_sections(path)
+            for folder in (HERE / "corpus", *folders)
+            for path in sorted(folder.glob("*.txt"))
+        }
         self.slots: dict[str, list[str]] = {}
         for sections in self.files.values():
             for name, lines in sections.items():
@@ -122,4 +126,8 @@ _MADE_UP = {
     "email": _email,
     "phone": lambda rng: f"555 {rng.randint(0, 9999):04d}",
     "order": made_up_order,
+    "digit": lambda rng: str(rng.randint(2, 9)),
+    "room": lambda rng: str(rng.randint(1, 420)),
+    "code": lambda rng: _invented(rng) + str(rng.randint(2, 999)),
+    "year": lambda rng: str(rng.randint(1971, 2024)),
 }

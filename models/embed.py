@@ -18,7 +18,7 @@ import numpy as np
 
 from corpus import HERE, LABELS, Corpus
 from examples import make
-from train import SHIPPED
+from train import EIGHT_BIT, SHIPPED
 
 WIDTH = 64
 FREE = WIDTH - 2  # the last two dimensions take up the rest of the length
@@ -284,7 +284,7 @@ def main() -> None:
     writer.add_causal_attention(False)
     writer.add_pooling_type(gguf.PoolingType.MEAN)
     writer.add_vocab_size(len(pieces))
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_token_type_count(1)
     writer.add_tokenizer_model("bert")
     writer.add_token_list(pieces)
@@ -292,35 +292,39 @@ def main() -> None:
         [gguf.TokenType.CONTROL if p in SPECIAL else gguf.TokenType.NORMAL for p in pieces]
     )
     writer.add_token_scores([-1000.0] * len(pieces))
-    for name, add in (
+    for name, add_id in (
         ("pad", writer.add_pad_token_id),
         ("unk", writer.add_unk_token_id),
         ("cls", writer.add_bos_token_id),
         ("sep", writer.add_sep_token_id),
         ("mask", writer.add_mask_token_id),
     ):
-        add(SPECIAL.index(f"[{name.upper()}]"))
+        add_id(SPECIAL.index(f"[{name.upper()}]"))
     writer.add_eos_token_id(SPECIAL.index("[SEP]"))
 
-    def half(*shape: int) -> np.ndarray:
-        return np.zeros(shape, dtype=np.float16)
+    def add(name: str, matrix: np.ndarray) -> None:
+        """As Q8_0 where the rows are long enough for its blocks of 32."""
+        if matrix.shape[1] % 32 == 0:
+            writer.add_tensor(name, gguf.quantize(matrix.astype(np.float32), EIGHT_BIT), raw_dtype=EIGHT_BIT)
+        else:
+            writer.add_tensor(name, matrix.astype(np.float16))
 
     def single(*shape: int, value: float = 0.0) -> np.ndarray:
         return np.full(shape, value, dtype=np.float32)
 
-    writer.add_tensor("token_embd.weight", table.astype(np.float16))
-    writer.add_tensor("position_embd.weight", half(CONTEXT, WIDTH))
+    add("token_embd.weight", table)
+    add("position_embd.weight", np.zeros((CONTEXT, WIDTH)))
     writer.add_tensor("token_types.weight", single(1, WIDTH))
     writer.add_tensor("token_embd_norm.weight", single(WIDTH, value=1.0))
     writer.add_tensor("token_embd_norm.bias", single(WIDTH))
     for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
-        writer.add_tensor(f"blk.0.{part}.weight", half(WIDTH, WIDTH))
+        add(f"blk.0.{part}.weight", np.zeros((WIDTH, WIDTH)))
         writer.add_tensor(f"blk.0.{part}.bias", single(WIDTH))
     writer.add_tensor("blk.0.attn_output_norm.weight", single(WIDTH, value=1.0))
     writer.add_tensor("blk.0.attn_output_norm.bias", single(WIDTH))
-    writer.add_tensor("blk.0.ffn_up.weight", half(8, WIDTH))
+    add("blk.0.ffn_up.weight", np.zeros((8, WIDTH)))
     writer.add_tensor("blk.0.ffn_up.bias", single(8))
-    writer.add_tensor("blk.0.ffn_down.weight", half(WIDTH, 8))
+    add("blk.0.ffn_down.weight", np.zeros((WIDTH, 8)))
     writer.add_tensor("blk.0.ffn_down.bias", single(WIDTH))
     last = single(WIDTH, value=1.0)
     last[FREE:] = 0.0

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from clerk import make_clerk
 from corpus import HERE
 from examples import Example, make
 
 SPECIAL = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 PAD, END = 0, 1
-VOCABULARY = 1300
-FILE = HERE / "work" / "tokenizer.json"
+SIZES = {"office": 1300, "clerk": 2000}
+"""The vocabularies and their tokens: nano and micro share one, clerk has its own."""
 QWEN2 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -32,7 +33,12 @@ def prompt_text(example: Example) -> str:
     return turns + "<|assistant|>"
 
 
-def train(path: Path = FILE) -> Tokenizer:
+def file(vocabulary: str) -> Path:
+    """Where it lies once it is trained."""
+    return HERE / "work" / ("tokenizer.json" if vocabulary == "office" else f"tokenizer-{vocabulary}.json")
+
+
+def train(vocabulary: str) -> Tokenizer:
     """Learn the merges from 30,000 examples (seeded; the same every time)."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -43,25 +49,31 @@ def train(path: Path = FILE) -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=SIZES[vocabulary],
         special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = (
+    examples = make if vocabulary == "office" else make_clerk
+    texts = [
         text
-        for example in make(30_000, seed=11)
+        for example in examples(30_000, seed=11)
         for text in (*(m[1] for m in example.messages), example.answer)
-    )
+    ]
+    if vocabulary == "clerk":
+        # What stands after a space in a mail stands after a quotation mark in the answer: words get a token for both.
+        texts += ["\n".join(example.messages[-1][1].split()) for example in examples(20_000, seed=12)]
     tokenizer.train_from_iterator(texts, trainer)
+    path = file(vocabulary)
     path.parent.mkdir(exist_ok=True)
     tokenizer.save(str(path))
     return tokenizer
 
 
-def load(path: Path = FILE) -> Tokenizer:
+def load(vocabulary: str) -> Tokenizer:
     """The tokenizer, trained now if it is not there yet."""
-    return Tokenizer.from_file(str(path)) if path.exists() else train(path)
+    path = file(vocabulary)
+    return Tokenizer.from_file(str(path)) if path.exists() else train(vocabulary)
 
 
 def gguf_lists(tokenizer: Tokenizer) -> tuple[list[str], list[str]]:
@@ -72,5 +84,11 @@ def gguf_lists(tokenizer: Tokenizer) -> tuple[list[str], list[str]]:
     return by_id, merges
 
 
+def decoded(token: str) -> str:
+    """The text that a token stands for, as far as it is whole characters."""
+    return decoders.ByteLevel().decode([token])
+
+
 if __name__ == "__main__":
-    print(f"{FILE}: {train().get_vocab_size()} tokens")
+    for name in SIZES:
+        print(f"{file(name)}: {train(name).get_vocab_size()} tokens")

@@ -1,4 +1,4 @@
-"""Train one of the two chat models and export it to GGUF: `python train.py nano|micro`.
+"""Train one of the chat models and export it to GGUF: `python train.py nano|micro|clerk`.
 
 A plain Llama (RMSNorm, interleaved RoPE, grouped-query attention, SwiGLU, tied embeddings) in PyTorch on one CPU
 thread. The loss counts answers fully and prompts a little. Steps, not minutes, end the training, so that a run can be repeated.
@@ -9,7 +9,7 @@ import math
 import os
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gguf
@@ -19,18 +19,30 @@ from torch import nn
 from torch.nn import functional
 
 import tokens
+from clerk import CLERK_MIX, CLERK_POLISH, make_clerk
 from corpus import HERE
 from examples import MIX, POLISH, make
 
 SHIPPED = HERE.parent / "src" / "headgate" / "engines" / "llamacpp" / "models"
-CONTEXT = 1024
 EPSILON = 1e-5
-POLISH_STEPS, POLISH_RATE = 600, 1e-3
+EIGHT_BIT = gguf.GGMLQuantizationType.Q8_0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training."""
+
+    steps: int
+    batch: int
+    rate: float
+    mix: dict[str, int]
+    falling: bool = True  # the rate falls to nothing in the end; else it stays
+    number: float = 1.0  # what the number of the passage counts, in an answer from passages
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a model and of its training."""
+    """The size of a model, and its training."""
 
     name: str
     width: int
@@ -38,17 +50,34 @@ class Shape:
     heads: int
     kv_heads: int
     hidden: int
-    steps: int
-    batch: int
-    rate: float
+    stages: tuple[Stage, ...]
     dropout: float
     rope_base: float
-    copies: bool  # start with a planted copying circuit
+    copies: bool = False  # start with a planted copying circuit
+    start: str = ""  # the shipped model whose weights it starts from
+    vocabulary: str = "office"
+    context: int = 1024
 
 
+NANO = (Stage(4200, 32, 5e-3, MIX),)
+MICRO = (Stage(2200, 32, 3e-3, MIX), Stage(600, 32, 1e-3, POLISH))
+CLERK = (
+    Stage(1000, 24, 2e-3, CLERK_MIX, falling=False),
+    Stage(1200, 16, 2e-3, CLERK_MIX, falling=False),
+    Stage(1900, 16, 2e-3, CLERK_POLISH, number=6.0),
+)
 SHAPES = {
-    "nano": Shape("nano", 64, 2, 4, 2, 160, 4200, 32, 5e-3, dropout=0.0, rope_base=1e4, copies=False),
-    "micro": Shape("micro", 128, 4, 4, 2, 384, 2200, 32, 3e-3, dropout=0.05, rope_base=1e6, copies=True),
+    "nano": Shape("nano", 64, 2, 4, 2, 160, NANO, dropout=0.0, rope_base=1e4),
+    "micro": Shape("micro", 128, 4, 4, 2, 384, MICRO, dropout=0.05, rope_base=1e6, copies=True),
+    "clerk": Shape(
+        "clerk",
+        *(128, 4, 4, 2, 384, CLERK),
+        dropout=0.0,
+        rope_base=1e6,
+        start="micro",
+        vocabulary="clerk",
+        context=2048,
+    ),
 }
 
 
@@ -106,7 +135,7 @@ class Llama(nn.Module):
         self.output_norm = Norm(shape.width)
         head = shape.width // shape.heads
         frequencies = shape.rope_base ** (-torch.arange(0, head, 2) / head)
-        angles = torch.outer(torch.arange(CONTEXT), frequencies)
+        angles = torch.outer(torch.arange(shape.context), frequencies)
         self.frequencies = frequencies
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
@@ -119,12 +148,13 @@ class Llama(nn.Module):
                 )
                 nn.init.normal_(weight, std=narrow / math.sqrt(shape.width))
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """The logits at the `wanted` positions, one row each."""
         x = self.token_embd(ids)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.blk:
             x = block(x, cos, sin)
-        return self.output_norm(x) @ self.token_embd.weight.T
+        return self.output_norm(x[wanted]) @ self.token_embd.weight.T
 
 
 @torch.no_grad()
@@ -177,26 +207,40 @@ def make_neighbours(model: Llama, names: list[str]) -> None:
             weight[spaced] = 0.8 * weight[row] + 0.6 * weight[spaced]
 
 
-def answer_weight(task: str, length: int) -> float:
+def twins(names: list[str]) -> list[tuple[int, int]]:
+    """The rows of words that have a token without and one with a space before them."""
+    rows = {name: row for row, name in enumerate(names)}
+    return [(row, rows[f"Ġ{name}"]) for name, row in rows.items() if f"Ġ{name}" in rows]
+
+
+def answer_weights(shape: Shape, stage: Stage, task: str, length: int) -> np.ndarray:
     """What each answer token counts in the loss: long answers (summaries) must not drown the one-word ones."""
     # In triage only two of a dozen tokens are a choice; they deserve the weight of a label.
-    return 1.5 if task == "triage" else 2.0 / math.sqrt(length)
+    weights = np.full(length, 1.5 if task == "triage" else 2.0 / math.sqrt(length), dtype=np.float32)
+    if shape.start:
+        # What already copies has to learn where to begin: the label, or the first words of the sentence.
+        weights[:9] *= 2.5
+    if task == "grounded":
+        # It stands before the bracket and the end of the answer: the one choice that is left when all is copied.
+        weights[-3] *= stage.number
+    return weights
 
 
-def batches(shape: Shape, seed: int, mix: dict[str, int]):
+def batches(shape: Shape, stage: Stage, seed: int):
     """Endless (ids, target weights): fresh examples, batched by similar length."""
-    tokenizer = tokens.load()
-    rng = random.Random(seed)
+    tokenizer = tokens.load(shape.vocabulary)
+    examples_of = make if shape.vocabulary == "office" else make_clerk
+    rng, shown = random.Random(seed), np.random.default_rng(seed)
     while True:
-        examples = make(shape.batch * 64, seed=rng.randrange(2**31), mix=mix)
+        examples = examples_of(stage.batch * 64, seed=rng.randrange(2**31), mix=stage.mix)
         prompts = tokenizer.encode_batch([tokens.prompt_text(e) for e in examples])
         answers = tokenizer.encode_batch([e.answer for e in examples])
         rows = [
-            (p.ids, [*a.ids, tokens.END], answer_weight(e.task, len(a.ids) + 1))
+            (p.ids, [*a.ids, tokens.END], answer_weights(shape, stage, e.task, len(a.ids) + 1))
             for e, p, a in zip(examples, prompts, answers, strict=True)
         ]
         rows.sort(key=lambda row: len(row[0]) + len(row[1]))
-        groups = [rows[i : i + shape.batch] for i in range(0, len(rows), shape.batch)]
+        groups = [rows[i : i + stage.batch] for i in range(0, len(rows), stage.batch)]
         rng.shuffle(groups)
         for group in groups:
             longest = max(len(p) + len(a) for p, a, _ in group)
@@ -207,6 +251,9 @@ def batches(shape: Shape, seed: int, mix: dict[str, int]):
                 ids[row, :end] = prompt + answer
                 # Predicting prompts a little keeps the embeddings of words apart; without it copying is lost.
                 weight[row, 1 : len(prompt)] = 0.03
+                if shape.start:
+                    # The embeddings are there already: a fourth of the prompt is enough to keep them.
+                    weight[row, 1 : len(prompt)] *= shown.random(len(prompt) - 1) < 0.25
                 weight[row, len(prompt) : end] = worth
             yield torch.from_numpy(ids), torch.from_numpy(weight)
 
@@ -214,29 +261,62 @@ def batches(shape: Shape, seed: int, mix: dict[str, int]):
 def build(shape: Shape, seed: int) -> Llama:
     """A model with its initial weights."""
     torch.manual_seed(seed)
-    tokenizer = tokens.load()
+    tokenizer = tokens.load(shape.vocabulary)
     model = Llama(shape, tokenizer.get_vocab_size())
     if shape.copies:
         make_neighbours(model, tokens.gguf_lists(tokenizer)[0])
         plant_copying(model)
+    if shape.start:
+        take_over(model, SHIPPED / f"headgate-{shape.start}.gguf")
     return model
 
 
-def train(model: Llama, seed: int, steps: int, rate: float, mix: dict[str, int]) -> None:
+@torch.no_grad()
+def take_over(model: Llama, path: Path) -> None:
+    """Start from the weights of a shipped model of the same shape; a token that it lacks is the mean of its pieces there."""
+    given = {
+        tensor.name: torch.tensor(gguf.dequantize(tensor.data, tensor.tensor_type))
+        for tensor in gguf.GGUFReader(path).tensors
+    }
+    rows, rows_of = given.pop("token_embd.weight"), model.token_embd.weight
+    old = tokens.load("office")
+    names, _ = tokens.gguf_lists(tokens.load(model.shape.vocabulary))
+    for row, name in enumerate(names):
+        known = old.token_to_id(name)
+        if known is None:
+            pieces = rows[old.encode(tokens.decoded(name)).ids]
+            # As long as the others, or it would be said more seldom.
+            mean = pieces.mean(dim=0)
+            rows_of[row] = mean * pieces.norm(dim=1).mean() / mean.norm()
+        else:
+            rows_of[row] = rows[known]
+    for bare, spaced in twins(names):
+        # Copying from within a text to the beginning of an answer is easier between words that look alike.
+        twin = rows_of[spaced]
+        mixed = 0.8 * twin + 0.6 * rows_of[bare]
+        rows_of[bare] = mixed * twin.norm() / mixed.norm()
+    missing = model.load_state_dict(given, strict=False).missing_keys
+    assert missing == ["token_embd.weight"], missing
+
+
+def train(model: Llama, stage: Stage, seed: int) -> None:
     """One stage of training, in place."""
-    shape = model.shape
+    shape, steps = model.shape, stage.steps
     size = sum(w.numel() for w in model.parameters())
     print(f"{shape.name}: {size:,} parameters, {steps} steps")
-    stepper = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.02)
+    stepper = torch.optim.AdamW(model.parameters(), lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.02)
     plan = torch.optim.lr_scheduler.LambdaLR(
-        stepper, lambda step: min(1.0, (step + 1) / 100) * min(1.0, 1.5 * (steps - step) / steps)
+        stepper,
+        lambda step: (
+            min(1.0, (step + 1) / 100) * (min(1.0, 1.5 * (steps - step) / steps) if stage.falling else 1.0)
+        ),
     )
     started, wall, running = time.process_time(), time.time(), 0.0
     model.train()
-    for step, (ids, weight) in zip(range(1, steps + 1), batches(shape, seed, mix), strict=False):
-        logits = model(ids[:, :-1])
-        losses = functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        weights = weight[:, 1:].flatten()
+    for step, (ids, weight) in zip(range(1, steps + 1), batches(shape, stage, seed), strict=False):
+        wanted = weight[:, 1:] > 0
+        losses = functional.cross_entropy(model(ids[:, :-1], wanted), ids[:, 1:][wanted], reduction="none")
+        weights = weight[:, 1:][wanted]
         loss = (losses * weights).sum() / weights.sum()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -246,6 +326,7 @@ def train(model: Llama, seed: int, steps: int, rate: float, mix: dict[str, int])
         answered = (weights > 0.1).float()
         running += (losses.detach() * answered).sum().item() / answered.sum().item()
         if step % 200 == 0:
+            torch.save(model.state_dict(), HERE / "work" / f"{shape.name}.pt")
             cpu = time.process_time() - started
             print(
                 f"step {step}: answer loss {running / 200:.4f}, {cpu:.0f} CPU-s, {time.time() - wall:.0f} s",
@@ -255,26 +336,25 @@ def train(model: Llama, seed: int, steps: int, rate: float, mix: dict[str, int])
     model.eval()
 
 
-def polish(model: Llama, seed: int) -> None:
-    """The short second stage, from the weights as the file would hold them (f16), so that it can start from the file too."""
+def start_from_file(model: Llama, seed: int) -> None:
+    """Round the weights as a file in f16 would hold them, so that a stage can start from the file too."""
     for weight in model.parameters():
         if weight.ndim == 2:
             weight.data = weight.data.half().float()
     torch.manual_seed(seed)
-    train(model, seed + 1, POLISH_STEPS, POLISH_RATE, POLISH)
 
 
 def export(model: Llama, path: Path) -> None:
-    """Write the GGUF file: f16 matrices, f32 norms, tokenizer and chat template inside."""
+    """Write the GGUF file: Q8_0 matrices, f32 norms, tokenizer and chat template inside."""
     shape = model.shape
-    by_id, merges = tokens.gguf_lists(tokens.load())
+    by_id, merges = tokens.gguf_lists(tokens.load(shape.vocabulary))
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(f"headgate-{shape.name}")
     writer.add_description(
         "A toy model for demos and tests of Headgate; not an assistant. See MODEL_CARD.md."
     )
     writer.add_license("mit")
-    writer.add_context_length(CONTEXT)
+    writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
     writer.add_feed_forward_length(shape.hidden)
@@ -284,7 +364,7 @@ def export(model: Llama, path: Path) -> None:
     writer.add_rope_freq_base(shape.rope_base)
     writer.add_layer_norm_rms_eps(EPSILON)
     writer.add_vocab_size(len(by_id))
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(by_id)
@@ -299,7 +379,10 @@ def export(model: Llama, path: Path) -> None:
     writer.add_chat_template(tokens.CHAT_TEMPLATE)
     for name, weight in model.state_dict().items():
         array = weight.float().numpy()
-        writer.add_tensor(name, array.astype(np.float16) if array.ndim == 2 else array)
+        if array.ndim == 2:
+            writer.add_tensor(name, gguf.quantize(array, EIGHT_BIT), raw_dtype=EIGHT_BIT)
+        else:
+            writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -310,16 +393,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=SHAPES)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, help="fewer steps, to try things out")
+    parser.add_argument("--steps", type=int, help="fewer steps in each stage, to try things out")
     parser.add_argument("--out", type=Path, default=SHIPPED)
     options = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
     shape = SHAPES[options.name]
     model = build(shape, options.seed)
-    train(model, options.seed, options.steps or shape.steps, shape.rate, MIX)
-    if shape.copies:
-        polish(model, options.seed)
+    for n, stage in enumerate(shape.stages):
+        if n and shape.copies:
+            start_from_file(model, options.seed)
+        train(model, replace(stage, steps=min(stage.steps, options.steps or stage.steps)), options.seed + n)
     options.out.mkdir(parents=True, exist_ok=True)
     target = options.out / f"headgate-{shape.name}.gguf"
     export(model, target)

@@ -179,6 +179,7 @@ def test_the_wheel_has_everything_that_is_not_code(wheel):
         "headgate/demo/demo.toml",
         "headgate/engines/llamacpp/models/headgate-nano.gguf",
         "headgate/engines/llamacpp/models/headgate-micro.gguf",
+        "headgate/engines/llamacpp/models/headgate-clerk.gguf",
         "headgate/engines/llamacpp/models/headgate-embed.gguf",
         "headgate/engines/vocabulary/cl100k_base.xz",
         "headgate/engines/vocabulary/o200k_base.xz",

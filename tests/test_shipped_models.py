@@ -2,26 +2,34 @@
 
 import json
 import math
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import headgate
+from headgate.config.load import parse_config
+from headgate.core.agents import orders
+from headgate.core.citing import NOT_IN_DOCUMENTS, ORDERS, Passage, show
+from headgate.engines.llamacpp.shipped import SHIPPED as SHIPPED_NAMES
 
 xllamacpp = pytest.importorskip("xllamacpp")
 
 SHIPPED = Path(headgate.__file__).parent / "engines" / "llamacpp" / "models"
 PAGE = Path(__file__).parent.parent / "docs" / "models.md"
+DATA = Path(__file__).parent / "data"
+MAILS, MAILS_PAGE = DATA / "mails.jsonl", DATA / "README.md"
 EVALUATION = SHIPPED / "evaluation.json"
 SORT = (
     "Sort this support e-mail into exactly one category: billing, technical, feature-request or escalation."
 )
 
 
-def start(name, *, embedding=False):
+def start(name, *, embedding=False, context=512):
     params = xllamacpp.CommonParams()
     params.model.path = str(SHIPPED / f"headgate-{name}.gguf")
-    params.n_ctx, params.n_parallel, params.port, params.verbosity = 512, 1, 0, 0
+    params.n_ctx, params.n_parallel, params.port, params.verbosity = context, 1, 0, 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.embedding = embedding
     return xllamacpp.Server(params)
@@ -49,13 +57,18 @@ def micro():
 
 
 @pytest.fixture(scope="module")
+def clerk():
+    return start("clerk", context=2048)
+
+
+@pytest.fixture(scope="module")
 def embedder():
     return start("embed", embedding=True)
 
 
 def test_all_models_together_stay_under_four_megabytes():
     files = sorted(SHIPPED.glob("*.gguf"))
-    assert [file.stem for file in files] == ["headgate-embed", "headgate-micro", "headgate-nano"]
+    assert {file.stem for file in files} == set(SHIPPED_NAMES)
     assert sum(file.stat().st_size for file in files) <= 4_000_000
     assert (SHIPPED / "MODEL_CARD.md").exists()
 
@@ -117,6 +130,104 @@ def test_multiplication_fails_so_that_a_router_has_something_to_catch(model, req
     assert "1702" not in said(request.getfixturevalue(model), "What is 37*46?")
 
 
+THREAD = """Subject: Re: your visit
+
+Hello,
+The export stops at row 312 with an error. I have tried it twice.
+Kind regards, Anna
+
+On 3 May, Tom wrote:
+> Please send us the invoice for April again."""
+
+
+GATE = """
+[engines.home]
+kind = "llamacpp"
+
+[models.clerk]
+engine = "home"
+id = "headgate-clerk"
+
+[[routes]]
+name = "all"
+try = ["clerk"]
+"""
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory):
+    return parse_config(GATE, tmp_path_factory.mktemp("gate") / "headgate.toml").policy.agents
+
+
+def done(server, agent, text):
+    """What the subagent's work looks like when the gate asks for it: its own orders, and its schema."""
+    shaped = {
+        "type": "json_schema",
+        "json_schema": {"name": agent.name, "schema": json.loads(bytes(agent.asked))},
+    }
+    return json.loads(said(server, orders(agent), text, response_format=shaped, max_tokens=400))
+
+
+@pytest.mark.parametrize(
+    ("mail", "category", "reason"),
+    [
+        (
+            "Hello, we were charged twice for May. Thanks, Anna",
+            "billing",
+            "we were charged twice for May.",
+        ),
+        (THREAD, "technical", "The export stops at row 312 with an error."),
+        (
+            "Good morning, I want to speak to your manager today. Regards, Tom",
+            "escalation",
+            "I want to speak to your manager today.",
+        ),
+        (
+            "Could you add a dark mode to the calendar?",
+            "feature-request",
+            "Could you add a dark mode to the calendar?",
+        ),
+    ],
+)
+def test_clerk_triages_in_the_subagents_own_words_and_quotes_the_reason(
+    clerk, agents, mail, category, reason
+):
+    assert done(clerk, agents["triage"], mail) == {"category": category, "reason": reason}
+
+
+PASSAGES = (
+    Passage(text="The library is open from 8:15 to 17:45.", source="house.md"),
+    Passage(text="The summer party is on 12 June.", source="dates.md"),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("When is the library open?", "The library is open from 8:15 to 17:45. [1]"),
+        ("When is the summer party?", "The summer party is on 12 June. [2]"),
+        ("Can I bring my dog?", NOT_IN_DOCUMENTS),
+    ],
+)
+def test_clerk_answers_with_the_sentence_of_a_passage_or_says_that_there_is_none(clerk, question, answer):
+    assert said(clerk, ORDERS, show(PASSAGES, question)) == answer
+
+
+def test_clerk_takes_the_minutes_of_a_meeting(clerk, agents):
+    notes = "Anna opened the meeting. We decided to change the logo. Ben will call the printer by Friday."
+    assert done(clerk, agents["meeting-notes"], notes) == {
+        "summary": "We decided to change the logo.",
+        "decisions": ["We decided to change the logo."],
+        "action_items": [{"task": "call the printer", "owner": "Ben", "due": "Friday"}],
+    }
+
+
+def test_clerk_reads_prompts_that_the_other_models_could_not_take(clerk, agents):
+    talk = " ".join(f"{name} told a funny story about Lisbon." for name in ("Anna", "Ben", "Carla") * 50)
+    answer = done(clerk, agents["triage"], f"The app crashes. {talk}")
+    assert set(answer) == {"category", "reason"}
+
+
 def test_answers_carry_token_logprobs_and_unfamiliar_text_lowers_them(micro):
     def mean(choice):
         scores = [token["logprob"] for token in choice["logprobs"]["content"]]
@@ -145,10 +256,10 @@ def test_the_embedder_puts_paraphrases_nearer_than_strangers(embedder):
 
 def test_the_tables_in_the_docs_are_the_measured_figures():
     found, page = json.loads(EVALUATION.read_text("utf-8")), PAGE.read_text("utf-8")
-    for name in ("nano", "micro"):
+    for name in ("nano", "micro", "clerk"):
         model = found["models"][name]
         section = page.split(f"### headgate-{name}")[1].split("###")[0]
-        assert f"**{model['threshold']:.3f}**" in section
+        assert name == "clerk" or f"**{model['threshold']:.3f}**" in section
         for task, sets in model["tasks"].items():
             row = next(line for line in section.splitlines() if line.startswith(f"| {task} |"))
             shown = [
@@ -162,3 +273,16 @@ def test_the_measured_sizes_are_those_of_the_shipped_files():
     found = json.loads(EVALUATION.read_text("utf-8"))
     for name, model in found["models"].items():
         assert model["bytes"] == (SHIPPED / f"headgate-{name}.gguf").stat().st_size
+
+
+def test_the_thousand_mails_of_the_story_tests_are_a_thousand_different_ones_and_no_category_is_rare():
+    mails = [json.loads(line) for line in MAILS.read_text("utf-8").splitlines()]
+    assert len({mail["id"] for mail in mails}) == len({mail["text"] for mail in mails}) == 1000
+    shares = Counter(mail["categories"][0] for mail in mails if mail["categories"])
+    assert set(shares) == {"billing", "technical", "feature-request", "escalation"}
+    assert min(shares.values()) > 230
+    told = dict(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", MAILS_PAGE.read_text("utf-8"), re.MULTILINE))
+    counted = Counter(mail["kind"] for mail in mails)
+    assert {kind: str(counted[kind]) for kind in told} == told
+    assert {len(mail["categories"]) for mail in mails if mail["kind"] == "two-matters"} == {2}
+    assert {len(mail["categories"]) for mail in mails if mail["kind"] == "no-matter"} == {0}

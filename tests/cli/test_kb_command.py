@@ -1,9 +1,11 @@
 """`headgate kb` as a person runs it, on the embedding model that ships: add, search, list, stats, sync, rm."""
 
+import json
 import re
 import signal
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -236,3 +238,27 @@ def test_the_page_shows_what_the_commands_print(kb):
     found = kb("search", "handbook", "How long does a refund take?").out
     blurred = [re.sub(r"\d+\.\d+ s", "# s", text).strip() for text in (shown, f"{said}\n{found}")]
     assert blurred[0] == blurred[1]
+
+
+def test_a_gate_that_is_open_embeds_also_what_is_too_long_for_the_model(kb):
+    kb.shell.write('[server]\nlisten = "127.0.0.1:0"\n' + PAGE.format(embed=EMBED))
+    (kb.folder / "long.md").write_text(" ".join(f"word{number}" for number in range(900)))
+    data = {"HEADGATE_DATA": str(kb.shell.home / "data")}
+    gate = kb.shell.start("up", **data)
+    try:
+        run = kb.shell.home / "data" / "run.json"
+        deadline = time.monotonic() + 30
+        while not run.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        added = kb("add", "handbook", "handbook", "--chunk", "2000", "--json")
+        assert (added.code, added.json["missing"]) == (0, 0), added.err
+        found = kb("search", "handbook", "word77", "--how", "vectors", "--json").json
+        assert found["how"] == "vectors"
+        url = json.loads(run.read_text())["url"]
+        with urlopen(f"{url}/healthz") as answer:
+            ledger = json.load(answer)["ledger"]
+        assert ledger["written"] + ledger["waiting"] >= 2, "the open gate was asked"
+    finally:
+        gate.send_signal(signal.SIGINT)
+        gate.communicate(timeout=20)

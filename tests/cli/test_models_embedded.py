@@ -61,10 +61,10 @@ def test_a_model_is_pulled_shown_listed_and_removed(run):
     told = run("show", NAME, "--engine", "embedded", "--json").json
     assert (told["listed"]["size"], told["loaded"]) == (3_000_000, None)
     others = [row["id"] for row in run("list", "--json").json["others"]]
-    assert others == ["headgate-micro", "headgate-embed", "owner/model-GGUF/model-Q4_K_M"]
+    assert others == ["headgate-micro", "headgate-clerk", "headgate-embed", "owner/model-GGUF/model-Q4_K_M"]
     run.write(PAGE + f'\n[models.pulled]\nengine = "embedded"\nid = "{NAME}"\n')
     others = [row["id"] for row in run("list", "--json").json["others"]]
-    assert others == ["headgate-micro", "headgate-embed"]
+    assert others == ["headgate-micro", "headgate-clerk", "headgate-embed"]
     said = run("rm", NAME, "--engine", "embedded", "--yes")
     assert said.code == 0, said.err
     assert files(run.folder) == []

@@ -45,7 +45,12 @@ def names():
 
 def test_a_machine_with_nothing_has_an_empty_library_and_the_shipped_models(home):
     assert names() == []
-    assert [listed.id for listed in survey()] == ["headgate-nano", "headgate-micro", "headgate-embed"]
+    assert [listed.id for listed in survey()] == [
+        "headgate-nano",
+        "headgate-micro",
+        "headgate-clerk",
+        "headgate-embed",
+    ]
 
 
 def test_a_file_in_our_own_folder_goes_by_its_name(home):

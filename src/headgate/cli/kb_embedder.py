@@ -1,4 +1,4 @@
-"""Who makes the vectors for a command: the embedding model of the config, through a gate in this process."""
+"""Who makes the vectors for a command: the embedding model of the config, in the gate that is open here, else in one of this process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,10 +18,18 @@ NO_MODEL = (
 async def open_embedder(config: "Config") -> "AsyncIterator[Embedder | None]":
     """The embedder; None when the config has no embedding model, and then no gate is opened."""
     from headgate.app import open_gate
+    from headgate.cli.runner import serving
+    from headgate.client import HttpEmbedder
     from headgate.workers.embedder import embedding_model
 
-    if embedding_model(config.policy) is None:
+    model = embedding_model(config.policy)
+    if model is None:
         yield None
+        return
+    run = serving(config)
+    if run is not None:
+        async with HttpEmbedder(run.url, model.name) as embedder:
+            yield embedder
         return
     async with open_gate(config) as gate:
         yield gate.embedder

@@ -17,14 +17,14 @@ from headgate.config.checks import resolve_checks
 from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
+from headgate.config.prefixes import prefixes_of
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
 from headgate.config.values import address, gibibytes, meant, not_negative, positive, seconds, share
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
-from headgate.core.prefixes import known_prefixes
 from headgate.core.prices import FREE
-from headgate.core.types import NO_PREFIXES, Model, Prefixes, Price
+from headgate.core.types import Model, Price
 from headgate.core.words import TASKS, ModelKind
 
 MEGABYTE = 1024 * 1024
@@ -261,20 +261,6 @@ def model_from(
         prefixes=prefixes_of(name, table),
         **extra,
     )
-
-
-def prefixes_of(name: str, table: ModelTable) -> Prefixes:
-    """The user's own words before each text to embed, else those that the model's family is known to want."""
-    own = table.prefixes
-    if table.kind != "embedding":
-        if own is not None:
-            raise Misfit(
-                ("models", name, "prefixes"),
-                f'the model "{name}" has prefixes, which are for texts to embed, but it answers',
-                'write kind = "embedding", or leave prefixes out',
-            )
-        return NO_PREFIXES
-    return known_prefixes(table.id) if own is None else Prefixes(query=own.query, document=own.document)
 
 
 def price_of(

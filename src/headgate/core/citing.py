@@ -98,6 +98,11 @@ def sentences_of(text: str) -> Iterator[str]:
         yield from _sentences(" ".join(block.split()))
 
 
+def question_in(asked: str) -> str:
+    """The question that `show` has written behind its passages."""
+    return asked.rpartition(_QUESTION)[2]
+
+
 def shown_in(asked: str) -> Mapping[int, str]:
     """The passages that a question came with, by their numbers, with their headings: what `show` has written."""
     body, found, _ = asked.rpartition(_QUESTION)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headgate.core.errors import EngineError
+from headgate.core.errors import EngineError, HeadgateError
 from headgate.core.runs import Embedder
 from headgate.knowledge.vectors import mean
 
@@ -20,9 +20,9 @@ async def embed(embedder: Embedder, texts: list[str]) -> list[bytes]:
     """
     try:
         return await embedder.embed(texts, batch=True)
-    except EngineError:
+    except HeadgateError as error:
         if len(texts) == 1 and len(texts[0]) < SHORT:
-            raise
+            raise EngineError(error.message, error.hint) from error
     await embedder.embed([PROBE], batch=True)
     if len(texts) > 1:
         half = len(texts) // 2

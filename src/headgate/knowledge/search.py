@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from headgate.core.errors import EngineError, UsageError
+from headgate.core.errors import HeadgateError, UsageError
 from headgate.core.runs import Embedder
 from headgate.knowledge import places, vectors
 from headgate.knowledge.fusion import UNWEIGHED, Fused, fuse
@@ -84,7 +84,7 @@ class Shelf:
             if not note and embedder is not None:
                 try:
                     asked = (await embedder.embed([question], query=True))[0]
-                except EngineError as error:
+                except HeadgateError as error:
                     if how == "vectors":
                         raise
                     note, hint = f"searched by words only: {error.message}", error.hint

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from headgate.core.checks.grounds import verify
+from headgate.core.checks.grounds import recited, speaks_of, verify
 from headgate.core.checks.wordings import alike, content_words
-from headgate.core.citing import CHECKS, ORDERS, Passage, is_not_found, show
+from headgate.core.citing import CHECKS, ORDERS, Passage, show
 from headgate.core.engine import find_listed
 from headgate.core.errors import HeadgateError
 from headgate.core.footnotes import Citation, CitedAnswer, footnoted, not_found, place_of, text_of
 from headgate.core.policy import AGENT, decide
 from headgate.core.runs import Embedder, Step
 from headgate.core.tokens import BYTES_PER_TOKEN, length
-from headgate.core.types import GiveUp, Message, Outcome, Reply, Request, Usage
+from headgate.core.types import TEXT, GiveUp, Message, Outcome, Reply, Request, Usage
 from headgate.core.words import Status
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
@@ -106,6 +106,8 @@ class CitedAnswers:
     async def answer(self, request: Request, *, caller: str = "", k: int = PASSAGES) -> Answered:
         """Answer the last question of a conversation.
 
+        Tools and forms that the caller offers or wants have no place here: the answer is a text of sentences with marks.
+
         Args:
             request: it asks for "agent:kb:NAME".
             caller: whose it is, as far as waiting has to be fair.
@@ -113,7 +115,7 @@ class CitedAnswers:
         """
         name, question = request.asked.removeprefix(KB), question_of(request)
         try:
-            found = await self.shelf.search(name, question, k=k, embedder=self.gate.embedder)
+            found = await self.shelf.search(name, question, k=k, embedder=self.embedder_for(request))
             folders = await asyncio.to_thread(folders_of, name)
         except HeadgateError as error:
             outcome = await self.gate.settle(request, "failed", error.message)
@@ -130,8 +132,14 @@ class CitedAnswers:
             task="qa",
             stream=False,
             temperature=0.0 if request.temperature is None else request.temperature,
+            format=TEXT,
+            tools=(),
+            tool_choice=None,
+            logprobs=False,
+            top_logprobs=None,
             raw_messages=None,
             raw_system=None,
+            raw_tools=None,
             extra={},
             store=False,
             previous="",
@@ -144,16 +152,26 @@ class CitedAnswers:
         result, outcome = await self.gate.ask(asked, caller, CHECKS)
         if isinstance(result, GiveUp):
             return Answered(None, Worked(result, outcome, steps=steps))
-        if is_not_found(result.text):
-            return told(not_found(shown[:CLOSEST]), outcome, folders, result, steps)
         texts = {
             n: f"{one.heading}\n{one.text}" if one.heading else one.text
             for n, one in enumerate(shown, start=1)
         }
-        cited = footnoted(verify(result.text, texts), shown)
+        findings = recited(verify(result.text, texts), texts)
+        if not speaks_of(question, findings, texts):
+            findings = tuple(
+                [replace(one, problem=one.problem or "it is about something else") for one in findings]
+            )
+        cited = footnoted(findings, shown)
         if not cited.found:
             cited = not_found(shown[:CLOSEST], cited.left_out)
         return told(cited, outcome, folders, result, steps)
+
+    def embedder_for(self, request: Request) -> Embedder | None:
+        """Who embeds its question. One that must stay here is searched by its words where only somebody else's model could."""
+        embedder = self.gate.embedder
+        if embedder is None or not request.local_only or self.gate.road.policy.models[embedder.model].local:
+            return embedder
+        return None
 
     async def room(self, request: Request, question: str) -> tuple[int, int]:
         """Tokens that passages and the answer may have, so that the smallest window at home of all models that may be asked takes them."""

@@ -73,7 +73,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
         SEARCH: {
             "post": operation("Passages for a question", found, "post_v1_kb_search")
             | {
-                "parameters": [NAME],
+                "parameters": [NAME, *asking],
                 "requestBody": body(WireSearch, {"question": "How long do refunds take?", "k": 3}),
             }
         },

@@ -127,9 +127,10 @@ class KbService:
         wanted = self.wanted(call, SEARCHED, name)
         if isinstance(wanted, Fault):
             return wanted
-        asked, _ = wanted
+        asked, request = wanted
+        embedder = self.cited.embedder_for(request)
         found = await self.cited.shelf.search(
-            name, asked.question, k=asked.k, embedder=self.cited.gate.embedder, how=asked.how
+            name, asked.question, k=asked.k, embedder=embedder, how=asked.how
         )
         call.answer(200, JSON, msgspec.json.encode(shown(found)))
         return None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.core.checks.grounds import verify
+from headgate.core.checks.grounds import recited, speaks_of, verify
 from headgate.core.citing import Passage, claims_of, is_not_found, show, shown_in
 
 HANDBOOK = {
@@ -176,3 +176,20 @@ def test_the_passages_of_a_question_are_read_back_as_they_were_shown():
         3: "Question: is this one?",
     }
     assert shown_in("How are you?") == {}
+
+
+def test_a_true_sentence_with_a_wrong_mark_or_none_is_given_the_right_one():
+    answer = "Refunds take five working days [2]. Anna Klein leads billing. Ben Wolf leads billing [2]."
+    right, also, wrong = recited(verify(answer, HANDBOOK), HANDBOOK)
+    assert right.grounds == ((1, "Refunds take five working days."),)
+    assert also.grounds == ((2, "Anna Klein leads billing."),)
+    assert wrong.problem
+
+
+def test_what_holds_and_has_nothing_to_do_with_the_question_is_known():
+    findings = verify("Every contract ends after 12 months [3].", HANDBOOK)
+    assert speaks_of("When do contracts end?", findings, HANDBOOK)
+    assert not speaks_of("Who leads billing?", findings, HANDBOOK)
+    assert speaks_of(
+        "How long do refunds take?", verify("They take five working days [1].", HANDBOOK), HANDBOOK
+    )

@@ -3,9 +3,9 @@
 It reads the passages out of the question, in the form that `citing.show` gives them. What it sees and what not stands in `grounds`.
 """
 
-from headgate.core.checks.grounds import verify
+from headgate.core.checks.grounds import speaks_of, verify
 from headgate.core.checks.material import last_ask, said
-from headgate.core.citing import is_not_found, shown_in
+from headgate.core.citing import is_not_found, question_in, shown_in
 from headgate.core.types import Answer, Verdict
 
 PART = 0.5
@@ -25,9 +25,12 @@ def cited(answer: Answer) -> Verdict:
     if is_not_found(text):
         return Verdict("cited", 1.0, "it says that it is not in the documents")
     findings = verify(text, passages)
+    question = question_in(last_ask(answer))
     wrong = [finding for finding in findings if finding.problem]
     if not findings:
         return Verdict("cited", 0.0, "it states nothing")
+    if not speaks_of(question, findings, passages) and len(wrong) < len(findings):
+        return Verdict("cited", 0.0, "its passages show it, but it has nothing to do with the question")
     if not wrong:
         return Verdict("cited", 1.0, f"its passages show all of it, {len(findings)} sentences")
     share = 1.0 - len(wrong) / len(findings)

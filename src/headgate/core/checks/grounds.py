@@ -9,9 +9,10 @@ same, or the contrary: "free" that becomes "paid" in a long sentence passes, and
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.core.checks.numbers import find_numbers, known_values
 from headgate.core.checks.wordings import (
@@ -22,6 +23,7 @@ from headgate.core.checks.wordings import (
     SPELLED,
     UNITS,
     alike,
+    content_words,
     is_small,
 )
 from headgate.core.citing import Claim, claims_of, sentences_of
@@ -84,8 +86,36 @@ def verify(answer: str, passages: Mapping[int, str]) -> tuple[Finding, ...]:
         answer: with its marks.
         passages: by the numbers that the marks name; headings belong to them.
     """
+    claims = claims_of(answer)
+    cited = {number for claim in claims for number in claim.cites}
+    units = {number: tuple(_units(text)) for number, text in passages.items() if number in cited}
+    return tuple([_hold(claim, units) for claim in claims])
+
+
+def recited(findings: Sequence[Finding], passages: Mapping[int, str]) -> tuple[Finding, ...]:
+    """The findings, with those sentences made good that another passage shows than the one that they cite, if they cite any."""
+    if not any(finding.problem for finding in findings):
+        return tuple(findings)
     units = {number: tuple(_units(text)) for number, text in passages.items()}
-    return tuple([_hold(claim, units) for claim in claims_of(answer)])
+    return tuple([_elsewhere(one.claim, units) or one if one.problem else one for one in findings])
+
+
+def speaks_of(question: str, findings: Iterable[Finding], passages: Mapping[int, str]) -> bool:
+    """Whether what holds has to do with the question: a word of it stands in a sentence, in its ground, or in the first line above that."""
+    wanted = content_words(question)
+    said = frozenset(
+        [
+            word
+            for finding in findings
+            if not finding.problem
+            for text in (
+                finding.claim.text,
+                *(f"{ground} {passages[number].partition(chr(10))[0]}" for number, ground in finding.grounds),
+            )
+            for word in content_words(text)
+        ]
+    )
+    return not wanted or any(_has(said, word) for word in wanted)
 
 
 class Unit(Struct, frozen=True, gc=False):
@@ -127,6 +157,11 @@ def _hold(claim: Claim, units: Mapping[int, tuple[Unit, ...]]) -> Finding:
     if not grounds:
         return Finding(claim, "it says too little to be held against a passage")
     return Finding(claim, "", tuple(dict.fromkeys(grounds)))
+
+
+def _elsewhere(claim: Claim, units: Mapping[int, tuple[Unit, ...]]) -> Finding | None:
+    tries = (_hold(replace(claim, cites=(number,)), units) for number in units)
+    return next((finding for finding in tries if not finding.problem), None)
 
 
 def _missing_from(clause: str, unit: Unit, subject: str, everywhere: frozenset[str]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 SHIPPED = {
     "headgate-nano": "the smallest: labels, sentiment, JSON triage",
     "headgate-micro": "five times as big: also copies numbers and summarises",
+    "headgate-clerk": "the built-in subagents' work: triage with a reason, minutes, answers from passages",
     "headgate-embed": "turns text into vectors",
 }
 """Their names, and what they are for."""
