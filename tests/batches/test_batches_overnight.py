@@ -372,3 +372,30 @@ def test_a_step_that_was_written_half_was_never_taken(shell, claude):
     (shell.home / "results.jsonl.jobs").write_text('{"event":"planned","mark":"a","ba')
     assert shell(*shell.batch(*BY, agent="unsure")).code == 0
     assert len(made(claude)) == 1
+
+
+def test_what_its_route_keeps_at_home_is_in_no_batch_and_not_asked_live(shell, claude):
+    page = (shell.home / "headgate.toml").read_text()
+    private = '[[routes]]\nname = "private"\nlanguages = ["de"]\nlocal_only = true\ntry = ["nano"]\n\n'
+    shell.write(page.replace("[[routes]]", private + "[[routes]]", 1))
+    german = "Sehr geehrte Damen und Herren, mir wurde der Betrag für die Bestellung im letzten Monat leider zweimal abgebucht."
+    shell.items([german, *letters(1)])
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert said.code == 1, said.err
+    first, second = shell.results()
+    assert (first["status"], first["model"]) == ("incomplete", "nano")
+    assert first["reason"].startswith("it stays on the user's machines, so no paid model is asked; nano: ")
+    assert (second["status"], second["model"]) == ("escalated", "paid")
+    assert not live(claude)
+    (sent,) = made(claude)
+    assert b"Betrag" not in sent.body
+    assert not any(b"Betrag" in call.body for call in claude.calls)
+
+
+def test_what_is_too_long_for_the_model_is_in_no_batch(shell, claude):
+    page = (shell.home / "headgate.toml").read_text()
+    shell.write(page.replace('id = "claude-sonnet-5-5"', 'id = "claude-sonnet-5-5"\ncontext = 400'))
+    shell.items(["I was charged twice. " * 120, *letters(1)])
+    shell(*shell.batch(*BY, agent="unsure"))
+    (sent,) = made(claude)
+    assert sent.body.count(b"custom_id") == 1

@@ -15,7 +15,7 @@ from headgate.core.agents import fill, give
 from headgate.core.batching import BatchEngine
 from headgate.core.policy import AGENT, Policy, decide
 from headgate.core.templates import Unfit
-from headgate.core.types import Agent, Failure, FleetView, Message, Model, Request
+from headgate.core.types import Agent, Decision, Failure, FleetView, Message, Model, Request
 
 
 class Line(Struct, frozen=True):
@@ -89,18 +89,30 @@ class Packing:
 
     def line(self, envelope: Envelope, item: Item, digest: str) -> Line | Failure:
         """The request of an item, or why it cannot be asked in a batch."""
-        text = fill(self._agent, item.given)
-        if isinstance(text, Unfit):
-            return Failure(reason="http_error", detail=text.problem)
-        asked = Request(
-            id=digest, asked=f"{AGENT}{self._agent.name}", messages=(Message("user", text),), batch=True
-        )
-        request = give(self._agent, asked)
-        found = decide(self._policy, FleetView(), request, signals.measure(request, self._policy))
-        if self._model.name not in found.chain:
+        request = self._request(item)
+        if isinstance(request, Unfit):
+            return Failure(reason="http_error", detail=request.problem)
+        decision = self._decide(request)
+        if self._model.name not in decision.chain:
             return Failure(reason="http_error", detail=f"the policy does not let {self._model.name} be asked")
         line = self._engine.encode(f"{envelope.mark}-{item.n}-{digest}", request, self._model)
         return line if isinstance(line, Failure) else Line((item.n, digest), line)
+
+    def stays_home(self, item: Item) -> bool:
+        """Whether no paid model may be asked, live neither. To ask one by its name would pass over what its route says."""
+        request = self._request(item)
+        return not isinstance(request, Unfit) and self._decide(request).local_only
+
+    def _request(self, item: Item) -> Request | Unfit:
+        """The whole request of an item."""
+        text = fill(self._agent, item.given)
+        if isinstance(text, Unfit):
+            return text
+        asked = f"{AGENT}{self._agent.name}"
+        return give(self._agent, Request(id="", asked=asked, messages=(Message("user", text),), batch=True))
+
+    def _decide(self, request: Request) -> Decision:
+        return decide(self._policy, FleetView(), request, signals.measure(request, self._policy))
 
 
 def final(failure: Failure) -> bool:

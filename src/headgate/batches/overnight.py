@@ -44,6 +44,7 @@ ARRIVES = 5.0
 """Seconds within which a job that was handed over is in the provider's list."""
 ROUNDS = 4
 """Jobs one after the other, where there was no money for all at once."""
+AT_HOME = "it stays on the user's machines, so no paid model is asked"
 GOOD = ("ok", "escalated")
 
 
@@ -320,10 +321,12 @@ class Overnight:
         if not self._stop.asked.is_set():
             self._close(open_job)
 
-    # ── Asking live ──────────────────────────────────────────────────────────────────────────────────────────────────
-
     async def _ask_live(self, item: Item, digest: str, found: Found) -> None:
-        run = await self._go_on(item, digest, found, self._night.models, None)
+        if self._packing.stays_home(item):
+            _, _, before = found.mark.reason.partition("; ")
+            run = Run(agent=self._night.agent, status="incomplete", reason=f"{AT_HOME}; {before}")
+        else:
+            run = await self._go_on(item, digest, found, self._night.models, None)
         self._put(item, digest, run, found)
 
     async def _go_on(
