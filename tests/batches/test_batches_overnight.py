@@ -383,7 +383,8 @@ def test_what_its_route_keeps_at_home_is_in_no_batch_and_not_asked_live(shell, c
     said = shell(*shell.batch(*BY, agent="unsure"))
     assert said.code == 1, said.err
     first, second = shell.results()
-    assert (first["status"], first["model"]) == ("incomplete", "nano")
+    assert (first["status"], first["model"], first["output"]) == ("incomplete", "nano", first["label"])
+    assert first["label"]
     assert first["reason"].startswith("it stays on the user's machines, so no paid model is asked; nano: ")
     assert (second["status"], second["model"]) == ("escalated", "paid")
     assert not live(claude)

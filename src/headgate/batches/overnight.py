@@ -104,6 +104,7 @@ class Overnight:
         self._expected = expected
         self._stop = stop
         self._tell = tell
+        self._note = lambda text: tell(Notice(text))
         self._reserved: dict[tuple[int, str], float] = {}
         self._said = ""
 
@@ -116,8 +117,7 @@ class Overnight:
         work = asyncio.ensure_future(self._go())
         ending = asyncio.ensure_future(self._stop.at_once.wait())
         try:
-            either: set[asyncio.Future[object]] = {work, ending}  # type: ignore[arg-type]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([work, ending], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (work, ending):
                 if not task.done():
@@ -150,8 +150,6 @@ class Overnight:
         if not self._jobs.open:
             self._jobs.remove()
 
-    # ── Handing over ─────────────────────────────────────────────────────────────────────────────────────────────────
-
     async def _recover(self) -> None:
         """Find jobs that were handed over, as it may be, before their names were written down."""
         for open_job in [job for job in self._jobs.open.values() if not job.job]:
@@ -175,10 +173,8 @@ class Overnight:
                 self._close(open_job, "it never arrived")
 
     async def _find(self, open_job: OpenJob) -> str | Failure | None:
-        planned = open_job.planned
-        return await self._engine.find(
-            planned.mark, since=planned.at, many=len(planned.items), others=self._jobs.ids
-        )
+        at, many = open_job.planned.at, len(open_job.planned.items)
+        return await self._engine.find(open_job.planned.mark, since=at, many=many, others=self._jobs.ids)
 
     async def _hand_over(self, cut_off: float) -> bool:
         """Put the items that wait, and are in no job, into jobs; whether any was left out for want of money.
@@ -247,8 +243,6 @@ class Overnight:
             self._budget.settle(self._reserved.pop(item, None), None)
         if why:
             self._note(f"{self._engine.name} did not do a batch of {len(planned.items):,} items: {why}")
-
-    # ── Waiting and collecting ───────────────────────────────────────────────────────────────────────────────────────
 
     async def _wait(self, cut_off: float, margin: float) -> None:
         """Look at the jobs until all are through, or the time is up, or somebody says stop."""
@@ -362,8 +356,12 @@ class Overnight:
 
     def _put(self, item: Item, digest: str, run: Run, found: Found) -> None:
         result = result_of(item, digest, after_waiting(run, found.mark), found.mark)
-        if run.output is None and run.status == "incomplete":
-            result = replace(result, model=found.mark.model)
+        if (
+            run.output is None and run.status == "incomplete"
+        ):  # what the model at home said is better than nothing
+            home = self._results.whole(found)
+            facts = {name: getattr(home, name) for name in ("model", "output", "label", "probability")}
+            result = replace(result, **facts)
         self._results.put(result)
         self._tell(Answered(result))
 
@@ -375,9 +373,6 @@ class Overnight:
             return False
         self._reserved[item.n, digest] = money
         return True
-
-    def _note(self, text: str) -> None:
-        self._tell(Notice(text))
 
     def _say_how_far(self, progress: Sequence[Progress]) -> None:
         done, total = sum(one.done for one in progress), sum(one.total for one in progress)
