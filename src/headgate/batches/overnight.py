@@ -104,7 +104,7 @@ class Overnight:
         self._expected = expected
         self._stop = stop
         self._tell = tell
-        self._note = lambda text: tell(Notice(text))
+        self._note: Callable[[str], None] = lambda text: tell(Notice(text))
         self._reserved: dict[tuple[int, str], float] = {}
         self._said = ""
 
