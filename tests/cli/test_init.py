@@ -389,7 +389,7 @@ def test_offline_the_toys_are_offered_and_called_so(laptop):
     assert "toys: no assistants" in said.err
     assert {model["label"] for model in models(laptop).values()} == {"toy"}
     assert "TOYS" in laptop.page.read_text()
-    assert said.err.count("ok    ") == 3
+    assert said.err.count("ok    ") == 2
 
 
 def test_the_toys_answer_end_to_end(laptop):
@@ -397,17 +397,18 @@ def test_the_toys_answer_end_to_end(laptop):
     said = laptop("init", "--stack", "toys", "--yes", "--json")
     assert said.code == 0, said.err
     assert {row["model"]: row["ok"] for row in said.json["proofs"]} == {
-        "nano": True,
-        "micro": True,
+        "clerk": True,
         "embed": True,
     }
-    assert (shipped_folder() / "headgate-nano.gguf").exists()
+    assert (shipped_folder() / "headgate-clerk.gguf").exists()
     assert laptop("config", "check").code == 0
     laptop.hardware |= {"gpus": CARD_24["gpus"]}  # which the embedded engine does not use
     assert laptop("models", "plan", "--json").json["room"]["gpu"] == 0
     answer = laptop("ask", "--json", "--task", "classification", "I was charged twice this month.")
     assert answer.code == 0, answer.err
-    assert json.loads(answer.out)["model"] in ("nano", "micro")
+    assert json.loads(answer.out)["model"] == "clerk"
+    run = laptop("agents", "run", "triage", "-i", "I was charged twice this month.")
+    assert json.loads(run.out)["category"] == "billing"
 
 
 def test_without_any_engine_the_page_waits_for_ollama_and_its_command_is_printed(laptop):

@@ -169,8 +169,13 @@ def draft(
 def draft_toys(room: Room, clouds: Sequence[Cloud] = ()) -> Draft:
     """The draft with the models that ship with Headgate: no assistants, but the whole road can be tried with them."""
     toys = (
-        DraftModel(name="nano", engine="embedded", id="headgate-nano", roles=("classification",), toy=True),
-        DraftModel(name="micro", engine="embedded", id="headgate-micro", roles=("general", "code"), toy=True),
+        DraftModel(
+            name="clerk",
+            engine="embedded",
+            id="headgate-clerk",
+            roles=("classification", "general", "code"),
+            toy=True,
+        ),
         DraftModel(
             name="embed",
             engine="embedded",
