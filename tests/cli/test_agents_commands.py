@@ -211,7 +211,7 @@ def test_a_pipe_that_is_closed_early_is_no_crash(desk):
             "one of: nano, micro",
         ),
         (["run", "triage", "a.txt", "-i", "x"], None, "there are a text and files", "leave out"),
-        (["test", "triage"], None, "triage has no tests", "headgate agents test triage --add FILE"),
+        (["test", "extract"], None, "extract has no tests", "headgate agents test extract --add FILE"),
         (
             ["test", "triage", "--add", "gone.jsonl"],
             None,

@@ -137,6 +137,7 @@ def copied(
             resources.files("headgate.config")
             .joinpath("builtin", f"{origin}.toml")
             .read_text(encoding="utf-8")
+            .partition("\n[[tests]]")[0]  # what it is tested on shall be the user's own
         )
     elif in_config(config, agent):
         raise UsageError(f"{origin} stands in {config.source} itself", "copy its table into a file by hand")
@@ -149,7 +150,7 @@ def copied(
     if chain:
         document["try"] = list(chain)
     head = f'# The subagent {name}, asked for as "agent:{name}": a copy of {origin}. docs/agents.md tells every key.\n'
-    end = "" if agent.tests else about_tests(name)
+    end = "" if agent.tests and not agent.builtin else about_tests(name)
     return {f"{name}.toml": head + tomlkit.dumps(document) + end}
 
 
