@@ -40,7 +40,7 @@ BATCH = ("out", "retry", "dry_run", "budget", "by", "yes")
     help="A field of the agent's template; NAME=@FILE reads it from a file.",
 )
 @click.option("--model", metavar="NAME", help="Only this model may answer.")
-@click.option("--local", "local_only", is_flag=True, help="No model that costs money may answer.")
+@click.option("--local", "local_only", is_flag=True, help="Never leave this machine; nothing is paid.")
 @click.option("--explain", is_flag=True, help="Say on stderr who answered, how sure, and at what price.")
 @click.option(
     "--at-once",

@@ -61,7 +61,7 @@ def ask(agent: Agent, request: Request) -> Request | Unfit:
 def give(agent: Agent, request: Request) -> Request:
     """The request as the agent's."""
     wanted = request.format
-    if wanted.kind == "text" and agent.asked is not None:
+    if wanted.kind != "schema" and agent.asked is not None:  # who asks for some JSON gets the agent's
         wanted = Format("schema", agent.asked, agent.name)
     begins = next(
         (index for index, message in enumerate(request.messages) if message.role not in ORDERS),
