@@ -99,6 +99,43 @@ def test_a_folder_of_mails_and_tables_is_one_line_each_and_what_cannot_be_read_i
     assert ran.code == 1
 
 
+def test_what_is_lost_of_a_file_that_was_read_is_told_and_is_no_failure(desk):
+    (desk.home / "box").mkdir()
+    (desk.home / "box" / "old.txt").write_bytes("The café's app crashes when I log in.".encode("latin-1"))
+    (desk.home / "box" / "photo.png").write_bytes(b"\x89PNG")
+    ran = desk("agents", "run", "triage", "box")
+    assert ran.code == 0, ran.err
+    assert ran.json["category"] == "technical"
+    assert "note: box/old.txt: not UTF-8: read as Windows-1252" in ran.err
+    assert "note: box: 1 file of a kind that is not read: 1 .png" in ran.err
+    ran = desk(
+        "agents",
+        "run",
+        "draft",
+        "--field",
+        "client=A",
+        "--field",
+        "period=May",
+        "--field",
+        "facts=@box/old.txt",
+    )
+    assert ran.code == 0, ran.err
+    ran = desk("agents", "run", "draft", "--field", "facts=@no.txt")
+    assert (ran.code, ran.err.splitlines()[0]) == (
+        2,
+        "error: no.txt: cannot be read: No such file or directory",
+    )
+
+
+def test_a_text_in_place_of_a_file_is_told_how_to_be_given_however_long_it_is(desk):
+    for text in (CHARGED, CHARGED * 9):
+        ran = desk("agents", "run", "triage", text)
+        assert ran.code == 2
+        assert ran.err.startswith("error: there is no file I was charged twice")
+        assert 'a text is given with -i "…"' in ran.err
+        assert len(ran.err) < 160
+
+
 def test_a_bar_on_the_terminal_leaves_the_data_to_the_file(desk):
     (desk.home / "mails.csv").write_text(f'input\n"{CHARGED}"\n"{CRASHED}"\n')
     ours, theirs = pty.openpty()

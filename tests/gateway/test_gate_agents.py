@@ -478,3 +478,12 @@ async def test_a_gate_that_closes_ends_what_is_under_way(open_bench):
             await asked
         (outcome,) = await bench.written()
         assert outcome.status == "cancelled"
+
+
+async def test_an_empty_input_is_refused_at_every_door_before_anybody_is_asked(open_bench):
+    async with open_bench(change=with_agents()) as bench:
+        for empty in ("", "  \n", {}):
+            said = await run(bench, given(empty))
+            assert (said.status, said.json["error"]["message"][:18]) == (400, "the input is empty"), empty
+        said = await bench.ask(" ", model="agent:sort")
+        assert (said.status, said.json["error"]["code"]) == (400, "invalid_input")
