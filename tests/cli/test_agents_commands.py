@@ -348,3 +348,36 @@ output = "spam"
     written = desk("agents", "export", "sort", "--model", "nano", "--out", "Modelfile")
     assert "ollama create sort -f Modelfile" in written.err
     assert (desk.home / "Modelfile").read_text() == ran.out
+
+
+def test_a_test_that_does_not_fit_is_named_in_the_file_that_it_comes_from(desk):
+    assert desk("agents", "new", "triage", "--from", "triage").code == 0
+    (desk.home / "mine.jsonl").write_text(
+        '{"input": "Twice!", "output": "billing"}\n{"input": "Hm.", "output": "refunds"}\n'
+    )
+    ran = desk("agents", "test", "triage", "--add", "mine.jsonl")
+    assert ran.code == 2
+    assert ran.err.startswith("error: mine.jsonl, line 2: its output does not fit the schema at category")
+    assert not (desk.home / "agents" / "triage.tests.jsonl").exists()
+
+
+def test_a_name_that_is_taken_is_told_before_anything_else_is_asked(desk):
+    assert desk("agents", "new", "tickets", "--system", "Sort.", "--labels", "bug,wish").code == 0
+    ours, theirs = pty.openpty()
+    order = [sys.executable, "-m", "headgate", "agents", "new", "tickets"]
+    ran = subprocess.run(
+        order,
+        cwd=desk.home,
+        env=desk.env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        timeout=60,
+        check=False,
+    )
+    seen = os.read(ours, 65536).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert ran.returncode == 2
+    assert "tickets is there already" in seen
+    assert "What does it do" not in seen

@@ -487,3 +487,10 @@ async def test_an_empty_input_is_refused_at_every_door_before_anybody_is_asked(o
             assert (said.status, said.json["error"]["message"][:18]) == (400, "the input is empty"), empty
         said = await bench.ask(" ", model="agent:sort")
         assert (said.status, said.json["error"]["code"]) == (400, "invalid_input")
+
+
+async def test_a_field_that_no_run_has_is_named(open_bench):
+    async with open_bench(change=with_agents()) as bench:
+        said = await run(bench, given(modell="claude"))
+        assert (said.status, said.json["error"]["param"]) == (400, "modell")
+        assert said.json["error"]["message"].startswith("there is no field modell")
