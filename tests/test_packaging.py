@@ -201,5 +201,5 @@ def test_the_wheel_says_what_it_is(wheel):
     assert said["Name"] == "headgate"
     assert said["License-Expression"] == "MIT"
     assert said["Requires-Python"] == ">=3.11"
-    assert set(said.get_all("Provides-Extra")) >= {"embedded", "code", "dev"}
-    assert "Five routes" in said.get_payload()
+    assert set(said.get_all("Provides-Extra")) >= {"embedded", "knowledge", "documents", "mcp", "code", "dev"}
+    assert "How savings are computed" in said.get_payload()

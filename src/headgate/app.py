@@ -18,9 +18,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from headgate import __version__
+from headgate.batches.front.desk import Desk
+from headgate.batches.front.messages import MessagesFront
+from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
 from headgate.config.places import data_home
+from headgate.core.batching import BatchAnswer
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError, UsageError
@@ -29,7 +33,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
 from headgate.core.words import Status
-from headgate.engines.connect import connect
+from headgate.engines.connect import connect, dialect_of
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.engines.tokenizer import Tokenizer
@@ -38,6 +42,8 @@ from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory, caches, pools_for
 from headgate.gateway.affinity import Affinity
+from headgate.gateway.batched import settle
+from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.headers import JSON
 from headgate.gateway.http import BACKLOG, Server
@@ -72,6 +78,11 @@ IMAGE_LIMIT = 20 * 1024 * 1024
 WEEK = 7 * 86_400.0
 """Seconds of traffic by which the gate decides, when it opens, what is worth loading before anybody asks."""
 
+AHEAD = 2
+"""Requests of batches under way for each slot at home: one is answered, one is ready to be."""
+BESIDE_PAID = 4
+"""Requests of batches under way beyond those, where a paid model may answer some of them."""
+
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
 
@@ -100,10 +111,18 @@ class OpenGate:
         self.loop = ToolLoop(road, self.ask, self.settle, tools)
         self.workers: list[Worker] = [self.cited, self.loop, LongInputs(road, self.ask)]
         """Who answers for agents that take more than one request."""
-        self.runs = Runs(road.policy, self.ask, self.workers)
+        self.runs = Runs(road.policy, self.ask, self.workers, self.take_batched)
+        self.batches = Desk(
+            config.ledger.path.with_name("batches"), self.answer_inside, requests_at_once(config)
+        )
+        self.fronts = (
+            FrontService(self.batches, config.file_limit, config.body_limit),
+            MessagesFront(self.batches, config.file_limit),
+        )
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
+            *self.fronts,
         ]
         self.http = Face(
             road,
@@ -175,6 +194,35 @@ class OpenGate:
         self.note(outcome)
         return result, outcome
 
+    async def take_batched(
+        self, request: Request, answer: BatchAnswer, job: str, submitted: float, caller: str
+    ) -> tuple[Reply | GiveUp, Outcome]:
+        """What a provider's batch has answered to a request; it is written down like any other.
+
+        Args:
+            request: what was asked; `only` is the model that was.
+            answer: what came back.
+            job: the provider's name for the batch.
+            submitted: Unix time at which it was handed over.
+            caller: whose request it is.
+        """
+        engine = self.config.engines[self.road.policy.models[request.only].engine]
+        result, outcome = await settle(
+            self.road,
+            dialect_of(engine),
+            request,
+            answer,
+            job=job,
+            submitted=submitted,
+            caller=caller,
+        )
+        self.note(outcome)
+        return result, outcome
+
+    async def answer_inside(self, call: Call) -> None:
+        """Answer a call that comes from no connection, as if it had come from one."""
+        await self.http(call)
+
     async def settle(self, request: Request, status: Status, error: str = "") -> Outcome:
         """Write down a request for which no model was asked."""
         signals = await self.road.tokenizer.measure(request, self.road.policy, 0)
@@ -196,8 +244,12 @@ class OpenGate:
             listening: a bound socket (`bind`).
             opened: called with the gate's address once it answers.
         """
-        self.server = server = Server(self.http, body_limit=self.config.body_limit, refuse=refuse)
+        uploads = {path: upload for front in self.fronts for path, upload in front.uploads.items()}
+        self.server = server = Server(
+            self.http, body_limit=self.config.body_limit, refuse=refuse, uploads=uploads
+        )
         await server.open(listening)
+        self.batches.go_on()
         try:
             if opened is not None:
                 opened(address_of(listening))
@@ -272,6 +324,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             try:
                 yield gate
             finally:
+                await gate.batches.close()
                 await gate.runs.close()
                 await gate.loop.close()
         finally:
@@ -280,6 +333,14 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await cache.close()
     finally:
         await asyncio.to_thread(writer.close)
+
+
+def requests_at_once(config: Config) -> int:
+    """Requests of batches under way at a time: enough for every slot at home, and some for paid models."""
+    models = [model for model in config.policy.models.values() if not model.lane_of]
+    home = sum(model.slots or config.engines[model.engine].parallel for model in models if model.local)
+    paid = BESIDE_PAID if any(not model.local for model in models) else 0
+    return AHEAD * home + paid
 
 
 def with_cards(config: Config, cards: Cards, fleet: Fleet) -> tuple[Config, tuple[str, ...]]:

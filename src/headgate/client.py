@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
+from headgate.core.batching import BatchAnswer
 from headgate.core.errors import EngineError, HeadgateError, UsageError
 from headgate.core.runs import Given, Run
 from headgate.engines.connection import Clocks, TransportFailure
@@ -248,6 +249,28 @@ class HttpRunner(Caller):
             caller_lines(caller, batch=batch),
             again=bool(key),
         )
+        return decode(reply, Run)
+
+    async def settle(
+        self,
+        agent: str,
+        given: Given,
+        *,
+        model: str,
+        answer: BatchAnswer,
+        job: str,
+        submitted: float,
+        caller: str,
+    ) -> Run:
+        """Give the gate what a provider's batch has answered: see `Settler.settle`.
+
+        Raises:
+            UsageError: there is no such subagent or model, or the input lacks a field.
+            EngineError: the gate does not answer. It may be given the answer again.
+        """
+        value = {"input": given, "model": model, "answer": answer, "job": job, "submitted": submitted}
+        path = f"/v1/agents/{quote(agent, safe='')}/answers"
+        reply = await self._gate.post(path, value, caller_lines(caller, batch=True), again=True)
         return decode(reply, Run)
 
 

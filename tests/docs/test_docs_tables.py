@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from docs_pages import DOCS, PAGES, ROOT, anchors, coded, prose, rows, section
 
+from headgate.batches.front.messages import MessagesFront
+from headgate.batches.front.service import FrontService
 from headgate.cli.main import COMMANDS
 from headgate.config import schema
 from headgate.core import words
@@ -31,6 +33,7 @@ TABLES = {
     "## [streaming]": schema.StreamingTable,
     "## [embeddings]": schema.EmbeddingsTable,
     "## [ledger]": schema.LedgerTable,
+    "## [batches]": schema.BatchesTable,
     "## [report]": schema.ReportTable,
     "## [agents.NAME]": schema.AgentTable,
 }
@@ -169,13 +172,25 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     named = {cells[0].strip("`").split()[1] for cells in rows(page.partition("## A request")[0])}
     assert named == {*METHODS, f"{ONE_MODEL}NAME"}
-    agents = {cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Subagents"))[:3]}
+    agents = {cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Subagents"))[:4]}
     assert agents == {path.replace("{name}", "NAME") for path in AgentsService.methods}
     bases = {
         cells[0].strip("`").split()[1] for cells in rows(section(DOCS / "api.md", "## Knowledge bases"))[:3]
     }
     assert bases == {path.replace("{name}", "NAME") for path in KbService.methods}
+    front = [cells[0].strip("`").split() for cells in rows(section(DOCS / "api.md", "## Batches"))]
+    served = {
+        (method, path.replace("{", "").replace("}", ""))
+        for path, all_ in (FrontService.methods | MessagesFront.methods).items()
+        for method in all_
+    }
+    assert {
+        (method, path.replace("FILE_ID", "file_id").replace("BATCH_ID", "batch_id")) for method, path in front
+    } == served
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "gateway").glob("*.py")))
+    code += "".join(
+        path.read_text(encoding="utf-8") for path in sorted((SOURCE / "batches" / "front").glob("[fs]*.py"))
+    )
     assert set(re.findall(r"x-headgate-[a-z-]*[a-z]", code)) == set(
         re.findall(r"x-headgate-[a-z-]*[a-z]", page)
     )

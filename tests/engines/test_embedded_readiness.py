@@ -40,7 +40,7 @@ def machine(**facts):
         machine(musl=True),
         machine(system="freebsd14"),
     ],
-    ids=str,
+    ids=lambda able: f"{able.system} {able.arch}{' musl' * able.musl}{' flags' * bool(able.flags)}",
 )
 def test_a_machine_with_the_wheel_and_no_known_lack_may_run_it(able):
     assert judge(able) is None

@@ -64,7 +64,9 @@ class Files:
         total = 0
         for file in files(self._path):
             kind = file.suffix.lower() if isinstance(file, Path) else ""
-            if isinstance(file, Trouble) or kind not in (*MANY, *TABLES):
+            if isinstance(file, Trouble):
+                total += not self._is_about_all(file)
+            elif kind not in (*MANY, *TABLES):
                 total += 1
             elif kind in MANY or file.stat().st_size > LARGE:
                 return None
@@ -79,11 +81,15 @@ class Files:
             if isinstance(found, Document):
                 n += 1
                 yield item_from(n, found)
-            elif found.refused and not (found.source == self._name and self._path.is_dir()):
+            elif found.refused and not self._is_about_all(found):
                 n += 1
                 yield Item(n=n, given="", source=place(found), fault=said(found))
             else:
                 yield Notice(f"{place(found)}: {said(found)}")
+
+    def _is_about_all(self, trouble: Trouble) -> bool:
+        """Whether it is said of the folder as a whole, and so of no item: what kinds of files are not read."""
+        return trouble.source == str(self._path) and self._path.is_dir()
 
 
 class Joined:

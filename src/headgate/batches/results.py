@@ -112,9 +112,13 @@ class Results:
         self._lines += 1
         self.unsynced = True
 
+    def whole(self, found: Found) -> Result:
+        """A result with its output."""
+        return _decode_result(self._line(found.offset))
+
     def adopt(self, found: Found, item: Item) -> None:
         """Let the result of a content that has moved stand at its item's new place."""
-        result = _decode_result(self._line(found.offset))
+        result = self.whole(found)
         self.put(replace(result, item=item.n, id=item.id, source=item.source))
 
     def sync(self) -> None:

@@ -82,6 +82,7 @@ class Mark(Struct, frozen=True, gc=False, kw_only=True):
 
     item: int
     status: RunStatus
+    reason: str = ""
     model: str | None = None
     cost: float | None = 0.0
     requests: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from headgate.cli.common import console, load, say
 
 if TYPE_CHECKING:
     from headgate.batches import Items, Results, Stop, Summary
+    from headgate.cli.agents_batch_by import Until
     from headgate.cli.agents_batch_shown import Face
     from headgate.config.compile import Config
     from headgate.core.types import Agent, Model
@@ -47,6 +48,8 @@ class Job(Struct, frozen=True, kw_only=True):
     pay: bool
     at_once: int
     config_file: str | None
+    night: "Until | None" = None
+    """When it has to be done, and who is asked at half price until then; None asks everybody live."""
 
     @property
     def input_name(self) -> str:
@@ -74,10 +77,12 @@ def run_batch(
     dry_run: bool,
     budget: float | None,
     by: str | None,
+    poll: str | None,
     yes: bool,
 ) -> None:
     """Carry a batch out, or say what it would take; the exit code says whether all items have a good answer."""
     from headgate.batches import open_items
+    from headgate.cli.agents_batch_by import night_of
     from headgate.cli.agents_known import find_agent, find_models
     from headgate.core.errors import UsageError
 
@@ -88,8 +93,6 @@ def run_batch(
         raise UsageError(
             "--explain is for single inputs", "each line of the results says who answered and why"
         )
-    if by is not None:
-        raise UsageError("what is paid cannot wait for half price yet", "leave out --by")
     if out is None and not dry_run:
         raise UsageError("a batch needs a file for its results", "--out results.jsonl")
     job = Job(
@@ -103,6 +106,7 @@ def run_batch(
         pay=not local_only,
         at_once=at_once or slots(config, chain, pay=not local_only),
         config_file=config_file,
+        night=night_of(config, agent, chain, by=by, poll=poll, pay=not local_only),
     )
     with TemporaryDirectory() as spool:
         items = open_items([batch], Path(spool))
@@ -163,6 +167,7 @@ def warn_of_unknown_prices(job: Job) -> None:
 def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> int:
     """Do the work and tell how it ended; the exit code."""
     from headgate.batches import open_results
+    from headgate.cli.agents_batch_by import warn_of_waiting
     from headgate.cli.agents_batch_shown import Bar, Events, Lines, money, put_summary
     from headgate.cli.models_progress import put_event
     from headgate.cli.up import run_loop
@@ -179,6 +184,7 @@ def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> i
     ):
         for note in notes:
             say(f"note: {note}")
+        warn_of_waiting(job, results)
         screen = console(stderr=True)
         face: Face = (
             Events(results) if as_json else Bar(screen, results) if screen.is_terminal else Lines(results)
@@ -203,12 +209,17 @@ def carry_out(config: "Config", job: Job, items: "Items", *, as_json: bool) -> i
 async def work(config: "Config", job: Job, items: "Items", results: "Results", face: "Face") -> "Summary":
     """Answer the items, until they are through or somebody says stop."""
     from headgate.batches import Budget, Stop, run_batch
+    from headgate.cli.agents_batch_by import work_overnight
     from headgate.cli.agents_batch_forecast import price_of
     from headgate.cli.runner import open_runner
 
     stop = Stop()
     async with open_runner(config) as runner:
         with obeying(stop, face):
+            if job.night is not None:
+                return await work_overnight(
+                    config, job, job.night, runner, items=items, results=results, stop=stop, face=face
+                )
             return await run_batch(
                 runner,
                 job.agent.name,
@@ -262,6 +273,7 @@ def following(job: Job, summary: "Summary") -> list[str]:
     words += ["--model", job.model] if job.model is not None else []
     words += ["--local"] if not job.pay else []
     words += ["--config", job.config_file] if job.config_file is not None else []
+    words += ["--by", job.night.word] if job.night is not None else []
     if not summary.complete:
         budget = [] if job.budget is None else ["--budget", f"{job.budget:g}"]
         return [command_line([*words, *budget])]

@@ -52,7 +52,8 @@ def show_forecast(config: "Config", job: "Job", items: "Items", *, as_json: bool
     load = Load(items=counted.asked, tokens_in=counted.tokens, tokens_out=answer_tokens(job.agent))
     found = forecast(load, hands, job.at_once)
     if as_json:
-        put_json(plain(counted, load, found))
+        half = job.night.model.name if job.night is not None else None
+        put_json({**plain(counted, load, found), "half_price": half})
     else:
         show(job, counted, load, found)
 
@@ -94,7 +95,7 @@ def hands_of(config: "Config", job: "Job", results: "Results | None") -> "Iterat
         if enough and answered is not None:
             reached = sum(answered[later.name] for later in chain[place:]) / answered.total()
         yield Hand(
-            model=model,
+            model=model if job.night is None else job.night.at_half(model),
             card=cards.get((model.engine, model.id)),
             trial=trials.get(model.name),
             reached=reached,
@@ -162,6 +163,10 @@ def show(job: "Job", counted: Counted, load: "Load", found: "Forecast") -> None:
         put_table(rows)
         put("")
         least = "" if found.all_timed or found.seconds is None else "at least "
+        if job.night is not None:
+            put(
+                f"{job.night.model.name} is asked in a batch of its provider's, at half price, {job.night.when}"
+            )
         put(
             f"in all {dollars_ranged(found.cost)}, {least}{span_ranged(found.seconds)}, {job.at_once} at once"
         )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 """Inputs under way, where nothing else is said."""
 
-BATCH = ("out", "retry", "dry_run", "budget", "by", "yes")
+BATCH = ("out", "retry", "dry_run", "budget", "by", "poll", "yes")
 """Options that only a batch has."""
 
 
@@ -59,7 +59,12 @@ BATCH = ("out", "retry", "dry_run", "budget", "by", "yes")
 @click.option("--dry-run", is_flag=True, help="Say what a batch would cost and take; ask no model.")
 @click.option("--budget", metavar="USD", type=click.FloatRange(min=0), help="The most that a batch may cost.")
 @click.option(
-    "--by", metavar="HH:MM", help="When a batch has to be done; what is paid may then wait for half price."
+    "--by",
+    metavar="HH:MM",
+    help="When a batch has to be done, or 8h: what is paid may wait for the provider's half price.",
+)
+@click.option(
+    "--poll", metavar="30s", help="How often a provider's batch is looked at, at first; 5s by itself."
 )
 @click.option("-y", "--yes", is_flag=True, help="Begin a batch without asking, below the agent's bar too.")
 @with_config

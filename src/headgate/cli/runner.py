@@ -14,11 +14,11 @@ from headgate.cli.runfile import RunFile, find_gate
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
-    from headgate.core.runs import Runner
+    from headgate.core.runs import Settler
 
 
 @asynccontextmanager
-async def open_runner(config: "Config") -> "AsyncGenerator[Runner]":
+async def open_runner(config: "Config") -> "AsyncGenerator[Settler]":
     """A runner for this config, as long as the context lasts.
 
     Raises:

@@ -57,6 +57,8 @@ class Config(Struct, frozen=True, kw_only=True):
     port: int
     body_limit: int
     """Bytes."""
+    file_limit: int
+    """Bytes of a file that a batch client uploads."""
     fetch_images: bool
     conversation_stays: float
     """Seconds; 0 is not at all."""
@@ -132,6 +134,7 @@ def compile_config(
         host=host,
         port=port,
         body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * MEGABYTE,
+        file_limit=positive(("batches", "file_limit_mb"), table.batches.file_limit_mb) * MEGABYTE,
         fetch_images=table.server.fetch_images,
         conversation_stays=seconds(
             ("limits", "conversation_stays"), table.limits.conversation_stays, nothing=True

@@ -173,6 +173,13 @@ class LedgerTable(Struct, forbid_unknown_fields=True, frozen=True):
     """Also keep prompts and answers. Off unless the user turns it on."""
 
 
+class BatchesTable(Struct, forbid_unknown_fields=True, frozen=True):
+    """[batches]: what batch clients may upload."""
+
+    file_limit_mb: int = 200
+    """The largest file of requests."""
+
+
 class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[report]: what the weekly report compares with."""
 
@@ -258,5 +265,6 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     streaming: StreamingTable = StreamingTable()
     embeddings: EmbeddingsTable = EmbeddingsTable()
     ledger: LedgerTable = LedgerTable()
+    batches: BatchesTable = BatchesTable()
     report: ReportTable = ReportTable()
     agents: dict[str, AgentTable] = {}

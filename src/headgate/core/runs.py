@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from headgate.core.batching import BatchAnswer
 from headgate.core.words import RunStatus, StepKind
 
 Given = str | Mapping[str, Any]
@@ -79,6 +80,34 @@ class Runner(Protocol):
                 instead of asking a model again; "" is none.
             caller: whose request it is, as far as waiting has to be fair.
             model: only this model of its chain, for instance to test it.
+        """
+        ...
+
+
+class Settler(Runner, Protocol):
+    """A runner that also takes answers which a provider's batch gave."""
+
+    async def settle(
+        self,
+        agent: str,
+        given: Given,
+        *,
+        model: str,
+        answer: BatchAnswer,
+        job: str,
+        submitted: float,
+        caller: str,
+    ) -> Run:
+        """Judge an answer as if it had come live, price it at half, and write it down.
+
+        Args:
+            agent: whose input it answers.
+            given: the input.
+            model: the model that was asked, by its name in the config.
+            answer: what the batch says.
+            job: the provider's name for the batch.
+            submitted: Unix time at which it was handed over.
+            caller: whose request it is.
         """
         ...
 

@@ -10,21 +10,32 @@ from msgspec.structs import replace
 
 from headgate import __version__
 from headgate.config.engine import EngineSettings, is_here
+from headgate.core.batching import BatchEngine
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError
 from headgate.core.types import Model
+from headgate.core.words import EngineKind
 from headgate.engines.anthropic import Anthropic
+from headgate.engines.anthropic_batches import AnthropicBatches
 from headgate.engines.llamacpp.engine import Llamacpp, LlamacppSettings
 from headgate.engines.lms import Lms
 from headgate.engines.lmstudio import LMStudio
 from headgate.engines.ollama import Ollama
+from headgate.engines.openai_batches import OpenAIBatches
 from headgate.engines.openai_compatible import OpenAICompatible
-from headgate.engines.profiles import LLAMA_SERVER, OPENAI, OPENAI_COMPATIBLE, profile_for
+from headgate.engines.profiles import ANTHROPIC_RULES, LLAMA_SERVER, OPENAI, OPENAI_COMPATIBLE, profile_for
 from headgate.engines.transport import HttpTransport
+from headgate.wire.upstream import Dialect
+from headgate.wire.upstream.anthropic_messages import LATEST, AnthropicMessages
+from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import Profile
 
 SPARE_CONNECTIONS = 4
 """Beyond the engine's own limit: for looks at its health while it is busy."""
+
+
+BATCHING: tuple[EngineKind, ...] = ("openai", "anthropic")
+"""Kinds of engines whose provider takes batches at half price. Some that copied OpenAI's API do too; nobody knows which."""
 
 
 def connect(
@@ -67,6 +78,35 @@ def connect(
             return Anthropic(settings, transport)
         case _:
             return OpenAICompatible(settings, transport, _profile(settings, url))
+
+
+def connect_batches(settings: EngineSettings) -> BatchEngine:
+    """Build the way to an engine's batches; its kind is one of `BATCHING`.
+
+    Raises:
+        EngineError: an address, header or certificate file that cannot be used.
+    """
+    assert settings.kind in BATCHING, settings.kind
+    assert settings.url is not None, "a provider has an address"
+    claude = settings.kind == "anthropic"
+    url = settings.url.rstrip("/").removesuffix("/v1") if claude else settings.url
+    headers = [line for line in _headers(settings) if line[0] != "content-type"]  # a file goes up as a form
+    try:
+        transport = HttpTransport(url, headers=headers, ca_file=settings.ca_file)
+    except ValueError as error:
+        raise EngineError(
+            f"the engine {settings.name} cannot be reached so: {error}", "correct its table in headgate.toml"
+        ) from None
+    if claude:
+        return AnthropicBatches(settings, transport)
+    return OpenAIBatches(settings, transport, _profile(settings, settings.url))
+
+
+def dialect_of(settings: EngineSettings) -> Dialect:
+    """What an engine whose kind is one of `BATCHING` speaks."""
+    if settings.kind == "anthropic":
+        return AnthropicMessages(ANTHROPIC_RULES, settings.api_version or LATEST)
+    return OpenAIChat(_profile(settings, settings.url or ""))
 
 
 def _embed(settings: EngineSettings, models: Sequence[Model], eager: frozenset[str] | None) -> Llamacpp:

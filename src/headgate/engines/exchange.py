@@ -160,20 +160,26 @@ class Exchange:
 
     async def get(self, target: str, headers: Headers = (), clocks: Clocks = LOOK) -> Response | Failure:
         """Look something up; any status but a success is a failure."""
-        return await self._ask("GET", target, headers, b"", clocks)
+        return await self.send("GET", target, headers, b"", clocks)
 
     async def post(self, target: str, value: Any, clocks: Clocks = LOOK) -> Response | Failure:
         """Look something up with a question in JSON."""
-        return await self._ask("POST", target, (), msgspec.json.encode(value), clocks)
+        return await self.send("POST", target, (), msgspec.json.encode(value), clocks)
 
     async def delete(self, target: str, value: Any, clocks: Clocks = LOOK) -> Response | Failure:
         """Have something deleted; what, is said in JSON."""
-        return await self._ask("DELETE", target, (), msgspec.json.encode(value), clocks)
+        return await self.send("DELETE", target, (), msgspec.json.encode(value), clocks)
 
-    async def lines(self, target: str, value: Any, clocks: Clocks) -> AsyncGenerator[bytes | Failure]:
+    def lines(self, target: str, value: Any, clocks: Clocks) -> AsyncGenerator[bytes | Failure]:
         """Ask for a report that comes line by line; a failure is its last item. Closing the generator hangs up."""
-        body = msgspec.json.encode(value)
-        async with self._transport.stream("POST", target, body=body, clocks=clocks) as response:
+        return self.receive("POST", target, (), msgspec.json.encode(value), clocks)
+
+    async def receive(
+        self, method: str, target: str, headers: Headers, body: bytes, clocks: Clocks
+    ) -> AsyncGenerator[bytes | Failure]:
+        """Send any call whose answer comes line by line; a failure is its last item. Closing the generator hangs up."""
+        sent = self._transport.stream(method, target, headers=headers, body=body, clocks=clocks)
+        async with sent as response:
             head = response.head
             if isinstance(head, TransportFailure):
                 yield _failed(head)
@@ -199,9 +205,10 @@ class Exchange:
         """Close the connections."""
         await self._transport.close()
 
-    async def _ask(
+    async def send(
         self, method: str, target: str, headers: Headers, body: bytes, clocks: Clocks
     ) -> Response | Failure:
+        """Send any call; any status but a success is a failure."""
         response = await self._transport.request(method, target, headers=headers, body=body, clocks=clocks)
         if isinstance(response, TransportFailure):
             return _failed(response)

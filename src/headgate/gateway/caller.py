@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
 
@@ -55,6 +55,7 @@ class Call:
         query: what stands behind the "?", as it came.
         headers: by their names in small letters; of several with one name the last.
         body: None when it was larger than the server takes.
+        file: the body instead, of an upload; whoever answers closes it.
         begun: whether a part of the answer has gone out.
         ended: whether all of it has.
         last: whether the connection ends with this answer.
@@ -67,6 +68,7 @@ class Call:
         "begun",
         "body",
         "ended",
+        "file",
         "headers",
         "last",
         "method",
@@ -85,6 +87,7 @@ class Call:
         keep_alive: bool,
         old: bool,
         query: str = "",
+        file: BinaryIO | None = None,
     ) -> None:
         self._connection = connection
         self._head = b""
@@ -94,6 +97,7 @@ class Call:
         self.query = query
         self.headers = headers
         self.body = body
+        self.file = file
         self.begun = self.ended = False
         self.last = not keep_alive
 
@@ -180,6 +184,7 @@ class Connection(asyncio.Protocol):
         self._in_head = self._expects = self._reading_paused = False
         self._deaf = False  # what still comes is not looked at
         self._refusal: tuple[int, str] | None = None
+        self._file: BinaryIO | None = None
 
     # ── The task's side ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,6 +278,8 @@ class Connection(asyncio.Protocol):
         """Take the request that is under way back."""
         self.lost = True
         self._taken_up.set()
+        if self._file is not None:
+            self._file.close()
         self.task.cancel()
         self.server.forget(self)
 
@@ -345,6 +352,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._body: bytes | bytearray = b""
         self._size = 0
+        self._limit = self.server.body_limit
         self._in_head = True
         self.heard = self._loop.time()
 
@@ -359,6 +367,13 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is here; who waits for a word before he sends the body gets it."""
         self._in_head = False
+        upload = self.server.uploads.get(path_of(self._url)) if self._parser.get_method() == b"POST" else None
+        if upload is not None:
+            self._limit = upload.limit
+            try:
+                self._file = upload.open()
+            except OSError as error:
+                self._refuse(507, f"an upload cannot be kept here: {error.strerror}")
         expects = self._headers.get(b"expect")
         if expects is None or expects.lower() != b"100-continue":
             return
@@ -373,16 +388,24 @@ class Connection(asyncio.Protocol):
         self._barren = 0
         self.heard = self._loop.time()
         self._size += len(part)
-        if self._size > self.server.body_limit:
+        if self._size > self._limit:
             self._body = b""
-            if self._size > DRAIN_AT_MOST:
+            if self._size > max(DRAIN_AT_MOST, self._limit):
                 self.abort()
+        elif self._file is not None:
+            self._save(self._file, part)
         elif not self._body:
             self._body = part
         else:
             if isinstance(self._body, bytes):
                 self._body = bytearray(self._body)
             self._body += part
+
+    def _save(self, file: BinaryIO, part: bytes) -> None:
+        try:
+            file.write(part)
+        except OSError as error:
+            self._refuse(507, f"there is no room for this upload: {error.strerror}")
 
     def on_message_complete(self) -> None:
         """Hand the call over, or let it wait for the one before it."""
@@ -396,11 +419,13 @@ class Connection(asyncio.Protocol):
             parser.get_method().decode("ascii"),
             path_of(self._url),
             self._headers,
-            None if self._size > self.server.body_limit else bytes(self._body),
+            None if self._size > self._limit else bytes(self._body),
             keep_alive=parser.should_keep_alive(),
             old=parser.get_http_version() == "1.0",
             query=self._url.partition(b"?")[2].decode("latin-1"),
+            file=self._file,
         )
+        self._file = None
         self._asked += 1
         if self._next is not None and not self._next.done():
             self._next.set_result(call)

@@ -8,9 +8,10 @@ It knows who is connected (`caller.Connection`), what time it is, and when all h
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from socket import socket
+from typing import BinaryIO, NamedTuple
 
 from headgate.gateway.caller import Call, Connection
 
@@ -32,6 +33,15 @@ Refuse = Callable[[int, str], tuple[bytes, bytes]]
 """(status, what is wrong) → (header lines, body)."""
 
 
+class Upload(NamedTuple):
+    """Bodies that go into a file, because they are too large for the memory."""
+
+    limit: int
+    """Bytes."""
+    open: Callable[[], BinaryIO]
+    """A new file, which is gone when it is closed."""
+
+
 class Server:
     """Everybody who is connected, and the clock that they share.
 
@@ -39,9 +49,13 @@ class Server:
         handle: answers one call; called for one at a time on each connection.
         body_limit: bytes of a request's body; of a larger one the handler gets None.
         refuse: the answer to what is no HTTP request.
+        uploads: paths whose bodies go into files, with a limit of their own.
     """
 
-    def __init__(self, handle: Handle, *, body_limit: int, refuse: Refuse) -> None:
+    def __init__(
+        self, handle: Handle, *, body_limit: int, refuse: Refuse, uploads: Mapping[str, Upload] = {}
+    ) -> None:
+        self.uploads = uploads
         self.handle = handle
         self.body_limit = body_limit
         self.refuse = refuse

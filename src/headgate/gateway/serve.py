@@ -159,6 +159,8 @@ class Face:
                 raise
             finally:
                 self.open -= 1
+        if call.file is not None:
+            call.file.close()
 
     async def count(self, call: Call, counter: Counter) -> None:
         """Say how many tokens a request's prompt has, and ask no model."""

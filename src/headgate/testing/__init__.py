@@ -5,6 +5,7 @@ Only names stand here; `docs/testing.md` shows how to use them. Nothing in this 
 
 from headgate.testing.answers import Answer, ServedModel, ToolCall, count_tokens, minimal_instance
 from headgate.testing.anthropic import AnthropicDouble
+from headgate.testing.batch_play import BatchPlay
 from headgate.testing.calls import ReceivedCall
 from headgate.testing.clock import Clock, Timing, VirtualClock, WallClock
 from headgate.testing.double import Double
@@ -19,6 +20,7 @@ from headgate.testing.programs import Invocation, Program, write_lms, write_olla
 __all__ = [
     "Answer",
     "AnthropicDouble",
+    "BatchPlay",
     "Clock",
     "Double",
     "Fault",

@@ -1,7 +1,7 @@
-"""A double of the Anthropic Messages API: `/v1/messages`, `…/count_tokens`, `/v1/models`.
+"""A double of the Anthropic Messages API: `/v1/messages`, `…/count_tokens`, `…/batches`, `/v1/models`.
 
 It refuses what the real service refuses (see `anthropic_rules`), so an adapter that sends a wrong request fails here too.
-Batches, files and server tools are not played. Prompt caching is reported only as far as `Answer.cached_tokens` says.
+Files and server tools are not played. Prompt caching is reported only as far as `Answer.cached_tokens` says.
 """
 
 import json
@@ -18,7 +18,9 @@ from headgate.testing.answers import (
     output_tokens,
     pieces,
 )
+from headgate.testing.anthropic_batches import BATCHES, AnthropicBatches
 from headgate.testing.anthropic_rules import Problem, invalid, key_problem, problem_with, version_problem
+from headgate.testing.batch_play import BatchPlay
 from headgate.testing.calls import ReceivedCall
 from headgate.testing.double import Double
 from headgate.testing.faults import Fault, FaultKind
@@ -68,6 +70,9 @@ class AnthropicDouble(Double):
         super().__init__(models, answer, host=host, port=port, label=label, remember=remember)
         self._keys = None if keys is None else frozenset(keys)
         self._count = 0
+        self.play = BatchPlay()
+        """How batches go."""
+        self.batches = AnthropicBatches(self.play, self._answer_one, lambda: self.url)
 
     @classmethod
     def default_models(cls) -> dict[str, ServedModel]:
@@ -87,10 +92,24 @@ class AnthropicDouble(Double):
         if call.path == MODELS and call.method == "GET":
             problem = key_problem(call, self._keys) or version_problem(call)
             return self._error(problem) if problem else self._model_list()
+        if call.path.startswith(BATCHES):
+            refused = key_problem(call, self._keys) or version_problem(call)
+            said = refused or self.batches.reply(call)
+            return self._error(said) if isinstance(said, Problem) else said
         if call.path not in {MESSAGES, COUNT}:
             return self._error(Problem(404, "not_found_error", "Not Found"))
         if call.method != "POST":
             return self._error(Problem(405, "invalid_request_error", "Method Not Allowed"))
+        return self._answer(call, fault)
+
+    def _answer_one(self, call: ReceivedCall) -> Plain:
+        """What the live door says to a request of a batch."""
+        self._count += 1
+        reply = self._answer(call, None)
+        return reply if isinstance(reply, Plain) else self._error(invalid("stream: not in a batch"))
+
+    def _answer(self, call: ReceivedCall, fault: Fault | None) -> Reply:
+        """What a model says to a call, or why none does."""
         outputs = {name: model.output for name, model in self.models.items()}
         problem = problem_with(call, models=outputs, keys=self._keys)
         if problem:

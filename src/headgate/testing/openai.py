@@ -1,17 +1,19 @@
-"""A double of the OpenAI API: `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`.
+"""A double of the OpenAI API: `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`, `/v1/files`, `/v1/batches`.
 
 It also stands for the many servers that copied this API (vLLM, llama-server, hosted ones): `Fault.loading` is llama-server's.
-The Responses API, batches and files are not played.
+The Responses API is not played.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from headgate.testing.answers import Answering, ServedModel, count_prompt, limited
+from headgate.testing.batch_play import BatchPlay
 from headgate.testing.calls import ReceivedCall
 from headgate.testing.chat_completions import ChatStyle, Exchange, completion, embeddings, sse, stream
 from headgate.testing.double import Double
 from headgate.testing.faults import Fault, FaultKind
+from headgate.testing.openai_batches import OpenAIBatches
 from headgate.testing.openai_rules import (
     Problem,
     chat_problem,
@@ -93,6 +95,9 @@ class OpenAIDouble(Double):
         super().__init__(models, answer, host=host, port=port, label=label, remember=remember)
         self._keys = None if keys is None else frozenset(keys)
         self._count = 0
+        self.play = BatchPlay()
+        """How batches go."""
+        self.batches = OpenAIBatches(self.play, self._answer_line)
 
     @classmethod
     def default_models(cls) -> dict[str, ServedModel]:
@@ -122,7 +127,20 @@ class OpenAIDouble(Double):
                 )
             case "GET", path if path.removeprefix(MODELS + "/") in self.models:
                 return Plain(encode(self._entry(path.removeprefix(MODELS + "/"))), headers=self._ids())
+        about_batches = self.batches.reply(call)
+        if isinstance(about_batches, Problem):
+            return self._error(about_batches)
+        if about_batches is not None:
+            return about_batches
         return self._error(Problem(f"Invalid URL ({call.method} {call.path})", status=404))
+
+    def _answer_line(self, call: ReceivedCall) -> Plain:
+        """What the live door says to a line of a batch."""
+        self._count += 1
+        reply = self._embed(call) if call.path == EMBEDDINGS else self._chat(call, None)
+        if isinstance(reply, Plain) and call.path in self.work_paths:
+            return reply
+        return self._error(Problem("This cannot be asked in a batch."))
 
     def _chat(self, call: ReceivedCall, fault: Fault | None) -> Reply:
         body = call.fields

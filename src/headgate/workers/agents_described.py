@@ -83,6 +83,30 @@ GIVEN: Schema = {
         "pay": {"description": "whether paid models may answer", "type": "boolean", "default": True},
     },
 }
+ANSWERED: Schema = {
+    "type": "object",
+    "required": ["input", "model", "job", "submitted", "answer"],
+    "additionalProperties": False,
+    "properties": {
+        "input": GIVEN["properties"]["input"],
+        "model": {"description": "the paid model that was asked", "type": "string"},
+        "job": {"description": "the provider's name for the batch", "type": "string"},
+        "submitted": {"description": "Unix time at which it was handed over", "type": "number"},
+        "answer": {
+            "type": "object",
+            "required": ["custom_id", "status"],
+            "properties": {
+                "custom_id": WORD,
+                "status": {
+                    "description": "that a live call would have had; 0: never done",
+                    "type": "integer",
+                },
+                "body": {"description": "the answer, in the words of the provider"},
+                "detail": TEXT,
+            },
+        },
+    },
+}
 NAME = {"name": "name", "in": "path", "required": True, "schema": WORD, "example": "triage"}
 TOLD = ("x-headgate-request-id", "x-headgate-model", "x-headgate-cost")
 
@@ -109,10 +133,22 @@ def described() -> Mapping[str, Mapping[str, Any]]:
             **refusals("openai", (400, 403, 404, 413, 415, 500)),
         },
     }
+    answers = {
+        "operationId": "answer_for_agent",
+        "summary": "Take what a provider's batch has answered to an input: judged, priced at half, and written down",
+        "parameters": [NAME],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": ANSWERED}}},
+        "responses": {
+            "200": good("What became of it; also where it failed", RUN)
+            | {"headers": {name: ref("headers", name) for name in TOLD}},
+            **refusals("openai", (400, 403, 404, 413, 500)),
+        },
+    }
     return {
         "/v1/agents": looks("list_agents", "The subagents", listed, ()),
         "/v1/agents/{name}": looks("show_agent", "One subagent", AGENT, (404,)),
         "/v1/agents/{name}/runs": {"post": run},
+        "/v1/agents/{name}/answers": {"post": answers},
     }
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from headgate.core.agents import fill
+from headgate.core.batching import BatchAnswer
 from headgate.core.policy import AGENT
 from headgate.core.runs import Run
 from headgate.core.templates import Unfit, fields_of
@@ -25,7 +26,13 @@ from headgate.wire.faults import Fault
 from headgate.workers.runs import Runs
 
 LIST, ONE, RUN = "/v1/agents", "/v1/agents/{name}", "/v1/agents/{name}/runs"
-TAKES: Mapping[str, tuple[str, ...]] = {LIST: ("GET", "HEAD"), ONE: ("GET", "HEAD"), RUN: ("POST",)}
+ANSWER = "/v1/agents/{name}/answers"
+TAKES: Mapping[str, tuple[str, ...]] = {
+    LIST: ("GET", "HEAD"),
+    ONE: ("GET", "HEAD"),
+    RUN: ("POST",),
+    ANSWER: ("POST",),
+}
 
 
 class WireGiven(Struct, forbid_unknown_fields=True):
@@ -41,7 +48,21 @@ class WireGiven(Struct, forbid_unknown_fields=True):
     """Whether paid models may answer."""
 
 
+class WireAnswered(Struct, forbid_unknown_fields=True):
+    """What a provider's batch has answered to an input."""
+
+    input: str | dict[str, Any]
+    model: str
+    """Who was asked."""
+    job: str
+    """The provider's name for the batch."""
+    submitted: float
+    """Unix time at which it was handed over."""
+    answer: BatchAnswer
+
+
 decode_given = msgspec.json.Decoder(WireGiven)
+decode_answered = msgspec.json.Decoder(WireAnswered)
 
 
 class AgentsService:
@@ -71,8 +92,35 @@ class AgentsService:
             call.answer(200, JSON, msgspec.json.encode(self.shown(agents[name])))
         elif path == ONE:
             answer_fault(call, refusals.unknown("agent", name, tuple(agents), "name"))
+        elif path == ANSWER:
+            await self.settle(call, name)
         else:
             await self.run(call, name)
+
+    async def settle(self, call: Call, name: str) -> None:
+        """Take the answer of a provider's batch, and answer the run."""
+        policy = self.runs.policy
+        if call.body is None:
+            answer_fault(call, refusals.too_large(self.body_limit))
+            return
+        given = read(decode_answered, call.body)
+        if isinstance(given, Fault):
+            answer_fault(call, given)
+        elif name not in policy.agents:
+            answer_fault(call, refusals.unknown("agent", name, tuple(policy.agents), "name"))
+        elif given.model not in policy.models or policy.models[given.model].local:
+            answer_fault(call, refusals.no_model(policy, given.model))
+        else:
+            run = await self.runs.settle(
+                name,
+                given.input,
+                model=given.model,
+                answer=given.answer,
+                job=given.job,
+                submitted=given.submitted,
+                caller=caller_of(call),
+            )
+            call.answer(200, JSON + told(run), msgspec.json.encode(run))
 
     async def run(self, call: Call, name: str) -> None:
         """Give the input of a call to an agent, and answer the run."""

@@ -11,6 +11,7 @@ from time import time
 import msgspec
 
 from headgate.core.agents import fill, give
+from headgate.core.batching import BatchAnswer
 from headgate.core.policy import AGENT, Policy
 from headgate.core.runs import Given, Run
 from headgate.core.templates import Unfit, written
@@ -23,6 +24,9 @@ from headgate.workers.results import failed, run_of
 Ask = Callable[[Request, str], Awaitable[tuple[Reply | GiveUp, Outcome]]]
 """One request through the gate, for a caller; it is written down."""
 
+Settle = Callable[[Request, BatchAnswer, str, float, str], Awaitable[tuple[Reply | GiveUp, Outcome]]]
+"""The answer of a provider's batch to a request, with the job, when it was handed over, and the caller; it is written down."""
+
 
 class Runs:
     """The runs of an open gate.
@@ -31,12 +35,16 @@ class Runs:
         policy: the agents and models.
         ask: takes a request through the gate.
         workers: answer for agents, or inputs, that take more than one request.
+        settle: takes what a provider's batch has answered.
     """
 
-    def __init__(self, policy: Policy, ask: Ask, workers: Sequence[Worker] = ()) -> None:
+    def __init__(
+        self, policy: Policy, ask: Ask, workers: Sequence[Worker] = (), settle: Settle | None = None
+    ) -> None:
         self.policy = policy
         self.workers = workers
         self._ask = ask
+        self._settle = settle
         self._kept = KeptRuns()
 
     async def run(
@@ -104,6 +112,34 @@ class Runs:
         request = self.asked(agent, given)
         known = self.policy.agents.get(agent)
         return request if isinstance(request, Unfit) or known is None else give(known, request)
+
+    async def settle(
+        self,
+        agent: str,
+        given: Given,
+        *,
+        model: str,
+        answer: BatchAnswer,
+        job: str,
+        submitted: float,
+        caller: str,
+    ) -> Run:
+        """Take the answer of a provider's batch to one input, as `core.runs.Settler` says."""
+        known = self.policy.agents.get(agent)
+        if known is None or model not in self.policy.models:
+            return failed(agent, f"there is no agent {agent} with the model {model} here")
+        request = self.asked(agent, given, model=model)
+        if isinstance(request, Unfit):
+            return failed(agent, request.problem)
+        assert self._settle is not None, "a gate settles"
+        whole = msgspec.structs.replace(give(known, request), batch=True)
+        settle = self._settle
+
+        async def work() -> Run:
+            result, outcome = await settle(whole, answer, job, submitted, caller)
+            return run_of(agent, known, result, (outcome,))
+
+        return await self._kept.once(("batch", job, answer.custom_id), work)
 
     async def close(self) -> None:
         """End what is under way for callers who have gone."""

@@ -1,0 +1,277 @@
+"""/v1/files and /v1/batches over HTTP, in OpenAI's words, so that its clients work unchanged.
+
+It does not know how a batch is worked on (`course`), nor where files lie (`files`).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import parse_qs
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from headgate.batches.front.book import BatchObject
+from headgate.batches.front.desk import Desk
+from headgate.batches.front.files import PIECE, FileObject, copy_part
+from headgate.batches.front.forms import read_form
+from headgate.gateway import refusals
+from headgate.gateway.caller import Call
+from headgate.gateway.headers import JSON, answer_fault
+from headgate.gateway.http import Upload
+from headgate.wire.doors.reading import read
+from headgate.wire.faults import Fault
+
+FILES, FILE, CONTENT = "/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content"
+BATCHES, BATCH, CANCEL = "/v1/batches", "/v1/batches/{batch_id}", "/v1/batches/{batch_id}/cancel"
+TAKES: Mapping[str, tuple[str, ...]] = {
+    FILES: ("GET", "POST"),
+    FILE: ("GET", "DELETE"),
+    CONTENT: ("GET",),
+    BATCHES: ("GET", "POST"),
+    BATCH: ("GET",),
+    CANCEL: ("POST",),
+}
+ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/completions")
+MOST_LISTED = 100
+PREFIX = "batch_"
+"""With which the ids of these batches begin."""
+SHORTEST_LIFE, LONGEST_LIFE = 3_600, 2_592_000
+"""Seconds for which a file may be kept, where that is said."""
+Word = Annotated[str, Meta(max_length=512)]
+
+
+class WireExpires(Struct):
+    """When the results of a batch are removed."""
+
+    seconds: Annotated[int, Meta(ge=SHORTEST_LIFE, le=LONGEST_LIFE)]
+    anchor: Literal["created_at"] = "created_at"
+
+
+class WireBatch(Struct):
+    """What a new batch is asked for with."""
+
+    input_file_id: str
+    endpoint: str
+    completion_window: str
+    metadata: Annotated[dict[Annotated[str, Meta(max_length=64)], Word], Meta(max_length=16)] | None = None
+    output_expires_after: WireExpires | None = None
+
+
+decode_batch = msgspec.json.Decoder(WireBatch)
+
+One = TypeVar("One", FileObject, BatchObject)
+
+
+class FrontService:
+    """Answers /v1/files and /v1/batches.
+
+    Args:
+        desk: has the files and batches.
+        file_limit: bytes of an upload.
+        body_limit: bytes of any other body, for the error that names it.
+    """
+
+    methods = TAKES
+
+    def __init__(self, desk: Desk, file_limit: int, body_limit: int) -> None:
+        self.desk = desk
+        self.file_limit = file_limit
+        self.body_limit = body_limit
+
+    @property
+    def uploads(self) -> Mapping[str, Upload]:
+        """The paths whose bodies go into files."""
+        return {FILES: Upload(self.file_limit, self.desk.new_upload)}
+
+    async def answer(self, call: Call, path: str, names: Mapping[str, str]) -> None:
+        """Answer a call."""
+        try:
+            if not self.desk.open():
+                answer_fault(call, TAKEN)
+                return
+            said = await self.said(call, path, names)
+        except OSError as error:
+            fault = Fault(
+                status=507,
+                message=f"{self.desk.folder} cannot be used: {error.strerror}",
+                kind="server_error",
+            )
+            answer_fault(call, fault)
+            return
+        if isinstance(said, Fault):
+            answer_fault(call, said)
+        elif said is not None:
+            call.answer(200, JSON, msgspec.json.encode(said))
+
+    async def said(self, call: Call, path: str, names: Mapping[str, str]) -> Any:
+        """The answer as a value, or what is wrong; None where it has gone out already."""
+        files, book = self.desk.files, self.desk.book
+        if path == FILES:
+            if call.method == "POST":
+                return await self.upload(call)
+            wanted = parse_qs(call.query).get("purpose")
+            return page(call.query, [one for one in files.list() if not wanted or one.purpose in wanted])
+        if path in (FILE, CONTENT):
+            file = files.find(names["file_id"])
+            if file is None:
+                return missing("file", names["file_id"])
+            if path == CONTENT:
+                await self.give(call, file)
+                return None
+            if call.method == "DELETE":
+                files.delete(file.id)
+                return {"id": file.id, "object": "file", "deleted": True}
+            return file
+        if path == BATCHES:
+            return (
+                self.create(call)
+                if call.method == "POST"
+                else page(call.query, [one for one in book.newest_first() if one.id.startswith(PREFIX)])
+            )
+        kept = book.all.get(names["batch_id"])
+        if kept is None or not kept.batch.id.startswith(PREFIX):
+            return missing("batch", names["batch_id"])
+        if path == CANCEL:
+            self.desk.cancel(kept.batch.id)
+        return kept.batch
+
+    async def upload(self, call: Call) -> FileObject | Fault:
+        """Keep the file of a form."""
+        if call.body is None or call.file is None:
+            return too_large_upload(self.file_limit)
+        body = call.file
+        form = read_form(call.headers.get(b"content-type", b"").decode("latin-1"), body)
+        if isinstance(form, Fault):
+            return form
+        part = form.file
+        if part is None:
+            return wrong(
+                "file", "there is no file in the form", 'send it as the field "file", with a file name'
+            )
+        if form.fields.get("purpose") != "batch":
+            return wrong(
+                "purpose",
+                f'the purpose "{form.fields.get("purpose", "")[:64]}" is not served here',
+                'send purpose = "batch"',
+            )
+        life = form.fields.get("expires_after[seconds]")
+        if life is not None and not (
+            life.isascii() and life.isdecimal() and SHORTEST_LIFE <= int(life) <= LONGEST_LIFE
+        ):
+            return wrong(
+                "expires_after", "a file lives for an hour to 30 days", "send seconds of 3600 to 2592000"
+            )
+        files = self.desk.files
+        return await asyncio.to_thread(
+            files.write,
+            files.new_id(),
+            part.name,
+            "batch",
+            lambda file: copy_part(body, part.start, part.end, file),
+            None if life is None else int(life),
+        )
+
+    async def give(self, call: Call, file: FileObject) -> None:
+        """Send the content of a file, as fast as it is read."""
+        with self.desk.files.path(file.id).open("rb") as content:
+            lines = b"content-type: application/octet-stream\r\n"
+            call.stream(200, lines)
+            while piece := await asyncio.to_thread(content.read, PIECE):
+                await call.write(piece)
+            call.end()
+
+    def create(self, call: Call) -> BatchObject | Fault:
+        """Begin a batch."""
+        if call.body is None:
+            return refusals.too_large(self.body_limit)
+        asked = read(decode_batch, call.body)
+        if isinstance(asked, Fault):
+            return asked
+        if asked.endpoint not in ENDPOINTS:
+            return wrong(
+                "endpoint", f'"{asked.endpoint[:64]}" takes no batches', f"one of: {', '.join(ENDPOINTS)}"
+            )
+        if asked.completion_window != "24h":
+            return wrong(
+                "completion_window", "the completion window is 24h", 'send completion_window = "24h"'
+            )
+        file = self.desk.files.find(asked.input_file_id)
+        if file is None or file.purpose != "batch":
+            hint = 'upload it to /v1/files with purpose = "batch"'
+            return wrong("input_file_id", f'there is no input file "{asked.input_file_id[:64]}"', hint)
+        return self.desk.create(
+            asked.endpoint,
+            self.desk.files.path(file.id),
+            prefix=PREFIX,
+            input_file=file.id,
+            metadata=asked.metadata,
+            headers=self.desk.headers_of(call),
+            lives=asked.output_expires_after.seconds if asked.output_expires_after is not None else None,
+        )
+
+    def describe(self) -> Mapping[str, Mapping[str, Any]]:
+        """The paths in OpenAPI's form."""
+        from headgate.batches.front.described import described  # noqa: PLC0415  # only if somebody asks
+
+        return described()
+
+
+def page(query: str, all_: Sequence[One]) -> dict[str, Any] | Fault:
+    """A part of a list: `limit` of those after the one with the id `after`."""
+    asked = parse_qs(query)
+    limit = asked.get("limit", ["20"])[0]
+    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= 10_000):
+        return wrong("limit", f"a page has 1 to {MOST_LISTED} entries", f"send limit={MOST_LISTED}")
+    if asked.get("order") == ["asc"]:
+        all_ = all_[::-1]
+    after = asked.get("after", [""])[0]
+    if after:
+        place = next((n for n, one in enumerate(all_) if one.id == after), None)
+        if place is None:
+            return wrong(
+                "after",
+                f'there is no "{after[:64]}" in the list',
+                "send the id of the last entry that you have",
+            )
+        all_ = all_[place + 1 :]
+    some = all_[: min(int(limit), MOST_LISTED)]
+    return {
+        "object": "list",
+        "data": some,
+        "first_id": some[0].id if some else None,
+        "last_id": some[-1].id if some else None,
+        "has_more": len(all_) > len(some),
+    }
+
+
+def missing(what: str, name: str) -> Fault:
+    """It is not there."""
+    return Fault(
+        status=404,
+        message=f'there is no {what} "{name[:64]}"',
+        code="not_found",
+        hint="GET the path without its name lists them",
+    )
+
+
+def wrong(param: str, message: str, hint: str) -> Fault:
+    """What is wrong with a field."""
+    return Fault(status=400, message=message, code="invalid_value", param=param, hint=hint)
+
+
+def too_large_upload(limit: int) -> Fault:
+    """The upload is larger than the limit for uploads."""
+    hint = "raise file_limit_mb under [batches], or make several of it"
+    return replace(refusals.too_large(limit), hint=hint)
+
+
+TAKEN = Fault(
+    status=503,
+    message="another gate on this machine has the batches",
+    kind="server_error",
+    code="batches_elsewhere",
+    hint="send them there, or close it: headgate down",
+    retry=True,
+)
