@@ -145,7 +145,12 @@ class Connections:
             UsageError: the gate refuses what was asked.
             EngineError: the gate does not answer, or no model could.
         """
-        body = msgspec.json.encode(value)
+        try:
+            body = msgspec.json.encode(value)
+        except (TypeError, UnicodeEncodeError) as error:
+            raise UsageError(
+                f"it cannot be sent as JSON: {error}", "give texts, numbers, lists and dictionaries of them"
+            ) from error
         lines = (("content-type", "application/json"), *headers.items())
         for wait in (*WAITS, None):
             async with self._room:
@@ -232,10 +237,15 @@ class HttpRunner(Caller):
             UsageError: there is no such subagent or model, or the input lacks a field.
             EngineError: the gate does not answer. It says nothing of the input: it may be given again, with the same key.
         """
+        if not isinstance(given, str | Mapping):
+            raise UsageError(
+                f"an input is a text or named fields, not {type(given).__name__}",
+                "decode bytes first, or write {'name': value}",
+            )
         value = {"input": given, "pay": pay, "key": key, "model": model}
         reply = await self._gate.post(
             f"/v1/agents/{quote(agent, safe='')}/runs",
-            {name: what for name, what in value.items() if what not in ("", None)},
+            {name: what for name, what in value.items() if what is not None},
             caller_lines(caller, batch=batch),
             again=bool(key),
         )

@@ -99,6 +99,43 @@ def test_a_folder_of_mails_and_tables_is_one_line_each_and_what_cannot_be_read_i
     assert ran.code == 1
 
 
+def test_what_is_lost_of_a_file_that_was_read_is_told_and_is_no_failure(desk):
+    (desk.home / "box").mkdir()
+    (desk.home / "box" / "old.txt").write_bytes("The café's app crashes when I log in.".encode("latin-1"))
+    (desk.home / "box" / "photo.png").write_bytes(b"\x89PNG")
+    ran = desk("agents", "run", "triage", "box")
+    assert ran.code == 0, ran.err
+    assert ran.json["category"] == "technical"
+    assert "note: box/old.txt: not UTF-8: read as Windows-1252" in ran.err
+    assert "note: box: 1 file of a kind that is not read: 1 .png" in ran.err
+    ran = desk(
+        "agents",
+        "run",
+        "draft",
+        "--field",
+        "client=A",
+        "--field",
+        "period=May",
+        "--field",
+        "facts=@box/old.txt",
+    )
+    assert ran.code == 0, ran.err
+    ran = desk("agents", "run", "draft", "--field", "facts=@no.txt")
+    assert (ran.code, ran.err.splitlines()[0]) == (
+        2,
+        "error: no.txt: cannot be read: No such file or directory",
+    )
+
+
+def test_a_text_in_place_of_a_file_is_told_how_to_be_given_however_long_it_is(desk):
+    for text in (CHARGED, CHARGED * 9):
+        ran = desk("agents", "run", "triage", text)
+        assert ran.code == 2
+        assert ran.err.startswith("error: there is no file I was charged twice")
+        assert 'a text is given with -i "…"' in ran.err
+        assert len(ran.err) < 160
+
+
 def test_a_bar_on_the_terminal_leaves_the_data_to_the_file(desk):
     (desk.home / "mails.csv").write_text(f'input\n"{CHARGED}"\n"{CRASHED}"\n')
     ours, theirs = pty.openpty()
@@ -311,3 +348,36 @@ output = "spam"
     written = desk("agents", "export", "sort", "--model", "nano", "--out", "Modelfile")
     assert "ollama create sort -f Modelfile" in written.err
     assert (desk.home / "Modelfile").read_text() == ran.out
+
+
+def test_a_test_that_does_not_fit_is_named_in_the_file_that_it_comes_from(desk):
+    assert desk("agents", "new", "triage", "--from", "triage").code == 0
+    (desk.home / "mine.jsonl").write_text(
+        '{"input": "Twice!", "output": "billing"}\n{"input": "Hm.", "output": "refunds"}\n'
+    )
+    ran = desk("agents", "test", "triage", "--add", "mine.jsonl")
+    assert ran.code == 2
+    assert ran.err.startswith("error: mine.jsonl, line 2: its output does not fit the schema at category")
+    assert not (desk.home / "agents" / "triage.tests.jsonl").exists()
+
+
+def test_a_name_that_is_taken_is_told_before_anything_else_is_asked(desk):
+    assert desk("agents", "new", "tickets", "--system", "Sort.", "--labels", "bug,wish").code == 0
+    ours, theirs = pty.openpty()
+    order = [sys.executable, "-m", "headgate", "agents", "new", "tickets"]
+    ran = subprocess.run(
+        order,
+        cwd=desk.home,
+        env=desk.env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        timeout=60,
+        check=False,
+    )
+    seen = os.read(ours, 65536).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert ran.returncode == 2
+    assert "tickets is there already" in seen
+    assert "What does it do" not in seen

@@ -234,6 +234,42 @@ def opened(page, port):
     return gate, json.loads(gate.stdout.readline())["url"]
 
 
+def test_what_is_no_input_is_refused_and_not_sent_as_something_else(page):
+    with Gate() as gate:
+        for given in (b"I was charged twice.", None, 3, {"a": object()}, "half \udc80"):
+            with pytest.raises(UsageError):
+                gate.run("triage", given)
+        with pytest.raises(UsageError, match="the input is empty"):
+            gate.run("triage", "")
+        with pytest.raises(UsageError, match="this is one"):
+            list(gate.run_many("triage", "I was charged twice."))
+
+
+def test_many_runs_that_are_stopped_by_ctrl_c_end_with_it(page):
+    program = """
+import os, signal
+from headgate import Gate
+with Gate() as gate:
+    try:
+        for number, run in enumerate(gate.run_many("triage", ["I was charged twice."] * 500)):
+            if number == 2:
+                signal.signal(signal.SIGALRM, signal.default_int_handler)
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+    except KeyboardInterrupt:
+        print("stopped", gate.run("triage", "I was charged twice.").label)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=page.home,
+        env=page.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "stopped billing\n", done.stderr
+
+
 async def test_a_run_outlives_a_gate_that_dies_and_is_opened_again(page, port):
     gate, url = await asyncio.to_thread(opened, page, port)
     try:

@@ -1,6 +1,7 @@
 """Subagents in the config: what their tables mean, and what is wrong with them, named with file and line."""
 
 import json
+import socket
 
 import pytest
 
@@ -279,6 +280,8 @@ WRONG = {
     "an unknown field of the template": ("{subject}", "{subjet}", "[[agents.sort.examples]]", "no subjet"),
     "a brace alone": ("{{sic}}", "{sic", "input = ", "stands alone"),
     "no field": ("{{sic}}", "{ sic }", "input = ", "is no field"),
+    "two labels of which only the case differs": ('"wish", "other"]', '"wish", "Wish"]', "label = ", "stands there twice"),
+    "the place in a schema that is none": ('type = "string", enum', 'type = "strange", enum', "[agents.sort.schema]", "at properties/kind/type"),
     "a schema that is none": ('type = "string", enum', 'type = "strange", enum', "[agents.sort.schema]", "cannot be used"),
     "an example that does not fit": ('kind = "bug" }', 'kind = "bugg" }', "[[agents.sort.examples]]", "does not fit the schema"),
     "an example without a field": ('why = "It crashes.", ', "", "[[agents.sort.examples]]", "does not fit the schema"),
@@ -410,3 +413,21 @@ def test_an_input_fills_the_template_or_is_told_what_it_lacks(tmp_path):
     triage = agents(tmp_path)["triage"]
     assert fill(triage, "a text") == fill(triage, {"input": "a text"}) == "a text"
     assert fill(triage, {"from": "Ann", "body": "Help"}) == "from: Ann\nbody: Help"
+
+
+def test_a_schema_that_points_elsewhere_is_refused_and_nothing_is_fetched(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.3)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x.json"
+        agent = f'[agents.a]\nsystem = "Sort."\nschema = {{ "$ref" = "{address}" }}\n'
+        with pytest.raises(ConfigError, match="nothing is fetched"):
+            parse_config(PAGE + agent, tmp_path / "headgate.toml")
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_schema_in_a_file_that_is_none_is_named_with_its_file_and_place(tmp_path):
+    (tmp_path / "form.json").write_text('{"properties": {"a": {"type": "strange"}}}')
+    agent = '[agents.a]\nsystem = "Sort."\nschema = "form.json"\n'
+    with pytest.raises(ConfigError, match=r"the schema form\.json cannot be used: at properties/a/type"):
+        parse_config(PAGE + agent, tmp_path / "headgate.toml")

@@ -37,6 +37,12 @@ def test_few_answers_change_nothing():
     assert fit(answers(20, says=0.9, right=1.0)).temperature < 1.0
 
 
+def test_answers_that_are_all_right_make_no_model_sure_of_everything():
+    fitted = fit(answers(24, says=0.7, right=1.0))
+    assert calibrate({"a": 0.7, "b": 0.3}, fitted.temperature)["a"] == pytest.approx(25 / 26, abs=0.001)
+    assert calibrate({"a": 0.55, "b": 0.45}, fitted.temperature)["a"] < 0.75
+
+
 def test_answers_without_probabilities_are_no_evidence():
     silent = [Tried({}, "a")] * 100
     assert fit(silent).n == 0

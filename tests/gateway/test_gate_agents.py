@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.trials import Trial, digest_of
 from headgate.ledger.trials import save_trial
-from headgate.testing import Answer, Fault, OpenAIDouble
+from headgate.testing import Answer, Fault, OpenAIDouble, ServedModel
 
 SORT = """
 [agents.sort]
@@ -107,6 +107,29 @@ async def test_what_does_not_fit_the_schema_is_a_failure_and_never_delivered(ope
         (_, outcome) = await bench.written(2)
         assert (outcome.status, outcome.model) == ("failed", None)
         assert len(outcome.attempts) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_bad_answer_that_fits_is_delivered_rather_than_a_better_one_that_does_not(open_bench, stream):
+    over_and_over = json.dumps({"category": "billing", "reason": "charged twice and " * 40})
+    too_much = '{"category": "billing", "more": 1}'
+    async with open_bench(local=too_much, paid=over_and_over, change=with_agents()) as bench:
+        said = await run(bench)
+        assert (said.json["status"], said.json["model"]) == ("incomplete", "claude"), said.json
+        assert said.json["output"]["category"] == "billing"
+        asked = await bench.ask("I was charged twice.", model="agent:sort", stream=stream)
+        assert asked.status == 200
+        (_, outcome) = await bench.written(2)
+        assert (outcome.status, outcome.model) == ("imperfect", "claude")
+        refused, repeated = outcome.attempts
+        assert repeated.score < refused.score
+
+
+async def test_who_asks_an_agent_for_any_json_gets_what_fits_its_schema(open_bench):
+    async with open_bench(local=torn(0.9), change=with_agents()) as bench:
+        said = await bench.ask("Twice!", model="agent:sort", response_format={"type": "json_object"})
+        answer = json.loads(said.json["choices"][0]["message"]["content"])
+        assert answer == {"category": "billing", "confidence": 0.9}
 
 
 async def test_a_failure_says_that_the_answer_ran_out_of_tokens(open_bench):
@@ -225,6 +248,33 @@ async def test_a_label_without_a_schema_is_delivered_as_it_is_spelled(open_bench
         assert (said.json["status"], said.json["output"], said.json["label"]) == ("ok", "billing", "billing")
 
 
+@pytest.mark.parametrize(
+    "said", ["billing - the customer was charged twice", "The category is billing.", "billing or technical"]
+)
+async def test_a_label_with_words_around_it_goes_on_to_the_next_model_because_it_cannot_be_delivered(
+    open_bench, said
+):
+    async with open_bench(local=said, paid="Billing.", change=with_agents()) as bench:
+        answer = await run(bench, agent="plain")
+        assert (answer.json["status"], answer.json["output"]) == ("escalated", "billing"), answer.json
+        assert answer.json["model"] == "claude"
+
+
+async def test_a_label_is_known_without_its_hyphens(open_bench):
+    page = '\n[agents.wish]\nsystem = "Sort."\nlabels = ["feature-request", "bug"]\n'
+    async with open_bench(local="Feature request", change=with_agents("", page)) as bench:
+        answer = await run(bench, agent="wish")
+        assert (answer.json["status"], answer.json["output"]) == ("ok", "feature-request"), answer.json
+
+
+@pytest.mark.parametrize("said", ["C#", "c#.", '"C#"', "C"])
+async def test_a_mark_may_belong_to_a_label(open_bench, said):
+    page = '\n[agents.tongue]\nsystem = "Which?"\nlabels = ["C", "C#"]\n'
+    async with open_bench(local=said, change=with_agents("", page)) as bench:
+        answer = await run(bench, agent="tongue")
+        assert answer.json["output"] == ("C" if said == "C" else "C#"), answer.json
+
+
 async def test_examples_are_turns_before_the_input(open_bench):
     more = (
         '[[agents.sort.examples]]\ninput = "My card?"\noutput = { category = "billing", confidence = 0.9 }\n'
@@ -269,8 +319,31 @@ async def test_one_model_alone_may_be_asked_and_nobody_need_pay(open_bench):
         first, second = await bench.written(2)
         assert first.fallback == "asked for by name"
         assert second.decision.skipped == {"claude": "budget"}
+        said = await run(bench, given(model="claude", pay=False))
+        assert (said.json["status"], said.json["model"]) == ("failed", None)
         said = await run(bench, given(model="lama"))
         assert (said.status, said.json["error"]["hint"]) == (404, 'did you mean "llama"?')
+
+
+async def test_without_pay_nothing_leaves_the_house_not_even_to_a_model_that_is_free(open_bench):
+    free = "[models.claude]\nprice = { input = 0, output = 0 }"
+    away = '\n[models.away]\nengine = "ollama"\nid = "big"\n'
+    change = with_agents('try = ["claude", "away"]', away)
+    library = {"llama3.1:8b": ServedModel(), "big": ServedModel(remote_host="https://ollama.com:443")}
+    async with open_bench(
+        local=torn(0.9),
+        paid='{"category": "billing"}',
+        library=library,
+        change=lambda page: change(page).replace("[models.claude]", free),
+    ) as bench:
+        said = await run(bench, given(pay=False))
+        assert said.json["status"] == "failed"
+        assert said.json["reason"].count("not at home") == 2
+        assert not bench.claude.calls
+        assert all(call.path != "/api/chat" for call in bench.ollama.calls)
+        said = await run(bench)
+        assert (said.json["model"], said.json["cost"]) == ("claude", 0.0)
+        assert (await run(bench, given(model="away"))).json["model"] == "away"
 
 
 async def test_an_agent_that_stays_at_home_never_pays(open_bench):
@@ -405,3 +478,19 @@ async def test_a_gate_that_closes_ends_what_is_under_way(open_bench):
             await asked
         (outcome,) = await bench.written()
         assert outcome.status == "cancelled"
+
+
+async def test_an_empty_input_is_refused_at_every_door_before_anybody_is_asked(open_bench):
+    async with open_bench(change=with_agents()) as bench:
+        for empty in ("", "  \n", {}):
+            said = await run(bench, given(empty))
+            assert (said.status, said.json["error"]["message"][:18]) == (400, "the input is empty"), empty
+        said = await bench.ask(" ", model="agent:sort")
+        assert (said.status, said.json["error"]["code"]) == (400, "invalid_input")
+
+
+async def test_a_field_that_no_run_has_is_named(open_bench):
+    async with open_bench(change=with_agents()) as bench:
+        said = await run(bench, given(modell="claude"))
+        assert (said.status, said.json["error"]["param"]) == (400, "modell")
+        assert said.json["error"]["message"].startswith("there is no field modell")

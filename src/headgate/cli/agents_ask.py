@@ -20,14 +20,15 @@ Check = Callable[[str], None]
 """Raises `click.BadParameter` for an answer that cannot be."""
 
 
-def ask_all(config: "Config", name: str | None) -> Draft:
+def ask_all(config: "Config", name: str | None, is_free: Check) -> Draft:
     """The draft of an agent, by asking.
 
     Args:
         config: whose models there are.
         name: the agent's, if it was given already.
+        is_free: raises `UsageError` for a name that is taken.
     """
-    name = name or ask("What is it called, in a word", check_name)
+    name = name or ask("What is it called, in a word", lambda said: check_name(said, is_free))
     system = ask("What does it do? Say it as to a new colleague")
     form = ask(
         "What does it answer: one of some labels, fields, or a text",
@@ -102,10 +103,16 @@ def ask_maybe(question: str, check: Check | None = None) -> str:
     return ask(question, check, default="", show_default=False)
 
 
-def check_name(said: str) -> None:
-    """It can be a file's name, and stand behind "agent:"."""
+def check_name(said: str, is_free: Check) -> None:
+    """It can be a file's name, and stand behind "agent:", and no agent is lost by it."""
+    from headgate.core.errors import UsageError
+
     if not is_name(said):
         raise click.BadParameter("use letters, digits and dashes")
+    try:
+        is_free(said)
+    except UsageError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}") from error
 
 
 def check_labels(said: str) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from headgate.cli.common import say
 from headgate.core.runs import Given
 
 if TYPE_CHECKING:
     from headgate.core.types import Agent
-    from headgate.documents import Document
+    from headgate.documents import Document, Trouble
 
 STDIN = "-"
 
@@ -62,9 +63,12 @@ def text_of(path: Path) -> str:
 
     texts = []
     for found in read(path):
-        if isinstance(found, Trouble):
-            raise UsageError(f"{found.source} cannot be read: {found.message}", found.hint)
-        texts.append(found.text)
+        if not isinstance(found, Trouble):
+            texts.append(found.text)
+        elif found.refused:
+            raise UsageError(f"{found.source}: {said(found)}", found.hint)
+        else:
+            note(found)
     return "\n\n".join(texts)
 
 
@@ -123,18 +127,41 @@ def from_file(path: Path, fields: dict[str, str]) -> Iterator[Item]:
     Raises:
         UsageError: it is not there.
     """
+    from headgate.cli.agents_shown import brief
     from headgate.core.errors import UsageError
     from headgate.documents import Trouble, walk
 
-    if not path.exists():
-        raise UsageError(f"there is no file {path}", 'a text is given with -i "…"')
+    if not is_there(path):
+        raise UsageError(f"there is no file {brief(str(path), 60)}", 'a text is given with -i "…"')
     for found in walk([path]):
-        if isinstance(found, Trouble):
-            place = f"line {found.line}: " if found.line else ""
-            hint = f" ({found.hint})" if found.hint else ""
-            yield Item(source=found.source, trouble=f"{place}{found.message}{hint}")
-        else:
+        if not isinstance(found, Trouble):
             yield from_document(found, fields)
+        elif found.refused and not (found.source == str(path) and path.is_dir()):
+            hint = f" ({found.hint})" if found.hint else ""
+            yield Item(source=found.source, trouble=f"{said(found)}{hint}")
+        else:  # it is read all the same, or it is one line about the files of a folder that are none for us
+            note(found)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; one that may not be looked at is there."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
+    except OSError:  # a text in place of a name is too long for one
+        return False
+
+
+def said(trouble: "Trouble") -> str:
+    """What is wrong with a file, with its line."""
+    return f"line {trouble.line}: {trouble.message}" if trouble.line else trouble.message
+
+
+def note(trouble: "Trouble") -> None:
+    """Tell what is lost of a file that was read."""
+    hint = f" ({trouble.hint})" if trouble.hint else ""
+    say(f"note: {trouble.source}: {said(trouble)}{hint}")
 
 
 def from_document(document: "Document", fields: dict[str, str]) -> Item:

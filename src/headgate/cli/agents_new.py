@@ -81,7 +81,9 @@ def command(
             raise UsageError("the agent has no name", "headgate agents new NAME --system …")
         files = pages(draft_from(name, words(labels), chain, config.source.parent / "agents", said))
     elif sys.stdin.isatty() and sys.stderr.isatty():
-        draft = ask_all(config, name)
+        if name is not None:
+            check_free(config, name, force=force)
+        draft = ask_all(config, name, lambda said: check_free(config, said, force=force))
         name, files = draft.name, pages(draft)
     else:
         raise UsageError(
@@ -141,6 +143,22 @@ def schema_path(schema: str, folder: Path) -> str:
             f"there is no file {schema}", "--schema takes a JSON Schema in a file, or module:Class"
         )
     return Path(relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def check_free(config: "Config", name: str, *, force: bool) -> None:
+    """Nothing of that name would be lost, or stand in the way.
+
+    Raises:
+        UsageError: there is an agent of that name that is not built in.
+    """
+    from headgate.core.errors import UsageError
+
+    agent = config.policy.agents.get(name)
+    if agent is not None and not agent.builtin and not force:
+        raise UsageError(
+            f"{name} is there already, in {agent.source}",
+            f"headgate agents show {name} shows it; take another name",
+        )
 
 
 def put_files(config: "Config", name: str, files: dict[str, str], *, force: bool) -> Path:

@@ -8,7 +8,6 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,7 +39,7 @@ BATCH = ("out", "retry", "dry_run", "budget", "by", "poll", "yes")
     help="A field of the agent's template; NAME=@FILE reads it from a file.",
 )
 @click.option("--model", metavar="NAME", help="Only this model may answer.")
-@click.option("--local", "local_only", is_flag=True, help="No model that costs money may answer.")
+@click.option("--local", "local_only", is_flag=True, help="Never leave this machine; nothing is paid.")
 @click.option("--explain", is_flag=True, help="Say on stderr who answered, how sure, and at what price.")
 @click.option(
     "--at-once",
@@ -218,10 +217,10 @@ class Work:
                 first, task = under_way.popleft()
                 yield first, await task
         finally:
-            for _, task in under_way:
+            tasks = [task for _, task in under_way]
+            for task in tasks:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def give(self, runner: "Runner", item: "Item") -> "tuple[Run, ...]":
         """One input to all agents at the same time."""
@@ -276,6 +275,8 @@ def print_runs(item: "Item", runs: "Sequence[Run]", *, one: bool, as_json: bool)
         if run.status == "failed":
             of = f"{run.agent}: " if len(runs) > 1 else ""
             say(f"error: {of}{f'{item.source}: ' if item.source else ''}{run.reason}")
+            if run.requests:
+                say(f"\nhint: headgate log show {run.requests[-1]} tells what was tried")
         elif isinstance(run.output, str):
             put(run.output)
         else:

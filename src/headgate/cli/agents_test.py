@@ -69,6 +69,7 @@ def command(
     Models that cost money are asked only with your yes. Exit 5 if the agent is below its bar.
     """
     from headgate.cli.agents_known import chain_of, find_agent, find_models
+    from headgate.cli.agents_page import words
     from headgate.cli.agents_test_shown import draw, plain
     from headgate.cli.agents_tests import add_tests
     from headgate.cli.runfile import find_gate
@@ -83,10 +84,11 @@ def command(
     if not agent.tests:
         raise UsageError(
             f"{name} has no tests",
-            f"headgate agents test {name} --add FILE takes them from JSON Lines or CSV: "
+            (f"headgate agents new {name} --from {name} makes it yours; then " if agent.builtin else "")
+            + f"headgate agents test {name} --add FILE takes them from JSON Lines or CSV: "
             + ('{"input": "…", "output": "' + (agent.labels[0] if agent.labels else "…") + '"}'),
         )
-    chain = tuple(word.strip() for word in models.split(",")) if models else chain_of(config, agent)
+    chain = tuple(dict.fromkeys(words(models))) or chain_of(config, agent)
     if not chain:
         raise UsageError(
             f"no model may answer for {name}", "headgate route says why; headgate models list shows them"

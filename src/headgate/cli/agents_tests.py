@@ -34,7 +34,7 @@ def add_tests(config: "Config", agent: "Agent", file: str) -> str:
             f"{agent.name} is built in and cannot get tests",
             f"headgate agents new {agent.name} --from {agent.name} makes a copy that is yours, and wins over it",
         )
-    given = read_tests(Path(file).expanduser())
+    given = read_tests(agent, Path(file).expanduser())
     known = {msgspec.json.encode(test.given) for test in agent.tests}
     fresh = [test for test in given if msgspec.json.encode(test.input) not in known]
     there = f"; {len(given) - len(fresh)} were there already" if len(fresh) < len(given) else ""
@@ -44,25 +44,35 @@ def add_tests(config: "Config", agent: "Agent", file: str) -> str:
     return f"{count(len(fresh), 'test')} added to {target}{there}"
 
 
-def read_tests(path: Path) -> "list[ShownTable]":
-    """The tests of a file.
+def read_tests(agent: "Agent", path: Path) -> "list[ShownTable]":
+    """The tests of a file, each proven to be one of the agent's.
 
     Raises:
-        UsageError: it cannot be read, with its line.
+        UsageError: it cannot be read, or one does not fit, with its line.
     """
-    from headgate.config.agent_shown import read_file
+    from headgate.config.agent_shown import Form, checked, read_file
     from headgate.config.misfit import Misfit
+
+    form = Form(
+        template=agent.template,
+        labels=agent.labels,
+        label=agent.label,
+        schema=None if agent.schema is None else msgspec.json.decode(agent.schema),
+        asked=None if agent.asked is None else msgspec.json.decode(agent.asked),
+    )
 
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "tests come from JSON Lines or CSV")
     try:
-        found = [table for table, _ in read_file(("tests",), str(path.resolve()), [path.parent])]
+        found = list(read_file(("tests",), str(path.resolve()), [path.parent]))
+        for table, source in found:
+            checked(table, source, form, whole=False)
     except Misfit as error:
         line = f", line {error.line}" if error.line else ""
         raise UsageError(f"{path}{line}: {error.message}", error.hint) from error
     if not found:
         raise UsageError(f"{path} has no tests", 'a line is {"input": "…", "output": "…"}')
-    return found
+    return [table for table, _ in found]
 
 
 def put_tests(config: "Config", agent: "Agent", tests: "Sequence[ShownTable]") -> Path:

@@ -56,5 +56,10 @@ def serving(config: "Config", note: Callable[[str], None] = say) -> RunFile | No
 
 def changed_since(source: Path, moment: float) -> Path | None:
     """The page, or the file of a subagent, that was changed after a moment; None if none was."""
-    files = (source, *sorted((source.parent / "agents").glob("*")))
-    return next((file for file in files if file.stat().st_mtime > moment), None)
+    folder = source.parent / "agents"
+    files = (
+        source,
+        *([folder] if folder.is_dir() else []),
+        *sorted(folder.glob("*")),
+    )  # one that was taken away changes its folder
+    return next((file for file in files if file.lstat().st_mtime > moment), None)

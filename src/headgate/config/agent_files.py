@@ -87,7 +87,9 @@ def find_pages(source: Path | None, named: Mapping[str, Any]) -> dict[str, Agent
     """
     pages = {name: page for name, page in builtin_pages().items() if name not in named}
     folder = source.parent / FOLDER if source is not None else None
-    for file in sorted(folder.glob("*.toml")) if folder is not None else ():
+    for file in (
+        sorted(folder.glob("[!.]*.toml")) if folder is not None else ()
+    ):  # hidden ones are editors' own
         if file.stem in named:
             raise ConfigError(
                 f"two agents are called {file.stem}: {file} and [agents.{file.stem}] in {source}",

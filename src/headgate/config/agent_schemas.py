@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from headgate.config.checks import load_named
 from headgate.config.misfit import Misfit
+from headgate.core.checks.schemas import compiled
 
 Schema = dict[str, Any]
 Place = Sequence[str | int]
@@ -41,7 +42,7 @@ def schema_from(
             place, f"a schema is a table, not {value!r:.40}", 'write type = "object" and its properties'
         )
     if not trusted:
-        prove(place, value)
+        prove(place, value, "the schema" if value is given else f"the schema {given}")
     schema: Schema = plain(value, value.get("$defs", {}), ())
     if b'"#/$defs/' in msgspec.json.encode(schema):
         schema["$defs"] = value["$defs"]
@@ -87,21 +88,15 @@ def schema_of_class(place: Place, given: str, folders: Sequence[Path]) -> Any:
         ) from error
 
 
-def prove(place: Place, value: Schema) -> None:
-    """Let a validator be made of it.
+def prove(place: Place, value: Schema, called: str) -> None:
+    """Let a validator be made of it. Nothing that it points to is fetched.
 
     Raises:
         Misfit: it is none.
     """
-    import jsonschema_rs  # noqa: PLC0415  # 6 MB that only a schema needs
-
-    try:
-        jsonschema_rs.validator_for(value)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:  # type: ignore[misc]  # it is an exception
-        reason = str(error).partition("\n")[0][:120]
-        raise Misfit(
-            place, f"the schema cannot be used: {reason}", "see json-schema.org for its words"
-        ) from error
+    validator = compiled(bytes(raw(value)))
+    if isinstance(validator, str):
+        raise Misfit(place, f"{called} cannot be used: {validator}", "see json-schema.org for its words")
 
 
 def plain(schema: Any, named: Mapping[str, Any], within: tuple[str, ...]) -> Any:

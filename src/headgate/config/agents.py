@@ -79,8 +79,7 @@ def form_of(place: tuple[str, ...], table: AgentTable, origin: Origin) -> Form:
     if isinstance(wanted, Unfit):
         raise Misfit((*place, "input"), f"the template cannot be used: {wanted.problem}", wanted.hint)
     labels = tuple(table.labels)
-    if len(set(labels)) != len(labels):
-        raise Misfit((*place, "labels"), "a label stands there twice", "write each label once")
+    check_apart((*place, "labels"), labels)
     if len(labels) == 1 or not all(label.strip() for label in labels):
         raise Misfit(
             (*place, "labels"),
@@ -114,6 +113,14 @@ def form_of(place: tuple[str, ...], table: AgentTable, origin: Origin) -> Form:
     return Form(template=table.template, labels=labels, label=table.label, schema=schema, asked=asked)
 
 
+def check_apart(place: tuple[str, ...], labels: Sequence[str]) -> None:
+    """Labels are told apart without regard to case: a model writes them as it likes."""
+    if len({label.casefold() for label in labels}) < len(labels):
+        raise Misfit(
+            place, "a label stands there twice", "write each label once; small or capital is the same"
+        )
+
+
 def field_of(place: tuple[str, ...], key: str, field: str, schema: Schema) -> Schema:
     """The schema of one field."""
     fields = schema.get("properties")
@@ -137,6 +144,7 @@ def labels_in(place: tuple[str, ...], field: Schema, name: str, labels: tuple[st
             f'the field "{name}" of the schema lists no labels',
             f"give it enum = {list(labels) or ['…']}",
         )
+    check_apart((*place, "label"), offered)
     for label in labels:
         if label not in offered:
             raise Misfit(

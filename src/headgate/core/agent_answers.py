@@ -6,6 +6,7 @@
 It does not know how an answer was found, or what is done with one that cannot be delivered.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from headgate.core.probability import label_probabilities
 from headgate.core.types import Agent, Reply, Request
 
 EDGES = " \t\r\n.,;:!?\"'`*()[]{}<>“”„«»‘’#"
+HYPHENS = re.compile(r"[\s_\-–—/]+")
 PLACES = 2
 """Decimals of a confidence."""
 
@@ -51,8 +53,20 @@ def named(agent: Agent, text: str) -> str:
     if agent.label:
         word = (object_in(text) or {}).get(agent.label)
         return word if isinstance(word, str) and word in agent.labels else ""
-    bare = said(text).strip(EDGES).casefold()
-    return next((label for label in agent.labels if label.casefold() == bare), "")
+    whole = said(text)
+    for form in (str.casefold, unhyphened):
+        for label in sorted(
+            agent.labels, key=len, reverse=True
+        ):  # "C#" before "C": a mark may belong to a label
+            before, there, after = form(whole).partition(form(label))
+            if there and not (before + after).strip(EDGES):
+                return label
+    return ""
+
+
+def unhyphened(text: str) -> str:
+    """A text in small letters, with spaces in place of hyphens and underscores."""
+    return HYPHENS.sub(" ", text.casefold())
 
 
 def settle(agent: Agent, request: Request, reply: Reply) -> Reply | Unsettled:

@@ -27,9 +27,15 @@ ALWAYS = ("asked-format", "known-label", "sure-label")
 """The checks that hold an agent's answers to its form, whatever else is checked."""
 
 
+EMPTY = Unfit("the input is empty", "give the text that is to be worked on")
+
+
 def fill(agent: Agent, given: Given) -> str | Unfit:
     """An input as the agent is asked it."""
-    return fill_template(agent.template, given)
+    asked = fill_template(agent.template, given)
+    if isinstance(asked, str) and not asked.strip():
+        return EMPTY
+    return asked
 
 
 def ask(agent: Agent, request: Request) -> Request | Unfit:
@@ -38,12 +44,12 @@ def ask(agent: Agent, request: Request) -> Request | Unfit:
     Where the template has fields, the message is a JSON object with them. Later turns of a conversation stay as they are.
     """
     wanted = fields_of(agent.template)
-    if agent.template == f"{{{WHOLE}}}" or isinstance(wanted, Unfit) or request.previous:
-        return request
     at = next((index for index, message in enumerate(request.messages) if message.role == "user"), None)
-    if at is None:
+    if at is None or isinstance(wanted, Unfit) or request.previous:
         return request
     message = request.messages[at]
+    if agent.template == f"{{{WHOLE}}}":
+        return request if message.text.strip() or message.images else EMPTY
     given: Given = message.text
     if wanted != (WHOLE,):
         try:
@@ -61,7 +67,7 @@ def ask(agent: Agent, request: Request) -> Request | Unfit:
 def give(agent: Agent, request: Request) -> Request:
     """The request as the agent's."""
     wanted = request.format
-    if wanted.kind == "text" and agent.asked is not None:
+    if wanted.kind != "schema" and agent.asked is not None:  # who asks for some JSON gets the agent's
         wanted = Format("schema", agent.asked, agent.name)
     begins = next(
         (index for index, message in enumerate(request.messages) if message.role not in ORDERS),

@@ -5,7 +5,8 @@
 Temperature scaling divides the log-odds by one number, so it never changes which label is the likeliest. It is fitted by the
 least log loss. This module does not know where the answers come from.
 
-Source: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+Sources: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017; the targets (`log_loss`): Platt,
+"Probabilistic Outputs for Support Vector Machines", 1999.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -69,10 +70,22 @@ def calibrate(probabilities: Mapping[str, float], temperature: float) -> dict[st
 
 
 def log_loss(tried: Sequence[Tried], temperature: float) -> float:
-    """The mean surprise at the right labels, in nats."""
+    """The mean surprise at what is right, in nats.
+
+    The right labels are taken for right with (n + 1) / (n + 2), and the others share the rest, as Platt does it: some dozens of
+    answers that are all right do not show that a model is never wrong.
+    """
+    trust = (len(tried) + 1) / (len(tried) + 2)
     surprise = 0.0
     for one in tried:
-        surprise -= log(max(FLOOR, calibrate(one.probabilities, temperature).get(one.right, 0.0)))
+        found = calibrate(one.probabilities, temperature)
+        others = max(1, len(found) - (one.right in found))
+        surprise -= trust * log(max(FLOOR, found.get(one.right, 0.0)))
+        surprise -= sum(
+            (1 - trust) / others * log(max(FLOOR, share))
+            for label, share in found.items()
+            if label != one.right
+        )
     return surprise / len(tried)
 
 

@@ -309,6 +309,9 @@ def weigh(
         or unavailable(model, fleet)
         or (None, "")
     )
+    at_home = model.local and (model.engine, model.id) not in fleet.remote
+    if skip is None and not (request.pay or at_home):  # also where it would cost nothing
+        skip, detail = "budget", "it is not at home, and nothing may be paid"
     if model.local:
         return Candidate(model=model.name, skip=skip, detail=detail, estimate=0.0)
     marked = model.engine_kind == "anthropic" and goes_on(request)

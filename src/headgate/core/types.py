@@ -228,7 +228,7 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     only: str = ""
     """The only model of the subagent's chain that may answer, for instance because it is being tested."""
     pay: bool = True
-    """Whether a paid model may answer; without it, the subagent's chain ends at home."""
+    """Whether a paid model may answer; without it, the subagent's chain ends at home, and one elsewhere that is free is not asked."""
     local_only: bool = False
     batch: bool = False
     """Nobody sits and waits for it: people's requests are served before it."""

@@ -23,7 +23,12 @@ def walk(places: Iterable[Path | str], *, limit_mb: int = LIMIT_MB) -> Iterator[
     """
     for place in places:
         path = Path(place)
-        if not path.is_dir():
+        try:
+            inside = path.is_dir()
+        except OSError as error:
+            yield Trouble(source=str(path), message=f"cannot be read: {error.strerror}")
+            continue
+        if not inside:
             yield from read(path, limit_mb=limit_mb)
             continue
         for found in files(path):

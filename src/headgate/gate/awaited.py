@@ -6,7 +6,7 @@ It does not know threads (`thread`).
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -124,6 +124,8 @@ class AsyncGate:
             UsageError: there is no such agent, or an input lacks a field.
             EngineError: the gate does not answer.
         """
+        if isinstance(inputs, str | Mapping):  # its letters, or its keys, would each be an input
+            raise UsageError("run_many takes many inputs, and this is one", "give a list, or use run")
         under_way: deque[asyncio.Task[Run]] = deque()
         try:
             for given in inputs:

@@ -1,5 +1,6 @@
 """`Gate`: the same for programs without an event loop. Every call is done on a thread of the gate's own, and waited for."""
 
+import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -66,12 +67,13 @@ class Gate:
     ) -> Iterator[Run]:
         """The runs of many inputs, in their order: see `AsyncGate.run_many`. Left early, the rest is not asked for."""
         runs = self._gate.run_many(agent, inputs, at_once=at_once, pay=pay, caller=caller)
+        turn = asyncio.Lock()  # a Ctrl-C here cancels what goes on there, and has to let it end
         try:
-            while (run := self._loop.wait(after(runs))) is not None:
+            while (run := self._loop.wait(after(runs, turn))) is not None:
                 yield run
         finally:
             with suppress(UsageError):  # closed meanwhile
-                self._loop.wait(runs.aclose())
+                self._loop.wait(leave(runs, turn))
 
     def ask(
         self,
@@ -111,6 +113,13 @@ def end(loop: Loop, gate: AsyncGate) -> None:
     loop.end(gate.close())
 
 
-async def after(runs: AsyncGenerator[Run]) -> Run | None:
+async def after(runs: AsyncGenerator[Run], turn: asyncio.Lock) -> Run | None:
     """The next of the runs; None when there is none left."""
-    return await anext(runs, None)
+    async with turn:
+        return await anext(runs, None)
+
+
+async def leave(runs: AsyncGenerator[Run], turn: asyncio.Lock) -> None:
+    """Ask for no more of the runs."""
+    async with turn:
+        await runs.aclose()

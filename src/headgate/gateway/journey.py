@@ -15,7 +15,7 @@ from time import perf_counter
 from msgspec.structs import replace
 
 from headgate.core import cascade
-from headgate.core.agent_answers import Unsettled, named, settle
+from headgate.core.agent_answers import named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.policy import decide, goes_on
@@ -163,16 +163,32 @@ class Journey:
             self.conclude(model, started, place.queued, result)
 
     def deliver(self, step: Deliver) -> Reply | GiveUp:
-        """The reply that the cascade chose; of a subagent, only if it has the subagent's form."""
+        """The reply that the cascade chose; of a subagent, the best of those that have its form."""
+        if self.request.agent:
+            return self.deliver_settled(step.attempt)
         reply = self.replies[step.attempt]
         assert reply is not None
-        if self.request.agent:
-            settled = settle(self.road.policy.agents[self.request.agent], self.request, reply)
-            if isinstance(settled, Unsettled):
-                return GiveUp(settled.reason)
-            reply = settled
         self.model = self.road.policy.models[self.attempts[step.attempt].model]
         return reply
+
+    def deliver_settled(self, chosen: int) -> Reply | GiveUp:
+        """The chosen reply in the subagent's form, else the best other one that can be given it."""
+        agent, why = self.road.policy.agents[self.request.agent], ""
+        order = sorted(
+            range(len(self.replies)),
+            key=lambda i: (i == chosen, self.attempts[i].score or 0.0, i),
+            reverse=True,
+        )
+        for index in order:
+            reply = self.replies[index]
+            if reply is None:
+                continue
+            settled = settle(agent, self.request, reply)
+            if isinstance(settled, Reply):
+                self.model = self.road.policy.models[self.attempts[index].model]
+                return settled
+            why = why or settled.reason
+        return GiveUp(why)
 
     # ── Streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -83,7 +83,7 @@ class Runs:
             return await self._work(agent, request, caller)
         digest = sha256(msgspec.json.encode(given)).digest()
         return await self._kept.once(
-            (agent, key, digest, pay, model), lambda: self._work(agent, request, caller)
+            (agent, key, digest, pay, model, request.local_only), lambda: self._work(agent, request, caller)
         )
 
     def asked(

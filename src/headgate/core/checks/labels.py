@@ -32,12 +32,16 @@ def known_label(answer: Answer) -> Verdict:
     Case, punctuation, quotes, a lead-in like "Category:" and hyphen, underscore or space do not count. 0.8: the label, then
     an explanation. 0.7: in a short sentence. 0.5: inside a long one. 0.2: two labels, where one was asked for.
     In JSON the label is looked for among the string values; a list of lines or values with one label each is 1.0.
+    A subagent's answer is delivered as its label or not at all (`agent_answers.settle`), so it is 1.0 or 0.0.
     """
     labels = offered_labels(answer)
     if not labels:
         return _verdict(None, "no labels were offered")
     if answer.reply.tool_calls:
         return _verdict(None, "it calls a tool")
+    if answer.request.agent and answer.request.labels and answer.request.format.kind == "text":
+        label = answer.reply.label
+        return _verdict(1.0, f"it is the label “{label}”") if label else _verdict(0.0, "it is no label alone")
     text = said(answer.reply.text).strip()
     if len(text) > 2 * _WINDOW and text[0] not in "{[":
         text = f"{text[:_WINDOW]}\n{text[-_WINDOW:]}"

@@ -31,7 +31,8 @@ def _compile(schema: bytes) -> "jsonschema_rs.Validator | str":
     try:
         return jsonschema_rs.validator_for(schema.decode(), retriever=_refuse_to_fetch)  # type: ignore[type-var]  # it takes JSON text, too
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:  # type: ignore[misc]  # it is an exception
-        return str(error).partition("\n")[0][:120]
+        where = "/".join(map(str, getattr(error, "instance_path", ())))
+        return f"{f'at {where}: ' if where else ''}{str(error).partition(chr(10))[0][:240]}"
 
 
 def misfit(validator: "jsonschema_rs.Validator", value: Any) -> str | None:

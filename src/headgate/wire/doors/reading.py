@@ -72,6 +72,10 @@ def wrong_type(error: str, form: Any, body: bytes) -> Fault:
         )
     if what.endswith("of length >= 1"):
         return bad_value(where, f"{where} is empty", HINTS.get(where, SEE_DOCS))
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
+    if unknown is not None:
+        name = f"{where}.{unknown[1]}".lstrip(".")
+        return bad_value(name, f"there is no field {name[:LONGEST]}", SEE_DOCS)
     wrong = re.fullmatch(r"Invalid (?:enum )?value (.*)", what)
     if wrong is not None:
         known = ", ".join(words_at(form, where))
