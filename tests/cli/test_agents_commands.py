@@ -239,7 +239,7 @@ def test_a_pipe_that_is_closed_early_is_no_crash(desk):
             '"client" is no field',
             "--field client=Acme",
         ),
-        (["run", "draft", "--field", "facts=@gone.txt"], None, "gone.txt cannot be read", ""),
+        (["run", "draft", "--field", "facts=@gone.txt"], None, "gone.txt: cannot be read", ""),
         (["run", "triage", "-i", "x", "--out", "o.jsonl"], None, "--out is for batches", "--batch PATH"),
         (
             ["run", "triage", "-i", "x", "--model", "embedded"],

@@ -57,9 +57,6 @@ def serving(config: "Config", note: Callable[[str], None] = say) -> RunFile | No
 def changed_since(source: Path, moment: float) -> Path | None:
     """The page, or the file of a subagent, that was changed after a moment; None if none was."""
     folder = source.parent / "agents"
-    files = (
-        source,
-        *([folder] if folder.is_dir() else []),
-        *sorted(folder.glob("*")),
-    )  # one that was taken away changes its folder
+    there = [folder] if folder.is_dir() else []  # changes where a file is taken away
+    files = (source, *sorted(folder.glob("*")), *there)
     return next((file for file in files if file.lstat().st_mtime > moment), None)
