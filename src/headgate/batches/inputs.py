@@ -152,6 +152,8 @@ def from_stdin(spool: Path) -> Items:
         is_json = isinstance(msgspec.json.decode(first), str | dict)
     except (msgspec.DecodeError, UnicodeDecodeError):
         is_json = False
+    except RecursionError:
+        is_json = True
     return Lines(path, "stdin") if is_json else Texts(path, "stdin")
 
 

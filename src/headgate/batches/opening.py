@@ -159,7 +159,7 @@ def load(path: Path, agent: str, *, ours: bool) -> tuple[Contents, tuple[str, ..
                 raise UsageError(
                     f"{path} line {number} is no result of a batch: {error}", ELSEWHERE
                 ) from error
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 broken.append(number)
             else:
                 if mark.agent != agent:
