@@ -135,6 +135,16 @@ def test_an_input_that_lacks_a_field_of_the_template_fails_alone(shell, claude):
     assert "in.jsonl:2" in said.out
 
 
+def test_an_empty_item_fails_and_gets_no_label(shell, claude):
+    shell.items(["", {}, {"input": None}, {"subject": "", "body": " "}, {"subject": "", "body": "Wrong."}])
+    said = shell(*shell.batch())
+    assert said.code == 1
+    results = shell.results()
+    assert [line["status"] for line in results] == ["failed"] * 4 + ["ok"]
+    assert {line["reason"] for line in results[:4]} == {"the input is empty; give a text"}
+    assert not any(line["requests"] for line in results[:4]), "nobody was asked"
+
+
 def test_a_folder_of_mails_is_a_batch(shell, claude):
     mails = shell.home / "mails"
     mails.mkdir()
