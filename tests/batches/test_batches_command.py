@@ -165,6 +165,8 @@ def test_a_folder_of_mails_is_a_batch(shell, claude):
         (("kin", "--batch", "in.jsonl", "--out", "r.jsonl"), 'there is no agent "kin"'),
         (("kind", "--batch", "no.jsonl", "--out", "r.jsonl"), "there is no no.jsonl"),
         (("kind", "--batch", "in.jsonl", "--out", "in.jsonl"), "in.jsonl line 1 is no result of a batch"),
+        (("kind", "--batch", "in.jsonl", "--out", "/dev/null"), "/dev/null is no file"),
+        (("kind", "--batch", "in.jsonl", "--out", "."), ". is no file"),
         (("kind", "--batch", "in.jsonl", "--out", "no/folder/r.jsonl"), "No such file or directory"),
         (("kind", "--batch", "in.jsonl", "--out", "r.jsonl", "--explain"), "--explain is for single inputs"),
     ],

@@ -1,5 +1,6 @@
 """The results file: what a crash left of it, whose it is, and that one process at a time works on it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -131,6 +132,19 @@ def test_two_batches_on_one_file_are_refused_with_the_number_of_the_other(tmp_pa
         other.wait()
     with open_results(out, agent="loud") as (results, _):
         assert results.tally.items == 0, "the lock went with its process"
+
+
+async def test_a_disk_that_keeps_nothing_ends_the_batch_at_once(tmp_path, monkeypatch):
+    def broken(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    write_lines(tmp_path / "in.jsonl", [f"text {number}" for number in range(200)])
+    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr("headgate.batches.opening.write_header", lambda file, header: None)
+    speaker = Speaker(seconds=0.05)
+    with pytest.raises(HeadgateError, match="the disk does not keep .*: Input/output error"):
+        await go(tmp_path, speaker, "in.jsonl", at_once=4)
+    assert len(speaker.asked) < 100
 
 
 def test_a_full_disk_leaves_nothing_half_and_says_so(tmp_path, monkeypatch):
