@@ -64,7 +64,9 @@ class Files:
         total = 0
         for file in files(self._path):
             kind = file.suffix.lower() if isinstance(file, Path) else ""
-            if isinstance(file, Trouble) or kind not in (*MANY, *TABLES):
+            if isinstance(file, Trouble):
+                total += self._is_item(file)
+            elif kind not in (*MANY, *TABLES):
                 total += 1
             elif kind in MANY or file.stat().st_size > LARGE:
                 return None
@@ -79,11 +81,15 @@ class Files:
             if isinstance(found, Document):
                 n += 1
                 yield item_from(n, found)
-            elif found.refused and not (found.source == self._name and self._path.is_dir()):
+            elif self._is_item(found):
                 n += 1
                 yield Item(n=n, given="", source=place(found), fault=said(found))
             else:
                 yield Notice(f"{place(found)}: {said(found)}")
+
+    def _is_item(self, trouble: Trouble) -> bool:
+        """Whether it stands for a document that cannot be read, and is not about the folder, or about a document that can."""
+        return trouble.refused and not (trouble.source == self._name and self._path.is_dir())
 
 
 class Joined:
