@@ -142,7 +142,7 @@ async def test_a_disk_that_keeps_nothing_ends_the_batch_at_once(tmp_path, monkey
     monkeypatch.setattr(os, "fsync", broken)
     monkeypatch.setattr("headgate.batches.opening.write_header", lambda file, header: None)
     speaker = Speaker(seconds=0.05)
-    with pytest.raises(HeadgateError, match="the disk does not keep .*: Input/output error"):
+    with pytest.raises(HeadgateError, match=r"the disk does not keep .*: Input/output error"):
         await go(tmp_path, speaker, "in.jsonl", at_once=4)
     assert len(speaker.asked) < 100
 
