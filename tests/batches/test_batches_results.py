@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from batch_runners import Speaker, go, read_lines, write_lines
@@ -195,7 +194,7 @@ def test_an_item_far_away_is_no_line_of_ours(tmp_path):
 
 
 def test_a_folder_is_no_results_file(tmp_path):
-    with pytest.raises(OSError), open_results(Path(tmp_path), agent="loud"):
+    with pytest.raises(UsageError, match="is no file"), open_results(tmp_path, agent="loud"):
         pass
 
 
