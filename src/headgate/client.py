@@ -30,6 +30,9 @@ WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 AT_ONCE = 64
 """Connections. More calls wait for one as long as it takes, since a run may take minutes."""
 
+FAULTY = 500
+"""The status of a request on which the gate itself failed; of others it says nothing."""
+
 UNKNOWN = "unknown"
 
 PLAIN = " !#$&'()*+,/:;=?@[]^_`{|}~"
@@ -144,6 +147,7 @@ class Connections:
         Raises:
             UsageError: the gate refuses what was asked.
             EngineError: the gate does not answer, or no model could.
+            HeadgateError: the gate failed on it.
         """
         try:
             body = msgspec.json.encode(value)
@@ -184,6 +188,8 @@ def refused(reply: Response) -> HeadgateError:
     except msgspec.MsgspecError:
         said = OpenAIFault(f"the gate answered with status {reply.status} and no reason")
     message = said.message.removesuffix(f" (hint: {said.hint})")
+    if reply.status == FAULTY:
+        return HeadgateError(message, said.hint)
     kind = UsageError if reply.status < 500 and reply.status != 429 else EngineError
     return kind(message, said.hint)
 
@@ -236,6 +242,7 @@ class HttpRunner(Caller):
         Raises:
             UsageError: there is no such subagent or model, or the input lacks a field.
             EngineError: the gate does not answer. It says nothing of the input: it may be given again, with the same key.
+            HeadgateError: the gate failed on this input.
         """
         if not isinstance(given, str | Mapping):
             raise UsageError(

@@ -135,6 +135,16 @@ def test_an_input_that_lacks_a_field_of_the_template_fails_alone(shell, claude):
     assert "in.jsonl:2" in said.out
 
 
+def test_an_empty_item_fails_and_gets_no_label(shell, claude):
+    shell.items(["", {}, {"input": None}, {"subject": "", "body": " "}, {"subject": "", "body": "Wrong."}])
+    said = shell(*shell.batch())
+    assert said.code == 1
+    results = shell.results()
+    assert [line["status"] for line in results] == ["failed"] * 4 + ["ok"]
+    assert {line["reason"] for line in results[:4]} == {"the input is empty; give a text"}
+    assert not any(line["requests"] for line in results[:4]), "nobody was asked"
+
+
 def test_a_folder_of_mails_is_a_batch(shell, claude):
     mails = shell.home / "mails"
     mails.mkdir()
@@ -155,6 +165,8 @@ def test_a_folder_of_mails_is_a_batch(shell, claude):
         (("kin", "--batch", "in.jsonl", "--out", "r.jsonl"), 'there is no agent "kin"'),
         (("kind", "--batch", "no.jsonl", "--out", "r.jsonl"), "there is no no.jsonl"),
         (("kind", "--batch", "in.jsonl", "--out", "in.jsonl"), "in.jsonl line 1 is no result of a batch"),
+        (("kind", "--batch", "in.jsonl", "--out", "/dev/null"), "/dev/null is no file"),
+        (("kind", "--batch", "in.jsonl", "--out", "."), ". is no file"),
         (("kind", "--batch", "in.jsonl", "--out", "no/folder/r.jsonl"), "No such file or directory"),
         (("kind", "--batch", "in.jsonl", "--out", "r.jsonl", "--explain"), "--explain is for single inputs"),
     ],

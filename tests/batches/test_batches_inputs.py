@@ -53,6 +53,15 @@ async def test_a_broken_line_fails_alone_and_is_asked_once_it_is_mended(tmp_path
     assert [line["status"] for line in lines] == ["ok"] * 3
 
 
+async def test_a_line_nested_without_end_fails_alone(tmp_path):
+    deep = "[" * 20_000 + "]" * 20_000
+    (tmp_path / "in.jsonl").write_text(f'"one"\n{deep}\n{{"text": {deep}}}\n"three"\n')
+    _, lines, _ = await go(tmp_path, Speaker(), "in.jsonl")
+    assert [line["status"] for line in lines] == ["ok", "failed", "failed", "ok"]
+    assert lines[1]["source"] == f"{tmp_path}/in.jsonl:2"
+    assert lines[1]["reason"] == "the line is nested too deeply to be read"
+
+
 def test_a_line_without_an_end_is_not_read_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(lines_module, "MOST_LINE", 1000)
     path = tmp_path / "mails.jsonl"

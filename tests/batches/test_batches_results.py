@@ -1,10 +1,10 @@
 """The results file: what a crash left of it, whose it is, and that one process at a time works on it."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from batch_runners import Speaker, go, read_lines, write_lines
@@ -133,6 +133,19 @@ def test_two_batches_on_one_file_are_refused_with_the_number_of_the_other(tmp_pa
         assert results.tally.items == 0, "the lock went with its process"
 
 
+async def test_a_disk_that_keeps_nothing_ends_the_batch_at_once(tmp_path, monkeypatch):
+    def broken(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    write_lines(tmp_path / "in.jsonl", [f"text {number}" for number in range(200)])
+    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr("headgate.batches.opening.write_header", lambda file, header: None)
+    speaker = Speaker(seconds=0.05)
+    with pytest.raises(HeadgateError, match=r"the disk does not keep .*: Input/output error"):
+        await go(tmp_path, speaker, "in.jsonl", at_once=4)
+    assert len(speaker.asked) < 100
+
+
 def test_a_full_disk_leaves_nothing_half_and_says_so(tmp_path, monkeypatch):
     out = tmp_path / "results.jsonl"
     with open_results(out, agent="loud") as (results, _):
@@ -181,7 +194,7 @@ def test_an_item_far_away_is_no_line_of_ours(tmp_path):
 
 
 def test_a_folder_is_no_results_file(tmp_path):
-    with pytest.raises(OSError), open_results(Path(tmp_path), agent="loud"):
+    with pytest.raises(UsageError, match="is no file"), open_results(tmp_path, agent="loud"):
         pass
 
 

@@ -118,6 +118,14 @@ def test_what_was_found_is_kept_as_a_trial_and_shown(triage):
     assert "never tested as it is now" in triage("agents", "show", "triage").out
 
 
+def test_tests_cost_what_they_cost_and_save_nothing(triage):
+    assert triage("agents", "test", "triage", "--add", "tests.jsonl", "--yes").code == 0
+    report = triage("report", "--json").json
+    assert report["requests"] == 24
+    assert report["cost"] > 0
+    assert (report["savings"]["requests"], report["savings"]["unknown"]) == (0, 24)
+
+
 def test_with_a_yes_paid_models_are_asked_and_the_chain_is_what_its_models_make_of_it(triage):
     told = triage("agents", "test", "triage", "--add", "tests.jsonl", "--paid", "--json")
     assert "12 tests of claude: about $0.0" in told.err

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -265,3 +265,36 @@ async def test_nor_is_what_its_route_keeps_at_home(tmp_path):
     async with worker_gate(tmp_path, page, chain='["llama"]\nlocal_only = true') as bench:
         run = await bench.run("desk")
         assert "must stay on your machines" in run["reason"]
+
+
+BRIEF = DESK + 'limits = {{ within = "3s" }}\n'
+
+
+async def test_a_server_that_hangs_takes_no_more_time_than_the_run_has_and_is_started_again(tmp_path):
+    agents = BRIEF.format(tools=STDIO)
+    async with worker_gate(tmp_path, agents, home=script(call("process"), "I see.")) as bench:
+        await bench.run("desk")
+        process = int(bench.told(1)[0])
+        os.kill(process, signal.SIGSTOP)
+        try:
+            begun = time.perf_counter()
+            run = await bench.run("desk")
+            assert time.perf_counter() - begun < 20, (
+                "it is not waited for as long as a server may take to start"
+            )
+            assert run["status"] == "failed"
+            assert run["reason"] == "its MCP servers did not say within its 3 s what they have"
+            assert (await bench.run("desk"))["status"] == "ok"
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+async def test_a_server_that_is_busy_with_one_call_is_not_taken_for_dead_by_another(tmp_path):
+    async with opened(AgentTool(command=COMMAND), tmp_path) as server:
+        tools = await tools_of(server)
+        before = await tools["process"].call({}, 10)
+        slow = asyncio.create_task(tools["sleep"].call({"seconds": 3}, 20))
+        await asyncio.sleep(0.3)
+        assert await tools["process"].call({}, 20) == before
+        assert await slow == "slept"

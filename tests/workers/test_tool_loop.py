@@ -46,6 +46,35 @@ def much() -> str:
 
 def leave() -> str:
     raise SystemExit(3)
+
+
+def slow() -> str:
+    time.sleep(0.5)
+    return "slept."
+
+
+def interrupted() -> str:
+    raise KeyboardInterrupt
+
+
+async def interrupts() -> str:
+    raise KeyboardInterrupt
+
+
+def cancelled() -> str:
+    raise asyncio.CancelledError
+
+
+async def cancels() -> str:
+    raise asyncio.CancelledError
+
+
+def half() -> str:
+    return "caf\\udce9"
+
+
+def fails_by_half() -> str:
+    raise OSError("caf\\udce9")
 '''
 
 TOOLS = """
@@ -87,6 +116,45 @@ async def test_a_subagent_looks_an_order_up_and_answers(tmp_path):
         assert number == {"type": "string", "description": "the order's number, like AB-1."}
         assert offered["find_order"]["required"] == ["number"]
         assert bench.paid == []
+
+
+STRANGE = """
+[agents.desk]
+system = "Answer questions about orders."
+tools = ["./orders.py:{name}"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("interrupted", "error: KeyboardInterrupt"),
+        ("interrupts", "error: KeyboardInterrupt"),
+        ("cancelled", "error: CancelledError"),
+        ("cancels", "error: CancelledError"),
+        ("half", "caf?"),
+        ("fails_by_half", "error: OSError: caf?"),
+    ],
+)
+async def test_no_tool_can_end_the_gate_or_break_its_run(tmp_path, name, told):
+    agents = STRANGE.format(name=name)
+    async with worker_gate(
+        tmp_path, agents, files={"orders.py": ORDERS}, home=script(call(name), "I see.")
+    ) as bench:
+        run = await bench.run("desk")
+        assert (run["status"], run["output"]) == ("ok", "I see.")
+        assert bench.told(1) == [told]
+
+
+async def test_many_runs_may_call_a_slow_function_at_the_same_time(tmp_path):
+    def home(received):
+        told = [message for message in received.messages if message.get("role") == "tool"]
+        return f"It {told[-1]['content']}" if told else call("slow")
+
+    agents = STRANGE.format(name="slow")
+    async with worker_gate(tmp_path, agents, files={"orders.py": ORDERS}, home=home, parallel=8) as bench:
+        runs = await asyncio.gather(*(bench.run("desk", f"Question {number}") for number in range(8)))
+        assert [run["output"] for run in runs] == ["It slept."] * 8
 
 
 async def test_several_calls_at_once_are_all_answered_in_order(tmp_path):

@@ -97,6 +97,7 @@ class WorkerGate:
     openai: OpenAIDouble
     client: HttpTransport
     folder: Path
+    url: str
 
     async def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Said:
         lines = list((headers or {}).items())
@@ -184,9 +185,10 @@ async def worker_gate(
         gate = await stack.enter_async_context(open_gate(parse_config(page, folder / "headgate.toml")))
         opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(gate.serve(bind("127.0.0.1", 0), opened.set_result))
-        client = HttpTransport(await opened)
+        url = await opened
+        client = HttpTransport(url)
         try:
-            yield WorkerGate(gate, ollama, openai, client, folder)
+            yield WorkerGate(gate, ollama, openai, client, folder, url)
         finally:
             await client.close()
             gate.stop()

@@ -65,7 +65,7 @@ class Files:
         for file in files(self._path):
             kind = file.suffix.lower() if isinstance(file, Path) else ""
             if isinstance(file, Trouble):
-                total += not self._is_about_all(file)
+                total += self._is_item(file)
             elif kind not in (*MANY, *TABLES):
                 total += 1
             elif kind in MANY or file.stat().st_size > LARGE:
@@ -81,15 +81,15 @@ class Files:
             if isinstance(found, Document):
                 n += 1
                 yield item_from(n, found)
-            elif found.refused and not self._is_about_all(found):
+            elif self._is_item(found):
                 n += 1
                 yield Item(n=n, given="", source=place(found), fault=said(found))
             else:
                 yield Notice(f"{place(found)}: {said(found)}")
 
-    def _is_about_all(self, trouble: Trouble) -> bool:
-        """Whether it is said of the folder as a whole, and so of no item: what kinds of files are not read."""
-        return trouble.source == str(self._path) and self._path.is_dir()
+    def _is_item(self, trouble: Trouble) -> bool:
+        """Whether it stands for a document that cannot be read, and is not about the folder, or about a document that can."""
+        return trouble.refused and not (trouble.source == str(self._path) and self._path.is_dir())
 
 
 class Joined:
@@ -158,6 +158,8 @@ def from_stdin(spool: Path) -> Items:
         is_json = isinstance(msgspec.json.decode(first), str | dict)
     except (msgspec.DecodeError, UnicodeDecodeError):
         is_json = False
+    except RecursionError:
+        is_json = True
     return Lines(path, "stdin") if is_json else Texts(path, "stdin")
 
 

@@ -69,6 +69,8 @@ def item_from(n: int, source: str, line: bytes) -> Item:
         given = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Item(n=n, given=shown(line), source=source, fault=f"the line is not JSON: {error}")
+    except RecursionError:
+        return Item(n=n, given=shown(line), source=source, fault="the line is nested too deeply to be read")
     if not isinstance(given, str | dict):
         fault = f"the line is {KINDS[type(given)]}, but must be a text or an object of fields"
         return Item(n=n, given=shown(line), source=source, fault=fault)

@@ -51,6 +51,8 @@ def open_results(
         UsageError: another batch is at work on the file, or it is not this batch's.
         OSError: it cannot be read or written.
     """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no file", "name a file for the results with --out")
     beside = path.with_name(f"{path.name}.batch")
     file = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
@@ -159,7 +161,7 @@ def load(path: Path, agent: str, *, ours: bool) -> tuple[Contents, tuple[str, ..
                 raise UsageError(
                     f"{path} line {number} is no result of a batch: {error}", ELSEWHERE
                 ) from error
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 broken.append(number)
             else:
                 if mark.agent != agent:

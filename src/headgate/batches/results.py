@@ -122,9 +122,19 @@ class Results:
         self.put(replace(result, item=item.n, id=item.id, source=item.source))
 
     def sync(self) -> None:
-        """Wait until what was written would survive a loss of power. It may run on another thread."""
+        """Wait until what was written would survive a loss of power. It may run on another thread.
+
+        Raises:
+            HeadgateError: the disk does not take it.
+        """
         self.unsynced = False
-        os.fsync(self._file)
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise HeadgateError(
+                f"the disk does not keep {self.path}: {error.strerror}; the last lines may be lost",
+                "look after the disk, or name a file on another one with --out",
+            ) from error
 
     def __iter__(self) -> Iterator[Result]:
         """The newest result of each item, in the order of the items."""
@@ -162,9 +172,15 @@ class Results:
         return len(gone)
 
     def close(self) -> None:
-        """Let go of the file, with all that was written on the disk."""
-        self.sync()
-        self._close()
+        """Let go of the file, with all that was written on the disk.
+
+        Raises:
+            HeadgateError: the disk does not take it.
+        """
+        try:
+            self.sync()
+        finally:
+            self._close()
 
     def _rewrite(self, places: list[int]) -> None:
         fresh = self.path.with_name(f"{self.path.name}.new")

@@ -323,7 +323,11 @@ class Work:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), SYNC_EVERY)
             if self._results.unsynced:
-                await asyncio.to_thread(self._results.sync)
+                try:
+                    await asyncio.to_thread(self._results.sync)
+                except HeadgateError as error:
+                    self._trouble = self._trouble or error
+                    return
 
     async def _end_at_once(self) -> None:
         await self._stop.at_once.wait()

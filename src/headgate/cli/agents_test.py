@@ -190,7 +190,8 @@ async def prove(
     answers: dict[str, list[Marked]] = {}
     missed: dict[str, str] = {}
     trials = {}
-    async with open_gate(replace(config, policy=policy)) as gate:
+    # nobody would have paid for a test: without the baseline's price, savings leave it out
+    async with open_gate(replace(config, policy=policy, baseline_price=None)) as gate:
         for note in gate.notes:
             say(f"note: {note}")
         with Bar(len(tests) * len(asked), agent.name) as bar:

@@ -53,10 +53,14 @@ def fill_template(template: str, given: Given) -> str | Unfit:
         return wanted
     fields: Mapping[str, Any] = {WHOLE: given} if isinstance(given, str) else given
     if wanted == (WHOLE,) and WHOLE not in fields:
-        fields = {WHOLE: "\n".join(f"{name}: {written(value)}" for name, value in fields.items())}
+        said = any(written(value).strip() for value in fields.values())
+        lines = (f"{name}: {written(value)}" for name, value in fields.items())
+        fields = {WHOLE: "\n".join(lines) if said else ""}
     missing = [name for name in wanted if name not in fields]
     if missing:
         return Unfit(f"the input has no {' and no '.join(missing)}", f"give {how_to_give(wanted)}")
+    if wanted and not any(written(fields[name]).strip() for name in wanted):
+        return Unfit("the input is empty", f"give {how_to_give(wanted)}")
 
     def value_of(piece: re.Match[str]) -> str:
         return written(fields[piece[1]]) if piece[1] is not None else piece[0][0]

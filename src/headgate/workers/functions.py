@@ -4,7 +4,7 @@
     await Function(…).call(arguments, 30)  its result as text; ToolError says what the model is told instead
 
 A function that is not async runs on a thread of its own, which nothing can stop: one that hangs is left behind, and a function of
-which too many hang is not called any more. It does not know models.
+which too many were left behind is not called any more. It does not know models.
 """
 
 import asyncio
@@ -53,6 +53,7 @@ class Function:
         about, parameters = read_docstring(inspect.getdoc(function) or "")
         self.spec = Tool(name, about, Raw(msgspec.json.encode(schema_of(self.arguments, parameters))))
         self.hanging = 0
+        """Calls that were left behind and have not ended."""
 
     async def call(self, arguments: Mapping[str, Any], within: float) -> str:
         """Call it.
@@ -80,11 +81,18 @@ class Function:
                     result = await self.on_a_thread(values)
                     if inspect.isawaitable(result):  # a coroutine in a plain function's clothes
                         result = await result
+        except ToolError:
+            raise
         except TimeoutError as error:
             if clock.expired():
                 raise ToolError(f"it took longer than {within:.3g} s") from error
             raise ToolError(said(error)) from error
-        except (Exception, SystemExit) as error:
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise ToolError(said(error)) from error  # the function has cancelled itself
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise ToolError(said(error)) from error
         return written(result)
 
@@ -93,30 +101,30 @@ class Function:
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Any] = loop.create_future()
 
-        def settle(result: Any, error: BaseException | None) -> None:
-            self.hanging -= 1
-            if ended.done():
-                return
-            if error is None:
+        def settle(result: Any, error: Exception | None) -> None:
+            if ended.done():  # nobody waited for it any more
+                self.hanging -= 1
+            elif error is None:
                 ended.set_result(result)
             else:
                 ended.set_exception(error)
 
         def work() -> None:
             result: Any = None
-            error: BaseException | None = None
+            error: Exception | None = None
             try:
                 result = self.function(**values)
-            except StopIteration as stop:  # no future takes this one
-                error = RuntimeError(said(stop))
             except BaseException as raised:  # noqa: BLE001  # whatever it is, it is the tool's and not ours
-                error = raised
+                error = ToolError(said(raised))
             with suppress(RuntimeError):  # the gate was closed meanwhile
                 loop.call_soon_threadsafe(settle, result, error)
 
-        self.hanging += 1
         threading.Thread(target=work, name=f"headgate-tool-{self.spec.name}", daemon=True).start()
-        return await ended
+        try:
+            return await ended
+        finally:
+            if ended.cancelled():
+                self.hanging += 1
 
 
 # ── What it takes ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ the answer is said to be incomplete. If the subagent's answers have a form, the 
 sends himself are his: their calls are handed to him. How a tool is called is `tools`'.
 """
 
+import asyncio
 from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
@@ -101,9 +102,15 @@ class Course:
         """Its whole way."""
         tools = self.loop.tools[self.agent.name]
         try:
-            found = await tools.offered(at_home=await self.stays_home())
+            async with asyncio.timeout(self.time_left()):
+                found = await tools.offered(at_home=await self.stays_home())
         except HeadgateError as error:
             return await self.without_tools(f"{error.message}; {error.hint}" if error.hint else error.message)
+        except TimeoutError:
+            within = self.agent.bounds.within
+            return await self.without_tools(
+                f"its MCP servers did not say within its {within:.3g} s what they have"
+            )
         callers = {tool.name for tool in self.request.tools}
         self.own = {name: tool for name, tool in found.items() if name not in callers}
         offered = self.offered()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 START_WITHIN = 30.0
 """Seconds that a server gets to start and to say what it has."""
+
+ALIVE_WITHIN = 2.0
+"""Seconds in which a server that has nothing else to do answers, or it is taken for dead."""
 
 CLOSE_WITHIN = 10.0
 """Seconds that a server gets to end."""
@@ -95,6 +99,8 @@ class McpServer:
         self.name = short_name(tool)
         """To stand before the names of its tools, where two have the same."""
         self._turn = asyncio.Lock()
+        self._calls = 0
+        """Calls under way. While there are some, its silence says nothing."""
         self._client: Client | None = None
         self._life: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -154,15 +160,19 @@ class McpServer:
         """
         from mcp import MCPError  # noqa: PLC0415  # only where there are MCP servers
 
+        begun = perf_counter()
         try:
-            client = await self._living()
+            async with asyncio.timeout(within):
+                client = await self._living()
         except EngineError as error:
             raise ToolError(error.message) from error
+        except TimeoutError as error:
+            raise ToolError(f"its server did not answer within {within:.3g} s") from error
+        left = max(0.0, within - (perf_counter() - begun))
+        self._calls += 1
         try:
-            result = await self._answer(client.call_tool(name, arguments, read_timeout_seconds=within))
+            result = await self._answer(client.call_tool(name, arguments, read_timeout_seconds=left))
         except Gone as error:
-            with suppress(EngineError):
-                await self._living()
             raise ToolError(
                 "its server ended during the call; whether the call was carried out is not known"
             ) from error
@@ -172,6 +182,8 @@ class McpServer:
             raise ToolError(said(error)) from error
         except Exception as error:
             raise ToolError(said(error)) from error
+        finally:
+            self._calls -= 1
         text = text_of(result)
         if result.is_error:
             raise ToolError(text or "it failed and did not say why")
@@ -192,8 +204,11 @@ class McpServer:
         """
         async with self._turn:
             if self._client is not None:
+                if self._calls:
+                    return self._client
                 try:
-                    await self._client.list_tools(cache_mode="bypass")
+                    async with asyncio.timeout(ALIVE_WITHIN):
+                        await self._client.list_tools(cache_mode="bypass")
                 except Exception:  # noqa: BLE001  # whatever is wrong with it, it is started again
                     await self._end()
                 else:

@@ -105,8 +105,8 @@ async def answer_call(tool: Callable | None, call: ToolCall, *, within: float, l
     try:
         result = await tool.call(arguments, within)
     except ToolError as error:
-        return f"error: {error}"
-    return shortened(result, longest)
+        result = f"error: {error}"
+    return shortened(result.encode("utf-8", "replace").decode(), longest)  # half a character is none
 
 
 def shortened(result: str, longest: int) -> str:
