@@ -9,7 +9,7 @@ is global, so several gates may live in one process.
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import perf_counter, time
@@ -22,37 +22,29 @@ from headgate.batches.front.desk import Desk
 from headgate.batches.front.messages import MessagesFront
 from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
-from headgate.config.engine import EngineSettings
 from headgate.config.places import data_home
 from headgate.core.batching import BatchAnswer
-from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
-from headgate.core.engine import Engine
-from headgate.core.errors import EngineError, LedgerError, UsageError
-from headgate.core.memory import need
 from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
-from headgate.core.types import GiveUp, Model, Outcome, Reply, Request
+from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
-from headgate.engines.connect import connect, dialect_of
-from headgate.engines.llamacpp.catalogue import examine
-from headgate.engines.llamacpp.engine import Llamacpp
+from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
 from headgate.engines.vector_cache import VectorCache
 from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
-from headgate.fleet.sizes import Before, Memory, caches, pools_for
+from headgate.fleet.sizes import Before, Memory
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.batched import settle
 from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
-from headgate.gateway.headers import JSON
-from headgate.gateway.http import BACKLOG, Server
+from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
+from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.purse import Purse
-from headgate.gateway.refusals import no_http
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
@@ -61,7 +53,16 @@ from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
-from headgate.wire import faults
+from headgate.starting import (
+    baseline_model,
+    build_engine,
+    loaded_at_once,
+    paid_today,
+    requests_at_once,
+    start_embedded,
+    traffic,
+    with_cards,
+)
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
 from headgate.workers.cited import CitedAnswers, base_agents
@@ -74,14 +75,6 @@ from headgate.workers.tools import Tools, load_all_tools
 
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image that is fetched for a caller."""
-
-WEEK = 7 * 86_400.0
-"""Seconds of traffic by which the gate decides, when it opens, what is worth loading before anybody asks."""
-
-AHEAD = 2
-"""Requests of batches under way for each slot at home: one is answered, one is ready to be."""
-BESIDE_PAID = 4
-"""Requests of batches under way beyond those, where a paid model may answer some of them."""
 
 GRACE = 10
 """Seconds that requests under way get to end when the gate closes."""
@@ -264,12 +257,6 @@ class OpenGate:
         self.asked_to_stop.set()
 
 
-def refuse(status: int, problem: str) -> tuple[bytes, bytes]:
-    """The answer to what is no HTTP request: header lines and body."""
-    fault = no_http(status, problem)
-    return JSON + faults.header_lines(fault), faults.encode(fault)
-
-
 @asynccontextmanager
 async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
@@ -333,138 +320,3 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await cache.close()
     finally:
         await asyncio.to_thread(writer.close)
-
-
-def requests_at_once(config: Config) -> int:
-    """Requests of batches under way at a time: enough for every slot at home, and some for paid models."""
-    models = [model for model in config.policy.models.values() if not model.lane_of]
-    home = sum(model.slots or config.engines[model.engine].parallel for model in models if model.local)
-    paid = BESIDE_PAID if any(not model.local for model in models) else 0
-    return AHEAD * home + paid
-
-
-def with_cards(config: Config, cards: Cards, fleet: Fleet) -> tuple[Config, tuple[str, ...]]:
-    """The config with its models as they were measured here, and sentences about measurements that do not count any more."""
-    models = config.policy.models
-    fresh = fresh_cards(models.values(), cards, fleet.listed)
-    measured = {
-        name: apply(
-            model,
-            fresh.get((model.engine, model.id)),
-            stated=name in config.stated or model.lane_of in config.stated,
-        )
-        for name, model in models.items()
-    }
-    stale = stale_cards(config.policy.named.values(), cards, fleet.listed)
-    return replace(config, policy=replace(config.policy, models=measured)), stale
-
-
-def baseline_model(config: Config) -> Model:
-    """The model that savings are measured against, for the ledger: nobody calls it unless it is one of the config's."""
-    name = config.policy.baseline
-    own = config.policy.models.get(name)
-    if own is not None:
-        return own
-    return Model(
-        name=name, engine="", engine_kind="openai", id=name, local=False, price=config.baseline_price
-    )
-
-
-def build_engine(
-    settings: EngineSettings, models: Iterable[Model], *, eager: frozenset[str] | None = None
-) -> Engine:
-    """The adapter of one engine; the embedded one learns here which models to load, at once those in `eager` or all."""
-    return connect(settings, [model for model in models if model.engine == settings.name], eager=eager)
-
-
-def loaded_at_once(
-    settings: EngineSettings, models: Iterable[Model], memory: Memory
-) -> frozenset[str] | None:
-    """The models that the embedded engine loads when it starts: as many as fit, in the order of the config. None is all.
-
-    The others are loaded when somebody asks for them. Files that cannot be read are named by the engine.
-    """
-    pool = pools_for([settings], memory, {}).get(settings.name) if settings.manage else None
-    if pool is None or settings.kind != "llamacpp" or settings.url is not None:
-        return None
-    eager, left = set(), pool.capacity
-    for model in models:
-        if model.engine != settings.name or model.lane_of:
-            continue
-        file = examine(model.id)
-        if isinstance(file, EngineError) or file.shape is None:
-            eager.add(model.id)
-            continue
-        slots = caches(model, model.slots or settings.parallel)
-        takes = need(file.shape, model.context or file.context, slots).total
-        if takes <= left:
-            eager.add(model.id)
-            left -= takes
-    return frozenset(eager)
-
-
-async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:
-    """Start the engines that are our own children; sentences about those that would not."""
-    own = [engine for engine in engines.values() if isinstance(engine, Llamacpp)]
-    errors = await asyncio.gather(*(engine.start() for engine in own))
-    return tuple(
-        f"{engine.name} did not start: {error.message}" + (f" ({error.hint})" if error.hint else "")
-        for engine, error in zip(own, errors, strict=True)
-        if isinstance(error, EngineError)
-    )
-
-
-def traffic(config: Config) -> dict[str, float]:
-    """Requests per second of the last week, by the model that answered, as far as there is a ledger that can be read."""
-    if not config.ledger.path.exists():
-        return {}
-    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
-
-    try:
-        with LedgerReader(config.ledger.path) as reader:
-            counts = reader.answered_since(time() - WEEK)
-    except LedgerError:
-        return {}
-    return {name: count / WEEK for name, count in counts.items()}
-
-
-def paid_today(config: Config) -> float:
-    """Dollars that the ledger knows were spent since midnight, local time."""
-    if not config.ledger.path.exists():
-        return 0.0
-    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
-
-    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        with LedgerReader(config.ledger.path) as reader:
-            return reader.paid_since(midnight.timestamp()).known
-    except LedgerError:
-        return 0.0
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        UsageError: the port is taken or may not be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        hint = (
-            "headgate down closes a gate that is open; or listen elsewhere: headgate up --listen 127.0.0.1:0"
-        )
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint) from error
-    listening.set_inheritable(True)
-    return listening
-
-
-def address_of(listening: socket.socket) -> str:
-    """The address of a listening socket, as a client writes it."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -10,8 +10,9 @@ from time import monotonic, sleep
 import pytest
 from batch_shell import NANO
 
-from headgate.app import bind, open_gate
+from headgate.app import open_gate
 from headgate.config.load import parse_config
+from headgate.gateway.listening import bind
 from headgate.ledger.queries import LedgerReader
 
 openai = pytest.importorskip("openai")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-import headgate.app
+import headgate.starting
 from headgate.cli.models_plan import machine
 from headgate.cli.plan_subjects import local_models, survey_models
 from headgate.config.load import parse_config, starter_text
@@ -47,7 +47,9 @@ class Engine:
 @pytest.fixture
 def survey(monkeypatch):
     def ask(**kinds):
-        monkeypatch.setattr(headgate.app, "build_engine", lambda settings, models, **_: kinds[settings.kind])
+        monkeypatch.setattr(
+            headgate.starting, "build_engine", lambda settings, models, **_: kinds[settings.kind]
+        )
         config = parse_config(starter_text(), None, lambda *_: None)
         found = asyncio.run(survey_models(config, local_models(config)))
         return {one.name: one for one in found.subjects}, found.held

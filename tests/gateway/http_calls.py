@@ -3,8 +3,8 @@
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
-from headgate.app import bind, refuse
 from headgate.gateway.http import Server
+from headgate.gateway.listening import bind, refuse
 
 PLAIN = b"content-type: text/plain\r\n"
 

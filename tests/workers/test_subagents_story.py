@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 import jsonschema_rs
 import pytest
 
-from headgate.app import bind, open_gate
+from headgate.app import open_gate
 from headgate.config.load import parse_config
 from headgate.engines.transport import Clocks, HttpTransport
+from headgate.gateway.listening import bind
 from headgate.ledger.queries import LedgerReader
 
 pytest.importorskip("xllamacpp")

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from headgate.app import OpenGate, bind, open_gate
+from headgate.app import OpenGate, open_gate
 from headgate.config.load import parse_config
 from headgate.core.types import Outcome
 from headgate.engines.transport import Clocks, HttpTransport
+from headgate.gateway.listening import bind
 from headgate.ledger.queries import LedgerReader
 from headgate.testing import Answer, OllamaDouble, OpenAIDouble, ReceivedCall, ServedModel, ToolCall
 

@@ -168,8 +168,8 @@ def jobs_file(results: "Results") -> "Path":
 
 def most(config: "Config", job: "Job", results: "Results") -> float | None:
     """Dollars that the batch may cost in all: its budget, and what the day's limit leaves; None is no limit."""
-    from headgate.app import paid_today
     from headgate.reports.shown import dollars
+    from headgate.starting import paid_today
 
     if config.paid_per_day is None:
         return job.budget

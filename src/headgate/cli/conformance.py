@@ -201,9 +201,10 @@ async def opened(upstream: "FaultyUpstream") -> "AsyncGenerator[None]":
 @asynccontextmanager
 async def own_gate(upstream: "FaultyUpstream", config_file: str | None) -> AsyncGenerator[str]:
     """A gate of our own in front of the upstream; its address."""
-    from headgate.app import address_of, bind, open_gate
+    from headgate.app import open_gate
     from headgate.config.load import load_config, parse_config
     from headgate.demo.stage import serving
+    from headgate.gateway.listening import address_of, bind
 
     with TemporaryDirectory(prefix="headgate-conformance-") as folder:
         async with opened(upstream):

@@ -111,10 +111,10 @@ def base_url(kind: "ProgramKind", url: str) -> str:
 
 async def ask_all(engines: "Sequence[EngineSettings]") -> "tuple[dict[str, Seen], int]":
     """What each has, and how much of the GPU its models hold now."""
-    from headgate.app import build_engine
     from headgate.cli.survey import look_at
     from headgate.core.engine import ManagedEngine
     from headgate.core.types import Failure
+    from headgate.starting import build_engine
 
     seen, held = {}, 0
     for settings in engines:

@@ -95,9 +95,9 @@ async def reach(config: "Config", settings: "EngineSettings") -> AsyncGenerator[
         UsageError: its models are its own business.
         EngineError: it does not answer.
     """
-    from headgate.app import build_engine
     from headgate.core.engine import ManagedEngine
     from headgate.core.errors import UsageError
+    from headgate.starting import build_engine
 
     engine = build_engine(settings, config.policy.models.values())
     try:

@@ -41,7 +41,7 @@ async def engines_of(
         names: which.
         eager: the ids of models that an embedded engine loads at once; None is all that the config names.
     """
-    from headgate.app import build_engine, start_embedded
+    from headgate.starting import build_engine, start_embedded
 
     models = config.policy.models.values()
     engines = {name: build_engine(config.engines[name], models, eager=eager) for name in names}

@@ -38,11 +38,11 @@ OPENS_WITHIN = 60
 @with_json
 def command(config_file: str | None, listen: str | None, *, background: bool, as_json: bool) -> None:
     """Open the gate: an OpenAI-compatible server that routes, checks, falls back and writes everything down."""
-    from headgate.app import bind
     from headgate.cli.runfile import find_gate
     from headgate.config.misfit import Misfit
     from headgate.config.values import address
     from headgate.core.errors import UsageError
+    from headgate.gateway.listening import bind
 
     config = load(config_file)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from headgate.app import OpenGate, address_of, bind, open_gate
+from headgate.app import OpenGate, open_gate
 from headgate.config.compile import Config
 from headgate.config.load import load_config
 from headgate.core.errors import EngineError
@@ -20,6 +20,7 @@ from headgate.demo.folder import make_folder
 from headgate.demo.stand_in import stand_in
 from headgate.demo.week import Ask
 from headgate.engines.llamacpp import readiness
+from headgate.gateway.listening import address_of, bind
 
 
 class Stage(Struct, frozen=True):

@@ -217,7 +217,8 @@ async def found_or_opened(config_file: str | Path | None) -> AsyncGenerator[str]
     if there is not None:
         yield there.url
         return
-    from headgate.app import bind, open_gate  # noqa: PLC0415
+    from headgate.app import open_gate  # noqa: PLC0415
+    from headgate.gateway.listening import bind  # noqa: PLC0415
 
     async with open_gate(config) as gate:
         address: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -160,10 +160,10 @@ def judge_ledger(path: Path, found: "Soundness") -> Finding:
 
 async def check_port(world: "World") -> list[Finding]:
     """The gate's port: ours already, or free."""
-    from headgate.app import bind
     from headgate.cli.checkup.world import in_thread
     from headgate.cli.runfile import find_gate
     from headgate.core.errors import UsageError
+    from headgate.gateway.listening import bind
 
     config = world.config
     run = await in_thread(find_gate)

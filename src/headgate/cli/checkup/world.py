@@ -131,7 +131,7 @@ class World:
 
     async def start_embedded(self) -> None:
         """Start the engines that are children of ours, without any model."""
-        from headgate.app import start_embedded
+        from headgate.starting import start_embedded
 
         await self._once(("start",), lambda: start_embedded(dict(self.engines)))
 

@@ -1,0 +1,139 @@
+"""What a gate starts with: its engines, its models as they were measured here, last week's traffic, what was spent today.
+
+It does not know how the parts are put together (`app`).
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from time import time
+
+from msgspec.structs import replace
+
+from headgate.config.compile import Config
+from headgate.config.engine import EngineSettings
+from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
+from headgate.core.engine import Engine
+from headgate.core.errors import EngineError, LedgerError
+from headgate.core.memory import need
+from headgate.core.types import Model
+from headgate.engines.connect import connect
+from headgate.engines.llamacpp.catalogue import examine
+from headgate.engines.llamacpp.engine import Llamacpp
+from headgate.fleet.fleet import Fleet
+from headgate.fleet.sizes import Memory, caches, pools_for
+
+WEEK = 7 * 86_400.0
+"""Seconds of traffic by which the gate decides, when it opens, what is worth loading before anybody asks."""
+
+AHEAD = 2
+"""Requests of batches under way for each slot at home: one is answered, one is ready to be."""
+BESIDE_PAID = 4
+"""Requests of batches under way beyond those, where a paid model may answer some of them."""
+
+
+def with_cards(config: Config, cards: Cards, fleet: Fleet) -> tuple[Config, tuple[str, ...]]:
+    """The config with its models as they were measured here, and sentences about measurements that do not count any more."""
+    models = config.policy.models
+    fresh = fresh_cards(models.values(), cards, fleet.listed)
+    measured = {
+        name: apply(
+            model,
+            fresh.get((model.engine, model.id)),
+            stated=name in config.stated or model.lane_of in config.stated,
+        )
+        for name, model in models.items()
+    }
+    stale = stale_cards(config.policy.named.values(), cards, fleet.listed)
+    return replace(config, policy=replace(config.policy, models=measured)), stale
+
+
+def baseline_model(config: Config) -> Model:
+    """The model that savings are measured against, for the ledger: nobody calls it unless it is one of the config's."""
+    name = config.policy.baseline
+    own = config.policy.models.get(name)
+    if own is not None:
+        return own
+    return Model(
+        name=name, engine="", engine_kind="openai", id=name, local=False, price=config.baseline_price
+    )
+
+
+def build_engine(
+    settings: EngineSettings, models: Iterable[Model], *, eager: frozenset[str] | None = None
+) -> Engine:
+    """The adapter of one engine; the embedded one learns here which models to load, at once those in `eager` or all."""
+    return connect(settings, [model for model in models if model.engine == settings.name], eager=eager)
+
+
+def loaded_at_once(
+    settings: EngineSettings, models: Iterable[Model], memory: Memory
+) -> frozenset[str] | None:
+    """The models that the embedded engine loads when it starts: as many as fit, in the order of the config. None is all.
+
+    The others are loaded when somebody asks for them. Files that cannot be read are named by the engine.
+    """
+    pool = pools_for([settings], memory, {}).get(settings.name) if settings.manage else None
+    if pool is None or settings.kind != "llamacpp" or settings.url is not None:
+        return None
+    eager, left = set(), pool.capacity
+    for model in models:
+        if model.engine != settings.name or model.lane_of:
+            continue
+        file = examine(model.id)
+        if isinstance(file, EngineError) or file.shape is None:
+            eager.add(model.id)
+            continue
+        slots = caches(model, model.slots or settings.parallel)
+        takes = need(file.shape, model.context or file.context, slots).total
+        if takes <= left:
+            eager.add(model.id)
+            left -= takes
+    return frozenset(eager)
+
+
+async def start_embedded(engines: dict[str, Engine]) -> tuple[str, ...]:
+    """Start the engines that are our own children; sentences about those that would not."""
+    own = [engine for engine in engines.values() if isinstance(engine, Llamacpp)]
+    errors = await asyncio.gather(*(engine.start() for engine in own))
+    return tuple(
+        f"{engine.name} did not start: {error.message}" + (f" ({error.hint})" if error.hint else "")
+        for engine, error in zip(own, errors, strict=True)
+        if isinstance(error, EngineError)
+    )
+
+
+def requests_at_once(config: Config) -> int:
+    """Requests of batches under way at a time: enough for every slot at home, and some for paid models."""
+    models = [model for model in config.policy.models.values() if not model.lane_of]
+    home = sum(model.slots or config.engines[model.engine].parallel for model in models if model.local)
+    paid = BESIDE_PAID if any(not model.local for model in models) else 0
+    return AHEAD * home + paid
+
+
+def traffic(config: Config) -> dict[str, float]:
+    """Requests per second of the last week, by the model that answered, as far as there is a ledger that can be read."""
+    if not config.ledger.path.exists():
+        return {}
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+
+    try:
+        with LedgerReader(config.ledger.path) as reader:
+            counts = reader.answered_since(time() - WEEK)
+    except LedgerError:
+        return {}
+    return {name: count / WEEK for name, count in counts.items()}
+
+
+def paid_today(config: Config) -> float:
+    """Dollars that the ledger knows were spent since midnight, local time."""
+    if not config.ledger.path.exists():
+        return 0.0
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        with LedgerReader(config.ledger.path) as reader:
+            return reader.paid_since(midnight.timestamp()).known
+    except LedgerError:
+        return 0.0
