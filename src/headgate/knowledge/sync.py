@@ -203,7 +203,7 @@ class Sync:
         gone = sorted(paths)
         for folder in self.base.folders:
             inside = [path for path in gone if is_under(path, folder)]
-            if Path(folder).exists():
+            if not reading.is_away(folder, inside):
                 continue
             here = self.base.files()
             elsewhere = {file.digest for path, file in here.items() if not is_under(path, folder)}
