@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePath
+from time import time
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -27,10 +28,12 @@ from headgate.core.tokens import BYTES_PER_TOKEN, length
 from headgate.core.types import TEXT, GiveUp, Message, Outcome, Reply, Request, Usage
 from headgate.core.words import Status
 from headgate.gateway.road import Road
+from headgate.gateway.serve import new_id
 from headgate.gateway.services import Worked
 from headgate.knowledge import places
 from headgate.knowledge.search import Shelf
 from headgate.knowledge.store import Base
+from headgate.workers.rooms import overflowed
 
 KB = f"{AGENT}kb:"
 """Before a base's name: the model that answers from it."""
@@ -146,12 +149,19 @@ class CitedAnswers:
             remember=False,
         )
         room, longest = await self.room(asked, question)
+        asked = replace(asked, max_tokens=longest)
         shown = fitting(passages, room)
-        messages = (*asked.messages, Message("user", show(shown, question)))
-        asked = replace(asked, messages=messages, max_tokens=longest)
-        result, outcome = await self.gate.ask(asked, caller, CHECKS)
+        before: list[Outcome] = []
+        while True:
+            messages = (*asked.messages, Message("user", show(shown, question)))
+            result, outcome = await self.gate.ask(replace(asked, messages=messages), caller, CHECKS)
+            if len(shown) == 1 or not overflowed(outcome):
+                break
+            before.append(outcome)  # its model counts more tokens than its passages have bytes for
+            shown = shown[: len(shown) // 2]
+            asked = replace(asked, id=new_id(time()))
         if isinstance(result, GiveUp):
-            return Answered(None, Worked(result, outcome, steps=steps))
+            return Answered(None, Worked(result, outcome, tuple(before), steps))
         texts = {
             n: f"{one.heading}\n{one.text}" if one.heading else one.text
             for n, one in enumerate(shown, start=1)
@@ -164,7 +174,8 @@ class CitedAnswers:
         cited = footnoted(findings, shown)
         if not cited.found:
             cited = not_found(shown[:CLOSEST], cited.left_out)
-        return told(cited, outcome, folders, result, steps)
+        answered = told(cited, outcome, folders, result, steps)
+        return answered._replace(worked=answered.worked._replace(before=tuple(before)))
 
     def embedder_for(self, request: Request) -> Embedder | None:
         """Who embeds its question. One that must stay here is searched by its words where only somebody else's model could."""
