@@ -7,7 +7,7 @@ passages are found (`knowledge`), nor how claims are held against them (`core.ch
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import PurePath
 from time import time
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from headgate.core.checks.grounds import recited, speaks_of, verify
+from headgate.core.checks.grounds import Finding, recited, speaks_of, verify
 from headgate.core.checks.wordings import alike, content_words
 from headgate.core.citing import CHECKS, ORDERS, Passage, show
 from headgate.core.engine import find_listed
@@ -126,7 +126,7 @@ class CitedAnswers:
         passages = [hit.passage for hit in found.hits]
         count = f"{len(passages)} passages by {found.how}" + (f"; {found.note}" if found.note else "")
         steps = (Step(kind="search", what=f"{name}: {question}", result=count),)
-        if not concerns(question, passages):
+        if not await asyncio.to_thread(concerns, question, passages):
             outcome = await self.gate.settle(request, "ok")
             return told(not_found(passages[:CLOSEST]), outcome, folders, steps=steps)
         asked = replace(
@@ -166,11 +166,7 @@ class CitedAnswers:
             n: f"{one.heading}\n{one.text}" if one.heading else one.text
             for n, one in enumerate(shown, start=1)
         }
-        findings = recited(verify(result.text, texts), texts)
-        if not speaks_of(question, findings, texts):
-            findings = tuple(
-                [replace(one, problem=one.problem or "it is about something else") for one in findings]
-            )
+        findings = await asyncio.to_thread(held, result.text, texts, question)
         cited = footnoted(findings, shown)
         if not cited.found:
             cited = not_found(shown[:CLOSEST], cited.left_out)
@@ -246,12 +242,16 @@ def question_of(request: Request) -> str:
 def concerns(question: str, passages: Sequence[Passage]) -> bool:
     """Whether passages can have to do with a question at all: one word of it that says something stands in one of them."""
     wanted = content_words(question)
-    return any(
-        alike(word, other) or word == other
-        for passage in passages
-        for other in content_words(f"{passage.heading} {passage.text}")
-        for word in wanted
-    )
+    there = content_words(" ".join([f"{passage.heading} {passage.text}" for passage in passages]))
+    return not wanted.isdisjoint(there) or any(alike(word, other) for word in wanted for other in there)
+
+
+def held(answer: str, passages: Mapping[int, str], question: str) -> tuple[Finding, ...]:
+    """The sentences of an answer, held against the passages; where none has to do with the question, none holds. Takes a while."""
+    findings = recited(verify(answer, passages), passages)
+    if speaks_of(question, findings, passages):
+        return findings
+    return tuple([replace(one, problem=one.problem or "it is about something else") for one in findings])
 
 
 def fitting(passages: Sequence[Passage], room: int) -> list[Passage]:
