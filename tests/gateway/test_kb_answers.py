@@ -284,6 +284,26 @@ async def test_what_must_stay_here_stays_here(open_bench, tmp_path):
     assert said.text.startswith("Not in the documents.")
 
 
+async def test_a_base_that_stays_here_is_read_by_no_model_elsewhere_whoever_asks(open_bench, tmp_path):
+    lie = "Refunds take nine working days [1]."
+    async with asked_bench(open_bench, tmp_path, local=lie, paid=TRUE) as bench:
+        assert (await ask(bench)).text.startswith("Refunds take five working days"), (
+            "it goes on to the paid model"
+        )
+        paid = len(bench.claude.calls)
+        assert paid
+        await sync("handbook", [], bench.gate.embedder, local_only=True)
+        await sync("handbook", [], bench.gate.embedder)
+        listed = (await bench.send("GET", "/v1/kb")).json["data"]
+        assert (await ask(bench)).text.startswith("Not in the documents.")
+        assert not (await asked_over_http(bench))["output"]["found"]
+        assert not (await bench.gate.runs.run("kb:handbook", QUESTION)).output["found"]
+        assert len(bench.claude.calls) == paid
+        await sync("handbook", [], bench.gate.embedder, local_only=False)
+        assert (await ask(bench)).text.startswith("Refunds take five working days")
+    assert listed[0]["local_only"] is True
+
+
 async def test_a_question_that_must_stay_here_is_not_embedded_elsewhere(open_bench, tmp_path):
     docs = tmp_path / "docs"
     docs.mkdir()

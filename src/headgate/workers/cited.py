@@ -118,8 +118,9 @@ class CitedAnswers:
         """
         name, question = request.asked.removeprefix(KB), question_of(request)
         try:
+            folders, stays = await asyncio.to_thread(facts_of, name)
+            request = replace(request, local_only=request.local_only or stays)
             found = await self.shelf.search(name, question, k=k, embedder=self.embedder_for(request))
-            folders = await asyncio.to_thread(folders_of, name)
         except HeadgateError as error:
             outcome = await self.gate.settle(request, "failed", error.message)
             return Answered(None, Worked(GiveUp(error.message), outcome))
@@ -223,10 +224,10 @@ def short_place(folders: Sequence[str], one: Citation) -> str:
     return place_of(replace(one, source=path.relative_to(above).as_posix()))
 
 
-def folders_of(name: str) -> list[str]:
-    """The folders and files that a base is made of. Blocks."""
+def facts_of(name: str) -> tuple[list[str], bool]:
+    """The folders and files that a base is made of, and whether all of it stays here. Blocks."""
     with Base(places.find(name)) as base:
-        return base.folders
+        return base.folders, base.local_only
 
 
 def question_of(request: Request) -> str:

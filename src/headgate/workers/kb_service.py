@@ -177,6 +177,7 @@ def list_bases() -> list[dict[str, Any]]:
                 "chunks": stats.chunks,
                 "embedding_model": stats.model,
                 "without_vector": stats.missing,
+                "local_only": stats.local_only,
             }
         listed.append(entry)
     return listed
