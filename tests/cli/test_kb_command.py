@@ -161,6 +161,41 @@ def test_without_an_embedding_model_a_base_is_searched_by_words(kb):
     assert kb("stats", "handbook", "--json").json["missing"] == 0
 
 
+AWAY = """
+[engines.openai]
+kind = "openai"
+url = "{url}/v1"
+key = "env:TEST_KEY"
+local = false
+
+[models.far]
+engine = "openai"
+id = "text-embedding-3-small"
+kind = "embedding"
+
+[models.reader]
+engine = "openai"
+id = "gpt-4o-mini"
+"""
+
+
+def test_documents_go_to_a_paid_model_only_when_that_was_said_and_never_with_local(kb):
+    with OpenAIDouble().in_thread() as openai:
+        kb.shell.write(PAGE.format(embed=AWAY.format(url=openai.url)))
+        kept = kb("add", "mine", "handbook", "--local")
+        assert "mine stays on your machines" in kept.err
+        kb("sync", "mine")
+        assert "nothing of it leaves" in kb("stats", "mine").out
+        read = kb("search", "mine", "refund", "--rerank", "reader")
+        assert (read.code, len(openai.calls)) == (2, 0)
+        assert "reader is not on one of them" in read.err
+        told = kb("add", "ours", "handbook")
+        assert "goes to far" in told.err
+        assert openai.calls
+        freed = kb("add", "mine", "handbook", "--no-local")
+        assert "goes to far" in freed.err
+
+
 def test_another_embedding_model_is_not_mixed_in(kb):
     assert kb("add", "handbook", "handbook").code == 0
     kb.shell.write(PAGE.format(embed=EMBED.replace("models.embed", "models.other")))

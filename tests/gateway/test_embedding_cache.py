@@ -176,6 +176,22 @@ def scribble(path: Path) -> None:
                 raw.write(b"\xee" * max(8192, file.stat().st_size))
 
 
+@pytest.mark.parametrize("ends", [("",), ("", "-wal", "-shm")], ids=["alone", "with what is beside it"])
+async def test_a_file_that_is_deleted_while_the_gate_is_open_is_forgotten_at_once(open_bench, ends):
+    async with open_bench(change=with_models(NOMIC)) as bench:
+        await embed(bench, model="nomic", input="one")
+        said = await embed(bench, model="nomic", input="one")
+        assert said.headers["x-headgate-cached"] == "1/1"
+        path = cache_of(bench)
+        for end in ends:
+            path.with_name(path.name + end).unlink()
+        said = await embed(bench, model="nomic", input="one")
+        assert said.headers["x-headgate-cached"] == "0/1", "another model may stand behind the name by now"
+        said = await embed(bench, model="nomic", input="one")
+        assert said.headers["x-headgate-cached"] == "1/1"
+        assert path.exists()
+
+
 async def test_a_place_where_nothing_can_be_written_is_nobodys_error(open_bench, caplog, tmp_path):
     (tmp_path / "data").write_text("a file where the folder should be")
     async with open_bench(change=with_models(NOMIC)) as bench:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from time import perf_counter, time
 
 import pytest
@@ -169,14 +170,19 @@ async def test_a_stream_that_is_left_has_written_its_attempt_down_before_its_out
 
 
 async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
-    words = Answer("word " * 100_000)
+    words = Answer(
+        f"{'word' * 20} " * 100_000
+    )  # 8 MB, more than the socket's buffers hold, however it is cut
     async with open_bench(
         mode="pass",
         local=words,
         change=lambda page: page.replace('answer_within = "5s"', 'answer_within = "3s"'),
     ) as bench:
         port = int(bench.url.rpartition(":")[2])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        small.connect(("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(sock=small, limit=1024)
         body = body_of()
         writer.write(
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body

@@ -16,7 +16,7 @@ from test_embeddings import EMBEDDED, SMALL, with_models
 from headgate.engines.llamacpp.shipped import shipped_folder
 from headgate.knowledge import places
 from headgate.knowledge.sync import sync
-from headgate.testing import OpenAIDouble
+from headgate.testing import Fault, OpenAIDouble
 
 pytestmark = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="needs the embedded engine")
 
@@ -284,6 +284,26 @@ async def test_what_must_stay_here_stays_here(open_bench, tmp_path):
     assert said.text.startswith("Not in the documents.")
 
 
+async def test_a_base_that_stays_here_is_read_by_no_model_elsewhere_whoever_asks(open_bench, tmp_path):
+    lie = "Refunds take nine working days [1]."
+    async with asked_bench(open_bench, tmp_path, local=lie, paid=TRUE) as bench:
+        assert (await ask(bench)).text.startswith("Refunds take five working days"), (
+            "it goes on to the paid model"
+        )
+        paid = len(bench.claude.calls)
+        assert paid
+        await sync("handbook", [], bench.gate.embedder, local_only=True)
+        await sync("handbook", [], bench.gate.embedder)
+        listed = (await bench.send("GET", "/v1/kb")).json["data"]
+        assert (await ask(bench)).text.startswith("Not in the documents.")
+        assert not (await asked_over_http(bench))["output"]["found"]
+        assert not (await bench.gate.runs.run("kb:handbook", QUESTION)).output["found"]
+        assert len(bench.claude.calls) == paid
+        await sync("handbook", [], bench.gate.embedder, local_only=False)
+        assert (await ask(bench)).text.startswith("Refunds take five working days")
+    assert listed[0]["local_only"] is True
+
+
 async def test_a_question_that_must_stay_here_is_not_embedded_elsewhere(open_bench, tmp_path):
     docs = tmp_path / "docs"
     docs.mkdir()
@@ -315,6 +335,17 @@ async def test_as_many_passages_are_shown_as_the_smallest_window_takes(open_benc
     assert said.text.startswith("Refunds take five working days [1].")
 
 
+async def test_passages_that_a_model_counts_as_more_tokens_are_shown_to_it_in_part(open_bench, tmp_path):
+    async with asked_bench(open_bench, tmp_path, local=TRUE) as bench:
+        bench.ollama.inject(Fault.context_overflow(), times=2, path="/api/chat")
+        said = await asked_over_http(bench, x_headgate_privacy="local_only")
+        calls = [call for call in bench.ollama.calls if call.path == "/api/chat"]
+    shown = [call.fields["messages"][-1]["content"].count("\n\n[") + 1 for call in calls]
+    assert said["output"]["answer"] == "Refunds take five working days [1]."
+    assert shown[0] > 2 >= shown[-1]
+    assert len(said["requests"]) == len(shown) > 1, "each has its row"
+
+
 # ── What can go wrong ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -327,6 +358,12 @@ async def test_a_base_that_is_not_there_is_named_with_those_there_are(open_bench
             over = await bench.send("POST", f"/v1/kb/handbok/{path}", b'{"question": "a"}')
             assert (over.status, over.json["error"]["code"]) == (404, "kb_not_found")
             assert over.json["error"]["hint"] == "did you mean handbook?"
+
+
+async def test_what_cannot_be_the_name_of_a_base_is_not_one(open_bench, tmp_path):
+    async with asked_bench(open_bench, tmp_path) as bench:
+        said = await bench.send("POST", "/v1/kb/a.b/search", b'{"question": "refunds"}')
+    assert (said.status, said.json["error"]["param"]) == (404, "name")
 
 
 async def test_a_new_base_is_known_at_once_and_a_removed_one_is_gone(open_bench, tmp_path):

@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 from knowledge_desk import PAGE, REFUNDS, Counting, Failing, Noise, many, write
 
+from document_files import as_bytes, pdf
 from headgate.core.errors import HeadgateError, UsageError
 from headgate.knowledge import places
 from headgate.knowledge.search import Shelf
@@ -132,6 +133,30 @@ async def test_a_folder_that_is_not_there_keeps_what_was_read_of_it(handbook, em
     assert (done.removed, stats().files) == (0, 2)
     assert f"headgate kb rm hand {handbook}" in done.notes[0]
     assert await sources("kilometres") == ["travel.md"]
+
+
+async def test_a_file_that_was_added_by_itself_is_forgotten_when_it_is_deleted(handbook, embedder):
+    alone = handbook / "travel.md"
+    text = alone.read_text(encoding="utf-8")
+    await sync("hand", [alone], embedder)
+    alone.unlink()
+    await asyncio.wait_for(changed(places.find("hand"), 0.05), 10)
+    done = await sync("hand", [], embedder)
+    assert (done.removed, done.notes, stats().chunks) == (1, (), 0)
+    assert await sources("kilometres") == []
+    alone.write_text(text, encoding="utf-8")
+    await sync("hand", [], embedder)
+    assert await sources("kilometres") == ["travel.md"], "it belongs to the base still"
+
+
+async def test_a_passage_of_a_pdf_names_the_page_that_all_of_it_stands_on(tmp_path):
+    pytest.importorskip("pypdf")
+    pages = ("The contract runs for 24 months.", "Cancellation takes 14 days.", "The court is in Leipzig.")
+    (tmp_path / "terms.pdf").write_bytes(as_bytes(pdf(*pages)))
+    await sync("hand", [tmp_path / "terms.pdf"], None)
+    for number, word in enumerate(("contract", "cancellation", "court"), start=1):
+        (hit,) = (await Shelf().search("hand", word, how="words")).hits
+        assert (hit.passage.page, hit.passage.text) == (number, pages[number - 1])
 
 
 async def test_files_of_one_folder_in_another_are_there_once(handbook, embedder):

@@ -20,6 +20,12 @@ from headgate.cli.common import with_config, with_json
     metavar="TOKENS",
     help="The longest piece that a document is cut into; 300 at first. Another number reads all files again.",
 )
+@click.option(
+    "--local/--no-local",
+    "local_only",
+    default=None,
+    help="Nothing of this base ever leaves your machines, whoever asks; it stays so until --no-local.",
+)
 @with_config
 @with_json
 def command(
@@ -28,6 +34,7 @@ def command(
     paths: tuple[str, ...],
     chunk: int | None,
     *,
+    local_only: bool | None,
     watch: bool,
     rebuild: bool,
     as_json: bool,
@@ -40,4 +47,13 @@ def command(
     """
     from headgate.cli.kb_progress import run_sync
 
-    run_sync(config_file, name, paths, chunk=chunk, rebuild=rebuild, watch=watch, as_json=as_json)
+    run_sync(
+        config_file,
+        name,
+        paths,
+        chunk=chunk,
+        local_only=local_only,
+        rebuild=rebuild,
+        watch=watch,
+        as_json=as_json,
+    )

@@ -68,7 +68,12 @@ def command(
 
     cited, worked = asyncio.run(run())
     made = run_of(
-        f"kb:{name}", None, worked.result, (worked.outcome,), steps=worked.steps, output=worked.output
+        f"kb:{name}",
+        None,
+        worked.result,
+        (*worked.before, worked.outcome),
+        steps=worked.steps,
+        output=worked.output,
     )
     if as_json:
         put_json(made)

@@ -23,12 +23,13 @@ def run_sync(
     paths: tuple[str, ...],
     *,
     chunk: int | None,
+    local_only: bool | None,
     rebuild: bool,
     watch: bool,
     as_json: bool,
 ) -> None:
     """Sync a base, and show it; with `watch` for ever."""
-    from headgate.cli.kb_embedder import NO_MODEL, open_embedder
+    from headgate.cli.kb_embedder import allowed, open_embedder
     from headgate.core.errors import EngineError
     from headgate.knowledge import places
     from headgate.knowledge.sync import roots_of
@@ -36,12 +37,21 @@ def run_sync(
     config = load(config_file, prices=False)
     places.place_of(name)
     roots_of(paths)
+    model, note = allowed(config, name, local_only=local_only)
+    if note:
+        say(note)
 
     async def run() -> "Summary":
-        async with open_embedder(config) as embedder:
-            if embedder is None:
-                say(NO_MODEL)
-            summary = await once(name, paths, embedder, chunk=chunk, rebuild=rebuild, as_json=as_json)
+        async with open_embedder(config, model) as embedder:
+            summary = await once(
+                name,
+                paths,
+                embedder,
+                chunk=chunk,
+                local_only=local_only,
+                rebuild=rebuild,
+                as_json=as_json,
+            )
             if watch:
                 warn(summary)
                 await follow(name, embedder, as_json=as_json)
@@ -61,6 +71,7 @@ async def once(
     embedder: "Embedder | None",
     *,
     chunk: int | None = None,
+    local_only: bool | None = None,
     rebuild: bool = False,
     retry: bool = True,
     as_json: bool = False,
@@ -70,7 +81,16 @@ async def once(
 
     screen = Screen(name)
     try:
-        summary = await sync(name, paths, embedder, screen.show, chunk=chunk, rebuild=rebuild, retry=retry)
+        summary = await sync(
+            name,
+            paths,
+            embedder,
+            screen.show,
+            chunk=chunk,
+            local_only=local_only,
+            rebuild=rebuild,
+            retry=retry,
+        )
     finally:
         screen.close()
     if as_json:

@@ -38,6 +38,7 @@ def command(
     from headgate.cli.kb_embedder import open_embedder
     from headgate.knowledge import places
     from headgate.knowledge.search import Shelf
+    from headgate.workers.embedder import embedding_model
 
     places.find(name)
     config = load(config_file, prices=False)
@@ -47,7 +48,7 @@ def command(
             return await read_by(config, reader, name, question, k=k, how=how)
         if how == "words":
             return await Shelf().search(name, question, k=k, how=how)
-        async with open_embedder(config) as embedder:
+        async with open_embedder(config, embedding_model(config.policy)) as embedder:
             return await Shelf().search(name, question, k=k, embedder=embedder, how=how)
 
     found = asyncio.run(run())
@@ -68,8 +69,19 @@ async def read_by(config: "Config", reader: str, name: str, question: str, *, k:
     from time import time
 
     from headgate.app import open_gate
+    from headgate.core.errors import UsageError
+    from headgate.knowledge import places
     from headgate.knowledge.search import Shelf
+    from headgate.knowledge.store import Base
     from headgate.workers.relevance import Relevance
+
+    with Base(places.find(name)) as base:
+        stays = base.local_only
+    model = config.policy.models.get(reader)
+    if stays and model is not None and not model.local:
+        raise UsageError(
+            f"{name} stays on your machines, and {reader} is not on one of them", "name a model at home"
+        )
 
     async with open_gate(config) as gate:
         judge = Relevance(gate.ask, config.policy, reader, time)

@@ -43,6 +43,8 @@ def command(config_file: str | None, name: str, *, as_json: bool) -> None:
         facts.append(("index", "none is needed: every vector is compared"))
     elif index == "scan":
         facts.append(("index", f"every vector roughly, the likest {AGAIN} in full"))
+    if found.local_only:
+        facts.append(("privacy", "nothing of it leaves your machines"))
     if found.weight is not None:
         facts.append(("weight", f"{found.weight:.2f} of the vectors in a hybrid search"))
     put("\n".join([found.name, *(f"  {label:<12}{value}" for label, value in facts)]))

@@ -24,4 +24,6 @@ def command(config_file: str | None, name: str, *, watch: bool, rebuild: bool, a
     from headgate.knowledge import places
 
     places.find(name)
-    run_sync(config_file, name, (), chunk=None, rebuild=rebuild, watch=watch, as_json=as_json)
+    run_sync(
+        config_file, name, (), chunk=None, local_only=None, rebuild=rebuild, watch=watch, as_json=as_json
+    )

@@ -12,7 +12,7 @@ Knowledge bases use small chunks, summaries of long inputs large ones. This modu
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -80,7 +80,12 @@ class _Part(Struct):
 
 
 def chunks(
-    blocks: Sequence[Block], size: int, *, overlap: int = 0, measure: Measure = estimate
+    blocks: Sequence[Block],
+    size: int,
+    *,
+    overlap: int = 0,
+    measure: Measure = estimate,
+    by_page: bool = False,
 ) -> tuple[Chunk, ...]:
     """Put a document's blocks together into chunks.
 
@@ -91,6 +96,7 @@ def chunks(
         overlap: how much of a section's text may be repeated at the beginning of its next chunk, in whole sentences. Between
             sections nothing is repeated.
         measure: how large a text is; tokens, estimated from bytes, if not given.
+        by_page: no chunk goes over the end of a page, so that all of it stands on the page that it names.
 
     Raises:
         ValueError: the size is not positive, or the overlap is not smaller than half of it.
@@ -101,7 +107,8 @@ def chunks(
     between = measure(BETWEEN)
     _hand_down(root)
     _weigh(root, between)
-    return tuple(_chunk(part) for part in _parts(root, size, overlap, measure))
+    found = _parts(root, size, overlap, measure)
+    return tuple(_chunk(part) for whole in found for part in (_pages(whole) if by_page else [whole]))
 
 
 def _sections(blocks: Sequence[Block], measure: Measure) -> _Section:
@@ -201,6 +208,14 @@ def _next(before: _Part, piece: Piece, size: int, overlap: int, measure: Measure
     if piece.begins:
         repeated = repeated.rstrip() + BETWEEN
     return _Part([], measure(repeated), repeated=repeated, line=line)
+
+
+def _pages(part: _Part) -> Iterator[_Part]:
+    """A part, page by page; what it repeats goes before the first."""
+    pages = [list(pieces) for _, pieces in groupby(part.pieces, key=lambda piece: piece.block.page)]
+    yield replace(part, pieces=pages[0])
+    for pieces in pages[1:]:
+        yield _Part(pieces, sum(piece.tokens for piece in pieces), whole=False)
 
 
 def _chunk(part: _Part) -> Chunk:

@@ -58,6 +58,8 @@ _SHORT = re.compile(
     re.IGNORECASE,
 )
 """What ends in a full stop that ends no sentence."""
+LONGEST_SHORT = 16
+"""Characters at the end of a sentence among which such a word is looked for; they are more than any has."""
 _ORDINAL = re.compile(r"(?:^|\s)\d{1,2}\.$")
 _BLOCK = re.compile(r"(?:^|\n\n)\[(\d{1,3})\] ")
 _QUESTION = "\n\nQuestion: "
@@ -122,13 +124,14 @@ def shown_in(asked: str) -> Mapping[int, str]:
 def _sentences(line: str) -> Iterator[str]:
     start = 0
     for end in _END.finditer(line):
-        said, rest = line[start : end.end()], line[end.end() :].lstrip()
+        last, rest = line[max(start, end.end() - LONGEST_SHORT) : end.end()], line[end.end() :].lstrip()
         if rest and (
-            _SHORT.search(said) or rest[:1].islower() or (_ORDINAL.search(said) and rest[:1].isupper())
+            _SHORT.search(last) or rest[:1].islower() or (_ORDINAL.search(last) and rest[:1].isupper())
         ):
             continue
-        if said.strip():
-            yield said.strip()
+        said = line[start : end.end()].strip()
+        if said:
+            yield said
         start = end.end()
     if line[start:].strip():
         yield line[start:].strip()

@@ -53,6 +53,7 @@ class VectorCache:
         self.clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="headgate-vectors")
         self._file: sqlite3.Connection | None = None
+        self._node = (0, 0)
         self._off = self._broken = False
 
     async def find(self, identity: str, texts: Sequence[str]) -> list[bytes | None]:
@@ -119,8 +120,12 @@ class VectorCache:
         if self._off:
             return otherwise
         try:
+            if self._file is not None and self._node != node_of(self.path):
+                self._file.close()  # somebody deleted it, and wants none of its vectors any more
+                self._file = None
             if self._file is None:
                 self._file = self._open()
+                self._node = node_of(self.path)
             return act(self._file)
         except sqlite3.OperationalError as error:  # locked, full, not ours to write
             log.warning("vectors are not kept now: %s: %s", self.path, error)
@@ -136,6 +141,8 @@ class VectorCache:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            self._drop_beside()  # left of a file that was deleted: its vectors would come back
         file = sqlite3.connect(self.path, timeout=2.0, check_same_thread=False)
         try:
             file.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -160,8 +167,7 @@ class VectorCache:
         aside = self.path.with_name(f"{self.path.name}.broken-{int(self.clock())}")
         try:
             self.path.replace(aside)
-            for end in ("-wal", "-shm"):
-                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+            self._drop_beside()
         except OSError as error:
             self._off = True
             log.warning(
@@ -174,6 +180,20 @@ class VectorCache:
             why,
             aside.name,
         )
+
+    def _drop_beside(self) -> None:
+        """Delete what SQLite keeps beside the file."""
+        for end in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+
+
+def node_of(path: Path) -> tuple[int, int]:
+    """Which file lies at a path, as the disk tells files apart; zeros where none does."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def _keys(identity: str, texts: Iterable[str]) -> Iterable[bytes]:

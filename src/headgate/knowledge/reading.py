@@ -3,7 +3,7 @@
 It reads nothing to see what there is, and it does not know what was read before.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -41,6 +41,19 @@ def look(folders: Iterable[str]) -> tuple[dict[str, File], list[Trouble]]:
     return found, list(troubles)
 
 
+def is_away(folder: str, files: Container[str]) -> bool:
+    """Whether a folder is not there, as on a disk that is not mounted.
+
+    A file that was added by itself is not away but deleted, as long as the folder that it was in is there.
+
+    Args:
+        folder: a folder or file that was added.
+        files: those that were read.
+    """
+    path = Path(folder)
+    return not path.exists() and not (folder in files and path.parent.exists())
+
+
 def take(path: str, size: int) -> tuple[list[Piece], list[Trouble]]:
     """A file in chunks of at most `size` tokens, and what could not be read of it."""
     pieces: list[Piece] = []
@@ -54,8 +67,8 @@ def take(path: str, size: int) -> tuple[list[Piece], list[Trouble]]:
 
 
 def pieces_of(document: Document, size: int) -> Iterator[Piece]:
-    """A document in chunks; its title is a heading above them all."""
-    for chunk in chunks(document.blocks, size):
+    """A document in chunks, each on one page; its title is a heading above them all."""
+    for chunk in chunks(document.blocks, size, by_page=True):
         yield Piece(source=document.source, chunk=entitled(chunk, document.title))
 
 

@@ -94,12 +94,17 @@ class Base:
         return int(self._meta("weighed") or 0)
 
     @property
+    def local_only(self) -> bool:
+        """Whether nothing of it may leave the user's machines."""
+        return bool(self._meta("local_only"))
+
+    @property
     def version(self) -> int:
         """A number that grows with every change of chunks or vectors, and that no earlier base of this name has had."""
         return int(self._meta("version") or 0)
 
     def note(self, **values: Any) -> None:
-        """Keep what the base is made with: `dimensions`, `chunk`, `weight`, `weighed`."""
+        """Keep what the base is made with: `dimensions`, `chunk`, `weight`, `weighed`, `local_only`."""
         with self._transaction() as db:
             self._note(db, values)
 
@@ -313,6 +318,7 @@ class Base:
             missing=chunks - vectors,
             chunk=self.chunk or CHUNK,
             weight=self.weight,
+            local_only=self.local_only,
             troubles=self.troubles(),
         )
 

@@ -43,6 +43,7 @@ async def sync(
     tell: Tell = lambda _: None,
     *,
     chunk: int | None = None,
+    local_only: bool | None = None,
     rebuild: bool = False,
     retry: bool = True,
 ) -> Summary:
@@ -54,6 +55,8 @@ async def sync(
         embedder: makes the vectors. None leaves chunks without one: they are found by their words.
         tell: is told how far it is.
         chunk: tokens of a chunk, at most; None leaves it as it is. Another number than before reads all files again.
+        local_only: from now on nothing of it may leave the user's machines, or may again; None leaves it as it is. Whose machine the
+            embedder is on, the caller knows.
         rebuild: another model than before may embed everything again.
         retry: read files again that gave nothing: what they need may have been installed since.
 
@@ -66,6 +69,8 @@ async def sync(
     with places.writing(path):
         base = await asyncio.to_thread(Base, path, create=True)
         try:
+            if local_only is not None:
+                await asyncio.to_thread(base.note, local_only=local_only)
             return await Sync(base, embedder, tell, rebuild=rebuild).run(roots, chunk, retry=retry)
         finally:
             await asyncio.to_thread(base.close)
@@ -203,7 +208,7 @@ class Sync:
         gone = sorted(paths)
         for folder in self.base.folders:
             inside = [path for path in gone if is_under(path, folder)]
-            if Path(folder).exists():
+            if not reading.is_away(folder, inside):
                 continue
             here = self.base.files()
             elsewhere = {file.digest for path, file in here.items() if not is_under(path, folder)}

@@ -126,4 +126,6 @@ class Stats(Struct, frozen=True, kw_only=True):
     """Tokens of a chunk, at most."""
     weight: float | None = None
     """Of the vectors in a hybrid search, as measured on the base itself; None when it was not."""
+    local_only: bool = False
+    """Whether nothing of it may leave the user's machines."""
     troubles: tuple[Trouble, ...] = ()

@@ -40,7 +40,7 @@ def look(path: Path) -> tuple[Seen, Seen]:
     """The files of a base's folders as it knows them, and as they are. Of a folder that is not there nothing is said."""
     with Base(path) as base:
         folders, files = base.folders, base.files()
-    gone = [folder for folder in folders if not Path(folder).exists()]
+    gone = [folder for folder in folders if reading.is_away(folder, files)]
     found, _ = reading.look(folders)
     known = [file for file in files.values() if not any(is_under(file.path, folder) for folder in gone)]
     return seen(known), seen(list(found.values()))

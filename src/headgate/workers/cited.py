@@ -7,15 +7,16 @@ passages are found (`knowledge`), nor how claims are held against them (`core.ch
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import PurePath
+from time import time
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from headgate.core.checks.grounds import recited, speaks_of, verify
+from headgate.core.checks.grounds import Finding, recited, speaks_of, verify
 from headgate.core.checks.wordings import alike, content_words
 from headgate.core.citing import CHECKS, ORDERS, Passage, show
 from headgate.core.engine import find_listed
@@ -27,10 +28,12 @@ from headgate.core.tokens import BYTES_PER_TOKEN, length
 from headgate.core.types import TEXT, GiveUp, Message, Outcome, Reply, Request, Usage
 from headgate.core.words import Status
 from headgate.gateway.road import Road
+from headgate.gateway.serve import new_id
 from headgate.gateway.services import Worked
 from headgate.knowledge import places
 from headgate.knowledge.search import Shelf
 from headgate.knowledge.store import Base
+from headgate.workers.rooms import overflowed
 
 KB = f"{AGENT}kb:"
 """Before a base's name: the model that answers from it."""
@@ -115,15 +118,16 @@ class CitedAnswers:
         """
         name, question = request.asked.removeprefix(KB), question_of(request)
         try:
+            folders, stays = await asyncio.to_thread(facts_of, name)
+            request = replace(request, local_only=request.local_only or stays)
             found = await self.shelf.search(name, question, k=k, embedder=self.embedder_for(request))
-            folders = await asyncio.to_thread(folders_of, name)
         except HeadgateError as error:
             outcome = await self.gate.settle(request, "failed", error.message)
             return Answered(None, Worked(GiveUp(error.message), outcome))
         passages = [hit.passage for hit in found.hits]
         count = f"{len(passages)} passages by {found.how}" + (f"; {found.note}" if found.note else "")
         steps = (Step(kind="search", what=f"{name}: {question}", result=count),)
-        if not concerns(question, passages):
+        if not await asyncio.to_thread(concerns, question, passages):
             outcome = await self.gate.settle(request, "ok")
             return told(not_found(passages[:CLOSEST]), outcome, folders, steps=steps)
         asked = replace(
@@ -146,25 +150,29 @@ class CitedAnswers:
             remember=False,
         )
         room, longest = await self.room(asked, question)
+        asked = replace(asked, max_tokens=longest)
         shown = fitting(passages, room)
-        messages = (*asked.messages, Message("user", show(shown, question)))
-        asked = replace(asked, messages=messages, max_tokens=longest)
-        result, outcome = await self.gate.ask(asked, caller, CHECKS)
+        before: list[Outcome] = []
+        while True:
+            messages = (*asked.messages, Message("user", show(shown, question)))
+            result, outcome = await self.gate.ask(replace(asked, messages=messages), caller, CHECKS)
+            if len(shown) == 1 or not overflowed(outcome):
+                break
+            before.append(outcome)  # its model counts more tokens than its passages have bytes for
+            shown = shown[: len(shown) // 2]
+            asked = replace(asked, id=new_id(time()))
         if isinstance(result, GiveUp):
-            return Answered(None, Worked(result, outcome, steps=steps))
+            return Answered(None, Worked(result, outcome, tuple(before), steps))
         texts = {
             n: f"{one.heading}\n{one.text}" if one.heading else one.text
             for n, one in enumerate(shown, start=1)
         }
-        findings = recited(verify(result.text, texts), texts)
-        if not speaks_of(question, findings, texts):
-            findings = tuple(
-                [replace(one, problem=one.problem or "it is about something else") for one in findings]
-            )
+        findings = await asyncio.to_thread(held, result.text, texts, question)
         cited = footnoted(findings, shown)
         if not cited.found:
             cited = not_found(shown[:CLOSEST], cited.left_out)
-        return told(cited, outcome, folders, result, steps)
+        answered = told(cited, outcome, folders, result, steps)
+        return answered._replace(worked=answered.worked._replace(before=tuple(before)))
 
     def embedder_for(self, request: Request) -> Embedder | None:
         """Who embeds its question. One that must stay here is searched by its words where only somebody else's model could."""
@@ -216,10 +224,10 @@ def short_place(folders: Sequence[str], one: Citation) -> str:
     return place_of(replace(one, source=path.relative_to(above).as_posix()))
 
 
-def folders_of(name: str) -> list[str]:
-    """The folders and files that a base is made of. Blocks."""
+def facts_of(name: str) -> tuple[list[str], bool]:
+    """The folders and files that a base is made of, and whether all of it stays here. Blocks."""
     with Base(places.find(name)) as base:
-        return base.folders
+        return base.folders, base.local_only
 
 
 def question_of(request: Request) -> str:
@@ -235,12 +243,16 @@ def question_of(request: Request) -> str:
 def concerns(question: str, passages: Sequence[Passage]) -> bool:
     """Whether passages can have to do with a question at all: one word of it that says something stands in one of them."""
     wanted = content_words(question)
-    return any(
-        alike(word, other) or word == other
-        for passage in passages
-        for other in content_words(f"{passage.heading} {passage.text}")
-        for word in wanted
-    )
+    there = content_words(" ".join([f"{passage.heading} {passage.text}" for passage in passages]))
+    return not wanted.isdisjoint(there) or any(alike(word, other) for word in wanted for other in there)
+
+
+def held(answer: str, passages: Mapping[int, str], question: str) -> tuple[Finding, ...]:
+    """The sentences of an answer, held against the passages; where none has to do with the question, none holds. Takes a while."""
+    findings = recited(verify(answer, passages), passages)
+    if speaks_of(question, findings, passages):
+        return findings
+    return tuple([replace(one, problem=one.problem or "it is about something else") for one in findings])
 
 
 def fitting(passages: Sequence[Passage], room: int) -> list[Passage]:

@@ -36,6 +36,7 @@ BASE: Schema = {
         "chunks": NUMBER,
         "embedding_model": maybe(WORD),
         "without_vector": NUMBER,
+        "local_only": YES_OR_NO,
         "problem": TEXT,
     },
 }

@@ -82,15 +82,17 @@ class KbService:
         name = names["name"]
         try:
             await asyncio.to_thread(places.find, name)
+        except UsageError as error:
+            unknown = Fault(
+                status=404, message=error.message, code="kb_not_found", param="name", hint=error.hint
+            )
+            answer_fault(call, unknown)
+            return
+        try:
             fault = await (self.ask if path == ASK else self.search)(call, name)
         except UsageError as error:
-            known = not places.names() or "there is no knowledge base" in error.message
             fault = Fault(
-                status=404 if known else 400,
-                message=error.message,
-                code="kb_not_found" if known else "unsupported_value",
-                param="name" if known else "how",
-                hint=error.hint,
+                status=400, message=error.message, code="unsupported_value", param="how", hint=error.hint
             )
         except HeadgateError as error:
             fault = Fault(
@@ -117,7 +119,12 @@ class KbService:
             answer_fault(call, fault, told(worked.outcome))
             return None
         run = run_of(
-            f"kb:{name}", None, worked.result, (worked.outcome,), steps=worked.steps, output=worked.output
+            f"kb:{name}",
+            None,
+            worked.result,
+            (*worked.before, worked.outcome),
+            steps=worked.steps,
+            output=worked.output,
         )
         call.answer(200, JSON + told(worked.outcome), msgspec.json.encode(run))
         return None
@@ -170,6 +177,7 @@ def list_bases() -> list[dict[str, Any]]:
                 "chunks": stats.chunks,
                 "embedding_model": stats.model,
                 "without_vector": stats.missing,
+                "local_only": stats.local_only,
             }
         listed.append(entry)
     return listed

@@ -1,5 +1,7 @@
 """Do passages hold what an answer claims: what holds, and every small change that must not pass."""
 
+from time import process_time
+
 import pytest
 
 from headgate.core.checks.grounds import recited, speaks_of, verify
@@ -156,6 +158,17 @@ def test_each_sentence_is_judged_by_itself_and_names_its_ground():
 )
 def test_an_answer_is_read_sentence_by_sentence(answer, expected):
     assert [(claim.text, claim.cites) for claim in claims_of(answer)] == expected
+
+
+@pytest.mark.parametrize(
+    "answer", ["a. " * 7000, "a." * 10_000 + "@", "A-" * 9000], ids=["letters", "dots", "dashes"]
+)
+def test_a_long_answer_of_nonsense_is_judged_soon(answer):
+    began = process_time()
+    verify(f"{answer} [1].", {1: "Refunds\nRefunds take five days."})
+    assert process_time() - began < 2, (
+        "0.1 s; as long as 13 s when every letter is looked at from every other"
+    )
 
 
 def test_saying_that_it_is_not_there_is_known_however_it_ends():

@@ -45,7 +45,7 @@ MOVED = 0.25
 
 _TOKEN = re.compile(r"[^\W_]+(?:[-'’._@/:+][^\W_]+)*|[%€$£]")
 _IDENTIFIER = re.compile(
-    r"https?://[^\s<>\"\])]+|www\.[^\s<>\"\])]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"https?://[^\s<>\"\])]+|www\.[^\s<>\"\])]+|[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"
     r"|\b[A-Z]+[-_/]?\d[\w/-]*|\b[A-Za-z]+_\w+|\bv\d+(?:\.\d+)+"
 )
 """A web or e-mail address, a number with letters before it ("AB-12345"), a name of a program's ("find_order"), a version."""

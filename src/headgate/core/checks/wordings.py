@@ -170,9 +170,11 @@ def is_small(word: str) -> bool:
 
 def alike(one: str, other: str) -> bool:
     """Whether two words in small letters are one word, but for their endings."""
-    short, long = sorted((one, other), key=len)
+    short, long = (one, other) if len(one) <= len(other) else (other, one)
     if len(short) >= WITHIN and short in long:
         return True
+    if short[:LEAST] != long[:LEAST]:
+        return False
     common = 0
     for a, b in zip(short, long, strict=False):
         if a != b:
