@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 from time import time
 from typing import BinaryIO
 
@@ -111,12 +112,16 @@ class Desk:
         now = int(time())
         name = self.book.new_id(prefix)
         place = self.book.place(name) / "input.jsonl"
-        if isinstance(requests, Path):
-            share(requests, place)
-        else:
-            with place.open("wb") as file:
-                requests(file)
-                sync_file(file)
+        try:
+            if isinstance(requests, Path):
+                share(requests, place)
+            else:
+                with place.open("wb") as file:
+                    requests(file)
+                    sync_file(file)
+        except OSError:
+            rmtree(place.parent, ignore_errors=True)
+            raise
         batch = BatchObject(
             id=name,
             endpoint=endpoint,

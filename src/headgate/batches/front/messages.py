@@ -156,7 +156,9 @@ class MessagesFront:
                     )
                 names = cut(names, asked[word][0])
         limit = asked.get("limit", ["20"])[0]
-        most = min(int(limit), MOST_LISTED) if limit.isascii() and limit.isdecimal() else 20
+        most = (
+            min(int(limit), MOST_LISTED) if limit.isascii() and limit.isdecimal() and len(limit) < 10 else 20
+        )
         some = names[:most]
         return {
             "data": [shown(self.desk.book.all[name], host) for name in some],

@@ -158,7 +158,10 @@ class FrontService:
             )
         life = form.fields.get("expires_after[seconds]")
         if life is not None and not (
-            life.isascii() and life.isdecimal() and SHORTEST_LIFE <= int(life) <= LONGEST_LIFE
+            life.isascii()
+            and life.isdecimal()
+            and len(life) < 10
+            and SHORTEST_LIFE <= int(life) <= LONGEST_LIFE
         ):
             return wrong(
                 "expires_after", "a file lives for an hour to 30 days", "send seconds of 3600 to 2592000"
@@ -222,7 +225,7 @@ def page(query: str, all_: Sequence[One]) -> dict[str, Any] | Fault:
     """A part of a list: `limit` of those after the one with the id `after`."""
     asked = parse_qs(query)
     limit = asked.get("limit", ["20"])[0]
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= 10_000):
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < 10 and 1 <= int(limit) <= 10_000):
         return wrong("limit", f"a page has 1 to {MOST_LISTED} entries", f"send limit={MOST_LISTED}")
     if asked.get("order") == ["asc"]:
         all_ = all_[::-1]
