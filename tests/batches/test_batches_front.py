@@ -468,3 +468,20 @@ async def test_an_empty_file_and_an_endless_limit_are_read_as_what_they_are(tmp_
         for path in ("files", "batches"):
             assert (await plain.get(f"{path}?limit={'9' * 5000}")).status_code == 400
         assert (await plain.get(f"messages/batches?limit={'9' * 5000}")).status_code == 200
+
+
+async def test_an_upload_that_the_disk_does_not_take_is_refused_and_the_gate_goes_on(tmp_path, caplog):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with gate_in(tmp_path) as client:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, before[1]))
+        try:
+            for size in (2_999_900, 9_000_000):
+                with pytest.raises((openai.InternalServerError, openai.APIConnectionError)):
+                    await client.files.create(file=("a.jsonl", b"x" * size), purpose="batch")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert [one async for one in client.files.list()] == []
+        assert (await ended(client, await begin(client, [line("a")]))).status == "completed"
+    assert "failed inside the gate" not in caplog.text
+    assert "connection_lost" not in caplog.text

@@ -137,7 +137,7 @@ class MessagesFront:
         fill = await asyncio.to_thread(requests_of, call.file)
         if isinstance(fill, Fault):
             return fill
-        batch = self.desk.create(
+        batch = await self.desk.create(
             ENDPOINT, fill, prefix=PREFIX, metadata=None, headers=self.desk.headers_of(call), lives=None
         )
         return shown(self.desk.book.all[batch.id], host)

@@ -126,7 +126,7 @@ class FrontService:
             return file
         if path == BATCHES:
             return (
-                self.create(call)
+                await self.create(call)
                 if call.method == "POST"
                 else page(call.query, [one for one in book.newest_first() if one.id.startswith(PREFIX)])
             )
@@ -185,7 +185,7 @@ class FrontService:
                 await call.write(piece)
             call.end()
 
-    def create(self, call: Call) -> BatchObject | Fault:
+    async def create(self, call: Call) -> BatchObject | Fault:
         """Begin a batch."""
         if call.body is None:
             return refusals.too_large(self.body_limit)
@@ -204,7 +204,7 @@ class FrontService:
         if file is None or file.purpose != "batch":
             hint = 'upload it to /v1/files with purpose = "batch"'
             return wrong("input_file_id", f'there is no input file "{asked.input_file_id[:64]}"', hint)
-        return self.desk.create(
+        return await self.desk.create(
             asked.endpoint,
             self.desk.files.path(file.id),
             prefix=PREFIX,
