@@ -380,10 +380,9 @@ class Overnight:
         """Set the half of an item's price aside."""
         expected = self._expected(item)
         money = self._budget.reserve(None if expected is None else HALF * expected)
-        if money is None:
-            return False
-        self._reserved[item.n, digest] = money
-        return True
+        if money is not None:
+            self._reserved[item.n, digest] = money
+        return money is not None
 
     def _say_how_far(self, progress: Sequence[Progress]) -> None:
         done, total = sum(one.done for one in progress), sum(one.total for one in progress)
