@@ -7,6 +7,7 @@ import os
 from contextlib import asynccontextmanager
 from time import monotonic, sleep
 
+import httpx2
 import pytest
 from batch_shell import NANO
 
@@ -438,3 +439,50 @@ def test_a_killed_gate_goes_on_with_its_batches_and_asks_nothing_again(shell):
         said[item - 1]["response"]["request_id"] == one["output"]["request_id"] for item, one in kept.items()
     )
     assert len({one["response"]["request_id"] for one in said}) == many
+
+
+async def test_what_a_batch_was_asked_and_answered_lies_nowhere_once_it_is_over_and_its_files_are_deleted(
+    tmp_path,
+):
+    async with gate_in(tmp_path) as client:
+        done = await ended(client, await begin(client, [line("a")]))
+        failed = await ended(client, await begin(client, [line("b", url="/v1/nowhere")]))
+        assert (done.status, failed.status) == ("completed", "failed")
+        for file in (done.input_file_id, done.output_file_id, failed.input_file_id):
+            await client.files.delete(file)
+        orphan = tmp_path / "batches" / "jobs" / "batch_never_begun"
+        orphan.mkdir()
+        (orphan / "input.jsonl").write_text("a secret")
+    async with gate_in(tmp_path) as client:
+        assert [one.id async for one in client.batches.list()] == [failed.id, done.id]
+    left = [one.name for one in (tmp_path / "batches").rglob("*") if one.is_file()]
+    assert sorted(left) == ["batch.json", "batch.json", "lock"]
+
+
+async def test_an_empty_file_and_an_endless_limit_are_read_as_what_they_are(tmp_path):
+    form = b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--x\r\n'
+    form += b'content-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n--x--\r\n'
+    async with gate_in(tmp_path) as client, httpx2.AsyncClient(base_url=str(client.base_url)) as plain:
+        kind = {"content-type": "multipart/form-data; boundary=x"}
+        said = await plain.post("files", content=form, headers=kind)
+        assert (said.status_code, said.json()["bytes"]) == (200, 0)
+        for path in ("files", "batches"):
+            assert (await plain.get(f"{path}?limit={'9' * 5000}")).status_code == 400
+        assert (await plain.get(f"messages/batches?limit={'9' * 5000}")).status_code == 200
+
+
+async def test_an_upload_that_the_disk_does_not_take_is_refused_and_the_gate_goes_on(tmp_path, caplog):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with gate_in(tmp_path) as client:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, before[1]))
+        try:
+            for size in (2_999_900, 9_000_000):
+                with pytest.raises((openai.InternalServerError, openai.APIConnectionError)):
+                    await client.files.create(file=("a.jsonl", b"x" * size), purpose="batch")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert [one async for one in client.files.list()] == []
+        assert (await ended(client, await begin(client, [line("a")]))).status == "completed"
+    assert "failed inside the gate" not in caplog.text
+    assert "connection_lost" not in caplog.text

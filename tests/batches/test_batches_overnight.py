@@ -4,6 +4,7 @@ import json
 import signal
 from time import monotonic, sleep
 
+import httpx2
 import pytest
 from batch_shell import NANO
 
@@ -400,3 +401,80 @@ def test_what_is_too_long_for_the_model_is_in_no_batch(shell, claude):
     shell(*shell.batch(*BY, agent="unsure"))
     (sent,) = made(claude)
     assert sent.body.count(b"custom_id") == 1
+
+
+def test_a_hand_over_whose_answer_is_lost_is_found_again_before_anything_is_handed_over(shell, cloud):
+    shell.items(letters(3))
+    path = "/v1/messages/batches" if "Anthropic" in type(cloud).__name__ else "/v1/batches"
+    cloud.inject(Fault.cut_before_headers(), path=path, times=1)  # it is made, and nobody is told
+    cloud.inject(Fault.server_error(), path=path, times=1)  # then the list stumbles
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert said.code == 0, said.err + said.out
+    assert (len(live(cloud)), len(made(cloud)), len(cloud.batches.jobs)) == (0, 1, 1)
+
+
+def test_a_job_whose_results_cannot_be_had_just_then_is_not_taken_for_anothers(shell, claude):
+    claude.play.held = True
+    shell.items(letters(3))
+    process = shell.start(*shell.batch(*BY, agent="unsure"))
+    jobs = shell.home / "results.jsonl.jobs"
+    wait_for(lambda: jobs.exists() and b'"submitted"' in jobs.read_bytes())
+    process.kill()
+    process.communicate()
+    jobs.write_bytes(jobs.read_bytes().splitlines(keepends=True)[0])
+    claude.play.held = False
+    with httpx2.Client(headers={"x-api-key": "x", "anthropic-version": "2023-06-01"}) as client:
+        job = f"{claude.url}/v1/messages/batches/msgbatch_00000001"
+        wait_for(lambda: client.get(job).json()["processing_status"] == "ended")
+    claude.inject(Fault.server_error(), path="/v1/messages/batches/msgbatch_00000001/results", times=1)
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert said.code == 0, said.err + said.out
+    assert (len(live(claude)), len(made(claude))) == (0, 1)
+
+
+def test_inputs_that_came_in_between_move_the_others_and_nothing_is_handed_over_twice(shell, cloud):
+    cloud.play.held = True
+    shell.items(letters(3))
+    process = shell.start(*shell.batch(*BY, agent="unsure"))
+    jobs = shell.home / "results.jsonl.jobs"
+    wait_for(lambda: jobs.exists() and b'"submitted"' in jobs.read_bytes())
+    process.kill()
+    process.communicate()
+    cloud.play.held = False
+    shell.items(["I was charged before all the others.", *letters(3)])
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert said.code == 0, said.err + said.out
+    assert [line["status"] for line in shell.results()] == ["escalated"] * 4
+    assert (len(live(cloud)), len(made(cloud)), len(paid_rows(shell))) == (0, 2, 4)
+
+
+def test_inputs_of_one_content_share_no_answer_and_lose_none(shell, cloud):
+    shell.items([*letters(1) * 3, *letters(2)])
+    cloud.play.fate = lambda name: "errored" if name.split("-")[1] == "2" else "succeeded"
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert said.code == 0, said.err + said.out
+    assert "Traceback" not in said.err
+    assert "exception" not in said.err
+    assert [line["status"] for line in shell.results()] == ["escalated"] * 5
+    assert (len(live(cloud)), len(paid_rows(shell))) == (1, 5)
+
+
+def test_a_job_that_could_not_be_cancelled_is_cancelled_again(shell, cloud):
+    cloud.play.held, cloud.play.done_when_cancelled = True, 2
+    shell.items(letters(2))
+    process = shell.start(*shell.batch("--by", "8s", "--poll", "50ms", "--json", agent="unsure"))
+    wait_for(lambda: made(cloud))
+    (path,) = {call.path for call in made(cloud)}
+    wait_for(lambda: cloud.batches.jobs)
+    cloud.inject(Fault.server_error(), path=f"{path}/{next(iter(cloud.batches.jobs))}/cancel", times=1)
+    out, err = process.communicate(timeout=40)
+    assert process.returncode == 0, out + err
+    assert not live(cloud), "both were answered before the job was cancelled, and are paid"
+
+
+def test_results_larger_than_any_live_answer_may_be_are_collected(shell, claude):
+    shell.items(letters(2))
+    claude.play.wrong_line = b"\n".join([b"x" * 1_000_000] * 70)
+    said = shell(*shell.batch(*BY, agent="unsure"))
+    assert said.code == 0, said.err + said.out
+    assert (len(live(claude)), len(made(claude))) == (0, 1)

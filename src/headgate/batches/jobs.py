@@ -7,12 +7,13 @@ provider: nothing is handed over twice. It does not know how a provider is spoke
 """
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from headgate.batches.results import sync_file
+from headgate.batches.results import sync_file, sync_folder
 from headgate.core.errors import HeadgateError, UsageError
 
 
@@ -81,9 +82,9 @@ class Jobs:
         self._read()
 
     @property
-    def covered(self) -> set[tuple[int, str]]:
-        """The items of all open jobs."""
-        return {item for job in self.open.values() for item in job.planned.items}
+    def covered(self) -> Counter[str]:
+        """How many items of each content, by its digest, are in open jobs. Their places may have changed since."""
+        return Counter(digest for job in self.open.values() for _, digest in job.planned.items)
 
     def put(self, step: Step) -> None:
         """Write a step down. It would survive a loss of power when this returns.
@@ -95,6 +96,8 @@ class Jobs:
             with self.path.open("ab") as file:
                 file.write(msgspec.json.encode(step) + b"\n")
                 sync_file(file)
+            if isinstance(step, Planned):
+                sync_folder(self.path.parent)
         except OSError as error:
             raise HeadgateError(
                 f"{self.path} cannot be written: {error.strerror}",
@@ -134,3 +137,11 @@ class Jobs:
                 self.open[step.mark] = OpenJob(planned=self.open[step.mark].planned, job=step.job)
         else:
             self.open.pop(step.mark, None)
+
+
+def take_one(covered: Counter[str], digest: str) -> bool:
+    """Whether an item of this content is left among those that are covered; then it is one less."""
+    if not covered[digest]:
+        return False
+    covered[digest] -= 1
+    return True

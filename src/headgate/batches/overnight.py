@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from time import time
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.batches.budget import Budget
 from headgate.batches.hand_over import Envelope, Line, Packing, final
-from headgate.batches.jobs import Closed, Jobs, OpenJob, Submitted
+from headgate.batches.jobs import Closed, Jobs, OpenJob, Submitted, take_one
+from headgate.batches.night import Night
 from headgate.batches.queue import Queue
 from headgate.batches.results import Found, Results
 from headgate.batches.types import Item, Items, Notice, result_of
@@ -31,9 +31,6 @@ from headgate.core.errors import HeadgateError
 from headgate.core.runs import Run, Settler
 from headgate.core.types import Failure, Model
 
-LIVE = 2.0
-"""Seconds that a live answer takes, as a guess for the time to keep for those."""
-LEAST_MARGIN = 60.0
 SLOWER = 1.5
 """By how much a look comes later than the one before."""
 MOST_WAIT = 60.0
@@ -46,19 +43,6 @@ ROUNDS = 4
 """Jobs one after the other, where there was no money for all at once."""
 AT_HOME = "it stays on the user's machines, so no paid model is asked"
 GOOD = ("ok", "escalated")
-
-
-class Night(Struct, frozen=True, kw_only=True):
-    """What there is time for, and who is asked."""
-
-    agent: str
-    models: tuple[Model, ...]
-    """The one that is asked in batches, and the paid ones after it, which are asked live."""
-    until: float
-    """Unix time at which all has to be there."""
-    poll: float
-    """Seconds between the first looks at a job."""
-    at_once: int
 
 
 class Overnight:
@@ -132,10 +116,9 @@ class Overnight:
         async with aclosing(self._queue.waiting()) as waiting:
             async for item, digest, _ in waiting:
                 many += 1
-                if (item.n, digest) in covered:
+                if take_one(covered, digest):
                     self._reserve(item, digest)
-        left = self._night.until - time()
-        margin = min(max(LEAST_MARGIN, many * LIVE / self._night.at_once), max(left, 0.0) / 2)
+        margin = self._night.margin(many, time())
         cut_off = self._night.until - margin
         await self._recover()
         for _ in range(ROUNDS):
@@ -146,6 +129,7 @@ class Overnight:
         if self._stop.asked.is_set():
             self._say_what_goes_on()
             return
+        self._release()
         await self._queue.each(self._ask_live, lambda _n, _digest: True)
         if not self._jobs.open:
             self._jobs.remove()
@@ -155,26 +139,32 @@ class Overnight:
         for open_job in [job for job in self._jobs.open.values() if not job.job]:
             planned = open_job.planned
             await self._sleep(planned.at + ARRIVES - time())
-            found: str | Failure | None = None
-            for wait in (*AGAIN, 0.0):
-                found = await self._find(open_job)
-                if not isinstance(found, Failure) or self._stop.asked.is_set():
-                    break
-                await self._sleep(wait)
-            if isinstance(found, str):
+            found = await self._seek(open_job)
+            if found is None:
+                self._close(open_job, "it never arrived")
+            else:
                 self._jobs.put(Submitted(mark=planned.mark, job=found))
                 self._note(f"{self._engine.name} has the batch {found}, which was handed over before")
-            elif isinstance(found, Failure):
-                raise HeadgateError(
-                    f"nobody knows whether {self._engine.name} has a batch of {len(planned.items):,} requests: {found.detail}",
-                    "the same command asks again; nothing is handed over or paid twice",
-                )
-            else:
-                self._close(open_job, "it never arrived")
 
-    async def _find(self, open_job: OpenJob) -> str | Failure | None:
-        at, many = open_job.planned.at, len(open_job.planned.items)
-        return await self._engine.find(open_job.planned.mark, since=at, many=many, others=self._jobs.ids)
+    async def _seek(self, open_job: OpenJob) -> str | None:
+        """The provider's name for a job that it may have; None where it does not have it.
+
+        Raises:
+            HeadgateError: that cannot be found out. To hand it over again could be to pay twice.
+        """
+        planned, many, detail = open_job.planned, len(open_job.planned.items), ""
+        for wait in (*AGAIN, 0.0):
+            found = await self._engine.find(planned.mark, since=planned.at, many=many, others=self._jobs.ids)
+            if not isinstance(found, Failure):
+                return found
+            detail = found.detail
+            if self._stop.asked.is_set():
+                break
+            await self._sleep(wait)
+        raise HeadgateError(
+            f"nobody knows whether {self._engine.name} has a batch of {many:,} requests: {detail}",
+            "the same command asks again; nothing is handed over or paid twice",
+        )
 
     async def _hand_over(self, cut_off: float) -> bool:
         """Put the items that wait, and are in no job, into jobs; whether any was left out for want of money.
@@ -188,23 +178,23 @@ class Overnight:
             async for item, digest, _ in waiting:
                 if self._stop.asked.is_set() or time() >= cut_off:
                     return False
-                if (item.n, digest) in covered:
+                if take_one(covered, digest):
                     continue
                 line = self._packing.line(envelope, item, digest)
                 if isinstance(line, Failure):  # a live request says what is wrong with it
-                    continue
-                if not self._reserve(item, digest):
-                    left_out = True
                     continue
                 if not envelope.takes(line):
                     await self._submit(envelope, cut_off)
                     envelope = self._packing.envelope(self._jobs.batch)
                     line = self._packing.line(envelope, item, digest)
                     assert isinstance(line, Line)
+                if not self._reserve(item, digest):
+                    left_out = True
+                    continue
                 envelope.add(line)
         if envelope.lines:
             await self._submit(envelope, cut_off)
-        return left_out and bool(envelope.lines)
+        return left_out and bool(self._jobs.open)
 
     async def _submit(self, envelope: Envelope, cut_off: float) -> None:
         """Hand one job over. One that the provider does not take is asked live later."""
@@ -214,39 +204,50 @@ class Overnight:
         detail = ""
         for wait in (*AGAIN, None):
             said = await self._engine.submit(planned.mark, self._night.models[0], envelope.lines)
-            if isinstance(said, Failure):
+            found: str | None
+            if isinstance(said, str):
+                found = said
+            else:
                 detail = said.detail
                 if final(said):
                     break
-                found = await self._find(open_job)
-                if isinstance(found, Failure) and wait is not None:
-                    await self._sleep(wait)
-                    continue
-                said = found if isinstance(found, str) else said
-            if isinstance(said, str):
-                self._jobs.put(Submitted(mark=planned.mark, job=said))
+                if said.status is None and said.reason != "refused":  # it may be on its way still
+                    await self._sleep(ARRIVES)
+                if self._stop.asked.is_set():
+                    return  # the same command finds out whether it is there
+                found = None if said.reason == "refused" else await self._seek(open_job)
+            if found is not None:
+                self._jobs.put(Submitted(mark=planned.mark, job=found))
                 self._note(
-                    f"{len(planned.items):,} items wait for the batch {said} of {self._engine.name} ({planned.model}), "
+                    f"{len(planned.items):,} items wait for the batch {found} of {self._engine.name} ({planned.model}), "
                     "at half price"
                 )
                 return
-            if wait is None or self._stop.asked.is_set() or time() + wait >= cut_off:
+            if wait is None or time() + wait >= cut_off:
                 break
             await self._sleep(wait)
+            if self._stop.asked.is_set():
+                break
         self._close(open_job, detail)
 
     def _close(self, open_job: OpenJob, why: str = "") -> None:
         """A job is through: what of it still waits is in no job."""
         planned = open_job.planned
         self._jobs.put(Closed(mark=planned.mark, why=why))
-        for item in planned.items:
-            self._budget.settle(self._reserved.pop(item, None), None)
+        self._release()
         if why:
             self._note(f"{self._engine.name} did not do a batch of {len(planned.items):,} items: {why}")
+
+    def _release(self) -> None:
+        """Free the money of items that are in no job."""
+        covered = self._jobs.covered
+        for item in [item for item in self._reserved if not take_one(covered, item[1])]:
+            self._budget.settle(self._reserved.pop(item), None)
 
     async def _wait(self, cut_off: float, margin: float) -> None:
         """Look at the jobs until all are through, or the time is up, or somebody says stop."""
         interval, cancelled = self._night.poll, 0.0
+        uncancelled: set[str] = set()
         while self._jobs.open and not self._stop.asked.is_set():
             found = {open_job.job: await self._look(open_job) for open_job in [*self._jobs.open.values()]}
             self._say_how_far([progress for progress in found.values() if progress is not None])
@@ -260,10 +261,11 @@ class Overnight:
             if not cancelled and now >= cut_off:
                 self._note("the time is nearly up: what is not done by now is asked live")
                 cancelled = now
-                for open_job in self._jobs.open.values():
-                    await self._engine.cancel(open_job.job)
+                uncancelled = {open_job.job for open_job in self._jobs.open.values()}
                 interval = min(self._night.poll, margin / 20)
-                continue
+            for job in sorted(uncancelled):
+                if await self._engine.cancel(job) is None:  # else the next look tries again
+                    uncancelled.discard(job)
             await self._sleep(interval if cancelled else min(interval, max(cut_off - now, 0.0)))
             interval = min(interval * (1.0 if cancelled else SLOWER), max(MOST_WAIT, self._night.poll))
 
@@ -289,13 +291,16 @@ class Overnight:
         async with aclosing(self._engine.results(open_job.job)) as lines:
             async for line in lines:
                 if isinstance(line, Failure):
+                    self._say(f"{self._engine.name} does not give the results: {line.detail}")
                     return  # the next look tries again
                 mark, _, digest = line.custom_id.partition("-")
                 if mark == planned.mark and line.status == 200:
                     answers[digest.rpartition("-")[2]].append(line)
 
+        claimed: dict[int, BatchAnswer] = {}
+
         async def take(item: Item, digest: str, found: Found) -> None:
-            answer = answers[digest].pop()
+            answer = claimed.pop(item.n)
             run = await self._runner.settle(
                 self._night.agent,
                 item.given,
@@ -310,8 +315,14 @@ class Overnight:
                 run = await self._go_on(item, digest, found, self._night.models[1:], run)
             self._put(item, digest, run, found)
 
-        members = set(planned.items)
-        await self._queue.each(take, lambda n, digest: (n, digest) in members and bool(answers[digest]))
+        def claim(n: int, digest: str) -> bool:
+            """An answer is any item's of that content: inputs that came in between have moved the others."""
+            if not answers[digest]:
+                return False
+            claimed[n] = answers[digest].pop()
+            return True
+
+        await self._queue.each(take, claim)
         if not self._stop.asked.is_set():
             self._close(open_job)
 
@@ -369,10 +380,9 @@ class Overnight:
         """Set the half of an item's price aside."""
         expected = self._expected(item)
         money = self._budget.reserve(None if expected is None else HALF * expected)
-        if money is None:
-            return False
-        self._reserved[item.n, digest] = money
-        return True
+        if money is not None:
+            self._reserved[item.n, digest] = money
+        return money is not None
 
     def _say_how_far(self, progress: Sequence[Progress]) -> None:
         done, total = sum(one.done for one in progress), sum(one.total for one in progress)

@@ -11,7 +11,6 @@ from headgate.batches.results import Found, Results
 from headgate.batches.types import Item, Items, Notice
 from headgate.batches.waiting import waits
 from headgate.batches.work import Stop, read_ahead
-from headgate.core.errors import HeadgateError
 
 Act = Callable[[Item, str, Found], Awaitable[None]]
 """Does something with an item: the item, its digest, and the result that says that it waits."""
@@ -48,16 +47,16 @@ class Queue:
         """Do something with each that is wanted, by its place and digest.
 
         Raises:
-            HeadgateError: the first that came up; what was under way has ended.
+            Exception: the first that came up; what was under way has ended.
         """
         room = asyncio.Semaphore(self._at_once)
         under_way: set[asyncio.Task[None]] = set()
-        troubles: list[HeadgateError] = []
+        troubles: list[Exception] = []
 
         async def one(item: Item, digest: str, found: Found) -> None:
             try:
                 await act(item, digest, found)
-            except HeadgateError as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is raised when what is under way has ended
                 troubles.append(error)
             finally:
                 room.release()

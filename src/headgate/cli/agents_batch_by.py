@@ -200,7 +200,8 @@ async def work_overnight(
     from headgate.batches import Budget, Work
     from headgate.batches.hand_over import Packing
     from headgate.batches.jobs import Jobs
-    from headgate.batches.overnight import Night, Overnight
+    from headgate.batches.night import Night
+    from headgate.batches.overnight import Overnight
     from headgate.batches.waiting import put_aside
     from headgate.cli.agents_batch_forecast import price_of
     from headgate.core.runs import Run

@@ -112,7 +112,12 @@ class AnthropicBatches:
                 if job.created_at.timestamp() < since - CLOCKS_DIFFER:
                     return None
                 total = job.request_counts.processing + job.request_counts.done
-                if total == many and job.id not in others and await self._may_be(job, mark):
+                if total != many or job.id in others:
+                    continue
+                ours = await self._may_be(job, mark)
+                if isinstance(ours, Failure):
+                    return ours
+                if ours:
                     return job.id
             if not found.has_more or not found.data:
                 return None
@@ -151,13 +156,13 @@ class AnthropicBatches:
         """Close connections."""
         await self._exchange.close()
 
-    async def _may_be(self, job: WireJob, mark: str) -> bool:
+    async def _may_be(self, job: WireJob, mark: str) -> bool | Failure:
         """Whether nothing is known that says otherwise."""
         if job.processing_status != "ended":
             return True
         async with aclosing(self.results(job.id)) as answers:
             async for answer in answers:
-                return isinstance(answer, BatchAnswer) and answer.custom_id.startswith(mark)
+                return answer if isinstance(answer, Failure) else answer.custom_id.startswith(mark)
         return False
 
     def _headers_of(self, version: str) -> Headers:

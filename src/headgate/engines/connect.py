@@ -32,6 +32,8 @@ from headgate.wire.upstream.openai_profile import Profile
 
 SPARE_CONNECTIONS = 4
 """Beyond the engine's own limit: for looks at its health while it is busy."""
+MOST_RESULTS = 4 * 1024**3
+"""Bytes of the results of a provider's batch, which are read line by line."""
 
 
 BATCHING: tuple[EngineKind, ...] = ("openai", "anthropic")
@@ -92,7 +94,9 @@ def connect_batches(settings: EngineSettings) -> BatchEngine:
     url = settings.url.rstrip("/").removesuffix("/v1") if claude else settings.url
     headers = [line for line in _headers(settings) if line[0] != "content-type"]  # a file goes up as a form
     try:
-        transport = HttpTransport(url, headers=headers, ca_file=settings.ca_file)
+        transport = HttpTransport(
+            url, headers=headers, ca_file=settings.ca_file, body_limit=MOST_RESULTS, keep=False
+        )
     except ValueError as error:
         raise EngineError(
             f"the engine {settings.name} cannot be reached so: {error}", "correct its table in headgate.toml"

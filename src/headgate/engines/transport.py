@@ -136,6 +136,7 @@ class HttpTransport:
         idle_limit: seconds after which an unused connection is closed.
         body_limit: bytes; a longer response body is a failure.
         address: the IP address to connect to, where the host name has been looked up already.
+        keep: whether connections are used again. A request on a kept one may be sent twice; on a new one, never.
 
     Raises:
         ValueError: if the address, a header or the `ca_file` is unusable.
@@ -151,7 +152,9 @@ class HttpTransport:
         idle_limit: float = 60.0,
         body_limit: int = 64 * 1024 * 1024,
         address: str | None = None,
+        keep: bool = True,
     ) -> None:
+        self._keeps = keep
         self._origin = Origin(base_url, headers, ca_file)
         self._address = address or self._origin.host
         self._max = max_connections
@@ -314,8 +317,12 @@ class HttpTransport:
         return connection
 
     def _release(self, connection: Connection) -> None:
-        if connection.finish():
+        if not connection.finish():
+            return
+        if self._keeps:
             self._keep(connection)
+        else:
+            connection.abort()
 
     def _keep(self, connection: Connection | None) -> None:
         """Pass a free connection, or the place for one, to who waits for it; else lay the connection by."""

@@ -11,6 +11,7 @@ HTTP allows. A caller who closes his sending side counts as one who hung up.
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -279,7 +280,7 @@ class Connection(asyncio.Protocol):
         self.lost = True
         self._taken_up.set()
         if self._file is not None:
-            self._file.close()
+            discard(self._file)
         self.task.cancel()
         self.server.forget(self)
 
@@ -434,6 +435,12 @@ class Connection(asyncio.Protocol):
         if len(self._calls) >= PIPELINED and not self._reading_paused:
             self._reading_paused = True
             self.transport.pause_reading()
+
+
+def discard(file: BinaryIO) -> None:
+    """Close an upload's file. What a full disk did not take is not missed."""
+    with suppress(OSError):
+        file.close()
 
 
 def path_of(url: bytes) -> str:

@@ -25,7 +25,7 @@ from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
 from headgate.gateway.asking import caller_of, known_name
-from headgate.gateway.caller import Call
+from headgate.gateway.caller import Call, discard
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
@@ -160,7 +160,7 @@ class Face:
             finally:
                 self.open -= 1
         if call.file is not None:
-            call.file.close()
+            discard(call.file)
 
     async def count(self, call: Call, counter: Counter) -> None:
         """Say how many tokens a request's prompt has, and ask no model."""

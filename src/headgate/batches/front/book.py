@@ -4,7 +4,7 @@
     batch_…/input.jsonl     its input file, by a name of its own
     batch_…/results.jsonl   a line for each request that was answered (`batches.results`)
 
-It does not know how a batch is worked on (`course`).
+The last two are gone when the batch is over. It does not know how a batch is worked on (`course`).
 """
 
 from pathlib import Path
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from headgate.batches.front.files import by_time, write_page
 from headgate.batches.front.lines import Problem
+from headgate.batches.results import sync_folder
 
 Status = Literal[
     "validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"
@@ -111,15 +112,28 @@ class Book:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.all: dict[str, Kept] = {}
-        for page in sorted(folder.glob("*/batch.json")):
+        for place in sorted(folder.iterdir()):
+            page = place / "batch.json"
+            if not page.exists():  # it was never begun, and nobody was told of it
+                rmtree(place)
+                continue
             kept = msgspec.json.decode(page.read_bytes(), type=Kept)
             self.all[kept.batch.id] = kept
+            if kept.batch.status in OVER:
+                self.tidy(kept.batch.id)
 
     def new_id(self, prefix: str) -> str:
         """A name for a batch that is going to be; its folder is made."""
         name = f"{prefix}{by_time()}"
         self.place(name).mkdir(parents=True)
+        sync_folder(self.folder)
         return name
+
+    def tidy(self, name: str) -> None:
+        """Remove what a batch that is over was asked and answered: its results are files of their own."""
+        for one in self.place(name).iterdir():
+            if one.name != "batch.json":
+                one.unlink()
 
     def place(self, name: str) -> Path:
         """The folder of a batch."""

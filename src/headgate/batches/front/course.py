@@ -68,6 +68,8 @@ class Course:
             await self._check()
         if self._batch.status in ("in_progress", "cancelling", "finalizing"):
             await self._work()
+        if self._batch.status in OVER:
+            await asyncio.to_thread(self._book.tidy, self._batch.id)
 
     def cancel(self) -> None:
         """Ask for the end; what is under way is still answered."""

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 from time import time
 from typing import BinaryIO
 
@@ -61,8 +62,12 @@ class Desk:
         if not lock(file):
             os.close(file)
             return False
+        try:
+            self.files, self.book = Files(self.folder / "files"), Book(self.folder / "jobs")
+        except BaseException:
+            os.close(file)
+            raise
         self._lock = file
-        self.files, self.book = Files(self.folder / "files"), Book(self.folder / "jobs")
         for kept in self.book.all.values():
             if kept.batch.status not in OVER:
                 self._begin(kept)
@@ -86,7 +91,7 @@ class Desk:
         said = {name: call.headers.get(name.encode()) for name in OURS}
         return {name: value.decode("latin-1") for name, value in said.items() if value is not None}
 
-    def create(
+    async def create(
         self,
         endpoint: str,
         requests: Path | Callable[[BinaryIO], object],
@@ -97,7 +102,7 @@ class Desk:
         headers: dict[str, str],
         lives: int | None,
     ) -> BatchObject:
-        """A new batch, which is on the disk when this returns.
+        """A new batch, which is on the disk when this returns. The input is written on another thread.
 
         Args:
             endpoint: where its requests go.
@@ -111,12 +116,11 @@ class Desk:
         now = int(time())
         name = self.book.new_id(prefix)
         place = self.book.place(name) / "input.jsonl"
-        if isinstance(requests, Path):
-            share(requests, place)
-        else:
-            with place.open("wb") as file:
-                requests(file)
-                sync_file(file)
+        try:
+            await asyncio.to_thread(lay_down, requests, place)
+        except OSError:
+            rmtree(place.parent, ignore_errors=True)
+            raise
         batch = BatchObject(
             id=name,
             endpoint=endpoint,
@@ -168,3 +172,13 @@ class Desk:
             log.exception("the batch %s stands still; the gate goes on with it when it opens next", name)
         finally:
             self._courses.pop(name, None)
+
+
+def lay_down(requests: Path | Callable[[BinaryIO], object], place: Path) -> None:
+    """Have the input of a batch where it is worked on."""
+    if isinstance(requests, Path):
+        share(requests, place)
+        return
+    with place.open("wb") as file:
+        requests(file)
+        sync_file(file)

@@ -70,7 +70,7 @@ def parse(body: mmap.mmap, edge: bytes) -> Form | Fault:
             break
         words = dict(WORD.findall(disposition(body[start:head_end])))
         if "filename" in words:
-            kept = Part(words["filename"], head_end + 4, end)
+            kept = Part(words["filename"], head_end + 4, max(head_end + 4, end))
         elif end - head_end - 4 <= LONGEST_FIELD:
             fields[words.get("name", "")] = body[head_end + 4 : end].decode("utf-8", "replace")
         at = end + 2

@@ -137,7 +137,7 @@ class MessagesFront:
         fill = await asyncio.to_thread(requests_of, call.file)
         if isinstance(fill, Fault):
             return fill
-        batch = self.desk.create(
+        batch = await self.desk.create(
             ENDPOINT, fill, prefix=PREFIX, metadata=None, headers=self.desk.headers_of(call), lives=None
         )
         return shown(self.desk.book.all[batch.id], host)
@@ -156,7 +156,9 @@ class MessagesFront:
                     )
                 names = cut(names, asked[word][0])
         limit = asked.get("limit", ["20"])[0]
-        most = min(int(limit), MOST_LISTED) if limit.isascii() and limit.isdecimal() else 20
+        most = (
+            min(int(limit), MOST_LISTED) if limit.isascii() and limit.isdecimal() and len(limit) < 10 else 20
+        )
         some = names[:most]
         return {
             "data": [shown(self.desk.book.all[name], host) for name in some],

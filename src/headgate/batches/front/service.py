@@ -126,7 +126,7 @@ class FrontService:
             return file
         if path == BATCHES:
             return (
-                self.create(call)
+                await self.create(call)
                 if call.method == "POST"
                 else page(call.query, [one for one in book.newest_first() if one.id.startswith(PREFIX)])
             )
@@ -158,7 +158,10 @@ class FrontService:
             )
         life = form.fields.get("expires_after[seconds]")
         if life is not None and not (
-            life.isascii() and life.isdecimal() and SHORTEST_LIFE <= int(life) <= LONGEST_LIFE
+            life.isascii()
+            and life.isdecimal()
+            and len(life) < 10
+            and SHORTEST_LIFE <= int(life) <= LONGEST_LIFE
         ):
             return wrong(
                 "expires_after", "a file lives for an hour to 30 days", "send seconds of 3600 to 2592000"
@@ -182,7 +185,7 @@ class FrontService:
                 await call.write(piece)
             call.end()
 
-    def create(self, call: Call) -> BatchObject | Fault:
+    async def create(self, call: Call) -> BatchObject | Fault:
         """Begin a batch."""
         if call.body is None:
             return refusals.too_large(self.body_limit)
@@ -201,7 +204,7 @@ class FrontService:
         if file is None or file.purpose != "batch":
             hint = 'upload it to /v1/files with purpose = "batch"'
             return wrong("input_file_id", f'there is no input file "{asked.input_file_id[:64]}"', hint)
-        return self.desk.create(
+        return await self.desk.create(
             asked.endpoint,
             self.desk.files.path(file.id),
             prefix=PREFIX,
@@ -222,7 +225,7 @@ def page(query: str, all_: Sequence[One]) -> dict[str, Any] | Fault:
     """A part of a list: `limit` of those after the one with the id `after`."""
     asked = parse_qs(query)
     limit = asked.get("limit", ["20"])[0]
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= 10_000):
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < 10 and 1 <= int(limit) <= 10_000):
         return wrong("limit", f"a page has 1 to {MOST_LISTED} entries", f"send limit={MOST_LISTED}")
     if asked.get("order") == ["asc"]:
         all_ = all_[::-1]
