@@ -305,7 +305,7 @@ async def test_a_request_that_nobody_can_take_just_then_is_put_to_the_gate_again
     assert desk.open()
     source = tmp_path / "in.jsonl"
     source.write_text(json.dumps(line("a")) + "\n" + json.dumps(line("b")) + "\n")
-    job = desk.create(CHAT, source, prefix="batch_", metadata=None, headers={}, lives=None)
+    job = await desk.create(CHAT, source, prefix="batch_", metadata=None, headers={}, lives=None)
     while job.status != "completed":
         await asyncio.sleep(0.01)
     await desk.close()
@@ -457,6 +457,24 @@ async def test_what_a_batch_was_asked_and_answered_lies_nowhere_once_it_is_over_
         assert [one.id async for one in client.batches.list()] == [failed.id, done.id]
     left = [one.name for one in (tmp_path / "batches").rglob("*") if one.is_file()]
     assert sorted(left) == ["batch.json", "batch.json", "lock"]
+
+
+async def test_a_damaged_page_is_named_and_left_and_the_gate_opens_with_the_others(tmp_path, caplog):
+    async with gate_in(tmp_path) as client:
+        lost = await ended(client, await begin(client, [line("a")]))
+        kept = await ended(client, await begin(client, [line("b")]))
+    folder = tmp_path / "batches"
+    (page,) = folder.rglob(f"{lost.id}/batch.json")
+    (file,) = folder.rglob(f"{lost.input_file_id}.json")
+    for damaged in (page, file):
+        damaged.write_bytes(damaged.read_bytes()[:20])
+    async with gate_in(tmp_path) as client:
+        assert [one.id async for one in client.batches.list()] == [kept.id]
+        assert lost.input_file_id not in [one.id async for one in client.files.list()]
+        assert len(await lines_of(client, kept.output_file_id)) == 1
+    assert {record.args[0] for record in caplog.records if "is damaged" in record.message} == {page, file}
+    assert page.exists()
+    assert file.with_suffix(".jsonl").exists()
 
 
 async def test_an_empty_file_and_an_endless_limit_are_read_as_what_they_are(tmp_path):

@@ -7,6 +7,7 @@
 The last two are gone when the batch is over. It does not know how a batch is worked on (`course`).
 """
 
+import logging
 from pathlib import Path
 from shutil import rmtree
 from typing import Literal
@@ -102,6 +103,9 @@ class Kept(Struct, kw_only=True):
     """Requests that were answered by an error; the other failed ones were never done."""
 
 
+log = logging.getLogger("headgate.batches")
+
+
 class Book:
     """The batches of one gate.
 
@@ -117,7 +121,11 @@ class Book:
             if not page.exists():  # it was never begun, and nobody was told of it
                 rmtree(place)
                 continue
-            kept = msgspec.json.decode(page.read_bytes(), type=Kept)
+            try:
+                kept = msgspec.json.decode(page.read_bytes(), type=Kept)
+            except msgspec.MsgspecError as error:
+                log.warning("%s is damaged, so its batch is left as it is: %s", page, error)
+                continue
             self.all[kept.batch.id] = kept
             if kept.batch.status in OVER:
                 self.tidy(kept.batch.id)

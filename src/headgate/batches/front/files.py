@@ -6,6 +6,7 @@
 A file that has expired is gone. It does not know what is in them.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,9 @@ class FileObject(Struct, frozen=True, kw_only=True):
     status_details: None = None
 
 
+log = logging.getLogger("headgate.batches")
+
+
 class Files:
     """The files of one gate.
 
@@ -49,10 +53,14 @@ class Files:
         self.folder = folder
         self._all: dict[str, FileObject] = {}
         for page in sorted(folder.glob("*.json")):
-            one = msgspec.json.decode(page.read_bytes(), type=FileObject)
+            try:
+                one = msgspec.json.decode(page.read_bytes(), type=FileObject)
+            except msgspec.MsgspecError as error:
+                log.warning("%s is damaged, so its file is left as it is: %s", page, error)
+                continue
             self._all[one.id] = one
         for content in folder.glob("*.jsonl*"):
-            if content.name.removesuffix(".jsonl") not in self._all:
+            if not content.with_name(f"{content.name.removesuffix('.jsonl')}.json").exists():
                 content.unlink()
 
     def new_id(self) -> str:
