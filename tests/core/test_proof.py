@@ -9,7 +9,8 @@ from headgate.core.calibration import calibrate
 from headgate.core.marking import is_right, wrong_fields
 from headgate.core.proof import Marked, as_chain, at_share, calibrated, kept_at, trial_of, warmed
 from headgate.core.runs import Run
-from headgate.core.types import Agent, Model, Shown
+from headgate.core.subagent import Agent, Shown
+from headgate.core.types import Model
 
 LABELS = ("billing", "technical")
 AGENT = Agent(name="sort", system="Sort.", labels=LABELS, label="category", threshold=0.6)

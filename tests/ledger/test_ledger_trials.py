@@ -7,8 +7,9 @@ from ledger_samples import realistic
 from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
+from headgate.core.subagent import Agent
 from headgate.core.trials import Trial, digest_of, fresh_trials, trials_of
-from headgate.core.types import Agent, Model
+from headgate.core.types import Model
 from headgate.ledger import schema
 from headgate.ledger.trials import newest_trials, save_trial
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from worker_gate import call, script, worker_gate
 
 from headgate.core import mapreduce
-from headgate.core.types import Bounds
+from headgate.core.subagent import Bounds
 from headgate.workers import functions, loop, tools
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -14,7 +14,7 @@ import pytest
 from worker_gate import call, script, worker_gate
 
 from headgate.core.errors import EngineError
-from headgate.core.types import AgentTool
+from headgate.core.subagent import AgentTool
 from headgate.workers.functions import ToolError
 from headgate.workers.mcp import McpServer
 from headgate.workers.tools import Tools

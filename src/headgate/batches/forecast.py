@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from headgate.core.cards import Card
 from headgate.core.prices import TYPICAL_ANSWER, cost
+from headgate.core.subagent import Agent
 from headgate.core.trials import Trial
-from headgate.core.types import Agent, Model, Usage
+from headgate.core.types import Model, Usage
 
 LABEL = 12
 """Tokens assumed for an answer that is a label."""

@@ -14,8 +14,16 @@ from headgate.core import signals
 from headgate.core.agents import fill, give
 from headgate.core.batching import BatchEngine
 from headgate.core.policy import AGENT, Policy, decide
+from headgate.core.subagent import Agent
 from headgate.core.templates import Unfit
-from headgate.core.types import Agent, Decision, Failure, FleetView, Message, Model, Request
+from headgate.core.types import (
+    Decision,
+    Failure,
+    FleetView,
+    Message,
+    Model,
+    Request,
+)
 
 
 class Line(Struct, frozen=True):

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
+    from headgate.core.subagent import Agent
     from headgate.core.trials import Trial
-    from headgate.core.types import Agent
 
 Standing = Literal["above", "below", "untested", "no bar"]
 

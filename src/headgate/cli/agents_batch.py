@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from headgate.cli.agents_batch_by import Until
     from headgate.cli.agents_batch_shown import Face
     from headgate.config.compile import Config
-    from headgate.core.types import Agent, Model
+    from headgate.core.subagent import Agent
+    from headgate.core.types import Model
     from headgate.core.words import RunStatus
 
 BESIDE_PAID = 4

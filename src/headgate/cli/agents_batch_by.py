@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from headgate.cli.agents_batch_shown import Face
     from headgate.config.compile import Config
     from headgate.core.runs import Run, Settler
-    from headgate.core.types import Agent, Model
+    from headgate.core.subagent import Agent
+    from headgate.core.types import Model
 
 POLL = 5.0
 """Seconds between the first looks at a provider's batch."""

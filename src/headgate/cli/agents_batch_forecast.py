@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from headgate.cli.agents_batch import Job
     from headgate.config.compile import Config
     from headgate.core.runs import Given
-    from headgate.core.types import Agent
+    from headgate.core.subagent import Agent
 
 
 class Counted(msgspec.Struct, kw_only=True):

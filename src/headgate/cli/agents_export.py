@@ -11,7 +11,8 @@ import click
 from headgate.cli.common import load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
-    from headgate.core.types import Agent, Model
+    from headgate.core.subagent import Agent
+    from headgate.core.types import Model
 
 QUOTES = '"""'
 

@@ -15,7 +15,7 @@ from headgate.cli.common import say
 from headgate.core.runs import Given
 
 if TYPE_CHECKING:
-    from headgate.core.types import Agent
+    from headgate.core.subagent import Agent
     from headgate.documents import Document, Trouble
 
 STDIN = "-"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
+    from headgate.core.subagent import Agent
     from headgate.core.trials import Trial
-    from headgate.core.types import Agent, Model
+    from headgate.core.types import Model
 
 AS_A_CHAIN = ""
 """In place of a model's name: the trial of the whole chain."""

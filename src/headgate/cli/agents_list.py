@@ -8,8 +8,8 @@ from headgate.cli.common import load, put, put_json, put_table, say, table, with
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
+    from headgate.core.subagent import Agent
     from headgate.core.trials import Trial
-    from headgate.core.types import Agent
 
 
 @click.command("list", short_help="List the agents with their models and accuracy")

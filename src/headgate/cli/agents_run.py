@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from headgate.cli.agents_inputs import Item
     from headgate.config.compile import Config
     from headgate.core.runs import Run, Runner
-    from headgate.core.types import Agent
+    from headgate.core.subagent import Agent
 
 AT_ONCE = 4
 """Inputs under way, where nothing else is said."""

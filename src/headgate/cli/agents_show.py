@@ -8,8 +8,8 @@ from headgate.cli.common import load, put, put_json, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
+    from headgate.core.subagent import Agent
     from headgate.core.trials import Trial
-    from headgate.core.types import Agent
 
 SOME = 3
 """Examples and tests that are shown of many."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from headgate.config.compile import Config
     from headgate.core.proof import Marked
     from headgate.core.runs import Run, Runner
-    from headgate.core.types import Agent, Model, Shown
+    from headgate.core.subagent import Agent, Shown
+    from headgate.core.types import Model
 
 AT_ONCE = 4
 BELOW = 5

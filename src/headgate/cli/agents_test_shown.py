@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from headgate.core.proof import FEW, MORE, Chained, Kept, Marked, kept_at
+from headgate.core.subagent import Agent
 from headgate.core.trials import Trial
-from headgate.core.types import Agent
 from headgate.reports.intervals import wilson
 from headgate.reports.shown import columns, count, fine_dollars, milliseconds
 

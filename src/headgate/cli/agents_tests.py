@@ -17,7 +17,7 @@ from headgate.core.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from headgate.config.compile import Config
     from headgate.config.schema import ShownTable
-    from headgate.core.types import Agent
+    from headgate.core.subagent import Agent
 
 
 def add_tests(config: "Config", agent: "Agent", file: str) -> str:

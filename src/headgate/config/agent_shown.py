@@ -20,8 +20,8 @@ from headgate.config.misfit import Misfit
 from headgate.config.schema import ShownTable
 from headgate.core.checks.schemas import compiled, misfit
 from headgate.core.errors import ConfigError
+from headgate.core.subagent import Shown
 from headgate.core.templates import Unfit, fill_template
-from headgate.core.types import Shown
 
 Place = Sequence[str | int]
 OUTPUT = "output"

@@ -12,8 +12,9 @@ from headgate.config.agent_shown import Form, shown_from
 from headgate.config.misfit import Misfit
 from headgate.config.schema import AgentTable, BoundsTable, ToolTable
 from headgate.config.values import meant, not_negative, positive, seconds, share
+from headgate.core.subagent import Agent, AgentTool, Bounds
 from headgate.core.templates import Unfit, fields_of
-from headgate.core.types import Agent, AgentTool, Bounds, Model
+from headgate.core.types import Model
 
 
 def agent_from(name: str, table: AgentTable, origin: Origin, models: Mapping[str, Model]) -> Agent:

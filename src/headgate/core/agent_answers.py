@@ -18,7 +18,8 @@ from headgate.core.checks.formats import has_form
 from headgate.core.checks.material import said
 from headgate.core.checks.schemas import compiled, misfit
 from headgate.core.probability import label_probabilities
-from headgate.core.types import Agent, Reply, Request
+from headgate.core.subagent import Agent
+from headgate.core.types import Reply, Request
 
 EDGES = " \t\r\n.,;:!?\"'`*()[]{}<>“”„«»‘’#"
 HYPHENS = re.compile(r"[\s_\-–—/]+")

@@ -16,8 +16,9 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from headgate.core.runs import Given
+from headgate.core.subagent import Agent
 from headgate.core.templates import WHOLE, Unfit, fields_of, fill_template, how_to_give
-from headgate.core.types import ORDERS, Agent, Format, Message, Request, Text
+from headgate.core.types import ORDERS, Format, Message, Request, Text
 from headgate.core.words import Task
 
 if TYPE_CHECKING:

@@ -16,8 +16,16 @@ from msgspec import Struct
 
 from headgate.core.agents import for_agent
 from headgate.core.prices import estimate
+from headgate.core.subagent import Agent
 from headgate.core.tokens import NEAR, longest
-from headgate.core.types import Agent, Candidate, Decision, FleetView, Model, Request, Signals
+from headgate.core.types import (
+    Candidate,
+    Decision,
+    FleetView,
+    Model,
+    Request,
+    Signals,
+)
 from headgate.core.words import (
     TASKS,
     DialectName,

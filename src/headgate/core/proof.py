@@ -19,8 +19,9 @@ from msgspec.structs import replace
 from headgate.core.calibration import Calibration, Tried, calibrate, fit
 from headgate.core.marking import is_right
 from headgate.core.runs import Run
+from headgate.core.subagent import Agent, Shown
 from headgate.core.trials import Trial, digest_of
-from headgate.core.types import Agent, Model, Shown
+from headgate.core.types import Model
 
 FEW = 20
 """Tests below which an accuracy says little."""

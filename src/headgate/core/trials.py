@@ -10,7 +10,8 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from headgate.core.types import Agent, Model
+from headgate.core.subagent import Agent
+from headgate.core.types import Model
 
 Trials = Mapping[tuple[str, str], "Trial"]
 """By agent and model."""

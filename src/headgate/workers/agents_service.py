@@ -14,9 +14,10 @@ from headgate.core.agents import fill
 from headgate.core.batching import BatchAnswer
 from headgate.core.policy import AGENT
 from headgate.core.runs import Run
+from headgate.core.subagent import Agent
 from headgate.core.templates import Unfit, fields_of
 from headgate.core.trials import Trial, Trials, trials_of
-from headgate.core.types import Agent, Request
+from headgate.core.types import Request
 from headgate.gateway import refusals
 from headgate.gateway.asking import apply_headers, caller_of
 from headgate.gateway.caller import Call

@@ -10,7 +10,8 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from headgate.core.policy import AGENT, Policy, smaller
-from headgate.core.types import Agent, GiveUp, Outcome, Reply, Request
+from headgate.core.subagent import Agent
+from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
 from headgate.gateway.road import Road
 from headgate.gateway.serve import new_id

@@ -17,7 +17,8 @@ from headgate.core import tokens
 from headgate.core.agents import give
 from headgate.core.cutting import Span, cut, name_spans
 from headgate.core.runs import Step
-from headgate.core.types import Agent, GiveUp, Outcome, Reply, Request
+from headgate.core.subagent import Agent
+from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
 from headgate.workers.asking import Ask, agent_of, anew

@@ -22,7 +22,16 @@ from headgate.core.agents import give
 from headgate.core.errors import HeadgateError
 from headgate.core.policy import decide
 from headgate.core.runs import Step
-from headgate.core.types import TEXT, Agent, GiveUp, Message, Outcome, Reply, Request, ToolCall
+from headgate.core.subagent import Agent
+from headgate.core.types import (
+    TEXT,
+    GiveUp,
+    Message,
+    Outcome,
+    Reply,
+    Request,
+    ToolCall,
+)
 from headgate.gateway.road import Road
 from headgate.gateway.services import Worked
 from headgate.workers.asking import Ask, Settle, agent_of, anew

@@ -22,7 +22,8 @@ from msgspec import Raw
 from headgate.config.engine import is_private
 from headgate.core.checks.schemas import compiled, misfit
 from headgate.core.errors import EngineError
-from headgate.core.types import AgentTool, Tool
+from headgate.core.subagent import AgentTool
+from headgate.core.types import Tool
 from headgate.workers.functions import ToolError, said
 
 if TYPE_CHECKING:

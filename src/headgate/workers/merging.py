@@ -16,8 +16,16 @@ from headgate.core.agent_answers import Unsettled, settle
 from headgate.core.cutting import Span
 from headgate.core.mapreduce import group, join, merge_prompt, one_by_one, put, vote
 from headgate.core.runs import Step
+from headgate.core.subagent import Agent
 from headgate.core.tokens import Counter
-from headgate.core.types import TEXT, Agent, GiveUp, Message, Outcome, Reply, Request
+from headgate.core.types import (
+    TEXT,
+    GiveUp,
+    Message,
+    Outcome,
+    Reply,
+    Request,
+)
 from headgate.workers.asking import Ask, anew
 from headgate.workers.rooms import framed
 

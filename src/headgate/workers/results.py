@@ -10,7 +10,8 @@ import msgspec
 
 from headgate.core.cascade import passes
 from headgate.core.runs import Run, Step
-from headgate.core.types import Agent, Attempt, GiveUp, Outcome, Reply
+from headgate.core.subagent import Agent
+from headgate.core.types import Attempt, GiveUp, Outcome, Reply
 from headgate.core.words import RunStatus
 
 

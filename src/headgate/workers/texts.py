@@ -9,8 +9,9 @@ import re
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.core.subagent import Agent
 from headgate.core.templates import PIECE
-from headgate.core.types import Agent, Message, Request
+from headgate.core.types import Message, Request
 
 
 class LongText(Struct, frozen=True):

@@ -19,7 +19,8 @@ from typing import Any, Protocol
 import msgspec
 
 from headgate.core.errors import ConfigError, UsageError
-from headgate.core.types import Agent, AgentTool, Tool, ToolCall
+from headgate.core.subagent import Agent, AgentTool
+from headgate.core.types import Tool, ToolCall
 from headgate.workers.functions import Function, ToolError, said
 from headgate.workers.mcp import McpServer
 
