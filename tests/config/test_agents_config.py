@@ -2,8 +2,12 @@
 
 import json
 import socket
+import subprocess
+import sys
+from importlib import resources
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.config.load import parse_config
 from headgate.core.agents import fill, orders
@@ -147,6 +151,27 @@ def test_a_file_beside_the_config_is_an_agent_and_its_inline_tests_know_their_li
     assert mine.source == str(tmp_path / "agents" / "mine.toml")
     assert [shown.line for shown in mine.tests] == [4, 6]
     assert {"triage", "sentiment", "meeting-notes", "extract", "draft", "mine"} == set(found)
+
+
+def test_what_is_built_in_fits_although_nobody_proves_it_at_the_start(tmp_path):
+    for name, agent in agents(tmp_path, "").items():
+        page = resources.files("headgate.config").joinpath("builtin", f"{name}.toml").read_text()
+        own = agents(tmp_path, "", **{f"agents__{name}_dot_toml": page})[name]
+        assert not own.builtin  # and so everything in it was proven
+        assert own.tests == tuple(replace(test, line=own.tests[n].line) for n, test in enumerate(agent.tests))
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from headgate.config.load import load_config; load_config(); print('jsonschema_rs' in sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path)},
+    )
+    assert said.stdout == "False\n"
 
 
 def test_an_agent_of_the_users_own_wins_over_a_built_in_one(tmp_path):

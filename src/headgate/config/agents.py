@@ -111,7 +111,14 @@ def form_of(place: tuple[str, ...], table: AgentTable, origin: Origin) -> Form:
     if table.confidence:
         check_confidence(place, table, schema)
         asked = agent_schemas.without(schema, table.confidence)
-    return Form(template=table.template, labels=labels, label=table.label, schema=schema, asked=asked)
+    return Form(
+        template=table.template,
+        labels=labels,
+        label=table.label,
+        schema=schema,
+        asked=asked,
+        trusted=origin.builtin,
+    )
 
 
 def check_apart(place: tuple[str, ...], labels: Sequence[str]) -> None:
