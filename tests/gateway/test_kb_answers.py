@@ -13,7 +13,6 @@ from importlib.util import find_spec
 import pytest
 from test_embeddings import EMBEDDED, SMALL, with_models
 
-from headgate.engines.llamacpp.shipped import shipped_folder
 from headgate.knowledge import places
 from headgate.knowledge.sync import sync
 from headgate.testing import Fault, OpenAIDouble
@@ -439,9 +438,6 @@ id = "headgate-clerk"
 """
 
 
-@pytest.mark.skipif(
-    not (shipped_folder() / "headgate-clerk.gguf").exists(), reason="the model that answers is not shipped"
-)
 @pytest.mark.parametrize(
     ("question", "figure"),
     [(QUESTION, "five"), ("When does every contract end?", "12"), ("What is the discount?", "20")],
