@@ -5,8 +5,6 @@ one insert, one commit, and SQLite makes the two wait for each other. It does no
 it still counts (`core.cards`).
 """
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -14,10 +12,9 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from headgate.core.cards import Card
-from headgate.core.errors import LedgerError
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, cards, open_for_writing
-from headgate.ledger.store import complaint
+from headgate.ledger.schema import MICRO, cards
+from headgate.ledger.store import keep_row
 
 _decode = msgspec.json.Decoder(Card).decode
 
@@ -28,22 +25,18 @@ def save_card(path: Path, card: Card) -> None:
     Raises:
         LedgerError: the ledger cannot be opened or written.
     """
-    row = {
-        "engine": card.engine,
-        "id": card.id,
-        "digest": card.digest,
-        "measured": round(card.measured * MICRO),
-        "card": msgspec.json.encode(card).decode(),
-    }
-    insert = f"INSERT INTO cards ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
-    with closing(open_for_writing(path)) as db:
-        try:
-            db.execute(insert, tuple(row.values()))
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"the card of {card.id} cannot be kept: {complaint(error)}",
-                "free some space, close the other program, or name another file under [ledger] in headgate.toml",
-            ) from error
+    keep_row(
+        path,
+        "cards",
+        {
+            "engine": card.engine,
+            "id": card.id,
+            "digest": card.digest,
+            "measured": round(card.measured * MICRO),
+            "card": msgspec.json.encode(card).decode(),
+        },
+        f"the card of {card.id}",
+    )
 
 
 def newest_cards(path: Path, before: float | None = None) -> dict[tuple[str, str], Card]:

@@ -4,19 +4,16 @@ Like a capability card, a trial is written by the command that ran it, beside th
 know how tests are run, or whether a trial still counts (`core.trials`).
 """
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from headgate.core.errors import LedgerError
 from headgate.core.trials import Trial
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, open_for_writing, trials
-from headgate.ledger.store import complaint
+from headgate.ledger.schema import MICRO, trials
+from headgate.ledger.store import keep_row
 
 _decode = msgspec.json.Decoder(Trial).decode
 
@@ -27,22 +24,18 @@ def save_trial(path: Path, trial: Trial) -> None:
     Raises:
         LedgerError: the ledger cannot be opened or written.
     """
-    row = {
-        "agent": trial.agent,
-        "digest": trial.digest,
-        "model": trial.model,
-        "measured": round(trial.measured * MICRO),
-        "trial": msgspec.json.encode(trial).decode(),
-    }
-    insert = f"INSERT INTO trials ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
-    with closing(open_for_writing(path)) as db:
-        try:
-            db.execute(insert, tuple(row.values()))
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"the trial of {trial.agent} with {trial.model} cannot be kept: {complaint(error)}",
-                "free some space, close the other program, or name another file under [ledger] in headgate.toml",
-            ) from error
+    keep_row(
+        path,
+        "trials",
+        {
+            "agent": trial.agent,
+            "digest": trial.digest,
+            "model": trial.model,
+            "measured": round(trial.measured * MICRO),
+            "trial": msgspec.json.encode(trial).decode(),
+        },
+        f"the trial of {trial.agent} with {trial.model}",
+    )
 
 
 def newest_trials(path: Path) -> dict[tuple[str, str], Trial]:
