@@ -1,6 +1,14 @@
 """The user's own example, figure by figure."""
 
-from headgate.reports.facts import AttemptFacts, FallbackFacts, Latency, ServedFacts, TaskFacts, WeeklyFacts
+from headgate.reports.facts import (
+    AttemptFacts,
+    AuditFacts,
+    FallbackFacts,
+    Latency,
+    ServedFacts,
+    TaskFacts,
+    WeeklyFacts,
+)
 from headgate.reports.savings import Money
 from headgate.reports.week import Week
 
@@ -67,7 +75,7 @@ USERS_WEEK = WeeklyFacts(
         FallbackFacts("quality check failed", None, 936),
         FallbackFacts("unsupported output format", None, 328),
     ),
-    unnecessary=328,
+    audits=(AuditFacts("unnecessary", "import", 328), AuditFacts("necessary", "import", 3777)),
     statuses={"ok": 15_238},
     cost=286.40,
     money=Money(requests=15_238, cost=286.40, baseline=1_219.04),

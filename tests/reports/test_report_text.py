@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from report_samples import USERS_WEEK, WEEK, served
 
-from headgate.reports.facts import WeeklyFacts
+from headgate.reports.facts import AuditFacts, WeeklyFacts
 from headgate.reports.markdown import markdown
 from headgate.reports.savings import Money
 from headgate.reports.text import text
@@ -41,8 +41,10 @@ def test_a_long_name_widens_its_column_and_the_rules_with_it():
 
 
 def test_what_was_not_measured_is_not_shown_as_zero():
-    assert "  Unnecessary:      not measured yet" in shown(replace(USERS_WEEK, unnecessary=None))
-    assert "  Unnecessary:      0 (0.0% of fallbacks)" in shown(replace(USERS_WEEK, unnecessary=0))
+    assert "  Unnecessary:      not measured yet" in shown(replace(USERS_WEEK, audits=()))
+    assert "  Unnecessary:      0 (0.0% of fallbacks)" in shown(
+        replace(USERS_WEEK, audits=(AuditFacts("necessary", "import", 4105),))
+    )
 
 
 def test_negative_savings_are_printed_as_such():

@@ -69,7 +69,7 @@ def test_the_json_face_holds_the_users_figures_and_survives_a_round_trip():
 
 
 def test_unnecessary_fallbacks_are_null_until_they_are_measured():
-    assert plain(weekly(WEEK, replace(USERS_WEEK, unnecessary=None)))["fallbacks"]["unnecessary"] is None
+    assert plain(weekly(WEEK, replace(USERS_WEEK, audits=())))["fallbacks"]["unnecessary"] is None
 
 
 def test_the_markdown_face_says_the_same_and_no_name_is_taken_for_markup():

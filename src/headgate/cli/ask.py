@@ -20,7 +20,7 @@ def command(config_file: str | None, *, explain: bool, as_json: bool, **given: A
     The request is routed, checked and written down like any other; no gate has to be open.
     """
     from headgate.app import open_gate
-    from headgate.cli.report import zone_of
+    from headgate.config.zones import zone_of
     from headgate.core.errors import EngineError
     from headgate.core.types import GiveUp
     from headgate.reports.story import plain_story, story

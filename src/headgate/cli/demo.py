@@ -155,7 +155,8 @@ def split(config: "Config", by_model: Counter[str]) -> str:
 
 def show(stage: "Stage", answers: "list[Answered]", seconds: float) -> None:
     """The report on stdout; what happened and what to type next on stderr."""
-    from headgate.cli.report import face, weekly_report
+    from headgate.cli.report import face
+    from headgate.ledger.reporting import weekly_report
     from headgate.reports.shown import count
 
     report = weekly_report(stage.config, "this")
@@ -174,7 +175,7 @@ def show(stage: "Stage", answers: "list[Answered]", seconds: float) -> None:
 
 def show_json(stage: "Stage", answers: "list[Answered]") -> None:
     """The same for programs."""
-    from headgate.cli.report import weekly_report
+    from headgate.ledger.reporting import weekly_report
     from headgate.reports.plain import plain
 
     found = findings(stage.config, answers)

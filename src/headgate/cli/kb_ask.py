@@ -39,7 +39,7 @@ def command(
     from time import time
 
     from headgate.app import open_gate
-    from headgate.cli.report import zone_of
+    from headgate.config.zones import zone_of
     from headgate.core.errors import EngineError, UsageError
     from headgate.core.footnotes import text_of
     from headgate.core.types import GiveUp, Message, Request

@@ -97,7 +97,7 @@ def command(
 @click.pass_context
 def show_one(ctx: click.Context, config_file: str | None, request_id: str, *, as_json: bool) -> None:
     """Tell the whole story of one request: an id, the beginning of one, or "last"."""
-    from headgate.cli.report import zone_of
+    from headgate.config.zones import zone_of
     from headgate.reports.story import plain_story, story
 
     config = load(config_file or ctx.obj, prices=False)

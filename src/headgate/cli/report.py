@@ -1,7 +1,6 @@
 """`headgate report`: the weekly routing report, from the ledger."""
 
 import sys
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import click
 from headgate.cli.common import load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
-    from headgate.config.compile import Config
     from headgate.reports.weekly import WeeklyReport
 
 
@@ -31,8 +29,9 @@ def command(config_file: str | None, word: str, form: str, out: str | None, *, a
 
     Exit 5 when a task category fails locally more often than [report] warn allows.
     """
-    config = load(config_file)
-    report = weekly_report(config, word)
+    from headgate.ledger.reporting import weekly_report
+
+    report = weekly_report(load(config_file), word)
     if as_json or form == "json":
         from headgate.reports.plain import plain
 
@@ -57,45 +56,3 @@ def face(report: "WeeklyReport", form: str) -> str:
     from headgate.reports.text import text
 
     return markdown(report) if form == "md" else text(report)
-
-
-def weekly_report(config: "Config", word: str) -> "WeeklyReport":
-    """One week of the config's ledger.
-
-    Raises:
-        UsageError: the word names no week.
-        LedgerError: the ledger cannot be read.
-    """
-    from headgate.core.errors import LedgerError, UsageError
-    from headgate.ledger.facts import count_facts
-    from headgate.ledger.queries import LedgerReader
-    from headgate.reports.week import parse_week
-    from headgate.reports.weekly import weekly
-
-    zone = zone_of(config.timezone)
-    now = datetime.now(zone)
-    try:
-        week = parse_week(word, now.date())
-    except ValueError as error:
-        raise UsageError(str(error), "headgate report --week 2026-W47, or 47, this, last") from error
-    since, until = week.bounds(zone)
-    if not config.ledger.path.exists():
-        raise LedgerError(
-            f"there is no ledger at {config.ledger.path} yet",
-            "headgate up opens the gate; headgate demo shows one at work",
-        )
-    with LedgerReader(config.ledger.path) as reader:
-        facts = count_facts(reader, since, until)
-    return weekly(
-        week,
-        facts,
-        as_of=now.timestamp(),
-        warn_over=config.warn_share,
-        at_least=config.warn_count,
-        baseline=config.policy.baseline,
-    )
-
-
-def zone_of(name: str) -> tzinfo:
-    """The time zone in which weeks begin."""
-    return UTC if name == "utc" else (datetime.now().astimezone().tzinfo or UTC)

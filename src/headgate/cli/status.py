@@ -51,9 +51,9 @@ def fleet_lines(url: str) -> list[str]:
 
 def this_week() -> None:
     """One line about the week so far, if there is a ledger."""
-    from headgate.cli.report import weekly_report
     from headgate.config.load import load_config
     from headgate.core.errors import HeadgateError
+    from headgate.ledger.reporting import weekly_report
     from headgate.reports.shown import count, dollars
 
     try:

@@ -475,6 +475,8 @@ class Attempt(Struct, frozen=True, gc=False, kw_only=True):
     first_token: float | None = None
     usage: Usage | None = None
     cost: float | None = None
+    energy: float | None = None
+    """Joules that the machines at home spent on it; 0 elsewhere, None is unknown."""
     failure: Failure | None = None
     verdicts: tuple[Verdict, ...] = ()
     score: float | None = None
@@ -552,6 +554,24 @@ class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     """The model that the savings are measured against."""
     baseline_cost: float | None
     """What the answering attempt's tokens would have cost there."""
+    baseline_input: int | None = None
+    """Its prompt tokens as the baseline's tokenizer would count them."""
+    baseline_output: int | None = None
+    """Its answer's likewise."""
+    alternative: str = ""
+    """The cheapest cloud model that could have taken the request; "" when none is known."""
+    alternative_cost: float | None = None
+    """What the answering attempt's tokens would have cost there."""
+    energy: float | None = None
+    """Joules of all attempts together; None when any part is unknown."""
+    energy_cost: float | None = None
+    """Dollars for that energy at the price of the day; None when either is unknown."""
+    key: str = ""
+    """The name of the key that the caller showed; "" when he showed none of ours."""
+    team: str = ""
+    """The team that this key belongs to."""
+    agent: str = ""
+    """The subagent that answered."""
     prices_as_of: str = ""
     """Day of the prices used, "2026-11-23"."""
     error: str = ""

@@ -61,6 +61,11 @@ Status = Literal["ok", "imperfect", "failed", "broken", "cancelled"]
 after its first byte; or nothing, because the caller hung up."""
 STATUSES: tuple[Status, ...] = get_args(Status)
 
+AuditVerdict = Literal["necessary", "unnecessary", "unclear", "good", "missed"]
+"""What an audit found. Of a fallback: paying was necessary, was unnecessary because a local model answers as well, or nobody can
+say. Of a local answer: it was good, or it was wrong and its checks missed that."""
+AUDIT_VERDICTS: tuple[AuditVerdict, ...] = get_args(AuditVerdict)
+
 Mode = Literal["hold", "peek", "pass"]
 """How a stream and its checks share the road: judge the whole answer first, judge the opening, or never hold."""
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -70,6 +70,9 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
         outcome.prices_as_of,
     )
     first_token, cost, baseline_cost = outcome.first_token, outcome.cost, outcome.baseline_cost
+    alternative, alternative_cost = outcome.alternative, outcome.alternative_cost
+    energy, energy_cost = outcome.energy, outcome.energy_cost
+    key, team, agent = outcome.key, outcome.team, outcome.agent
     pass_at = decision.pass_at
 
     rows: list[Row] = []
@@ -114,6 +117,15 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
         None if cost is None else round(cost * NANO),
         models[outcome.baseline],
         None if baseline_cost is None else round(baseline_cost * NANO),
+        outcome.baseline_input,
+        outcome.baseline_output,
+        models[alternative] if alternative else NOTHING,
+        NOTHING if alternative_cost is None else round(alternative_cost * NANO),
+        NOTHING if energy is None else round(energy * MICRO),
+        NOTHING if energy_cost is None else round(energy_cost * NANO),
+        names[key] if key else NOTHING,
+        names[team] if team else NOTHING,
+        names[agent] if agent else NOTHING,
         names[as_of] if as_of else None,
         tried_locally,
         failed_locally,
@@ -125,7 +137,7 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
 
 def _attempt(attempt: Attempt, n: int, position: int, rejected: int, numbers: Dimensions) -> Row:
     started, ended = round(attempt.started * MICRO), round(attempt.ended * MICRO)
-    first_token, usage, cost = attempt.first_token, attempt.usage, attempt.cost
+    first_token, usage, cost, energy = attempt.first_token, attempt.usage, attempt.cost, attempt.energy
     failure, score, logprob, finish = attempt.failure, attempt.score, attempt.logprob, attempt.finish
     return (
         n,
@@ -149,6 +161,7 @@ def _attempt(attempt: Attempt, n: int, position: int, rejected: int, numbers: Di
             )
         ),
         None if cost is None else round(cost * NANO),
+        NOTHING if energy is None else round(energy * MICRO),
         NOTHING if failure is None else numbers.names[failure.reason],
         rejected,
         None if score is None else round(score * FINE),

@@ -243,7 +243,12 @@ class LedgerReader:
         entries = []
         for row in found:
             outcome = decode(row, tried[row.n], kept.get(row.n), words, by_number)
-            numbered = {row.model, row.baseline, *(attempt.model for attempt in tried[row.n])}
+            numbered = {
+                row.model,
+                row.baseline,
+                row.alternative,
+                *(attempt.model for attempt in tried[row.n]),
+            }
             shown = {by_number[m]: described[m] for m in numbered if m in described}
             entries.append(Entry(row.n, outcome, shown))
         return entries

@@ -27,13 +27,13 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from headgate.core.errors import LedgerError
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
-the tables that it lacks."""
+the tables and columns that it lacks."""
 
 APPLICATION_ID: Final = 0x48474C31
 """Marks the file as ours ("HGL1"), so that another program's database is never taken for a ledger."""
@@ -140,6 +140,15 @@ requests = Table(
     Column("cost", BigInteger),
     Column("baseline", ForeignKey("models.id"), nullable=False),
     Column("baseline_cost", BigInteger),
+    Column("baseline_input", Integer),
+    Column("baseline_output", Integer),
+    Column("alternative", ForeignKey("models.id"), info=_SELDOM),
+    Column("alternative_cost", BigInteger, info=_SELDOM),
+    Column("energy", BigInteger, info=_SELDOM),
+    Column("energy_cost", BigInteger, info=_SELDOM),
+    Column("key", ForeignKey("names.id"), info=_SELDOM),
+    Column("team", ForeignKey("names.id"), info=_SELDOM),
+    Column("agent", ForeignKey("names.id"), info=_SELDOM),
     Column("prices_as_of", ForeignKey("names.id")),
     # counted by the report; they follow from the attempts and are kept here to spare it the join
     Column("tried_locally", Boolean, nullable=False),
@@ -168,6 +177,7 @@ attempts = Table(
     Column("reasoning", Integer),
     Column("exact", Boolean),
     Column("cost", BigInteger),
+    Column("energy", BigInteger, info=_SELDOM),
     Column("failure", ForeignKey("names.id"), info=_SELDOM),
     Column("rejected", Boolean, nullable=False),
     Column("score", SmallInteger),
@@ -222,6 +232,68 @@ trials = Table(
     Column("trial", Text, nullable=False),
 )
 Index("trials_by_agent", trials.c.agent, trials.c.model, trials.c.measured)
+
+# What an audit found of one request: `verdict` is one of `core.words.AuditVerdict`, `judge` who said so, `cost` what asking
+# the judge cost, `request` the number of the request that was judged.
+audits = Table(
+    "audits",
+    metadata,
+    Column("request", ForeignKey("requests.n"), primary_key=True, autoincrement=False),
+    Column("verdict", ForeignKey("names.id"), nullable=False),
+    Column("judge", ForeignKey("names.id"), nullable=False),
+    Column("audited", BigInteger, nullable=False),
+    Column("cost", BigInteger),
+    Column("story", Text),
+)
+
+# What the machines at home drew in one hour while the gate was open: in all, and of that for requests; microjoules.
+power = Table(
+    "power",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", Text, primary_key=True),
+    Column("seconds", Integer, nullable=False),
+    Column("energy", BigInteger, nullable=False),
+    Column("requests_energy", BigInteger, nullable=False),
+)
+
+# Keys of callers. The key itself is kept nowhere: `digest` is its SHA-256, `hint` its first letters.
+keys = Table(
+    "keys",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("team", Text),
+    Column("admin", Boolean, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("hint", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("revoked", BigInteger),
+)
+
+# A budget reached 50, 80 or 100 % of its money in the period that began at `period`.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("budget", Text, primary_key=True),
+    Column("period", BigInteger, primary_key=True, autoincrement=False),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("reached", BigInteger, nullable=False),
+)
+
+# What is sent to whom: a week's report or an alert, `sent` once it has arrived.
+posts = Table(
+    "posts",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("sent", BigInteger),
+    Column("tries", Integer, nullable=False),
+    Column("error", Text),
+)
+Index("posts_by_subject", posts.c.subject, posts.c.target, unique=True)
 
 
 def insert_sql(table: Table, rows: int = 1) -> str:
@@ -355,6 +427,11 @@ def _create(db: sqlite3.Connection) -> None:
     dialect = sqlite.dialect()
     for table in metadata.sorted_tables:
         db.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
+        known = {row[1] for row in db.execute(f"PRAGMA table_info({table.name})")}
+        for column in table.columns:
+            if column.name not in known:
+                told = str(CreateColumn(column).compile(dialect=dialect))
+                db.execute(f"ALTER TABLE {table.name} ADD COLUMN {told}")
         for index in table.indexes:
             db.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from headgate.core.cards import Card
-from headgate.reports.savings import Money
+from headgate.core.words import AuditVerdict
+from headgate.reports.savings import Home, Money
 
 
 class Latency(Struct, frozen=True):
@@ -74,6 +75,29 @@ class FallbackFacts(Struct, frozen=True):
     requests: int
 
 
+class AuditFacts(Struct, frozen=True):
+    """The requests of that time that were audited, by what was found."""
+
+    verdict: AuditVerdict
+    judge: str
+    """Who said so: a model, a person, or "import"."""
+    requests: int
+
+
+class DayFacts(Struct, frozen=True, kw_only=True):
+    """One day of that time and what one model did on it."""
+
+    day: str
+    """In the report's time zone, "2026-11-23"."""
+    shown: str | None
+    """The model that answered; None is nobody."""
+    local: bool | None
+    requests: int
+    cost: float
+    baseline: float
+    """Of the requests that are compared (`savings`)."""
+
+
 class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """All that a report says, counted."""
 
@@ -88,8 +112,18 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     tasks: tuple[TaskFacts, ...] = ()
     attempts: tuple[AttemptFacts, ...] = ()
     fallbacks: tuple[FallbackFacts, ...] = ()
-    unnecessary: int | None = None
-    """Fallbacks that a local model could have spared; None while that has not been measured."""
+    audits: tuple[AuditFacts, ...] = ()
+    """Empty while nothing has been audited."""
+    days: tuple[DayFacts, ...] = ()
+    """By day and model, in order."""
+    energy: float = 0.0
+    """Joules of all requests, as far as they are known."""
+    home: Home = Home()
+    """What the machines at home cost beside requests."""
+    break_even: str | None = None
+    """The day on which the hardware has paid for itself, "2027-03-14"; None when that cannot be said."""
+    alternatives: Mapping[str, int] = {}
+    """Requests by the cheap cloud model that they are compared with."""
     statuses: Mapping[str, int] = {}
     cost: float = 0.0
     """Of all requests, as far as it is known."""
@@ -107,3 +141,11 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """Days of the prices used, in order."""
     cards: tuple[Card, ...] = ()
     """What was last measured of each local model before the end of that time."""
+
+    @property
+    def unnecessary(self) -> int | None:
+        """Audited fallbacks that a local model could have spared; None while none has been audited."""
+        audited = [audit for audit in self.audits if audit.verdict in ("necessary", "unnecessary", "unclear")]
+        if not audited:
+            return None
+        return sum(audit.requests for audit in audited if audit.verdict == "unnecessary")

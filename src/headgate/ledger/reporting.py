@@ -1,0 +1,50 @@
+"""The weekly report of a config's ledger, for every surface that shows one.
+
+It puts together what others know: which week is meant (`reports.week`), what the ledger counts (`facts`) and how that is
+judged (`reports.weekly`). How a report looks, it does not know.
+"""
+
+from datetime import datetime
+
+from headgate.config.compile import Config
+from headgate.config.zones import zone_of
+from headgate.core.errors import LedgerError, UsageError
+from headgate.ledger.facts import count_facts
+from headgate.ledger.queries import LedgerReader
+from headgate.reports.week import parse_week
+from headgate.reports.weekly import WeeklyReport, weekly
+
+
+def weekly_report(config: Config, word: str) -> WeeklyReport:
+    """One week of the config's ledger.
+
+    Args:
+        config: whose ledger, time zone and limits these are.
+        word: which week: "2026-W47", "47", "this" or "last".
+
+    Raises:
+        UsageError: the word names no week.
+        LedgerError: the ledger cannot be read.
+    """
+    zone = zone_of(config.timezone)
+    now = datetime.now(zone)
+    try:
+        week = parse_week(word, now.date())
+    except ValueError as error:
+        raise UsageError(str(error), "headgate report --week 2026-W47, or 47, this, last") from error
+    since, until = week.bounds(zone)
+    if not config.ledger.path.exists():
+        raise LedgerError(
+            f"there is no ledger at {config.ledger.path} yet",
+            "headgate up opens the gate; headgate demo shows one at work",
+        )
+    with LedgerReader(config.ledger.path) as reader:
+        facts = count_facts(reader, since, until)
+    return weekly(
+        week,
+        facts,
+        as_of=now.timestamp(),
+        warn_over=config.warn_share,
+        at_least=config.warn_count,
+        baseline=config.policy.baseline,
+    )

@@ -1,0 +1,1 @@
+"""Messages to people, by way of apprise or into a file."""
