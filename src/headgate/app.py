@@ -28,6 +28,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
 from headgate.engines.vector_cache import VectorCache
@@ -120,6 +121,7 @@ class OpenGate:
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
+            PageService(lambda _: None),
         ]
         self.http = Face(
             road,
