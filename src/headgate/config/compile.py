@@ -21,11 +21,12 @@ from headgate.config.prefixes import prefixes_of
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
 from headgate.config.values import address, gibibytes, meant, not_negative, positive, seconds, share
+from headgate.config.zones import zone_of
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, ModelKind
+from headgate.core.words import TASKS, WEEKDAYS, ModelKind
 
 MEGABYTE = 1024 * 1024
 
@@ -74,6 +75,9 @@ class Config(Struct, frozen=True, kw_only=True):
     paid_per_day: float | None
     baseline_price: Price | None
     timezone: str
+    """Where days and weeks begin, as `zones.zone_of` knows it."""
+    week_starts: int
+    """The day on which a week begins, 0 is Monday."""
     vram: int | None
     """Bytes of graphics memory that models may take; None is what there is."""
     ram: int | None
@@ -102,6 +106,7 @@ def compile_config(
         Misfit: something does not fit together.
     """
     host, port = address(table.server.listen)
+    zone_of(table.report.timezone)
     engines = {name: engine_from(name, engine) for name, engine in table.engines.items()}
     models = {
         lane.name: lane
@@ -171,6 +176,7 @@ def compile_config(
         paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
+        week_starts=WEEKDAYS.index(table.report.week_starts),
         vram=gibibytes(("fleet", "vram_gb"), table.fleet.vram_gb),
         ram=gibibytes(("fleet", "ram_gb"), table.fleet.ram_gb),
         warn_share=share(("report", "warn"), table.report.warn.get("local_failures_over", 0.10)),
