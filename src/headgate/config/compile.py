@@ -20,11 +20,21 @@ from headgate.config.places import data_home
 from headgate.config.prefixes import prefixes_of
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
-from headgate.config.values import address, gibibytes, meant, not_negative, positive, seconds, share
+from headgate.config.values import (
+    address,
+    gibibytes,
+    meant,
+    not_negative,
+    positive,
+    schedule,
+    seconds,
+    share,
+)
 from headgate.config.zones import zone_of
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
+from headgate.core.schedule import Schedule
 from headgate.core.types import Model, Price
 from headgate.core.words import TASKS, WEEKDAYS, ModelKind
 
@@ -78,6 +88,11 @@ class Config(Struct, frozen=True, kw_only=True):
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
     """The day on which a week begins, 0 is Monday."""
+    schedule: Schedule
+    """When a week's report is sent."""
+    send_to: tuple[str, ...]
+    """To whom, in the user's words (`notify.targets`)."""
+    alerts_to: tuple[str, ...]
     vram: int | None
     """Bytes of graphics memory that models may take; None is what there is."""
     ram: int | None
@@ -177,6 +192,9 @@ def compile_config(
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
+        schedule=schedule(("report", "weekly"), table.report.weekly),
+        send_to=tuple(table.report.send_to),
+        alerts_to=tuple(table.report.send_to if table.report.alerts_to is None else table.report.alerts_to),
         vram=gibibytes(("fleet", "vram_gb"), table.fleet.vram_gb),
         ram=gibibytes(("fleet", "ram_gb"), table.fleet.ram_gb),
         warn_share=share(("report", "warn"), table.report.warn.get("local_failures_over", 0.10)),

@@ -197,6 +197,12 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     timezone: str = "local"
     """Where days and weeks begin: "local", "utc", or a zone of the IANA database."""
     week_starts: Weekday = "monday"
+    weekly: str = "mon 08:00"
+    """When a week's report is sent."""
+    send_to: list[str] = []
+    """To whom: "file:reports/", "mailto://…", "slack://…", "env:NAME" …"""
+    alerts_to: list[str] | None = None
+    """Who is told that a budget is reached; by default the same."""
     warn: dict[Literal["local_failures_over", "at_least"], float] = {}
 
 
