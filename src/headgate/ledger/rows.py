@@ -75,7 +75,7 @@ SELECT received / {QUARTER * MICRO} * {QUARTER},
        CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("seconds")}) END,
        CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("first_token")}) END
 FROM requests
-WHERE n > ? AND n <= ? AND received >= ? AND received < ?
+WHERE n > ? AND n <= ? AND +received >= ? AND +received < ?
 GROUP BY 1, 2, 3, 4, 5, 6
 """  # noqa: S608 - our own names
 
@@ -84,7 +84,7 @@ SELECT {{slot}}, (({_packed("r.task", "a.model", "a.failure")}) << 2) | (a.rejec
        count(*), sum(coalesce(a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h, 0)),
        sum(coalesce(a.output, 0)), sum(a.cost), sum(a.energy)
 FROM requests r JOIN attempts a ON a.request = r.n
-WHERE r.n > ? AND r.n <= ? AND r.received >= ? AND r.received < ?
+WHERE r.n > ? AND r.n <= ? AND +r.received >= ? AND +r.received < ?
 GROUP BY 1, 2
 """  # noqa: S608 - as above
 _CALLS_IN_ALL: Final = _CALLS.format(slot="0")
@@ -185,7 +185,10 @@ def _count_chunks(
 def _chunks(db: sqlite3.Connection, part: Part) -> Iterator[tuple[int, int]]:
     """Pieces of the numbers among which the rows are: "after" and "up to"."""
     given = (part.after, part.upto, part.since, part.until)
-    where = "FROM requests WHERE n > ? AND n <= ? AND received >= ? AND received < ?"
+    # a plus hides a column from SQLite's planner: the rows after one are found by their number, others by their time
+    by_number = "n > ? AND n <= ? AND +received >= ? AND +received < ?"
+    by_time = "+n > ? AND +n <= ? AND received >= ? AND received < ?"
+    where = f"FROM requests WHERE {by_number if part.after else by_time}"
     first, last, number = db.execute(f"SELECT min(n), max(n), count(*) {where}", given).fetchone()
     if not number:
         return
