@@ -107,6 +107,7 @@ runs = Table(
     Column("clean", Boolean),
     Column("written", Integer, nullable=False),
     Column("lost", Integer, nullable=False),
+    Column("jumps", Integer),  # how often the clock was set back meanwhile; NULL is never
 )
 
 requests = Table(

@@ -38,6 +38,9 @@ ABREAST: Final = 24
 """Rows in one statement. The driver lets go of the interpreter's lock around each statement, and each time that costs
 two futile wake-ups of a busy event loop: more than the row itself."""
 
+BACK: Final = 60 * MICRO
+"""Microseconds by which the clock must have been set back to be counted; less than that is a clock kept right."""
+
 _TABLES: Final = (requests, attempts, bodies, turns)
 _OF_THE_ROW: Final = (
     sqlite3.IntegrityError,
@@ -185,9 +188,11 @@ class Store:
         return int(db.execute("SELECT coalesce(max(n), 0) + 1 FROM requests").fetchone()[0])
 
     def _note(self, db: sqlite3.Connection, written: int, lost: int) -> None:
+        now = round(self._clock() * MICRO)
         db.execute(
-            "UPDATE runs SET written = written + ?, lost = ?, last = ? WHERE id = ?",
-            (written, lost, round(self._clock() * MICRO), self._run),
+            "UPDATE runs SET written = written + ?, lost = ?, last = ?,"
+            " jumps = CASE WHEN last > ? THEN coalesce(jumps, 0) + 1 ELSE jumps END WHERE id = ?",
+            (written, lost, now, now + BACK, self._run),
         )
 
     def _roll_back(self, db: sqlite3.Connection) -> None:
