@@ -20,10 +20,20 @@ from headgate.config.places import data_home
 from headgate.config.prefixes import prefixes_of
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
-from headgate.config.values import address, gibibytes, meant, not_negative, positive, seconds, share
+from headgate.config.values import (
+    address,
+    gibibytes,
+    meant,
+    not_negative,
+    positive,
+    schedule,
+    seconds,
+    share,
+)
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
+from headgate.core.schedule import Schedule
 from headgate.core.types import Model, Price
 from headgate.core.words import TASKS, ModelKind
 
@@ -74,6 +84,11 @@ class Config(Struct, frozen=True, kw_only=True):
     paid_per_day: float | None
     baseline_price: Price | None
     timezone: str
+    schedule: Schedule
+    """When a week's report is sent."""
+    send_to: tuple[str, ...]
+    """To whom, in the user's words (`notify.targets`)."""
+    alerts_to: tuple[str, ...]
     vram: int | None
     """Bytes of graphics memory that models may take; None is what there is."""
     ram: int | None
@@ -171,6 +186,9 @@ def compile_config(
         paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
+        schedule=schedule(("report", "weekly"), table.report.weekly),
+        send_to=tuple(table.report.send_to),
+        alerts_to=tuple(table.report.send_to if table.report.alerts_to is None else table.report.alerts_to),
         vram=gibibytes(("fleet", "vram_gb"), table.fleet.vram_gb),
         ram=gibibytes(("fleet", "ram_gb"), table.fleet.ram_gb),
         warn_share=share(("report", "warn"), table.report.warn.get("local_failures_over", 0.10)),

@@ -185,6 +185,12 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
 
     baseline: str = "gpt-4o"
     timezone: Literal["local", "utc"] = "local"
+    weekly: str = "mon 08:00"
+    """When a week's report is sent."""
+    send_to: list[str] = []
+    """To whom: "file:reports/", "mailto://…", "slack://…", "env:NAME" …"""
+    alerts_to: list[str] | None = None
+    """Who is told that a budget is reached; by default the same."""
     warn: dict[Literal["local_failures_over", "at_least"], float] = {}
 
 

@@ -281,7 +281,8 @@ alerts = Table(
     Column("reached", BigInteger, nullable=False),
 )
 
-# What is sent to whom: a week's report or an alert, `sent` once it has arrived.
+# What is sent to whom: a week's report, which is made when it is sent, or an alert with its text. `due` is when it is tried (next),
+# `sent` when it had been taken.
 posts = Table(
     "posts",
     metadata,
@@ -290,6 +291,7 @@ posts = Table(
     Column("target", Text, nullable=False),
     Column("due", BigInteger, nullable=False),
     Column("sent", BigInteger),
+    Column("text", Text),
     Column("tries", Integer, nullable=False),
     Column("error", Text),
 )
