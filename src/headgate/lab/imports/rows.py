@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from headgate.core.errors import UsageError
@@ -24,6 +25,9 @@ LONGEST: Final = 64 << 20
 """Characters of the longest record."""
 WRAPPERS: Final = ("data", "results", "requests", "observations", "logs", "items", "generations", "traces")
 """Fields under which a document of one object holds its records."""
+
+OWN: Final = frozenset({"id", "model", "start_time", "starting_at"})
+"""Fields of records; an object with one of them is no wrapper."""
 
 Seen = Callable[[int], None]
 """Told how many bytes of the file have been read so far."""
@@ -113,20 +117,31 @@ def _lines(first: str, letters: TextIOWrapper, tick: Callable[[], None]) -> Iter
     line, at = first, 1
     while line:
         if line.strip():
-            yield _read(line, at)
+            yield from _read(line, at)
         if at % 1000 == 0:
             tick()
         line, at = letters.readline(LONGEST), at + 1
 
 
-def _read(line: str, at: int) -> Record | Unread:
-    import msgspec  # noqa: PLC0415  # the quick reader; the one that stops at an end is json's
-
+def _read(line: str, at: int) -> list[Record | Unread]:
     try:
         value = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError) as error:
-        return Unread(at, f"it is no JSON: {error}")
-    return Record(at, value) if isinstance(value, dict) else Unread(at, "it is no object")
+        return [Unread(at, f"it is no JSON: {error}")]
+    return [
+        Record(at, one) if isinstance(one, dict) else Unread(at, "it is no object")
+        for one in _unwrapped(value)
+    ]
+
+
+def _unwrapped(value: Any) -> Sequence[Any]:
+    """The records that a page of an API holds; any other value is one itself."""
+    if isinstance(value, dict) and not value.keys() & OWN:
+        for name in WRAPPERS:
+            if isinstance(value.get(name), list):
+                held: list[Any] = value[name]
+                return held
+    return (value,)
 
 
 def _table(
@@ -198,10 +213,5 @@ def _wrapped(path: Path, whole: str) -> Iterator[Record | Unread]:
         value = json.loads(whole)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON: {error}", "export again, or name another file") from error
-    found: Sequence[Any] = [value]
-    for name in WRAPPERS:
-        if isinstance(value, dict) and isinstance(value.get(name), list):
-            found = value[name]
-            break
-    for number, one in enumerate(found, 1):
+    for number, one in enumerate(_unwrapped(value), 1):
         yield Record(number, one) if isinstance(one, dict) else Unread(number, "it is no object")
