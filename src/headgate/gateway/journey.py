@@ -18,6 +18,7 @@ from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
+from headgate.core.parts import WHOLE
 from headgate.core.policy import decide, goes_on
 from headgate.core.prices import cost, plausible, tokens_for, unpaid
 from headgate.core.types import (
@@ -292,7 +293,7 @@ class Journey:
         """
         usage = None
         if written is not None:
-            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, exact=False)
+            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, estimated=WHOLE)
         return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage)
 
     def commit(self, model: Model) -> None:
