@@ -28,6 +28,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
 from headgate.engines.vector_cache import VectorCache
@@ -53,6 +54,8 @@ from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
+from headgate.posts.poster import Poster
+from headgate.posts.starting import poster_of
 from headgate.starting import (
     baseline_model,
     build_engine,
@@ -92,7 +95,9 @@ class OpenGate:
         *,
         trials: Trials,
         tools: Mapping[str, Tools],
+        poster: Poster,
     ) -> None:
+        self.poster = poster
         self.config = config
         self.road = road
         self.writer = writer
@@ -116,6 +121,7 @@ class OpenGate:
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
+            PageService(lambda _: None),
         ]
         self.http = Face(
             road,
@@ -145,6 +151,7 @@ class OpenGate:
                 "problem": self.writer.problem,
             },
             "paid_today": self.road.purse.spent,
+            "posts": {"waiting": dict(self.poster.troubles)},
         }
 
     @property
@@ -306,11 +313,14 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
-            notes = (*found.sentences, *troubles, *stale)
-            gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools)
+            poster, unsent = await asyncio.to_thread(poster_of, config)
+            notes = (*found.sentences, *troubles, *stale, *unsent)
+            gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools, poster=poster)
+            poster.start()
             try:
                 yield gate
             finally:
+                await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()
                 await gate.loop.close()
