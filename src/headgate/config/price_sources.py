@@ -118,7 +118,9 @@ def listed(word: str, kind: ModelKind = "chat") -> PriceSource:
 
 
 def remembered(model: Model) -> PriceSource:
-    """The source for a model of the ledger that the config does not name."""
+    """The source for a model of the ledger that the config does not name; one without an engine was a baseline."""
+    if not model.engine:
+        return listed(model.name)
     if model.local or (model.price is not None and model.price.source == CONTRACT):
         return PriceSource(fixed=model.price or FREE)
     return PriceSource(model=model.id, provider=PROVIDERS.get(model.engine_kind), kind=model.kind)

@@ -355,13 +355,14 @@ class Journey:
         reply: Reply | None = None
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
+        price = self.road.policy.models[model.name].price  # by now it may be another one
         if isinstance(result, Failure):
             if self.request.agent:
                 note_refusal(self.road, model, result)
-            spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
+            spent = cost(result.usage, price) if result.usage is not None else unpaid(result, model)
         else:
             reply, verdicts = self.judge(model, result, late=late)
-            spent = cost(result.usage, model.price)
+            spent = cost(result.usage, price)
         failure = result if isinstance(result, Failure) else None
         if not (failure is not None and self.is_callers_doing(failure)):
             self.road.fleet.note(model, failure)

@@ -249,7 +249,10 @@ def usage_in(row: Row, names: Mapping[int, str]) -> Usage:
             row.reasoning,
             bool(row.exact),
             row.estimated,
-            *more[:4],
+            more[0],
+            more[1],
+            more[2],
+            more[3],
             names[row.service] if row.service else "",
             more[4],
         )
