@@ -45,6 +45,7 @@ from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
+from headgate.gateway.prices import keep_prices
 from headgate.gateway.purse import Purse
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
@@ -237,6 +238,11 @@ class OpenGate:
         self.writer.put(outcome)
         self.http.metrics.note(outcome)
 
+    def describe(self) -> None:
+        """Let the rows from now on stand under these prices."""
+        config = replace(self.config, baseline_price=self.road.baseline_price)
+        self.writer.describe([*self.road.policy.models.values(), baseline_model(config)])
+
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
 
@@ -317,9 +323,12 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             notes = (*found.sentences, *troubles, *stale, *unsent)
             gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools, poster=poster)
             poster.start()
+            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
             try:
                 yield gate
             finally:
+                pricing.cancel()
+                await asyncio.wait([pricing])
                 await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()
