@@ -110,9 +110,9 @@ class _Page:
 
 def _of_task(task: TaskFacts, page: _Page) -> Change:
     name = task.task or "unrecognised"
-    figures = f"{task.failed_locally:,} of {count(task.tried_locally, 'local answer')} failed"
-    by_model = ", ".join(_tried(tried) for tried in task.models[:2])
-    because = f"{figures}: {by_model}" if by_model else figures
+    because = f"{task.failed_locally:,} of {count(task.tried_locally, 'request')} failed at home"
+    if task.models:
+        because += f"; failed answers: {', '.join(_tried(tried) for tried in task.models[:2])}"
     better = _better(task.models)
     route = page.route_for(task.task)
     if better is not None:
@@ -254,7 +254,7 @@ def _of_prices(facts: WeeklyFacts, page: _Page) -> Iterator[Change]:
             name = page.name(tried.shown)
             yield Change(
                 f"Say what {tried.shown} costs",
-                f"the cost of {count(tried.cost_unknown, 'call')} is unknown, and savings leave them out",
+                f"The cost of {count(tried.cost_unknown, 'call')} is unknown, and savings leave them out",
                 f"[models.{name}] price = {{ input = ..., output = ... }}",
                 tried.cost_unknown,
             )
@@ -281,7 +281,7 @@ def _of_the_cheap_cloud(facts: WeeklyFacts, lost_to_cloud: float | None) -> Iter
         name, requests = next(iter(facts.alternatives.items()))
         yield Change(
             f"Compare home with {name}: it would have been cheaper",
-            f"the same week there would have cost {dollars(-lost_to_cloud)} less, energy and hardware counted as far as known",
+            f"The same week there would have cost {dollars(-lost_to_cloud)} less than it did",
             "a [models.NAME] for it, and its name in try before the dear model",
             requests,
         )
