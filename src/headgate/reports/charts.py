@@ -14,8 +14,8 @@ from msgspec import Struct
 from headgate.reports.facts import DayFacts, Latency
 from headgate.reports.shown import count, milliseconds, percent
 
-WIDTH: Final = 640.0
-HEIGHT: Final = 230.0
+WIDTH: Final = 960.0
+HEIGHT: Final = 240.0
 LEFT: Final = 48.0
 """Room for the axis' figures."""
 BOTTOM: Final = 26.0
@@ -134,7 +134,8 @@ def span(rate: float, interval: tuple[float, float], limit: float, end: float) -
     """Where a rate lies on an axis from 0 to `end`, with the limit that it is compared with."""
     low, high = interval
     title = f"{percent(rate)}, 95% interval {percent(low)} to {percent(high)}; the limit is {limit:.0%}"
-    return Span(*(round(min(1.0, part / end) * 100, 2) for part in (low, high, rate, limit)), title=title)
+    low, high, at, limit = (round(min(1.0, part / end) * 100, 2) for part in (low, high, rate, limit))
+    return Span(low, high, at, limit, title)
 
 
 def latency_bar(latency: Latency, longest: float) -> tuple[float, float, str]:

@@ -24,14 +24,16 @@ from headgate.reports.worth import worth
 
 TEMPLATE = "report.html"
 FURTHEST = 0.25
-"""The least rate at which the axis of "where local fails" ends."""
+"""The least rate at which the axis of "where local fails" ends; the wide intervals of a few requests may leave it."""
 
 
 def page(report: WeeklyReport) -> str:
     """The whole file."""
     facts = report.facts
     colour = colours((served.shown, served.local) for served in facts.served)
-    furthest = max([FURTHEST, *(line.interval[1] for line in report.tasks if line.interval)])
+    furthest = max(
+        [FURTHEST, *(line.interval[1] for line in report.tasks if line.interval and line.flag != "few")]
+    )
     longest = max((served.latency.p95 or 0.0 for served in facts.served), default=0.0)
     return (
         environment()
