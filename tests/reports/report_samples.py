@@ -150,7 +150,9 @@ USERS_WEEK = WeeklyFacts(
     too_long={8192: 2_304, 16384: 402, 32768: 135},
     statuses={"ok": 15_238},
     cost=286.40,
-    money=Money(requests=15_238, cost=286.40, baseline=1_219.04),
+    money=Money(
+        requests=15_238, cost=286.40, baseline=1_219.04, energy_unknown=15_238, alternative_unknown=15_238
+    ),
     baselines={"GPT-4o": 15_238},
     prices_as_of=("2025-10-13",),
 )
@@ -159,7 +161,7 @@ USERS_WEEK = WeeklyFacts(
 KNOWN_COSTS = replace(
     USERS_WEEK,
     energy=36.4 * 3.6e6,
-    money=replace(USERS_WEEK.money, energy_cost=9.10, alternative=104.75),
+    money=Money(requests=15_238, cost=286.40, baseline=1_219.04, energy_cost=9.10, alternative=104.75),
     home=Home(idle_cost=2.05, hardware_cost=11.54),
     break_even="2026-02-11",
     alternatives={"gemini-2.5-flash-lite (API)": 15_238},

@@ -94,6 +94,10 @@ class _Page:
             None,
         )
 
+    def chain(self, route: Route | None) -> tuple[str, ...]:
+        """The models that a route names, without their longer lanes, which nobody writes."""
+        return () if route is None else tuple(dict.fromkeys(name.partition("@")[0] for name in route.chain))
+
     def limit(self, tokens: int) -> Route | None:
         """The route that begins above so many tokens."""
         return next((route for route in self._routes if route.tokens_over == tokens), None)
@@ -116,10 +120,10 @@ def _of_task(task: TaskFacts, page: _Page) -> Change:
     better = _better(task.models)
     route = page.route_for(task.task)
     if better is not None:
-        chain = (page.name(better.shown), *(route.chain if route else ()))
+        chain = (page.name(better.shown), *page.chain(route))
         do = f"Let {better.shown} answer {name} first"
     else:
-        paid = tuple(model for model in (route.chain if route else ()) if model not in page.local)
+        paid = tuple(model for model in page.chain(route) if model not in page.local)
         chain = paid or ("...",)
         do = f"Send {name} to a paid model first, or measure another model at home"
     return Change(
@@ -181,7 +185,7 @@ def _of_token_count(fallback: FallbackFacts, sent: str, facts: WeeklyFacts, page
         return Change(
             f"Let {able[0]} read longer prompts: its window has room",
             because,
-            f'[[routes]] name = "{route.name}": {_try((able[0], *route.chain))}',
+            f'[[routes]] name = "{route.name}": {_try((able[0], *page.chain(route)))}',
             fallback.requests,
         )
     name = next(iter(page.local), "NAME")
