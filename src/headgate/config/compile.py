@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
+from headgate.config.alternatives import alternatives_of
 from headgate.config.checks import resolve_checks
+from headgate.config.energy import EnergySettings, energy_from
 from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
@@ -83,6 +85,9 @@ class Config(Struct, frozen=True, kw_only=True):
     """Bytes of vectors that are kept; 0 is none."""
     paid_per_day: float | None
     baseline_price: Price | None
+    alternatives: tuple[Model, ...]
+    """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
+    energy: EnergySettings
     timezone: str
     schedule: Schedule
     """When a week's report is sent."""
@@ -185,6 +190,8 @@ def compile_config(
         * MEGABYTE,
         paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
+        alternatives=alternatives_of(table.report.alternative, models, price_finder),
+        energy=energy_from(table.energy),
         timezone=table.report.timezone,
         schedule=schedule(("report", "weekly"), table.report.weekly),
         send_to=tuple(table.report.send_to),
