@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import AgentPage, Origin, find_pages, read_text, read_toml
 from headgate.config.compile import Config, compile_config
-from headgate.config.energy import EnergyTable, HardwareTable
+from headgate.config.energy import EnergyTable, HardwareTable, Measure
 from headgate.config.lines import find_line
 from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
@@ -231,8 +231,8 @@ def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
         "formats": words.FormatKind,
         "long": words.LongInput,
         "capabilities": words.Capability,
-        "timezone": Literal["local", "utc"],
-        "measure": Literal["auto", "gpu", "cpu", "none"],
+        "measure": Measure,
+        "week_starts": words.Weekday,
         "warn": Literal["local_failures_over", "at_least"],
     }
     return get_args(sets.get(last_name(path), words.Task))

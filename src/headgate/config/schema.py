@@ -8,7 +8,17 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from headgate.config.energy import EnergyTable
-from headgate.core.words import Capability, EngineKind, FormatKind, LongInput, Mode, ModelKind, Task, WhenBusy
+from headgate.core.words import (
+    Capability,
+    EngineKind,
+    FormatKind,
+    LongInput,
+    Mode,
+    ModelKind,
+    Task,
+    Weekday,
+    WhenBusy,
+)
 
 
 class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -187,7 +197,9 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     baseline: str = "gpt-4o"
     alternative: str = "auto"
     """The cheap cloud model that home has to beat: "auto", "none", or one model, "groq/llama-3.1-8b-instant"."""
-    timezone: Literal["local", "utc"] = "local"
+    timezone: str = "local"
+    """Where days and weeks begin: "local", "utc", or a zone of the IANA database."""
+    week_starts: Weekday = "monday"
     weekly: str = "mon 08:00"
     """When a week's report is sent."""
     send_to: list[str] = []

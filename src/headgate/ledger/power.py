@@ -7,7 +7,8 @@ from pathlib import Path
 
 from headgate.core.errors import LedgerError
 from headgate.core.power import PowerRow
-from headgate.ledger.schema import MICRO, open_for_writing
+from headgate.ledger.opening import open_for_writing
+from headgate.ledger.schema import MICRO
 from headgate.ledger.store import complaint
 
 ADD = """
