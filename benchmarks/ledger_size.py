@@ -63,6 +63,8 @@ def make(path, number, days):
             for table, copy in copies.items():
                 only = " WHERE n <= :left" if table == "requests" else " WHERE request <= :left"
                 given = {"base": base, "since": SINCE * MICRO, "step": step, "left": number - base}
-                db.execute(copy + only, {key: value for key, value in given.items() if f":{key}" in copy + only})
+                db.execute(
+                    copy + only, {key: value for key, value in given.items() if f":{key}" in copy + only}
+                )
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("ANALYZE")

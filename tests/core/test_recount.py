@@ -15,14 +15,16 @@ def request(**more):
 
 
 def signals(tokens=100, *, exact=False, **more):
-    return Signals(
-        task=None, task_confidence=0.0, task_by="none", tokens=tokens, tokens_exact=exact, **more
-    )
+    return Signals(task=None, task_confidence=0.0, task_by="none", tokens=tokens, tokens_exact=exact, **more)
 
 
 def test_which_models_count_by_o200k():
-    assert all(map(counts_o200k, ["gpt-4o", "openai/gpt-4o-mini", "gpt-4.1", "gpt-6-luna", "o3-mini", "gpt-oss:20b"]))
-    assert not any(map(counts_o200k, ["gpt-4", "gpt-4-turbo", "gpt-3.5-turbo", "llama3.1:8b", "claude-sonnet-5-5"]))
+    assert all(
+        map(counts_o200k, ["gpt-4o", "openai/gpt-4o-mini", "gpt-4.1", "gpt-6-luna", "o3-mini", "gpt-oss:20b"])
+    )
+    assert not any(
+        map(counts_o200k, ["gpt-4", "gpt-4-turbo", "gpt-3.5-turbo", "llama3.1:8b", "claude-sonnet-5-5"])
+    )
     assert not thinks("gpt-4o")
     assert not thinks("gpt-4.1-mini")
     assert thinks("gpt-6.1-terra")
@@ -30,7 +32,10 @@ def test_which_models_count_by_o200k():
 
 
 def test_nothing_is_recounted_before_anything_was_learned():
-    assert recount(request(), signals(), LLAMA, Usage(input=120, output=30), None, thinking=False) == (None, None)
+    assert recount(request(), signals(), LLAMA, Usage(input=120, output=30), None, thinking=False) == (
+        None,
+        None,
+    )
 
 
 def test_what_was_learned_is_applied_and_sums_come_out_right():
@@ -45,13 +50,18 @@ def test_what_was_learned_is_applied_and_sums_come_out_right():
 
 def test_a_counted_prompt_goes_before_a_ratio():
     tally = Tally(1, 100, 80, 50, 45)
-    told = recount(request(), signals(70, exact=True), LLAMA, Usage(input=100, output=50), tally, thinking=False)
+    told = recount(
+        request(), signals(70, exact=True), LLAMA, Usage(input=100, output=50), tally, thinking=False
+    )
     assert told == (70 + PRIMING, 45)
 
 
 def test_estimates_are_not_scaled():
     usage = Usage(input=100, output=50, exact=False)
-    assert recount(request(), signals(), LLAMA, usage, Tally(1, 100, 80, 50, 45), thinking=False) == (None, None)
+    assert recount(request(), signals(), LLAMA, usage, Tally(1, 100, 80, 50, 45), thinking=False) == (
+        None,
+        None,
+    )
 
 
 def test_a_model_with_the_same_tokenizer_has_counted_already_but_thoughts_are_its_own():
@@ -67,11 +77,17 @@ def test_what_only_repeats_is_read_once_and_drafts_are_not_written():
 
 
 def model(name, price, **more):
-    return Model(name=name, engine="x", engine_kind="openai_compatible", id=name, local=False, price=price, **more)
+    return Model(
+        name=name, engine="x", engine_kind="openai_compatible", id=name, local=False, price=price, **more
+    )
 
 
-CHEAP = model("cheap", Price(input=0.05, output=0.08), context=8_192, capabilities=frozenset({"json", "tools"}))
-ABLE = model("able", Price(input=0.1, output=0.5), capabilities=frozenset({"json", "tools", "images", "schema"}))
+CHEAP = model(
+    "cheap", Price(input=0.05, output=0.08), context=8_192, capabilities=frozenset({"json", "tools"})
+)
+ABLE = model(
+    "able", Price(input=0.1, output=0.5), capabilities=frozenset({"json", "tools", "images", "schema"})
+)
 
 
 @pytest.mark.parametrize(

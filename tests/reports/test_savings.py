@@ -51,9 +51,7 @@ def test_a_request_with_an_unknown_side_is_left_out_of_both():
 
 def test_what_nobody_answered_costs_and_saves_nothing():
     money = money_of([outcome(0.02, None, model=None)])
-    assert money == Money(
-        requests=1, cost=0.02, baseline=0.0, energy_unknown=1, alternative_unknown=1
-    )
+    assert money == Money(requests=1, cost=0.02, baseline=0.0, energy_unknown=1, alternative_unknown=1)
     assert savings(money).saved == -0.02
 
 

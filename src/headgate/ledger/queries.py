@@ -194,7 +194,9 @@ class LedgerReader:
             )
             .join_from(requests, attempts, and_(a.request == r.n, a.position == r.answered))
             .join(models, models.c.id == a.model)
-            .where(r.n > last - newest, a.exact, r.baseline_input > 0, r.baseline_output > 0)
+            .where(
+                r.n > last - newest, r.agent.is_(None), a.exact, r.baseline_input > 0, r.baseline_output > 0
+            )
             .group_by(models.c.name)
         )
         with self.connect() as db:
