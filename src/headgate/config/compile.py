@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
+from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
 from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
@@ -20,12 +21,22 @@ from headgate.config.places import data_home
 from headgate.config.prefixes import prefixes_of
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
-from headgate.config.values import address, gibibytes, meant, not_negative, positive, seconds, share
+from headgate.config.values import (
+    address,
+    gibibytes,
+    is_loopback,
+    meant,
+    not_negative,
+    positive,
+    seconds,
+    share,
+)
+from headgate.core.budgets import Budget
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, ModelKind
+from headgate.core.words import TASKS, KeyRule, ModelKind
 
 MEGABYTE = 1024 * 1024
 
@@ -55,6 +66,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """The file it came from; None for the built-in starter page."""
     host: str
     port: int
+    keys: KeyRule | None
+    """Whether callers need a key; None leaves it to where the gate listens (`keys_required`)."""
     body_limit: int
     """Bytes."""
     file_limit: int
@@ -71,7 +84,7 @@ class Config(Struct, frozen=True, kw_only=True):
     ledger: LedgerSettings
     embedding_cache: int
     """Bytes of vectors that are kept; 0 is none."""
-    paid_per_day: float | None
+    budgets: tuple[Budget, ...]
     baseline_price: Price | None
     timezone: str
     vram: int | None
@@ -82,6 +95,16 @@ class Config(Struct, frozen=True, kw_only=True):
     """The share of local failures above which the report warns, 0–1."""
     warn_count: int
     """… from this many requests on."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether the gate listens on this machine alone."""
+        return is_loopback(self.host)
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether callers need a key: as the page says, else wherever other machines reach the gate."""
+        return self.keys == "required" or (self.keys is None and not self.alone)
 
 
 def compile_config(
@@ -133,6 +156,7 @@ def compile_config(
         source=source,
         host=host,
         port=port,
+        keys=table.server.keys,
         body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * MEGABYTE,
         file_limit=positive(("batches", "file_limit_mb"), table.batches.file_limit_mb) * MEGABYTE,
         fetch_images=table.server.fetch_images,
@@ -168,7 +192,7 @@ def compile_config(
         ),
         embedding_cache=int(not_negative(("embeddings", "cache_mb"), table.embeddings.cache_mb) or 0)
         * MEGABYTE,
-        paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
+        budgets=budgets_from(table),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
         vram=gibibytes(("fleet", "vram_gb"), table.fleet.vram_gb),
