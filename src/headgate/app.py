@@ -30,6 +30,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
 from headgate.engines.vector_cache import VectorCache
@@ -57,6 +58,8 @@ from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
+from headgate.posts.poster import Poster
+from headgate.posts.starting import poster_of
 from headgate.starting import (
     baseline_model,
     build_engine,
@@ -99,7 +102,9 @@ class OpenGate:
         keys: Keys,
         alerts: Alerts,
         local_key: str,
+        poster: Poster,
     ) -> None:
+        self.poster = poster
         self.config = config
         self.road = road
         self.writer = writer
@@ -128,6 +133,7 @@ class OpenGate:
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
+            PageService(lambda _: None),
         ]
         self.http = Face(
             road,
@@ -147,6 +153,7 @@ class OpenGate:
             services=services,
         )
         alerts.hear(self.http.metrics.alert)
+        alerts.hear(lambda alert: poster.tell(f"Headgate: {alert.title}", alert.notice))
 
     def health(self) -> dict[str, Any]:
         """The ledger's part of /healthz, and the money's."""
@@ -161,6 +168,7 @@ class OpenGate:
             "paid_today": self.road.budgets.paid_today,
             "budgets": msgspec.to_builtins(self.road.budgets.standings()),
             "keys": "required" if self.entrance.required else "optional",
+            "posts": {"waiting": dict(self.poster.troubles)},
         }
 
     @property
@@ -324,7 +332,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
-            notes = (*found.sentences, *troubles, *stale)
+            poster, unsent = await asyncio.to_thread(poster_of, config)
+            notes = (*found.sentences, *troubles, *stale, *unsent)
             gate = OpenGate(
                 config,
                 road,
@@ -335,14 +344,17 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 keys=keys,
                 alerts=alerts,
                 local_key=local_key,
+                poster=poster,
             )
             await keys.open()
             alerts.open()
+            poster.start()
             try:
                 yield gate
             finally:
                 await keys.close()
                 await alerts.close()
+                await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()
                 await gate.loop.close()

@@ -141,7 +141,8 @@ def open_budgets(config: Config, on_level: Callable[[Alert], object] = lambda _:
     from headgate.ledger.spending import paid_from  # noqa: PLC0415
 
     path = config.ledger.path
-    budgets = Budgets(config.budgets, zone_of(config.timezone), on_level=on_level)
+    zone, week_starts = zone_of(config.timezone), config.week_starts
+    budgets = Budgets(config.budgets, zone, week_starts=week_starts, on_level=on_level)
     budgets.resume(
         lambda budget, begun: paid_from(path, budget, begun),
         lambda name, begun: highest_level(path, name, begun),

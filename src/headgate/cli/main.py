@@ -22,6 +22,7 @@ COMMANDS = {
     "budgets": "What each budget has spent and left",
     "keys": "Make, list and revoke the keys of callers",
     "report": "The weekly routing report",
+    "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",
     "models": "Plan, fetch, load and measure models",
     "engines": "List, test, start and stop engines",

@@ -22,16 +22,42 @@ if TYPE_CHECKING:
 @click.option(
     "--out", metavar="DIR", help="Also write it into this folder, as routing-report-YYYY-week-WW.log."
 )
+@click.option("--send", is_flag=True, help="Send it to those whom [report] send_to names.")
+@click.option("--to", "targets", multiple=True, metavar="TARGET", help="Send it to this target instead.")
+@click.option("--again", is_flag=True, help="Send it also to those who were sent it before.")
+@click.option("--sent", is_flag=True, help="Show what was sent to whom, and what waits.")
 @with_config
 @with_json
-def command(config_file: str | None, word: str, form: str, out: str | None, *, as_json: bool) -> None:
+def command(
+    config_file: str | None,
+    word: str,
+    form: str,
+    out: str | None,
+    targets: tuple[str, ...],
+    *,
+    send: bool,
+    again: bool,
+    sent: bool,
+    as_json: bool,
+) -> None:
     """Requests and latency per model, cost, savings, fallbacks, and task categories that fail locally.
 
     Exit 5 when a task category fails locally more often than [report] warn allows.
     """
     from headgate.ledger.reporting import weekly_report
 
-    report = weekly_report(load(config_file), word)
+    config = load(config_file)
+    if sent:
+        from headgate.cli.report_send import show_sent
+
+        show_sent(config, as_json=as_json)
+        return
+    report = weekly_report(config, word)
+    if send or targets:
+        from headgate.cli.report_send import exit_unless, send_report
+
+        exit_unless(send_report(config, report, targets, again=again))
+        return
     if as_json or form == "json":
         from headgate.reports.plain import plain
 

@@ -28,15 +28,18 @@ from headgate.config.values import (
     meant,
     not_negative,
     positive,
+    schedule,
     seconds,
     share,
 )
+from headgate.config.zones import zone_of
 from headgate.core.budgets import Budget
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
+from headgate.core.schedule import Schedule
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, KeyRule, ModelKind
+from headgate.core.words import TASKS, WEEKDAYS, KeyRule, ModelKind
 
 MEGABYTE = 1024 * 1024
 
@@ -87,6 +90,14 @@ class Config(Struct, frozen=True, kw_only=True):
     budgets: tuple[Budget, ...]
     baseline_price: Price | None
     timezone: str
+    """Where days and weeks begin, as `zones.zone_of` knows it."""
+    week_starts: int
+    """The day on which a week begins, 0 is Monday."""
+    schedule: Schedule
+    """When a week's report is sent."""
+    send_to: tuple[str, ...]
+    """To whom, in the user's words (`notify.targets`)."""
+    alerts_to: tuple[str, ...]
     vram: int | None
     """Bytes of graphics memory that models may take; None is what there is."""
     ram: int | None
@@ -125,6 +136,7 @@ def compile_config(
         Misfit: something does not fit together.
     """
     host, port = address(table.server.listen)
+    zone_of(table.report.timezone)
     engines = {name: engine_from(name, engine) for name, engine in table.engines.items()}
     models = {
         lane.name: lane
@@ -195,6 +207,10 @@ def compile_config(
         budgets=budgets_from(table),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
+        week_starts=WEEKDAYS.index(table.report.week_starts),
+        schedule=schedule(("report", "weekly"), table.report.weekly),
+        send_to=tuple(table.report.send_to),
+        alerts_to=tuple(table.report.send_to if table.report.alerts_to is None else table.report.alerts_to),
         vram=gibibytes(("fleet", "vram_gb"), table.fleet.vram_gb),
         ram=gibibytes(("fleet", "ram_gb"), table.fleet.ram_gb),
         warn_share=share(("report", "warn"), table.report.warn.get("local_failures_over", 0.10)),

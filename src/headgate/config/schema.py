@@ -17,6 +17,7 @@ from headgate.core.words import (
     ModelKind,
     Per,
     Task,
+    Weekday,
     WhenBusy,
     WhenSpent,
 )
@@ -210,7 +211,15 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[report]: what the weekly report compares with."""
 
     baseline: str = "gpt-4o"
-    timezone: Literal["local", "utc"] = "local"
+    timezone: str = "local"
+    """Where days and weeks begin: "local", "utc", or a zone of the IANA database."""
+    week_starts: Weekday = "monday"
+    weekly: str = "mon 08:00"
+    """When a week's report is sent."""
+    send_to: list[str] = []
+    """To whom: "file:reports/", "mailto://…", "slack://…", "env:NAME" …"""
+    alerts_to: list[str] | None = None
+    """Who is told that a budget is reached; by default the same."""
     warn: dict[Literal["local_failures_over", "at_least"], float] = {}
 
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 
 from headgate.config.misfit import Misfit
+from headgate.core.schedule import Schedule, read_schedule
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -73,6 +74,14 @@ def share(place: Sequence[str | int], number: float) -> float:
     if not 0 <= number <= 1:
         raise Misfit(place, f"{place[-1]} is {number}, but must be between 0 and 1")
     return number
+
+
+def schedule(place: Sequence[str | int], text: str) -> Schedule:
+    """Read "mon 08:00"."""
+    found = read_schedule(text)
+    if found is None:
+        raise Misfit(place, f'"{text}" is no moment of the week', f'write {place[-1]} = "mon 08:00"')
+    return found
 
 
 def meant(word: str, known: Iterable[str]) -> str:

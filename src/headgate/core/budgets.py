@@ -111,8 +111,10 @@ class Alert(Struct, frozen=True, kw_only=True):
     """… and at which the next one begins."""
     reached: float
     """… and at which the level was reached."""
+    title: str
+    """A line that no other alert has: "80 % of marketing's month from 2026-11-01 are spent"."""
     notice: str
-    """The same as a sentence."""
+    """What is left, and from 100 % on what becomes of requests."""
 
 
 class Period(NamedTuple):

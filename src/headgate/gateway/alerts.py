@@ -14,7 +14,7 @@ from headgate.core.errors import LedgerError
 from headgate.ledger.alerts import note_alert
 
 Hear = Callable[[Alert], object]
-"""Is told of an alert; it must not wait."""
+"""Is told of an alert, on a thread where it may wait for the disk."""
 
 log = logging.getLogger("headgate.budgets")
 
@@ -54,14 +54,17 @@ class Alerts:
         while True:
             alert = await self._waiting.get()
             try:
-                if await asyncio.to_thread(self._is_new, alert):
-                    log.warning("%s (%d%%)", alert.notice, alert.level)
-                    for hear in self._hearers:
-                        hear(alert)
+                await asyncio.to_thread(self._tell_one, alert)
             except Exception:
                 log.exception("an alert of the budget %s was not told", alert.budget)
             finally:
                 self._waiting.task_done()
+
+    def _tell_one(self, alert: Alert) -> None:
+        if self._is_new(alert):
+            log.warning("%s; %s", alert.title, alert.notice)
+            for hear in self._hearers:
+                hear(alert)
 
     def _is_new(self, alert: Alert) -> bool:
         """Write it down. Where that fails, it is rather told twice than never."""

@@ -35,8 +35,9 @@ class Account:
         spent: … that are gone.
         reserved: … that are promised to calls under way.
         begun: Unix time at which the period began.
+        begun_shown: its day, for people.
         ends: … and at which the next one does.
-        ends_shown: the same for people.
+        ends_shown: the same, with the time.
         level: the highest level that was told.
     """
 
@@ -44,6 +45,7 @@ class Account:
         "_week_starts",
         "_zone",
         "begun",
+        "begun_shown",
         "budget",
         "ends",
         "ends_shown",
@@ -63,6 +65,7 @@ class Account:
     def begin(self, now: float) -> None:
         """Begin the period that `now` belongs to, with all its money. What is promised stays so: it will be settled in this one."""
         self.begun, self.ends = period_of(now, self.budget.per, self._zone, self._week_starts)
+        self.begun_shown = f"{datetime.fromtimestamp(self.begun, self._zone):%Y-%m-%d}"
         self.ends_shown = f"{datetime.fromtimestamp(self.ends, self._zone):%Y-%m-%d %H:%M}"
         self.spent = self.level = 0
 
@@ -244,6 +247,7 @@ class Budgets:
                 begun=account.begun,
                 ends=account.ends,
                 reached=self._clock(),
+                title=f"{level} % of {budget.called} from {account.begun_shown} are spent",
                 notice=account.allowance().notice if level == LEVELS[-1] else account.allowance().sentence,
             )
         )

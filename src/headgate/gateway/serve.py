@@ -52,6 +52,9 @@ OLLAMA_VERSION = "0.33.0"
 RUNNING = b"Ollama is running: this is Headgate, which speaks its protocol too\n"
 """Some of Ollama's clients look for these first words."""
 
+PAGE = "/dash/"
+"""Where browsers are sent that ask for "/", if anything is served there."""
+
 log = logging.getLogger("headgate.gateway")
 
 
@@ -310,6 +313,8 @@ class Face:
         elif method not in takes:
             allowed = f"allow: {', '.join(takes)}\r\n".encode()
             answer_fault(call, paths.wrong_method(path, method, takes[0]), allowed, dialect)
+        elif path == "/" and b"text/html" in call.headers.get(b"accept", b"") and self.services.find(PAGE):
+            call.answer(303, b"location: %b\r\nvary: accept\r\n" % PAGE.encode(), b"")
         elif path == "/":
             call.answer(200, b"content-type: text/plain; charset=utf-8\r\n", RUNNING)
         elif path == "/openapi.json":

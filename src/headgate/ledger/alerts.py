@@ -6,7 +6,8 @@ from pathlib import Path
 
 from headgate.core.budgets import Alert
 from headgate.core.errors import LedgerError
-from headgate.ledger.schema import MICRO, open_for_reading
+from headgate.ledger.opening import open_for_reading
+from headgate.ledger.schema import MICRO
 from headgate.ledger.store import change
 
 

@@ -1,0 +1,10 @@
+import { html } from "../vendor/preact/standalone.module.js";
+import { Empty, Page } from "../lib/ui.js";
+
+export const title = "Live";
+
+export const View = () => html`
+  <${Page} title=${title}>
+    <${Empty} title="Nothing here yet">This view is on its way.<//>
+  <//>
+`;
