@@ -3,9 +3,9 @@
 import pytest
 
 from headgate.core.alternatives import cheapest
+from headgate.core.parts import WHOLE
 from headgate.core.recount import PRIMING, Tally, counts_o200k, recount, spared, thinks
 from headgate.core.types import Message, Model, Price, Request, Signals, Usage
-from headgate.core.words import WHOLE
 
 LLAMA = Model(name="llama", engine="o", engine_kind="ollama", id="llama3.1:8b", local=True)
 GPT = Model(name="gpt", engine="openai", engine_kind="openai", id="gpt-6.1-terra", local=False)

@@ -50,6 +50,8 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         energy=energy,
         energy_cost=energy_cost(energy, road.price_per_kwh),
         **compared(journey, model, usage),
+        key=journey.holder.name,
+        team=journey.holder.team,
         prices_as_of=road.prices_as_of,
         error=error,
         adjusted=adjusted(journey, model) if model is not None else (),
