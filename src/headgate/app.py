@@ -46,6 +46,7 @@ from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
+from headgate.gateway.prices import keep_prices
 from headgate.gateway.purse import Purse
 from headgate.gateway.recounts import Recounts
 from headgate.gateway.road import Road
@@ -243,6 +244,11 @@ class OpenGate:
         self.writer.put(outcome)
         self.http.metrics.note(outcome)
 
+    def describe(self) -> None:
+        """Let the rows from now on stand under these prices."""
+        config = replace(self.config, baseline_price=self.road.baseline_price)
+        self.writer.describe([*self.road.policy.models.values(), baseline_model(config)])
+
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
 
@@ -308,7 +314,6 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             tokenizer = Tokenizer()
             recounts = Recounts(
                 baseline_model(config).id,
-                config.baseline_price,
                 tokenizer,
                 await asyncio.to_thread(recounted, config),
             )
@@ -322,6 +327,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
                 recounts=recounts,
+                baseline_price=config.baseline_price,
                 power=power,
                 price_per_kwh=config.energy.price_per_kwh,
                 alternatives=config.alternatives,
@@ -336,9 +342,12 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
+            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
             try:
                 yield gate
             finally:
+                pricing.cancel()
+                await asyncio.wait([pricing])
                 await power.close()
                 await recounts.close()
                 await poster.close()

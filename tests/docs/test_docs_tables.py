@@ -35,6 +35,7 @@ TABLES = {
     "## [ledger]": schema.LedgerTable,
     "## [batches]": schema.BatchesTable,
     "## [report]": schema.ReportTable,
+    "## [energy]": schema.EnergyTable,
     "## [agents.NAME]": schema.AgentTable,
 }
 

@@ -114,13 +114,14 @@ def _beats(one: Model, other: Model) -> bool:
     return (
         (one.context or 0) >= (other.context or 0)
         and one.capabilities >= other.capabilities
-        and max(a.input, a.input_above or 0.0) <= b.input
-        and max(a.output, a.output_above or 0.0) <= b.output
+        and max([a.input, *(band.input for band in a.bands)]) <= b.input
+        and max([a.output, *(band.output for band in a.bands)]) <= b.output
+        and not a.request
     )
 
 
 def _priced(cheap: Cheap, price_finder: PriceFinder) -> tuple[Model, ...]:
-    price = price_finder(cheap.id, cheap.provider or None, None, "chat")
+    price = price_finder(cheap.id, cheap.provider or None, None, "chat", None)
     if price is None:
         return ()
     kinds: Mapping[str, EngineKind] = {"openai": "openai", "anthropic": "anthropic"}

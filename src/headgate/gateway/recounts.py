@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.core.prices import cost
+from headgate.core.prices import cost, uncached
 from headgate.core.recount import (
     FIRST,
     PRIMING,
@@ -49,16 +49,14 @@ class Recounts:
 
     Args:
         baseline: the id of the baseline model.
-        price: its price.
         tokenizer: the gate's.
         known: tallies of earlier runs, by the models' names.
     """
 
     def __init__(
-        self, baseline: str, price: Price | None, tokenizer: Tokenizer, known: Mapping[str, Tally] = {}
+        self, baseline: str, tokenizer: Tokenizer, known: Mapping[str, Tally] = {}
     ) -> None:
         self.baseline = baseline
-        self.price = price
         self.counts = counts_o200k(baseline)
         """Whether we have its tokenizer."""
         self.thinking = thinks(baseline)
@@ -68,7 +66,9 @@ class Recounts:
         self._aside: list[tuple[Model, Request, Reply]] = []
         self._task: asyncio.Task[None] | None = None
 
-    def on_baseline(self, request: Request, signals: Signals, model: Model, usage: Usage) -> Baseline:
+    def on_baseline(
+        self, request: Request, signals: Signals, model: Model, usage: Usage, price: Price | None
+    ) -> Baseline:
         """What an answered request would have been on the baseline.
 
         Args:
@@ -76,6 +76,7 @@ class Recounts:
             signals: what was measured on it.
             model: who answered.
             usage: of the answering attempt.
+            price: the baseline's.
         """
         if self.counts:
             found = recount(
@@ -84,12 +85,15 @@ class Recounts:
         else:
             found = spared(request, usage, None, None)
         prompt, output = found
-        there = Usage(
-            input=usage.prompt if prompt is None else prompt,
-            output=usage.output if output is None else output,
-            exact=usage.exact,
-        )
-        return Baseline(input=prompt, output=output, usage=there, cost=cost(there, self.price))
+        there = uncached(usage)
+        if prompt is not None or output is not None:
+            there = Usage(
+                input=there.input if prompt is None else prompt,
+                output=there.output if output is None else output,
+                searches=usage.searches,
+                estimated=usage.estimated,
+            )
+        return Baseline(input=prompt, output=output, usage=there, cost=cost(there, price))
 
     def note(self, request: Request, model: Model, reply: Reply) -> None:
         """An answer came; perhaps it is counted later."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from headgate.core.checks import Check
 from headgate.core.policy import Policy
-from headgate.core.types import Model
+from headgate.core.types import Model, Price
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.power.sampler import Power
@@ -17,8 +17,8 @@ from headgate.gateway.recounts import Recounts
 from headgate.gateway.vectors import Vectors
 
 
-class Road(Struct, frozen=True, kw_only=True):
-    """The compiled policy, and the ways out."""
+class Road(Struct, kw_only=True):
+    """The compiled policy, and the ways out. Of all this only prices change while the gate is open (`prices`)."""
 
     policy: Policy
     checks: Mapping[str, Check]
@@ -28,6 +28,7 @@ class Road(Struct, frozen=True, kw_only=True):
     affinity: Affinity
     vectors: Vectors
     recounts: Recounts
+    baseline_price: Price | None
     power: Power
     price_per_kwh: float | None
     alternatives: tuple[Model, ...]
