@@ -57,7 +57,7 @@ def test_a_counted_prompt_goes_before_a_ratio():
 
 
 def test_estimates_are_not_scaled():
-    usage = Usage(input=100, output=50, estimated=ALL)
+    usage = Usage(input=100, output=50, estimated=1)
     assert recount(request(), signals(), LLAMA, usage, Tally(1, 100, 80, 50, 45), thinking=False) == (
         None,
         None,

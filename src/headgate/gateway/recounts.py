@@ -53,9 +53,7 @@ class Recounts:
         known: tallies of earlier runs, by the models' names.
     """
 
-    def __init__(
-        self, baseline: str, tokenizer: Tokenizer, known: Mapping[str, Tally] = {}
-    ) -> None:
+    def __init__(self, baseline: str, tokenizer: Tokenizer, known: Mapping[str, Tally] = {}) -> None:
         self.baseline = baseline
         self.counts = counts_o200k(baseline)
         """Whether we have its tokenizer."""
