@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from headgate.cli.main import main
+from headgate.cli.main import command
 from headgate.config.load import load_config
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.reporting import weekly_report
@@ -32,7 +32,7 @@ class Seen:
     metrics: str
 
     def cli(self, *words: str) -> str:
-        result = CliRunner().invoke(main, [*words, "--config", str(self.page)], catch_exceptions=False)
+        result = CliRunner().invoke(command, [*words, "--config", str(self.page)], catch_exceptions=False)
         assert result.exit_code in (0, 5), result.output
         return result.stdout
 
@@ -100,7 +100,8 @@ def shown_in(seen, page):
 
 @surface("log --json, request by request")
 def _(seen):
-    return sum(line["saved"] for line in json.loads(seen.cli("log", "--json", "-n", "50")))
+    lines = seen.cli("log", "--json", "-n", "50").splitlines()
+    return sum(json.loads(line)["saved"] for line in lines)
 
 
 @surface("headers, request by request")
