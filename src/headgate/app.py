@@ -246,8 +246,10 @@ class OpenGate:
 
     def describe(self) -> None:
         """Let the rows from now on stand under these prices."""
-        config = replace(self.config, baseline_price=self.road.baseline_price)
-        self.writer.describe([*self.road.policy.models.values(), baseline_model(config)])
+        config = replace(self.config, baseline_price=self.road.recounts.price)
+        self.writer.describe(
+            [*self.road.policy.models.values(), baseline_model(config), *alternatives_beside(config)]
+        )
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.

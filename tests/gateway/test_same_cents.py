@@ -71,16 +71,6 @@ def _(seen):
     return amount(next(line for line in text.splitlines() if "saved" in line.lower() and "$" in line))
 
 
-@surface("report, csv")
-def _(seen):
-    lines = [
-        line
-        for line in seen.cli("report", "--format", "csv").splitlines()
-        if re.search(r"\bsaved\b|Cash saved", line)
-    ]
-    return float(re.findall(r"-?\d+\.\d+(?:e-?\d+)?", lines[0])[0])
-
-
 @surface("report, html")
 def _(seen):
     return shown_in(seen, seen.cli("report", "--format", "html"))

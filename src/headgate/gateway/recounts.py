@@ -83,6 +83,7 @@ class Recounts:
         else:
             found = spared(request, usage, None, None)
         prompt, output = found
+<<<<<<< HEAD
         there = uncached(usage)
         if prompt is not None or output is not None:
             there = Usage(
@@ -92,6 +93,14 @@ class Recounts:
                 estimated=usage.estimated,
             )
         return Baseline(input=prompt, output=output, usage=there, cost=cost(there, price))
+=======
+        there = Usage(
+            input=usage.prompt if prompt is None else prompt,
+            output=usage.output if output is None else output,
+            estimated=usage.estimated,
+        )
+        return Baseline(input=prompt, output=output, usage=there, cost=cost(there, self.price))
+>>>>>>> main
 
     def note(self, request: Request, model: Model, reply: Reply) -> None:
         """An answer came; perhaps it is counted later."""
