@@ -316,6 +316,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             tokenizer = Tokenizer()
             recounts = Recounts(
                 baseline_model(config).id,
+                config.baseline_price,
                 tokenizer,
                 await asyncio.to_thread(recounted, config),
             )
@@ -329,7 +330,6 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
                 recounts=recounts,
-                baseline_price=config.baseline_price,
                 power=power,
                 price_per_kwh=config.energy.price_per_kwh,
                 alternatives=config.alternatives,

@@ -3,9 +3,9 @@
 import pytest
 
 from headgate.core.alternatives import cheapest
+from headgate.core.parts import WHOLE
 from headgate.core.recount import PRIMING, Tally, counts_o200k, recount, spared, thinks
 from headgate.core.types import Message, Model, Price, Request, Signals, Usage
-from headgate.core.words import WHOLE
 
 LLAMA = Model(name="llama", engine="o", engine_kind="ollama", id="llama3.1:8b", local=True)
 GPT = Model(name="gpt", engine="openai", engine_kind="openai", id="gpt-6.1-terra", local=False)
@@ -58,11 +58,7 @@ def test_a_counted_prompt_goes_before_a_ratio():
 
 
 def test_estimates_are_not_scaled():
-<<<<<<< HEAD
-    usage = Usage(input=100, output=50, estimated=1)
-=======
     usage = Usage(input=100, output=50, estimated=WHOLE)
->>>>>>> main
     assert recount(request(), signals(), LLAMA, usage, Tally(1, 100, 80, 50, 45), thinking=False) == (
         None,
         None,

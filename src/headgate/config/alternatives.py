@@ -114,13 +114,7 @@ def _beats(one: Model, other: Model) -> bool:
     return (
         (one.context or 0) >= (other.context or 0)
         and one.capabilities >= other.capabilities
-<<<<<<< HEAD
-        and max([a.input, *(band.input for band in a.bands)]) <= b.input
-        and max([a.output, *(band.output for band in a.bands)]) <= b.output
-        and not a.request
-=======
         and all(rates.input <= b.input and rates.output <= b.output for rates in (a, *a.bands))
->>>>>>> main
     )
 
 

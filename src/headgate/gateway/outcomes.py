@@ -87,7 +87,7 @@ def compared(journey: Journey, model: Model | None, usage: Usage | None) -> dict
     road, request = journey.road, journey.request
     if model is None or usage is None or request.kind != "chat":
         return {"baseline_cost": None}
-    there = road.recounts.on_baseline(request, journey.signals, model, usage, road.baseline_price)
+    there = road.recounts.on_baseline(request, journey.signals, model, usage)
     found = cheapest(road.alternatives, journey.signals, there.usage) if road.alternatives else None
     return {
         "baseline_input": there.input,

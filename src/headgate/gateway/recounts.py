@@ -49,12 +49,16 @@ class Recounts:
 
     Args:
         baseline: the id of the baseline model.
+        price: its price.
         tokenizer: the gate's.
         known: tallies of earlier runs, by the models' names.
     """
 
-    def __init__(self, baseline: str, tokenizer: Tokenizer, known: Mapping[str, Tally] = {}) -> None:
+    def __init__(
+        self, baseline: str, price: Price | None, tokenizer: Tokenizer, known: Mapping[str, Tally] = {}
+    ) -> None:
         self.baseline = baseline
+        self.price = price
         self.counts = counts_o200k(baseline)
         """Whether we have its tokenizer."""
         self.thinking = thinks(baseline)
@@ -64,9 +68,7 @@ class Recounts:
         self._aside: list[tuple[Model, Request, Reply]] = []
         self._task: asyncio.Task[None] | None = None
 
-    def on_baseline(
-        self, request: Request, signals: Signals, model: Model, usage: Usage, price: Price | None
-    ) -> Baseline:
+    def on_baseline(self, request: Request, signals: Signals, model: Model, usage: Usage) -> Baseline:
         """What an answered request would have been on the baseline.
 
         Args:
@@ -74,7 +76,6 @@ class Recounts:
             signals: what was measured on it.
             model: who answered.
             usage: of the answering attempt.
-            price: the baseline's.
         """
         if self.counts:
             found = recount(
@@ -83,7 +84,6 @@ class Recounts:
         else:
             found = spared(request, usage, None, None)
         prompt, output = found
-<<<<<<< HEAD
         there = uncached(usage)
         if prompt is not None or output is not None:
             there = Usage(
@@ -92,15 +92,7 @@ class Recounts:
                 searches=usage.searches,
                 estimated=usage.estimated,
             )
-        return Baseline(input=prompt, output=output, usage=there, cost=cost(there, price))
-=======
-        there = Usage(
-            input=usage.prompt if prompt is None else prompt,
-            output=usage.output if output is None else output,
-            estimated=usage.estimated,
-        )
         return Baseline(input=prompt, output=output, usage=there, cost=cost(there, self.price))
->>>>>>> main
 
     def note(self, request: Request, model: Model, reply: Reply) -> None:
         """An answer came; perhaps it is counted later."""

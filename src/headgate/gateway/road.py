@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from headgate.core.checks import Check
 from headgate.core.policy import Policy
-from headgate.core.types import Model, Price
+from headgate.core.types import Model
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.power.sampler import Power
@@ -28,7 +28,6 @@ class Road(Struct, kw_only=True):
     affinity: Affinity
     vectors: Vectors
     recounts: Recounts
-    baseline_price: Price | None
     power: Power
     price_per_kwh: float | None
     alternatives: tuple[Model, ...]
