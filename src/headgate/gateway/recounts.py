@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.core.prices import cost
+from headgate.core.prices import cost, uncached
 from headgate.core.recount import (
     FIRST,
     PRIMING,
@@ -84,11 +84,14 @@ class Recounts:
         else:
             found = spared(request, usage, None, None)
         prompt, output = found
-        there = Usage(
-            input=usage.prompt if prompt is None else prompt,
-            output=usage.output if output is None else output,
-            estimated=usage.estimated,
-        )
+        there = uncached(usage)
+        if prompt is not None or output is not None:
+            there = Usage(
+                input=there.input if prompt is None else prompt,
+                output=there.output if output is None else output,
+                searches=usage.searches,
+                estimated=usage.estimated,
+            )
         return Baseline(input=prompt, output=output, usage=there, cost=cost(there, self.price))
 
     def note(self, request: Request, model: Model, reply: Reply) -> None:

@@ -9,10 +9,11 @@ from datetime import datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final
 
+from msgspec.json import encode
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from headgate.core.types import Model, Price
+from headgate.core.types import Model
 from headgate.core.words import FallbackReason
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
@@ -175,12 +176,13 @@ def _too_long(db: Connection, within: ColumnElement[bool]) -> dict[int, int]:
 def _repriced(
     used: Iterable[int], shown: Mapping[int, str], described: Mapping[int, Model]
 ) -> tuple[str, ...]:
-    prices: dict[str, set[Price | None]] = defaultdict(set)
+    prices: dict[str, set[bytes]] = defaultdict(set)
     for number in used:
         if number in described:
             price = described[number].price
             # read on another day it is the same price
-            prices[shown[number]].add(None if price is None else replace(price, date="", source=""))
+            same = None if price is None else replace(price, date="", source="", services={})
+            prices[shown[number]].add(encode(same))
     return tuple(sorted(name for name, different in prices.items() if len(different) > 1))
 
 
