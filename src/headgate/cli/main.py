@@ -20,6 +20,7 @@ COMMANDS = {
     "route": "Where would a prompt go, and why? Calls no model",
     "log": "The ledger, newest first; `log show ID` tells one request's story",
     "report": "The weekly routing report",
+    "replay": "What the recorded requests would have come to under other settings; calls no model",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",
     "models": "Plan, fetch, load and measure models",

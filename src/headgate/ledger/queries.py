@@ -154,6 +154,16 @@ class LedgerReader:
                 raise LedgerError(f"several requests begin with {word!r}: {several}", "give more of the id")
             return self._entries(db, found)[0]
 
+    def numbered(self, numbers: Sequence[int]) -> list[Entry]:
+        """The requests with these numbers, in the ledger's order; those that are not there are missing."""
+        with self.connect() as db:
+            found: list[Row] = []
+            for piece in _pieces(sorted(numbers)):
+                found += db.execute(
+                    select(requests).where(requests.c.n.in_(piece)).order_by(requests.c.n)
+                ).all()
+            return self._entries(db, found)
+
     def paid_since(self, since: float) -> Paid:
         """What the requests received since this Unix time have cost."""
         with self.connect() as db:
