@@ -223,7 +223,8 @@ def steps_of(past: Past, decision: Decision, models: Mapping[str, Model]) -> tup
     same_checks = decision.checks == outcome.decision.checks
     steps: list[Step] = []
     for name in decision.chain[: decision.attempts_at_most]:
-        asked: Asked = (name, outcome.signals.task, decision.pass_at)
+        after = any(step.recorded is None or step.recorded.failure is None for step in steps)
+        asked = Asked(name, outcome.signals.task, decision.pass_at, after)
         index = told.get(name)
         if index is None:
             steps.append(Step(name, None, price_of(models[name], past), asked))

@@ -71,8 +71,8 @@ def plain(answer: Answer) -> dict[str, Any]:
         "by_task": msgspec.to_builtins(replayed.by_task),
         "moves": msgspec.to_builtins(replayed.moves[:MOVES]),
         "rates": [
-            {"model": model, "task": task, "pass_at": pass_at, **msgspec.to_builtins(rate)}
-            for (model, task, pass_at), rate in replayed.rates.items()
+            {**msgspec.to_builtins(asked), **msgspec.to_builtins(rate)}
+            for asked, rate in replayed.rates.items()
         ],
         "why_unknown": dict(replayed.unknown),
         "drifted": replayed.drifted,
