@@ -30,7 +30,12 @@ To renew it: `python scripts/vendor.py --write VERSION`; then look at the page i
 def fetched(version: str) -> dict[str, bytes]:
     """The files as they lie here, by name, made of the package that npm has."""
     with tempfile.TemporaryDirectory() as folder:
-        order = ["npm", "pack", "--silent", f"echarts@{version}"]  # which program that is, the caller's PATH says
+        order = [
+            "npm",
+            "pack",
+            "--silent",
+            f"echarts@{version}",
+        ]  # which program that is, the caller's PATH says
         subprocess.run(order, check=True, cwd=folder, stdout=subprocess.DEVNULL)  # noqa: S603
         (package,) = Path(folder).glob("echarts-*.tgz")
         with tarfile.open(package) as tar:

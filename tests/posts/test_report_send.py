@@ -128,3 +128,14 @@ def wait_for(condition, seconds=20):
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_doctor_says_what_could_not_be_sent_and_which_target_stands_for_nothing(office, mailbox):
+    mailbox.refusing = True
+    office.set_up(mailbox.address, "env:NOBODY")
+    office("report", "--week", "last", "--to", mailbox.address)
+    findings = json.loads(office("doctor", "--json").stdout)["checks"]
+    told = [(one["state"], one["found"]) for one in findings if one["check"] == "reports"]
+    assert [state for state, _ in told] == ["FAIL", "FAIL"]
+    assert "NOBODY is not set" in told[0][1]
+    assert "could not be sent after 1 try" in told[1][1]

@@ -102,5 +102,9 @@ KINDS = {
         warns="a model has changed since it was measured",
     ),
     "prices": Kind(looks_at="the price of each model", fails="one is unknown"),
+    "reports": Kind(
+        looks_at="who is sent reports and alerts; nothing is sent",
+        fails="a target stands for nothing, or something could not be sent and waits",
+    ),
     "baseline": Kind(looks_at="the price of what savings are measured against", fails="it is unknown"),
 }
