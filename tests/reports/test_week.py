@@ -78,7 +78,7 @@ def test_a_week_in_which_the_clocks_change_has_an_hour_more_or_less():
 @given(st.dates(date(2000, 1, 1), date(2100, 1, 1)))
 def test_every_day_belongs_to_one_week_and_that_week_knows_its_name(day):
     week = week_of(day)
-    assert week.monday <= day <= week.sunday
+    assert week.first <= day <= week.last
     assert parse_week(str(week), day) == week
     since, until = week.bounds(UTC)
     assert since <= datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp() < until

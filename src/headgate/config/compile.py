@@ -30,12 +30,13 @@ from headgate.config.values import (
     seconds,
     share,
 )
+from headgate.config.zones import zone_of
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.prices import FREE
 from headgate.core.schedule import Schedule
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, ModelKind
+from headgate.core.words import TASKS, WEEKDAYS, ModelKind
 
 MEGABYTE = 1024 * 1024
 
@@ -84,6 +85,9 @@ class Config(Struct, frozen=True, kw_only=True):
     paid_per_day: float | None
     baseline_price: Price | None
     timezone: str
+    """Where days and weeks begin, as `zones.zone_of` knows it."""
+    week_starts: int
+    """The day on which a week begins, 0 is Monday."""
     schedule: Schedule
     """When a week's report is sent."""
     send_to: tuple[str, ...]
@@ -117,6 +121,7 @@ def compile_config(
         Misfit: something does not fit together.
     """
     host, port = address(table.server.listen)
+    zone_of(table.report.timezone)
     engines = {name: engine_from(name, engine) for name, engine in table.engines.items()}
     models = {
         lane.name: lane
@@ -186,6 +191,7 @@ def compile_config(
         paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
         baseline_price=baseline_price(table.report.baseline, models, price_finder),
         timezone=table.report.timezone,
+        week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),
         send_to=tuple(table.report.send_to),
         alerts_to=tuple(table.report.send_to if table.report.alerts_to is None else table.report.alerts_to),

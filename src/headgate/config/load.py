@@ -227,7 +227,7 @@ def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
         "formats": words.FormatKind,
         "long": words.LongInput,
         "capabilities": words.Capability,
-        "timezone": Literal["local", "utc"],
+        "week_starts": words.Weekday,
         "warn": Literal["local_failures_over", "at_least"],
     }
     return get_args(sets.get(last_name(path), words.Task))

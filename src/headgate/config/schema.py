@@ -7,7 +7,17 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from headgate.core.words import Capability, EngineKind, FormatKind, LongInput, Mode, ModelKind, Task, WhenBusy
+from headgate.core.words import (
+    Capability,
+    EngineKind,
+    FormatKind,
+    LongInput,
+    Mode,
+    ModelKind,
+    Task,
+    Weekday,
+    WhenBusy,
+)
 
 
 class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -184,7 +194,9 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[report]: what the weekly report compares with."""
 
     baseline: str = "gpt-4o"
-    timezone: Literal["local", "utc"] = "local"
+    timezone: str = "local"
+    """Where days and weeks begin: "local", "utc", or a zone of the IANA database."""
+    week_starts: Weekday = "monday"
     weekly: str = "mon 08:00"
     """When a week's report is sent."""
     send_to: list[str] = []

@@ -66,6 +66,9 @@ AuditVerdict = Literal["necessary", "unnecessary", "unclear", "good", "missed"]
 say. Of a local answer: it was good, or it was wrong and its checks missed that."""
 AUDIT_VERDICTS: tuple[AuditVerdict, ...] = get_args(AuditVerdict)
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+
 Mode = Literal["hold", "peek", "pass"]
 """How a stream and its checks share the road: judge the whole answer first, judge the opening, or never hold."""
 MODES: tuple[Mode, ...] = get_args(Mode)

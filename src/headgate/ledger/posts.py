@@ -13,7 +13,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from headgate.core.errors import LedgerError
-from headgate.ledger.schema import MICRO, open_for_reading, open_for_writing
+from headgate.ledger.opening import open_for_reading, open_for_writing
+from headgate.ledger.schema import MICRO
 from headgate.ledger.store import complaint
 
 

@@ -21,17 +21,8 @@ from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.schema import (
-    MICRO,
-    attempts,
-    bodies,
-    models,
-    names,
-    open_for_reading,
-    prices,
-    requests,
-    unreadable,
-)
+from headgate.ledger.opening import open_for_reading, unreadable
+from headgate.ledger.schema import MICRO, attempts, bodies, models, names, prices, requests
 from headgate.reports.shown import full_name
 
 CHUNK: Final = 500

@@ -9,6 +9,7 @@ from datetime import datetime
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.core.errors import LedgerError, UsageError
+from headgate.ledger.details import with_details
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
 from headgate.reports.week import parse_week
@@ -29,7 +30,7 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
     zone = zone_of(config.timezone)
     now = datetime.now(zone)
     try:
-        week = parse_week(word, now.date())
+        week = parse_week(word, now.date(), config.week_starts)
     except ValueError as error:
         raise UsageError(str(error), "headgate report --week 2026-W47, or 47, this, last") from error
     since, until = week.bounds(zone)
@@ -39,7 +40,7 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
             "headgate up opens the gate; headgate demo shows one at work",
         )
     with LedgerReader(config.ledger.path) as reader:
-        facts = count_facts(reader, since, until)
+        facts = with_details(reader, count_facts(reader, since, until), zone)
     return weekly(
         week,
         facts,
@@ -47,4 +48,5 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
         warn_over=config.warn_share,
         at_least=config.warn_count,
         baseline=config.policy.baseline,
+        policy=config.policy,
     )

@@ -1,17 +1,14 @@
-"""The tables, and how a ledger file is opened without harming it.
+"""The tables of the ledger.
 
 Two tables hold what happened, `requests` and `attempts`; everything that repeats is a number that points into a
 dimension table (`names`, `models`, `prices`), which is what keeps a request with its attempts under 400 bytes. Times
 are integer microseconds, money is integer nano-dollars (rates: nano-dollars per million tokens), and NULL is unknown.
-Nothing here is particular to SQLite but `open_for_writing` and its pragmas; the tables may live on PostgreSQL as well.
+Nothing here is particular to SQLite; the tables may live on PostgreSQL as well.
 
-This module does not know how an outcome becomes rows (`encode`) or what a query means (`queries`).
+This module does not know how a file is opened (`opening`), how an outcome becomes rows (`encode`) or what a query means
+(`queries`).
 """
 
-import os
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import (
@@ -21,22 +18,18 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
     Text,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from headgate.core.errors import LedgerError
+from headgate.ledger.cells import Calls, Cell
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
-
-APPLICATION_ID: Final = 0x48474C31
-"""Marks the file as ours ("HGL1"), so that another program's database is never taken for a ledger."""
 
 MICRO: Final = 1_000_000
 """Times and durations are kept in microseconds."""
@@ -47,9 +40,6 @@ CONFIDENCE: Final = 1_000
 
 NOTHING: Final = -(2**53)
 """Bound where NULL is meant, in the columns that are seldom filled; no figure that they hold."""
-
-BUSY_SECONDS: Final = 5.0
-"""How long one writer waits for another on the same file."""
 
 metadata = MetaData()
 _SELDOM: Final = {"seldom filled": True}
@@ -107,6 +97,7 @@ runs = Table(
     Column("clean", Boolean),
     Column("written", Integer, nullable=False),
     Column("lost", Integer, nullable=False),
+    Column("jumps", Integer),  # how often the clock was set back meanwhile; NULL is never
 )
 
 requests = Table(
@@ -297,6 +288,84 @@ posts = Table(
 )
 Index("posts_by_subject", posts.c.subject, posts.c.target, unique=True)
 
+# Rollups: sums over the rows of some time, kept when the rows are gone (`rollups`). `span` is the length of that time and
+# `start` its first moment, both in seconds. A facet is one combination of what requests are grouped by; in it, 0 is "none",
+# and so is a limit of -1.
+facets = Table(
+    "facets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", Integer, nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("route", Integer, nullable=False),
+    Column("key", Integer, nullable=False),
+    Column("team", Integer, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("fallback", Integer, nullable=False),
+    Column("fallback_limit", Integer, nullable=False),
+    Column("baseline", Integer, nullable=False),
+    Column("alternative", Integer, nullable=False),
+    Column("prices_as_of", Integer, nullable=False),
+)
+Index("facets_by_all", *(column for column in facets.c if column.name != "id"), unique=True)
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("facet", ForeignKey("facets.id"), primary_key=True, autoincrement=False),
+    *(Column(name, BigInteger, nullable=False) for name in Cell._fields),
+    sqlite_with_rowid=False,
+)
+
+call_rollups = Table(
+    "call_rollups",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", ForeignKey("models.id"), primary_key=True, autoincrement=False),
+    Column("failure", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, BigInteger, nullable=False) for name in Calls._fields),
+    sqlite_with_rowid=False,
+)
+
+# By the model that answered, 0 for nobody: how long its answers took, as sketches (`sketches`), and a day's bars.
+latency_rollups = Table(
+    "latency_rollups",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", Integer, primary_key=True, autoincrement=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("baseline", BigInteger, nullable=False),
+    Column("seconds", LargeBinary, nullable=False),
+    Column("first_token", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Audits of requests whose rows are gone; those of the others are counted from `audits`.
+audit_rollups = Table(
+    "audit_rollups",
+    metadata,
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("verdict", ForeignKey("names.id"), primary_key=True, autoincrement=False),
+    Column("judge", ForeignKey("names.id"), primary_key=True, autoincrement=False),
+    Column("requests", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row: the number of the last request that is in the rollups, and the Unix time, in microseconds, before which rows have
+# been removed.
+rolled = Table(
+    "rolled",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("pruned", BigInteger, nullable=False),
+)
+
 
 def insert_sql(table: Table, rows: int = 1) -> str:
     """The table's INSERT of so many rows, with question marks for the driver.
@@ -307,134 +376,3 @@ def insert_sql(table: Table, rows: int = 1) -> str:
     marks = ", ".join(f"nullif(?, {NOTHING})" if column.info == _SELDOM else "?" for column in table.columns)
     values = ", ".join([f"({marks})"] * rows)
     return f"INSERT INTO {table.name} ({columns}) VALUES {values}"  # noqa: S608 - our own names
-
-
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open a ledger, or make one where there is none; usable from any one thread at a time.
-
-    Raises:
-        LedgerError: the file cannot be opened or made, is damaged, is no ledger, or is from a newer Headgate. It has
-            not been changed in any of these cases.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise LedgerError(
-            f"the ledger {path} cannot be opened: {error.strerror}",
-            "look at its permissions, or name another file under [ledger] in headgate.toml",
-        ) from error
-    with closing(open_for_reading(path)):
-        pass  # it is ours, readable, and not newer than we are
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(db, path)
-    except sqlite3.Error as error:
-        db.close()
-        raise unreadable(path, error) from error
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open an existing ledger read-only, usable from any one thread at a time.
-
-    Raises:
-        LedgerError: there is none, it is damaged, it is another program's, or it is from a newer Headgate.
-    """
-    if not path.exists():
-        raise LedgerError(
-            f"there is no ledger at {path} yet",
-            "headgate up opens the gate; its first request starts the ledger",
-        )
-    db: sqlite3.Connection | None = None
-    try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        db = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        owner = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        used = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.Error as error:
-        if db is not None:
-            db.close()
-        raise unreadable(path, error) from error
-    try:
-        _refuse_strangers(path, owner, version, used)
-    except LedgerError:
-        db.close()
-        raise
-    return db
-
-
-def is_damaged(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file's content is not what it should be."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
-
-
-def unreadable(path: Path, error: sqlite3.Error) -> LedgerError:
-    """The error for people behind a driver's error."""
-    if is_damaged(error):
-        return LedgerError(
-            f"the ledger {path} is damaged or is no ledger: {error}",
-            f"move it aside (mv {path} {path}.damaged) and Headgate starts a new one; sqlite3's .recover may save its rows",
-        )
-    return LedgerError(
-        f"the ledger {path} cannot be used: {error}",
-        "look at its permissions and the free space of its disk; it must lie on a local disk",
-    )
-
-
-def _refuse_strangers(path: Path, owner: int, version: int, used: int) -> None:
-    if used and owner != APPLICATION_ID:
-        raise LedgerError(
-            f"{path} is a database of another program",
-            "name another file under [ledger] in headgate.toml",
-        )
-    if version > VERSION:
-        raise LedgerError(
-            f"the ledger {path} was written by a newer Headgate (its version is {version}, we know {VERSION})",
-            "upgrade Headgate, or name another file under [ledger] in headgate.toml",
-        )
-
-
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise LedgerError(
-            f"the ledger {path} cannot be written safely: its file system has no shared memory",
-            "put it on a local disk: name another file under [ledger] in headgate.toml",
-        )
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute(
-        "PRAGMA cache_size = -4096"
-    )  # rows and ids come in order of time: only the last pages are warm
-    if db.execute("PRAGMA user_version").fetchone()[0] == VERSION:
-        return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # another gate may have been faster
-            _create(db)
-        db.execute("COMMIT")
-    except sqlite3.Error:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
-def _create(db: sqlite3.Connection) -> None:
-    dialect = sqlite.dialect()
-    for table in metadata.sorted_tables:
-        db.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
-        known = {row[1] for row in db.execute(f"PRAGMA table_info({table.name})")}
-        for column in table.columns:
-            if column.name not in known:
-                told = str(CreateColumn(column).compile(dialect=dialect))
-                db.execute(f"ALTER TABLE {table.name} ADD COLUMN {told}")
-        for index in table.indexes:
-            db.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version = {VERSION}")

@@ -10,7 +10,8 @@ from time import perf_counter
 
 from msgspec import Struct
 
-from headgate.ledger.schema import VERSION, open_for_reading, unreadable
+from headgate.ledger.opening import open_for_reading, unreadable
+from headgate.ledger.schema import VERSION
 
 STEPS = 10_000
 """Instructions of SQLite's machine between two looks at the clock."""

@@ -17,17 +17,8 @@ from headgate.core.types import Model, Outcome
 from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.encode import encode
 from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
-from headgate.ledger.schema import (
-    MICRO,
-    attempts,
-    bodies,
-    insert_sql,
-    is_damaged,
-    open_for_writing,
-    requests,
-    turns,
-    unreadable,
-)
+from headgate.ledger.opening import is_damaged, open_for_writing, unreadable
+from headgate.ledger.schema import MICRO, attempts, bodies, insert_sql, requests, turns
 
 BITE: Final = 24
 """Requests encoded and inserted at a stretch."""
@@ -37,6 +28,9 @@ mere release this thread would mostly win it back, and the loop would wait for t
 ABREAST: Final = 24
 """Rows in one statement. The driver lets go of the interpreter's lock around each statement, and each time that costs
 two futile wake-ups of a busy event loop: more than the row itself."""
+
+BACK: Final = 60 * MICRO
+"""Microseconds by which the clock must have been set back to be counted; less than that is a clock kept right."""
 
 _TABLES: Final = (requests, attempts, bodies, turns)
 _OF_THE_ROW: Final = (
@@ -185,9 +179,11 @@ class Store:
         return int(db.execute("SELECT coalesce(max(n), 0) + 1 FROM requests").fetchone()[0])
 
     def _note(self, db: sqlite3.Connection, written: int, lost: int) -> None:
+        now = round(self._clock() * MICRO)
         db.execute(
-            "UPDATE runs SET written = written + ?, lost = ?, last = ? WHERE id = ?",
-            (written, lost, round(self._clock() * MICRO), self._run),
+            "UPDATE runs SET written = written + ?, lost = ?, last = ?,"
+            " jumps = CASE WHEN last > ? THEN coalesce(jumps, 0) + 1 ELSE jumps END WHERE id = ?",
+            (written, lost, now, now + BACK, self._run),
         )
 
     def _roll_back(self, db: sqlite3.Connection) -> None:

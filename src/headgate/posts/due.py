@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from headgate.core.schedule import Schedule
-from headgate.reports.week import Week, week_of
+from headgate.reports.week import MONDAY, Week, week_of
 
 PAUSES: Final = (60.0, 300.0, 900.0, 3_600.0, 10_800.0)
 """Seconds between tries; the last one repeats."""
@@ -31,7 +31,7 @@ def next_try(now: float, tries: int) -> float:
 
 
 def weeks_due(
-    now: float, schedule: Schedule, zone: tzinfo, planned: Iterable[str]
+    now: float, schedule: Schedule, zone: tzinfo, planned: Iterable[str], starts: int = MONDAY
 ) -> list[tuple[Week, float]]:
     """The weeks whose reports are due to one target and were not planned for it yet, oldest first, with their moments.
 
@@ -42,12 +42,13 @@ def weeks_due(
         schedule: when a week's report is sent.
         zone: in which weeks begin and the schedule is meant.
         planned: the subjects of the reports that were planned for the target.
+        starts: the weekday on which weeks begin; 0 is Monday.
     """
     newest = max(planned, default="")
     today = datetime.fromtimestamp(now, zone).date()
     due = []
     for back in range(1, LOOK_BACK + 1 if newest else 2):
-        week = week_of(today - timedelta(days=7 * back))
+        week = week_of(today - timedelta(days=7 * back), starts)
         moment = schedule.first_after(week.bounds(zone)[1], zone)
         if moment > now:
             continue

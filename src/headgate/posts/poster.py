@@ -33,6 +33,7 @@ from headgate.ledger.posts import (
 from headgate.notify.sending import Message, send
 from headgate.notify.targets import Target
 from headgate.posts.due import next_try, subject_of, weeks_due
+from headgate.reports.week import MONDAY
 
 EVERY: Final = 30.0
 """Seconds between two looks at the clock."""
@@ -58,6 +59,7 @@ class Poster:
         message: makes a post's message.
         has_requests: whether there were requests between two Unix times: nobody is sent a report of a time before the first.
         alerted: who is sent alerts.
+        week_starts: the weekday on which weeks begin; 0 is Monday.
         clock: Unix time.
     """
 
@@ -71,6 +73,7 @@ class Poster:
         message: Callable[[Post], Message],
         has_requests: Callable[[float, float], bool],
         alerted: Sequence[Target] = (),
+        week_starts: int = MONDAY,
         clock: Callable[[], float] = time,
     ) -> None:
         self.ledger = ledger
@@ -80,6 +83,7 @@ class Poster:
         self.message = message
         self.has_requests = has_requests
         self.alerted = alerted
+        self.week_starts = week_starts
         self.known = {target.name: target for target in (*targets, *alerted)}
         self.clock = clock
         self.troubles: dict[str, str] = {}
@@ -151,7 +155,9 @@ class Poster:
     def _due(self, now: float, planned: dict[str, set[str]]) -> list[Planned]:
         wanted = []
         for target in self.targets:
-            for week, moment in weeks_due(now, self.schedule, self.zone, planned[target.name]):
+            for week, moment in weeks_due(
+                now, self.schedule, self.zone, planned[target.name], self.week_starts
+            ):
                 if planned[target.name] or self.has_requests(*week.bounds(self.zone)):
                     wanted.append(Planned(subject=subject_of(week), target=target.name, due=moment))
         return wanted

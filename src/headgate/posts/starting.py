@@ -23,6 +23,7 @@ def poster_of(config: Config) -> tuple[Poster, tuple[str, ...]]:
         message=partial(message_of, config),
         has_requests=partial(any_requests, config.ledger.path),
         alerted=alerts,
+        week_starts=config.week_starts,
     )
     return poster, tuple(dict.fromkeys(troubles))
 

@@ -37,6 +37,16 @@ class ServedFacts(Struct, frozen=True, kw_only=True):
     """Requests whose cost is unknown."""
 
 
+class TriedFacts(Struct, frozen=True):
+    """What one local model did for one task."""
+
+    shown: str
+    attempts: int
+    """Calls for requests of this task."""
+    failed: int
+    """Of these, the ones without a usable answer and the ones that a check rejected."""
+
+
 class TaskFacts(Struct, frozen=True, kw_only=True):
     """The requests of one task."""
 
@@ -47,6 +57,8 @@ class TaskFacts(Struct, frozen=True, kw_only=True):
     """Requests for which a local model was called."""
     failed_locally: int
     """Of these, the ones for which a local model's answer failed or was rejected."""
+    models: tuple[TriedFacts, ...] = ()
+    """The local models that were called for it, the busiest first."""
 
 
 class AttemptFacts(Struct, frozen=True, kw_only=True):
@@ -73,6 +85,8 @@ class FallbackFacts(Struct, frozen=True):
     limit: int | None
     """N of "token count > N"."""
     requests: int
+    cost: float = 0.0
+    """Dollars, as far as they are known."""
 
 
 class AuditFacts(Struct, frozen=True):
@@ -85,10 +99,12 @@ class AuditFacts(Struct, frozen=True):
 
 
 class DayFacts(Struct, frozen=True, kw_only=True):
-    """One day of that time and what one model did on it."""
+    """One day of that time, and the requests of one task that one model answered on it."""
 
     day: str
     """In the report's time zone, "2026-11-23"."""
+    task: str | None = None
+    """None is "no evidence"."""
     shown: str | None
     """The model that answered; None is nobody."""
     local: bool | None
@@ -115,7 +131,9 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     audits: tuple[AuditFacts, ...] = ()
     """Empty while nothing has been audited."""
     days: tuple[DayFacts, ...] = ()
-    """By day and model, in order."""
+    """By day, task and model, in order; a day without requests has no row."""
+    too_long: Mapping[int, int] = {}
+    """Requests that a token limit sent to a paid model, by the smallest power of two that holds their prompt's tokens."""
     energy: float = 0.0
     """Joules of all requests, as far as they are known."""
     home: Home = Home()
@@ -139,6 +157,14 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """Runs of that time that ended without closing the ledger; what waited for the disk then was not written."""
     prices_as_of: tuple[str, ...] = ()
     """Days of the prices used, in order."""
+    repriced: tuple[str, ...] = ()
+    """Models that were called at more than one price, as they are shown."""
+    renamed: tuple[tuple[str, ...], ...] = ()
+    """The names of each model that was shown under more than one."""
+    imported: int = 0
+    """Requests that were not seen by a gate but read from a file."""
+    clock_jumps: int = 0
+    """How often the machine's clock was set back while the ledger was written."""
     cards: tuple[Card, ...] = ()
     """What was last measured of each local model before the end of that time."""
 

@@ -1,34 +1,71 @@
 """The weekly report as a value: the ledger's facts, compared and judged.
 
-    WeeklyFacts ── weekly() ──► WeeklyReport ──► text · markdown · plain (JSON)
+    WeeklyFacts ── weekly() ──► WeeklyReport ──► text · markdown · plain (JSON) · table (CSV) · page (HTML) · mail
 
 This module does not know how a report looks, nor where the facts come from.
 """
 
-from typing import Final
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from msgspec import Struct
 
-from headgate.reports.facts import TaskFacts, WeeklyFacts
+from headgate.core.policy import Policy
+from headgate.reports.changes import Change, changes
+from headgate.reports.facts import AuditFacts, DayFacts, TaskFacts, WeeklyFacts
 from headgate.reports.intervals import wilson
+from headgate.reports.notes import notes
 from headgate.reports.savings import Savings, savings
-from headgate.reports.shown import count, dollars, percent
+from headgate.reports.shown import count, percent
 from headgate.reports.week import Week
 
 WARN_OVER: Final = 0.10
 AT_LEAST: Final = 30
 
+Flag = Literal["over", "maybe", "few"]
+"""A rate above the limit: surely, as the whole interval is above it; perhaps, as only the rate is; or on too few requests."""
+
 
 class TaskLine(Struct, frozen=True):
-    """How often a task's local answers failed."""
+    """How often a task's local answers failed, and who answered in the end."""
 
     facts: TaskFacts
     rate: float | None
     """Of the requests tried locally; None when there were none."""
     interval: tuple[float, float] | None
     """The rate's 95 % interval."""
-    failing: bool
-    """The rate is over the limit, and there were enough requests to say so."""
+    flag: Flag | None
+    """None when the rate is not above the limit."""
+    answered: tuple[tuple[str, int], ...] = ()
+    """The models that answered and how many requests, the busiest first."""
+    at_home: int = 0
+    """Requests that a local model answered."""
+
+    @property
+    def failing(self) -> bool:
+        """The task fails locally more often than the limit says, and there is evidence enough to say so."""
+        return self.flag == "over"
+
+
+class Unnecessary(Struct, frozen=True, kw_only=True):
+    """How many fallbacks a local model could have spared, as far as audits know."""
+
+    found: int
+    """Audited fallbacks that were unnecessary."""
+    judged: int
+    """Audited fallbacks of which it could be said whether they were."""
+    unclear: int
+    """Audited fallbacks of which it could not."""
+    rate: float
+    """`found` of `judged`."""
+    interval: tuple[float, float]
+    """The rate's 95 % interval."""
+    judges: tuple[str, ...]
+    whole: bool
+    """Every fallback was audited, so that `number` is counted and no estimate."""
+    number: int
+    """Of all fallbacks."""
 
 
 class WeeklyReport(Struct, frozen=True, kw_only=True):
@@ -42,6 +79,10 @@ class WeeklyReport(Struct, frozen=True, kw_only=True):
     complete: bool
     """The week was over when the report was made."""
     tasks: tuple[TaskLine, ...]
+    unnecessary: Unnecessary | None
+    """None while no audit has measured it."""
+    changes: tuple[Change, ...]
+    """What the figures say should be changed, the most requests first."""
     warn_over: float
     at_least: int
     warnings: tuple[str, ...]
@@ -53,9 +94,20 @@ class WeeklyReport(Struct, frozen=True, kw_only=True):
         return sum(fallback.requests for fallback in self.facts.fallbacks)
 
     @property
+    def at_home(self) -> int:
+        """Requests that a local model answered."""
+        return sum(served.requests for served in self.facts.served if served.local)
+
+    @property
     def unanswered(self) -> int:
         """Requests that no model answered."""
         return self.facts.requests - sum(served.requests for served in self.facts.served)
+
+    @property
+    def alternative(self) -> str:
+        """The cheap cloud model that most requests are compared with; "" when there is none."""
+        named = self.facts.alternatives
+        return max(named, key=lambda name: named[name], default="")
 
 
 def weekly(
@@ -66,6 +118,7 @@ def weekly(
     warn_over: float = WARN_OVER,
     at_least: int = AT_LEAST,
     baseline: str = "",
+    policy: Policy | None = None,
 ) -> WeeklyReport:
     """Judge a week's facts.
 
@@ -76,30 +129,76 @@ def weekly(
         warn_over: the share of failed local answers from which a task is flagged, 0-1.
         at_least: requests of a task below which nothing is flagged.
         baseline: the baseline's name when the week has no request to tell it.
+        policy: the routes and models as they are now, so that what to change can name their lines.
     """
-    tasks = tuple(_judge(task, warn_over, at_least) for task in facts.tasks)
-    saved = savings(facts.money)
+    tasks = tuple(_judge(task, facts.days, warn_over, at_least) for task in facts.tasks)
+    saved = savings(facts.money, facts.home)
+    unnecessary = _unnecessary(facts.audits, sum(fallback.requests for fallback in facts.fallbacks))
     main = max(facts.baselines, key=lambda name: facts.baselines[name], default=baseline)
-    complete = as_of is None or as_of >= facts.until
     return WeeklyReport(
         week=week,
         facts=facts,
         savings=saved,
         baseline=main,
-        complete=complete,
+        complete=as_of is None or as_of >= facts.until,
         tasks=tasks,
+        unnecessary=unnecessary,
+        changes=changes(
+            facts,
+            failing=[line.facts for line in tasks if line.failing],
+            spared=None if unnecessary is None else (unnecessary.found, unnecessary.judged),
+            lost_to_cloud=saved.against_alternative,
+            at_least=at_least,
+            policy=policy,
+        ),
         warn_over=warn_over,
         at_least=at_least,
         warnings=tuple(_warn(line, warn_over) for line in tasks if line.failing),
-        notes=(*_time_notes(facts, as_of), *_notes(facts, saved, main)),
+        notes=notes(facts, saved, main, as_of=as_of),
     )
 
 
-def _judge(task: TaskFacts, warn_over: float, at_least: int) -> TaskLine:
+def _judge(task: TaskFacts, days: Sequence[DayFacts], warn_over: float, at_least: int) -> TaskLine:
     tried = task.tried_locally
     rate = task.failed_locally / tried if tried else None
-    failing = rate is not None and rate > warn_over and tried >= at_least
-    return TaskLine(task, rate, wilson(task.failed_locally, tried), failing)
+    interval = wilson(task.failed_locally, tried)
+    flag: Flag | None = None
+    if rate is not None and interval is not None and rate > warn_over:
+        flag = "few" if tried < at_least else "over" if interval[0] > warn_over else "maybe"
+    answered: Counter[str] = Counter()
+    at_home = 0
+    for day in days:
+        if day.task == task.task and day.shown is not None:
+            answered[day.shown] += day.requests
+            at_home += day.requests if day.local else 0
+    return TaskLine(task, rate, interval, flag, tuple(answered.most_common()), at_home)
+
+
+def _unnecessary(audits: Sequence[AuditFacts], fallbacks: int) -> Unnecessary | None:
+    """What audits of some fallbacks say of all of them; None where they say nothing."""
+    found, necessary, unclear = (
+        sum(audit.requests for audit in audits if audit.verdict == verdict)
+        for verdict in ("unnecessary", "necessary", "unclear")
+    )
+    judged = found + necessary
+    interval = wilson(found, judged)
+    if interval is None:
+        return None
+    whole = judged + unclear >= fallbacks
+    return Unnecessary(
+        found=found,
+        judged=judged,
+        unclear=unclear,
+        rate=found / judged,
+        interval=interval,
+        judges=tuple(
+            sorted(
+                {audit.judge for audit in audits if audit.verdict in ("unnecessary", "necessary", "unclear")}
+            )
+        ),
+        whole=whole,
+        number=found if whole else round(found / judged * fallbacks),
+    )
 
 
 def _warn(line: TaskLine, warn_over: float) -> str:
@@ -109,87 +208,3 @@ def _warn(line: TaskLine, warn_over: float) -> str:
         f"({line.facts.failed_locally:,} of {count(line.facts.tried_locally, 'request')}, "
         f"95% interval {percent(low)} to {percent(high)}), more than {warn_over:.0%}"
     )
-
-
-def _time_notes(facts: WeeklyFacts, as_of: float | None) -> list[str]:
-    if as_of is None or as_of >= facts.until:
-        return []
-    return ["The week has not begun." if as_of < facts.since else "The week is not over yet."]
-
-
-def _notes(facts: WeeklyFacts, saved: Savings, baseline: str) -> list[str]:
-    """What one must know to read the figures rightly; a note that does not apply is not made."""
-    notes = []
-    unanswered = facts.requests - sum(served.requests for served in facts.served)
-    if unanswered:
-        notes.append(
-            f"TOTAL includes {count(unanswered, 'request')} without an answer and what "
-            f"{'it' if unanswered == 1 else 'they'} cost; no model's row does."
-        )
-    ends = [
-        f"{facts.statuses[status]:,} {said}"
-        for status, said in (
-            ("imperfect", "imperfect (no answer passed its checks; the best one was delivered)"),
-            ("failed", "failed"),
-            ("broken", "broken (the stream ended after its first byte)"),
-            ("cancelled", "cancelled by the caller"),
-        )
-        if facts.statuses.get(status)
-    ]
-    if ends:
-        notes.append(f"Requests that did not end well: {'; '.join(ends)}.")
-    if facts.cost_unknown:
-        notes.append(f"The cost of {count(facts.cost_unknown, 'request')} is unknown and in no sum.")
-    if saved.unknown:
-        notes.append(
-            f"Savings leave out {count(saved.unknown, 'request')} whose cost or baseline cost is unknown; "
-            f"they compare {dollars(saved.cost)} with the baseline."
-        )
-    if facts.estimated:
-        notes.append(
-            f"The tokens of {count(facts.estimated, 'request')} are estimated; the engine did not report them."
-        )
-    if len(facts.baselines) > 1:
-        parts = ", ".join(f"{name} ({number:,})" for name, number in facts.baselines.items())
-        notes.append(f"The baseline changed; requests were compared with {parts}.")
-    labels = sorted({word for served in facts.served for word in [_label(served.shown)] if word})
-    if labels:
-        notes.append(
-            f"{', '.join(labels)}: so labelled by the user; its figures are not those of the real model."
-        )
-    if facts.prices_as_of:
-        first, last = facts.prices_as_of[0], facts.prices_as_of[-1]
-        notes.append(f"Prices as of {first if first == last else f'{first} to {last}'}.")
-    if facts.requests:
-        notes.append(
-            f"Savings: what the answering attempts' tokens would have cost on {baseline} without a cache, minus what all "
-            f"attempts cost; local models count as free of charge.{_imperfect(facts)}"
-        )
-    notes.append(f"Requests lost by the ledger: {facts.lost:,}.{_unclosed(facts)}")
-    return notes
-
-
-def _imperfect(facts: WeeklyFacts) -> str:
-    imperfect = facts.statuses.get("imperfect", 0)
-    if not imperfect:
-        return ""
-    answers = count(imperfect + facts.statuses.get("ok", 0), "answer")
-    were, they_count = ("was", "it counts") if imperfect == 1 else ("were", "they count")
-    return (
-        f" {imperfect:,} of the {answers} failed a check and {were} delivered as the best there was; "
-        f"{they_count} as served."
-    )
-
-
-def _unclosed(facts: WeeklyFacts) -> str:
-    if not facts.unclosed:
-        return ""
-    end = "its end" if facts.unclosed == 1 else "each end"
-    return (
-        f" {count(facts.unclosed, 'run')} ended without closing: about a quarter of a second of requests "
-        f"before {end} may be missing."
-    )
-
-
-def _label(shown: str) -> str:
-    return shown[shown.rindex("[") :] if shown.endswith("]") and "[" in shown else ""

@@ -1,0 +1,146 @@
+"""Recorded requests as a replay takes them: those that were alike are one value, with their number and their sums.
+
+Of a month's hundred thousand requests a few hundred kinds remain, so a replay costs milliseconds. Two requests are alike when no
+setting that is replayed could tell them apart; where its limits lie is said by `Cuts`. This module does not know how rows are read
+(`lab.past`) or what would have become of them (`replay`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec import Struct
+
+from headgate.core.policy import Policy
+from headgate.core.types import Attempt, Model, Outcome
+from headgate.core.words import Task
+
+SHORT, LONG = 1 / 1.23, 1 / 0.73
+"""What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
+
+
+class Past(Struct, frozen=True, kw_only=True):
+    """Recorded requests that were alike."""
+
+    example: Outcome
+    """One of them."""
+    requests: int = 1
+    costs: tuple[float | None, ...]
+    """Dollars of their first attempts together, of their second ones, and so on; None where any is unknown."""
+    prompt: int | None
+    """Prompt tokens of the answers that went out, together; None where there was none, or nobody counted."""
+    output: int | None
+    """Tokens of these answers likewise."""
+
+    @property
+    def cost(self) -> float | None:
+        """Dollars of all attempts together; None when any part is unknown."""
+        known = [cost for cost in self.costs if cost is not None]
+        return sum(known) if len(known) == len(self.costs) else None
+
+
+class Cuts(Struct, frozen=True, kw_only=True):
+    """The figures at which decisions change: requests between the same two of them are alike in that."""
+
+    tokens: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+    confidences: tuple[float, ...] = ()
+    languages: bool = False
+    """Whether any route asks for a language."""
+    verdicts: bool = False
+    """Whether routes differ in their checks, so that each verdict matters and not only the lowest."""
+
+
+def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
+    """The figures at which any of these policies, or a price, makes a difference."""
+    tokens: set[int] = set()
+    scores: set[float] = set()
+    confidences: set[float] = set()
+    checks: set[tuple[tuple[str, tuple[str, ...]], ...]] = set()
+    languages = False
+    models = list(known)
+    for policy in policies:
+        tokens.update(policy.token_limits)
+        confidences.add(policy.task_confidence)
+        models += policy.models.values()
+        for route in policy.routes:
+            scores.add(route.pass_at)
+            languages = languages or route.languages is not None
+            checks.add(tuple(sorted(route.checks.items())))
+    tokens.update(model.price.above for model in models if model.price is not None and model.price.above)
+    return Cuts(
+        tokens=tuple(sorted(tokens)),
+        scores=tuple(sorted(scores)),
+        confidences=tuple(sorted(confidences)),
+        languages=languages,
+        verdicts=len(checks) > 1,
+    )
+
+
+def is_near(tokens: int, limits: Iterable[int]) -> bool:
+    """Whether a guessed number of tokens may lie on the other side of any of these limits."""
+    return any(tokens * SHORT <= limit <= tokens * LONG for limit in limits)
+
+
+class Rate(Struct, frozen=True):
+    """How often a model's answers have passed, with a 95 % interval."""
+
+    passed: int
+    tried: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """The rate itself."""
+        return self.passed / self.tried
+
+
+Interval = Callable[[int, int], tuple[float, float] | None]
+"""Hits and total → the ends of a 95 % interval (`reports.intervals.wilson`)."""
+
+Asked = tuple[str, Task | None, float]
+"""A model, a task, and the score at which its answers pass."""
+
+
+class Rates:
+    """How often each model's recorded answers would pass, task by task. Attempts that their callers broke off do not count.
+
+    Args:
+        past: all recorded requests.
+        interval: says how sure a rate is.
+    """
+
+    def __init__(self, past: Iterable[Past], interval: Interval) -> None:
+        self._interval = interval
+        self._scores: dict[tuple[str, Task | None], list[tuple[Attempt, int]]] = {}
+        self._found: dict[Asked, Rate | None] = {}
+        for one in past:
+            outcome = one.example
+            counted = outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts
+            for attempt in counted:
+                key = attempt.model, outcome.signals.task
+                self._scores.setdefault(key, []).append((attempt, one.requests))
+
+    def find(self, asked: Asked) -> Rate | None:
+        """The rate; None when this model was never asked for this task."""
+        if asked not in self._found:
+            self._found[asked] = self._count(asked)
+        return self._found[asked]
+
+    def _count(self, asked: Asked) -> Rate | None:
+        model, task, pass_at = asked
+        passed = tried = 0
+        for attempt, requests in self._scores.get((model, task), ()):
+            tried += requests
+            if attempt.failure is None and (attempt.score is None or attempt.score >= pass_at):
+                passed += requests
+        ends = self._interval(passed, tried)
+        return None if ends is None else Rate(passed, tried, *ends)
+
+    def all(self) -> Mapping[Asked, Rate | None]:
+        """Every rate that was asked for."""
+        return self._found
+
+
+def broke_off(outcome: Outcome) -> bool:
+    """Whether the request ended before its cascade did: its caller hung up, or its stream broke after the first byte."""
+    return outcome.status in ("cancelled", "broken")

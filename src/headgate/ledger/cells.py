@@ -1,0 +1,136 @@
+"""What the ledger sums: the sums over some requests that agree in everything reports group by, and over some calls.
+
+All of it is integers in the units of the rows (`schema`), so that sums are exact in whatever order they are made. Words
+and models are numbers; 0 is "none". This module runs no query: `rows` makes these from rows, `rollups` keeps them.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from operator import add
+from typing import NamedTuple, Self
+
+QUARTER = 900
+"""Seconds of the shortest time that is summed. A day begins on a quarter of an hour in every time zone."""
+
+
+class Facet(NamedTuple):
+    """What a report groups requests by."""
+
+    model: int
+    """That answered."""
+    task: int
+    route: int
+    key: int
+    team: int
+    status: int
+    fallback: int
+    fallback_limit: int
+    """-1 is none."""
+    baseline: int
+    alternative: int
+    prices_as_of: int
+
+
+class Cell(NamedTuple):
+    """Sums over requests. "Compared" are those whose cost and baseline are known (`reports.savings`)."""
+
+    requests: int = 0
+    cost: int = 0
+    cost_unknown: int = 0
+    compared: int = 0
+    compared_cost: int = 0
+    compared_baseline: int = 0
+    compared_energy_cost: int = 0
+    compared_energy_unknown: int = 0
+    compared_alternative: int = 0
+    compared_alternative_unknown: int = 0
+    energy: int = 0
+    seconds: int = 0
+    first_token: int = 0
+    first_tokens: int = 0
+    """Requests whose first token was timed."""
+    tried_locally: int = 0
+    failed_locally: int = 0
+    estimated: int = 0
+
+    def plus(self, other: Self) -> "Cell":
+        """Both together."""
+        return Cell(*map(add, self, other))
+
+
+class Calls(NamedTuple):
+    """Sums over calls to one model that ended in the same way."""
+
+    attempts: int = 0
+    rejected: int = 0
+    input: int = 0
+    output: int = 0
+    cost: int = 0
+    cost_unknown: int = 0
+    energy: int = 0
+
+    def plus(self, other: Self) -> "Calls":
+        """Both together."""
+        return Calls(*map(add, self, other))
+
+
+class Bar(NamedTuple):
+    """What one model answered in some time: a bar of the chart of days."""
+
+    requests: int = 0
+    cost: int = 0
+    baseline: int = 0
+    """Of the requests that are compared."""
+
+    def plus(self, other: Self) -> "Bar":
+        """Both together."""
+        return Bar(*map(add, self, other))
+
+
+class Sums:
+    """Everything that is summed, over some time; it grows by `add_cell` and `add_calls`.
+
+    Attributes:
+        cells: by facet.
+        calls: by model and failure.
+        bars: by the first moment of a day (or of another time) and the model that answered.
+    """
+
+    def __init__(self) -> None:
+        self.cells: dict[Facet, Cell] = {}
+        self.calls: dict[tuple[int, int], Calls] = {}
+        self.bars: dict[tuple[int, int], Bar] = {}
+
+    def add_cell(self, facet: Facet, cell: Cell) -> None:
+        """Add sums over requests."""
+        before = self.cells.get(facet)
+        self.cells[facet] = cell if before is None else before.plus(cell)
+
+    def add_calls(self, key: tuple[int, int], calls: Calls) -> None:
+        """Add sums over calls."""
+        before = self.calls.get(key)
+        self.calls[key] = calls if before is None else before.plus(calls)
+
+    def add_bar(self, key: tuple[int, int], bar: Bar) -> None:
+        """Add to a bar."""
+        before = self.bars.get(key)
+        self.bars[key] = bar if before is None else before.plus(bar)
+
+    def merge(self, other: "Sums") -> None:
+        """Add all of another's."""
+        for facet, cell in other.cells.items():
+            self.add_cell(facet, cell)
+        for key, calls in other.calls.items():
+            self.add_calls(key, calls)
+        for place, bar in other.bars.items():
+            self.add_bar(place, bar)
+
+
+Times = defaultdict[int, Counter[int]]
+"""Durations by model: how many requests took so many microseconds."""
+
+
+def merge_times(into: Times, other: Mapping[int, Counter[int]]) -> None:
+    """Add all of another's durations."""
+    for model, counted in other.items():
+        into[model].update(counted)

@@ -1,0 +1,171 @@
+"""What was counted over some time, wherever it is kept: rollups, and the rows that are not in them yet.
+
+    rollups of whole quarters of an hour  +  rows numbered after `rolled.n`  +  older rows of quarters that were cut
+
+All of it is read in one transaction, so that nothing is counted twice or not at all while the gate rolls on. Sums are exact
+either way. Percentiles from rows are those of the durations; once rollups take part, they are those of sketches and within
+1 %. What the figures mean for a report is not known here (`facts`).
+"""
+
+import sqlite3
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from headgate.ledger.cells import QUARTER, Sums, Times
+from headgate.ledger.opening import open_for_reading
+from headgate.ledger.rollups import (
+    facets_by_number,
+    read_bars,
+    read_calls,
+    read_cells,
+    read_sketches,
+    stretches,
+)
+from headgate.ledger.rows import Counted, Part, count_rows
+from headgate.ledger.schema import MICRO
+from headgate.ledger.sketches import Sketch, microseconds, percentile, sketch_of
+
+HALF: Final = 0.50
+MOST: Final = 0.95
+
+
+class Spread(Struct, frozen=True):
+    """How durations are spread, in microseconds."""
+
+    number: int
+    p50: float
+    p95: float
+
+
+class Durations:
+    """How long requests took, by the model that answered: from rows as they are, from rollups as sketches."""
+
+    def __init__(self) -> None:
+        self.exact: Times = defaultdict(Counter)
+        self.sketches: defaultdict[int, Sketch] = defaultdict(Counter)
+
+    def spread(self, models: Iterable[int] | None = None) -> Spread | None:
+        """Of all requests that these models answered, or any; None of none."""
+        wanted = {*self.exact, *self.sketches} if models is None else set(models)
+        exact: Counter[int] = Counter()
+        sketch: Sketch = Counter()
+        for model in wanted:
+            exact.update(self.exact.get(model, {}))
+            sketch.update(self.sketches.get(model, {}))
+        number = exact.total() + sketch.total()
+        if not number:
+            return None
+        if not sketch:
+            return Spread(number, percentile(exact, number, HALF), percentile(exact, number, MOST))
+        sketch.update(sketch_of(exact))
+        return Spread(
+            number,
+            microseconds(percentile(sketch, number, HALF)),
+            microseconds(percentile(sketch, number, MOST)),
+        )
+
+
+class Count:
+    """What was counted over some time.
+
+    Attributes:
+        sums: over the requests, with a bar for each day and model.
+        seconds: how long the answered requests took.
+        first_token: how long until their first token.
+    """
+
+    def __init__(self) -> None:
+        self.sums = Sums()
+        self.seconds = Durations()
+        self.first_token = Durations()
+
+    def add_rows(self, counted: Counted) -> None:
+        """Add what was counted from rows."""
+        self.sums.merge(counted.sums)
+        for durations, times in (
+            (self.seconds, counted.seconds),
+            (self.first_token, counted.first_token),
+        ):
+            for model, own in times.items():
+                durations.exact[model].update(own)
+
+
+def count(path: Path, since: int, until: int, days: Sequence[int], *, from_rows: bool = False) -> Count:
+    """Count the requests of some time.
+
+    Args:
+        path: the ledger file.
+        since: the first moment, in microseconds of Unix time.
+        until: the first moment after.
+        days: the first moments of the days of that time, in seconds of Unix time; what comes before the first belongs to it.
+        from_rows: read no rollups; slower, and what has been removed is not there.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    with closing(open_for_reading(path)) as db:
+        db.execute("BEGIN")
+        counted = Count()
+        (rolled,) = (0,) if from_rows else db.execute("SELECT n FROM rolled").fetchone()
+        first, last = -(-since // (QUARTER * MICRO)) * QUARTER, until // (QUARTER * MICRO) * QUARTER
+        for part in _live(since, until, rolled, first, last):
+            counted.add_rows(count_rows(path, db, part, _day_of(days)))
+        if rolled and first < last:
+            _add_rollups(db, first, last, days, counted)
+        return counted
+
+
+def _live(since: int, until: int, rolled: int, first: int, last: int) -> Iterable[Part]:
+    """The rows that no rollup speaks for."""
+    yield Part(after=rolled, since=since, until=until)
+    if not rolled:
+        return
+    if first >= last:  # the time is shorter than a quarter, or lies across two
+        yield Part(upto=rolled, since=since, until=until)
+        return
+    if since < first * MICRO:
+        yield Part(upto=rolled, since=since, until=first * MICRO)
+    if last * MICRO < until:
+        yield Part(upto=rolled, since=last * MICRO, until=until)
+
+
+def _add_rollups(
+    db: sqlite3.Connection, since: int, until: int, days: Sequence[int], counted: Count
+) -> None:
+    time = list(stretches(since, until))
+    facets = facets_by_number(db)
+    for number, cell in read_cells(db, time):
+        counted.sums.add_cell(facets[number], cell)
+    for key, calls in read_calls(db, time):
+        counted.sums.add_calls(key, calls)
+    for model, seconds, first_token in read_sketches(db, time):
+        counted.seconds.sketches[model].update(seconds)
+        counted.first_token.sketches[model].update(first_token)
+    cuts = [since, *(day for day in days if since < day < until), until]
+    for begin, end in zip(cuts, cuts[1:], strict=False):
+        start = _day_of(days)(begin)
+        for model, bar in read_bars(db, stretches(_whole(begin), _whole(end))):
+            counted.sums.add_bar((start, model), bar)
+
+
+def _day_of(days: Sequence[int]) -> Callable[[int], int]:
+    known: dict[int, int] = {}
+
+    def day_of(moment: int) -> int:
+        day = known.get(moment)
+        if day is None:
+            day = known[moment] = days[max(0, bisect_right(days, moment) - 1)]
+        return day
+
+    return day_of
+
+
+def _whole(moment: int) -> int:
+    """The quarter that a moment belongs to. Days of before some year began on odd minutes; their quarters are not cut."""
+    return moment // QUARTER * QUARTER

@@ -1,0 +1,155 @@
+"""Opening a ledger file without harming it, and bringing an older one up to date.
+
+A file is read before anything is written to it: what is damaged, another program's or a newer Headgate's is refused and
+left as it was. An older one is given the tables and columns that it lacks, in one transaction. What the tables are is
+said in `schema`.
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+
+from headgate.core.errors import LedgerError
+from headgate.ledger.schema import VERSION, metadata
+
+APPLICATION_ID: Final = 0x48474C31
+"""Marks the file as ours ("HGL1"), so that another program's database is never taken for a ledger."""
+
+BUSY_SECONDS: Final = 5.0
+"""How long one writer waits for another on the same file."""
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open a ledger, or make one where there is none; usable from any one thread at a time.
+
+    Raises:
+        LedgerError: the file cannot be opened or made, is damaged, is no ledger, or is from a newer Headgate. It has
+            not been changed in any of these cases.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger {path} cannot be opened: {error.strerror}",
+            "look at its permissions, or name another file under [ledger] in headgate.toml",
+        ) from error
+    with closing(open_for_reading(path)):
+        pass  # it is ours, readable, and not newer than we are
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(db, path)
+    except sqlite3.Error as error:
+        db.close()
+        raise unreadable(path, error) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open an existing ledger read-only, usable from any one thread at a time.
+
+    Raises:
+        LedgerError: there is none, it is damaged, it is another program's, or it is from a newer Headgate.
+    """
+    if not path.exists():
+        raise LedgerError(
+            f"there is no ledger at {path} yet",
+            "headgate up opens the gate; its first request starts the ledger",
+        )
+    db: sqlite3.Connection | None = None
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        db = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        owner = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        used = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.Error as error:
+        if db is not None:
+            db.close()
+        raise unreadable(path, error) from error
+    try:
+        _refuse_strangers(path, owner, version, used)
+    except LedgerError:
+        db.close()
+        raise
+    return db
+
+
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file's content is not what it should be."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+def unreadable(path: Path, error: sqlite3.Error) -> LedgerError:
+    """The error for people behind a driver's error."""
+    if is_damaged(error):
+        return LedgerError(
+            f"the ledger {path} is damaged or is no ledger: {error}",
+            f"move it aside (mv {path} {path}.damaged) and Headgate starts a new one; sqlite3's .recover may save its rows",
+        )
+    return LedgerError(
+        f"the ledger {path} cannot be used: {error}",
+        "look at its permissions and the free space of its disk; it must lie on a local disk",
+    )
+
+
+def _refuse_strangers(path: Path, owner: int, version: int, used: int) -> None:
+    if used and owner != APPLICATION_ID:
+        raise LedgerError(
+            f"{path} is a database of another program",
+            "name another file under [ledger] in headgate.toml",
+        )
+    if version > VERSION:
+        raise LedgerError(
+            f"the ledger {path} was written by a newer Headgate (its version is {version}, we know {VERSION})",
+            "upgrade Headgate, or name another file under [ledger] in headgate.toml",
+        )
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise LedgerError(
+            f"the ledger {path} cannot be written safely: its file system has no shared memory",
+            "put it on a local disk: name another file under [ledger] in headgate.toml",
+        )
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute(
+        "PRAGMA cache_size = -4096"
+    )  # rows and ids come in order of time: only the last pages are warm
+    if db.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # another gate may have been faster
+            _create(db)
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _create(db: sqlite3.Connection) -> None:
+    dialect = sqlite.dialect()
+    for table in metadata.sorted_tables:
+        db.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
+        known = {row[1] for row in db.execute(f"PRAGMA table_info({table.name})")}
+        for column in table.columns:
+            if column.name not in known:
+                told = str(CreateColumn(column).compile(dialect=dialect))
+                db.execute(f"ALTER TABLE {table.name} ADD COLUMN {told}")
+        for index in table.indexes:
+            db.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")

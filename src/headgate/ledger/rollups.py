@@ -1,0 +1,226 @@
+"""Rollups: the sums over all rows, kept by time, so that a report over a year reads a few thousand of them.
+
+Rows are rolled up by their number: `rolled.n` is the last one that is in the rollups, and it moves on in the transaction that
+adds the rows after it. So each row is in them once, whatever its time: a clock that jumped, a late row and an imported one are
+right without more ado, and two processes that roll at once do no harm. What a report counts is the rollups of the quarters of
+an hour within its time, and the rows after `rolled.n` (`counting`).
+
+The same sums are kept for three spans (`SPANS`). This module does not know when rolling is due (`upkeep`).
+"""
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Facet, Sums
+from headgate.ledger.rows import Counted, Part, count_by_quarter
+from headgate.ledger.schema import call_rollups, facets, latency_rollups, rollups
+from headgate.ledger.sketches import Sketch, from_bytes, sketch_of, to_bytes
+
+DAY: Final = 86_400
+MONTH: Final = 30 * DAY
+SPANS: Final = (QUARTER, DAY, MONTH)
+"""Seconds of the times that are summed; each is a multiple of the one before, counted from 1970 in UTC."""
+
+BITE: Final = 4_096
+"""Rows that are rolled up in one transaction."""
+
+
+class Stretch(Struct, frozen=True):
+    """Rollups of one span, from a start until before another, in Unix time."""
+
+    span: int
+    since: int
+    until: int
+
+
+class Slot:
+    """The sums and sketches of one time.
+
+    Attributes:
+        sums: over its requests; the bars are those of models, under the time's own start.
+        seconds: the sketches of whole times by model.
+        first_token: likewise, of times to the first token.
+    """
+
+    def __init__(self) -> None:
+        self.sums = Sums()
+        self.seconds: defaultdict[int, Sketch] = defaultdict(Counter)
+        self.first_token: defaultdict[int, Sketch] = defaultdict(Counter)
+
+    def add(self, counted: Counted, start: int) -> None:
+        """Add what was counted from rows."""
+        self.sums.merge(_with_bars_at(counted.sums, start))
+        for sketches, times in (
+            (self.seconds, counted.seconds),
+            (self.first_token, counted.first_token),
+        ):
+            for model, durations in times.items():
+                sketches[model].update(sketch_of(durations))
+
+
+def roll(db: sqlite3.Connection, bite: int = BITE) -> int:
+    """Add the next rows to the rollups; how many there were.
+
+    Args:
+        db: a connection that may write and is in no transaction.
+        bite: rows at most.
+
+    Raises:
+        sqlite3.Error: the file cannot be written now; nothing was added.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        (before,) = db.execute("SELECT n FROM rolled").fetchone()
+        after = db.execute("SELECT n FROM requests WHERE n > ? ORDER BY n LIMIT 1 OFFSET ?", (before, bite - 1))
+        last = after.fetchone() or db.execute("SELECT max(n) FROM requests WHERE n > ?", (before,)).fetchone()
+        number = 0
+        if last[0] is not None:
+            number = _add_rows(db, before, last[0])
+            db.execute("UPDATE rolled SET n = ?", last)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return number
+
+
+def stretches(since: int, until: int) -> Iterator[Stretch]:
+    """The fewest rollups that make up a time: short ones at its ends, long ones between.
+
+    Args:
+        since: Unix time, on a quarter of an hour.
+        until: likewise.
+    """
+    return _stretches(since, until, SPANS)
+
+
+def read_cells(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[int, Cell]]:
+    """The sums over requests by the number of their facet, once or more for each."""
+    query = f"SELECT facet, {_summed(Cell._fields)} FROM rollups WHERE {_WITHIN} GROUP BY facet"  # noqa: S608 - our own names
+    for part in time:
+        for facet, *sums in db.execute(query, (part.span, part.since, part.until)):
+            yield facet, Cell(*sums)
+
+
+def read_calls(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[tuple[int, int], Calls]]:
+    """The sums over calls by model and failure, once or more for each."""
+    query = f"SELECT model, failure, {_summed(Calls._fields)} FROM call_rollups WHERE {_WITHIN} GROUP BY 1, 2"  # noqa: S608 - as above
+    for part in time:
+        for model, failure, *sums in db.execute(query, (part.span, part.since, part.until)):
+            yield (model, failure), Calls(*sums)
+
+
+def read_bars(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[int, Bar]]:
+    """What each model answered, once or more for each."""
+    query = f"SELECT model, {_summed(Bar._fields)} FROM latency_rollups WHERE {_WITHIN} GROUP BY model"  # noqa: S608 - as above
+    for part in time:
+        for model, *sums in db.execute(query, (part.span, part.since, part.until)):
+            yield model, Bar(*sums)
+
+
+def read_sketches(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[int, Sketch, Sketch]]:
+    """The sketches of whole times and of times to the first token, by model, once or more for each."""
+    query = f"SELECT model, seconds, first_token FROM latency_rollups WHERE {_WITHIN} AND model > 0"  # noqa: S608 - as above
+    for part in time:
+        for model, seconds, first_token in db.execute(query, (part.span, part.since, part.until)):
+            yield model, from_bytes(seconds), from_bytes(first_token)
+
+
+def facets_by_number(db: sqlite3.Connection) -> dict[int, Facet]:
+    """All facets."""
+    found = db.execute(f"SELECT id, {', '.join(Facet._fields)} FROM facets")  # noqa: S608 - as above
+    return {number: Facet(*row) for number, *row in found}
+
+
+_WITHIN: Final = "span = ? AND start >= ? AND start < ?"
+
+
+def _summed(columns: Iterable[str]) -> str:
+    return ", ".join(f"sum({column})" for column in columns)
+
+
+def _stretches(since: int, until: int, spans: tuple[int, ...]) -> Iterator[Stretch]:
+    if since >= until:
+        return
+    *shorter, span = spans
+    first, last = -(-since // span) * span, until // span * span
+    if first >= last:
+        yield from _stretches(since, until, tuple(shorter))
+        return
+    yield from _stretches(since, first, tuple(shorter))
+    yield Stretch(span, first, last)
+    yield from _stretches(last, until, tuple(shorter))
+
+
+def _add_rows(db: sqlite3.Connection, after: int, upto: int) -> int:
+    quarters = count_by_quarter(db, Part(after=after, upto=upto))
+    numbers = _number(db, {facet for counted in quarters.values() for facet in counted.sums.cells})
+    for span in SPANS:
+        slots: defaultdict[int, Slot] = defaultdict(Slot)
+        for quarter, counted in quarters.items():
+            start = quarter // span * span
+            slots[start].add(counted, start)
+        for start, slot in sorted(slots.items()):
+            _store(db, span, start, slot, numbers)
+    return sum(cell.requests for counted in quarters.values() for cell in counted.sums.cells.values())
+
+
+def _number(db: sqlite3.Connection, wanted: Iterable[Facet]) -> dict[Facet, int]:
+    """The numbers of facets; new ones are given one."""
+    found = sorted(wanted)
+    columns = ", ".join(Facet._fields)
+    marks = ", ".join("?" * len(Facet._fields))
+    db.executemany(f"INSERT OR IGNORE INTO {facets.name} ({columns}) VALUES ({marks})", found)  # noqa: S608 - our own names
+    same = " AND ".join(f"{column} = ?" for column in Facet._fields)
+    query = f"SELECT id FROM {facets.name} WHERE {same}"  # noqa: S608 - as above
+    return {facet: db.execute(query, facet).fetchone()[0] for facet in found}
+
+
+def _store(
+    db: sqlite3.Connection, span: int, start: int, slot: Slot, numbers: Mapping[Facet, int]
+) -> None:
+    """Add to what is stored of one time."""
+    db.executemany(
+        _ADD_CELL, [(span, start, numbers[facet], *cell) for facet, cell in slot.sums.cells.items()]
+    )
+    db.executemany(_ADD_CALLS, [(span, start, *key, *calls) for key, calls in slot.sums.calls.items()])
+    find = "SELECT seconds, first_token FROM latency_rollups WHERE span = ? AND start = ? AND model = ?"
+    for (_, model), bar in slot.sums.bars.items():
+        seconds, first_token = slot.seconds[model], slot.first_token[model]
+        stored = db.execute(find, (span, start, model)).fetchone()
+        if stored is not None:
+            seconds, first_token = (
+                seconds + from_bytes(stored[0]),
+                first_token + from_bytes(stored[1]),
+            )
+        db.execute(_ADD_BAR, (span, start, model, *bar, to_bytes(seconds), to_bytes(first_token)))
+
+
+def _with_bars_at(sums: Sums, start: int) -> Sums:
+    moved = Sums()
+    moved.cells, moved.calls = sums.cells, sums.calls
+    for (_, model), bar in sums.bars.items():
+        moved.add_bar((start, model), bar)
+    return moved
+
+
+def _upsert(table: str, key: tuple[str, ...], summed: tuple[str, ...], renewed: tuple[str, ...] = ()) -> str:
+    columns = (*key, *summed, *renewed)
+    sets = [f"{column} = {column} + excluded.{column}" for column in summed]
+    sets += [f"{column} = excluded.{column}" for column in renewed]
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 - our own names
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(sets)}"
+    )
+
+
+_ADD_CELL: Final = _upsert(rollups.name, ("span", "start", "facet"), Cell._fields)
+_ADD_CALLS: Final = _upsert(call_rollups.name, ("span", "start", "model", "failure"), Calls._fields)
+_ADD_BAR: Final = _upsert(
+    latency_rollups.name, ("span", "start", "model"), Bar._fields, ("seconds", "first_token")
+)

@@ -1,0 +1,260 @@
+"""Summing rows, in SQL, a few thousand at a time.
+
+SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by keys that are packed
+into few integers: that is three times as fast as one query over all of them. What is unknown in a row is a part of the key,
+so that all sums are plain ones; durations come back as one text for each group. The driver lets go of the interpreter's lock
+while SQLite works, so several threads sum several parts of a large ledger at once, each through a connection of its own.
+"""
+
+import os
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Facet, Sums, Times, merge_times
+from headgate.ledger.opening import open_for_reading
+from headgate.ledger.schema import MICRO
+
+CHUNK: Final = 4_096
+"""Rows that are sorted together."""
+MANY: Final = 200_000
+"""Rows from which on several threads sum them."""
+THREADS: Final = min(4, os.cpu_count() or 1)
+DENSE: Final = 0.5
+"""Of the rows between the first and the last that are meant, the share from which on all are looked at."""
+EVER: Final = 2**62
+"""A time, in microseconds, after all others."""
+
+_BITS: Final = 20
+_MASK: Final = (1 << _BITS) - 1
+"""A word's or a model's number fits: `dimensions` numbers some ten thousands at most."""
+_LIMIT_BITS: Final = 33
+
+_UNKNOWN: Final = (
+    "(cost IS NULL) | ((baseline_cost IS NULL) << 1) | ((energy_cost IS NULL) << 2) | ((alternative_cost IS NULL) << 3)"
+    " | ((first_token IS NULL) << 4) | (tried_locally << 5) | (failed_locally << 6) | (estimated << 7)"
+)
+_UNKNOWN_BITS: Final = 8
+
+
+def _packed(*columns: str) -> str:
+    parts = [f"(coalesce({column}, 0) << {_BITS * i})" for i, column in enumerate(reversed(columns))]
+    return " | ".join(reversed(parts))
+
+
+def _rounded(column: str) -> str:
+    """Durations to a thousandth or better, so that few are different: 0.1 ms from 0.1 s on, 1 ms from 1 s on."""
+    return (
+        f"CASE WHEN {column} < 100000 THEN {column} WHEN {column} < 1000000 THEN ({column} + 50) / 100 * 100 "
+        f"ELSE ({column} + 500) / 1000 * 1000 END"
+    )
+
+
+_REQUESTS: Final = f"""
+SELECT received / {QUARTER * MICRO} * {QUARTER},
+       {_packed("model", "task", "route")},
+       {_packed("key", "team", "status")},
+       {_packed("fallback", "baseline", "alternative")},
+       (coalesce(prices_as_of, 0) << {_LIMIT_BITS + _UNKNOWN_BITS})
+           | ((coalesce(fallback_limit, -1) + 1) << {_UNKNOWN_BITS}) | {_UNKNOWN},
+       count(*), sum(cost), sum(baseline_cost), sum(energy), sum(energy_cost), sum(alternative_cost),
+       sum(seconds), sum(first_token),
+       CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("seconds")}) END,
+       CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("first_token")}) END
+FROM requests
+WHERE n > ? AND n <= ? AND received >= ? AND received < ?
+GROUP BY 1, 2, 3, 4, 5
+"""  # noqa: S608 - our own names
+
+_CALLS: Final = f"""
+SELECT {{slot}}, (({_packed("a.model", "a.failure")}) << 2) | (a.rejected << 1) | (a.cost IS NULL),
+       count(*), sum(coalesce(a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h, 0)),
+       sum(coalesce(a.output, 0)), sum(a.cost), sum(a.energy)
+FROM {{rows}}
+GROUP BY 1, 2
+"""  # noqa: S608 - as above
+_CALLS_OF_ALL: Final = _CALLS.format(slot="0", rows="attempts a WHERE a.request > ? AND a.request <= ?")
+_JOINED: Final = (
+    "requests r JOIN attempts a ON a.request = r.n "
+    "WHERE r.n > ? AND r.n <= ? AND r.received >= ? AND r.received < ?"
+)
+_CALLS_OF_SOME: Final = _CALLS.format(slot="0", rows=_JOINED)
+_CALLS_BY_QUARTER: Final = _CALLS.format(slot=f"r.received / {QUARTER * MICRO} * {QUARTER}", rows=_JOINED)
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """Which rows are meant: numbered after one and up to another, and received from a time until before another.
+
+    Times are microseconds.
+    """
+
+    after: int = 0
+    upto: int = EVER
+    since: int = 0
+    until: int = EVER
+
+
+class Counted:
+    """The sums over rows, and how long they took.
+
+    Attributes:
+        sums: over all rows.
+        seconds: of the answered requests, in microseconds, by model.
+        first_token: likewise, where it was timed.
+    """
+
+    def __init__(self) -> None:
+        self.sums = Sums()
+        self.seconds: Times = defaultdict(Counter)
+        self.first_token: Times = defaultdict(Counter)
+
+    def merge(self, other: "Counted") -> None:
+        """Add all of another's."""
+        self.sums.merge(other.sums)
+        merge_times(self.seconds, other.seconds)
+        merge_times(self.first_token, other.first_token)
+
+
+def count_rows(path: Path, db: sqlite3.Connection, part: Part, day_of: Callable[[int], int]) -> Counted:
+    """Sum a part of the rows.
+
+    Args:
+        path: the ledger file, for the connections of threads.
+        db: an open connection to it.
+        part: which rows.
+        day_of: the first moment of the day that a moment belongs to, both in Unix time; its bar is added to.
+    """
+    chunks = list(_chunks(db, part))
+    counted = Counted()
+    if len(chunks) * CHUNK < MANY:
+        _count_chunks(db, chunks, part, day_of, counted)
+        return counted
+
+    def work(own: list[tuple[int, int]]) -> Counted:
+        mine = Counted()
+        with closing(open_for_reading(path)) as connection:
+            _count_chunks(connection, own, part, day_of, mine)
+        return mine
+
+    size = -(-len(chunks) // (THREADS * 4))
+    pieces = [chunks[i : i + size] for i in range(0, len(chunks), size)]
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="headgate-count") as pool:
+        for mine in pool.map(work, pieces):
+            counted.merge(mine)
+    return counted
+
+
+def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
+    """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time."""
+    quarters: defaultdict[int, Counted] = defaultdict(Counted)
+    for after, upto in _chunks(db, part):
+        given = (after, upto, part.since, part.until)
+        for row in db.execute(_REQUESTS, given):
+            _add(quarters[row[0]], row, row[0])
+        for row in db.execute(_CALLS_BY_QUARTER, given):
+            _add_calls(quarters[row[0]].sums, row)
+    return dict(quarters)
+
+
+def _count_chunks(
+    db: sqlite3.Connection,
+    chunks: Iterable[tuple[int, int]],
+    part: Part,
+    day_of: Callable[[int], int],
+    counted: Counted,
+) -> None:
+    for after, upto in chunks:
+        given = (after, upto, part.since, part.until)
+        found = 0
+        for row in db.execute(_REQUESTS, given):
+            found += row[5]
+            _add(counted, row, day_of(row[0]))
+        # where every number is a row that is meant, the calls are found without asking the requests
+        calls = (
+            db.execute(_CALLS_OF_ALL, (after, upto))
+            if found == upto - after
+            else db.execute(_CALLS_OF_SOME, given)
+        )
+        for row in calls:
+            _add_calls(counted.sums, row)
+
+
+def _chunks(db: sqlite3.Connection, part: Part) -> Iterator[tuple[int, int]]:
+    """Pieces of the numbers among which the rows are: "after" and "up to"."""
+    given = (part.after, part.upto, part.since, part.until)
+    where = "FROM requests WHERE n > ? AND n <= ? AND received >= ? AND received < ?"
+    first, last, number = db.execute(f"SELECT min(n), max(n), count(*) {where}", given).fetchone()  # noqa: S608 - our own names
+    if not number:
+        return
+    pages: Iterable[int] = range((first - 1) // CHUNK, (last - 1) // CHUNK + 1)
+    if number < DENSE * (last - first + 1):
+        distinct = f"SELECT DISTINCT (n - 1) / {CHUNK} {where} ORDER BY 1"  # noqa: S608 - as above
+        pages = [page for (page,) in db.execute(distinct, given)]
+    for page in pages:
+        yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)
+
+
+def _add(counted: Counted, row: tuple[Any, ...], slot: int) -> None:
+    _, who, whose, why, rest, requests, cost, baseline, energy, energy_cost, alternative, *times = row
+    seconds, first_token, all_seconds, all_first_tokens = times
+    facet = Facet(
+        who >> 2 * _BITS,
+        who >> _BITS & _MASK,
+        who & _MASK,
+        whose >> 2 * _BITS,
+        whose >> _BITS & _MASK,
+        whose & _MASK,
+        why >> 2 * _BITS,
+        (rest >> _UNKNOWN_BITS & (1 << _LIMIT_BITS) - 1) - 1,
+        why >> _BITS & _MASK,
+        why & _MASK,
+        rest >> _LIMIT_BITS + _UNKNOWN_BITS,
+    )
+    model = facet.model
+    # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
+    compared = not rest & 1 and (not rest & 2 or not model)
+    cell = Cell(
+        requests=requests,
+        cost=cost or 0,
+        cost_unknown=requests if rest & 1 else 0,
+        compared=requests if compared else 0,
+        compared_cost=cost if compared else 0,
+        compared_baseline=baseline or 0 if compared else 0,
+        compared_energy_cost=energy_cost or 0 if compared else 0,
+        compared_energy_unknown=requests if compared and rest & 4 else 0,
+        compared_alternative=alternative or 0 if compared else 0,
+        compared_alternative_unknown=requests if compared and rest & 8 else 0,
+        energy=energy or 0,
+        seconds=seconds,
+        first_token=first_token or 0,
+        first_tokens=0 if rest & 16 else requests,
+        tried_locally=requests if rest & 32 else 0,
+        failed_locally=requests if rest & 64 else 0,
+        estimated=requests if rest & 128 else 0,
+    )
+    counted.sums.add_cell(facet, cell)
+    counted.sums.add_bar((slot, model), Bar(requests, cell.cost, cell.compared_baseline))
+    if all_seconds:
+        counted.seconds[model].update(map(int, all_seconds.split(",")))
+    if all_first_tokens:
+        counted.first_token[model].update(map(int, all_first_tokens.split(",")))
+
+
+def _add_calls(sums: Sums, row: tuple[Any, ...]) -> None:
+    _, key, attempts, prompt, output, cost, energy = row
+    calls = Calls(
+        attempts=attempts,
+        rejected=attempts if key & 2 else 0,
+        input=prompt,
+        output=output,
+        cost=cost or 0,
+        cost_unknown=attempts if key & 1 else 0,
+        energy=energy or 0,
+    )
+    sums.add_calls((key >> 2 + _BITS, key >> 2 & _MASK), calls)
