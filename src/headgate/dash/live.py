@@ -9,7 +9,7 @@ is counted, and told. It does not know who may watch (`service`).
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -73,12 +73,17 @@ class Feed:
             for watcher in self.watchers:
                 watcher.put(passed)
 
-    async def watch(self, call: Call, ledger: "asyncio.Future[list[Row]] | None" = None) -> None:
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another watcher."""
+        return len(self.watchers) >= WATCHERS
+
+    async def watch(self, call: Call, missed: Callable[[], Awaitable[list[Row]]] | None = None) -> None:
         """Send events until the watcher hangs up.
 
         Args:
             call: his call; nothing has been answered yet.
-            ledger: what he missed, still to be read; what passes meanwhile waits.
+            missed: reads what he missed; what passes meanwhile waits.
         """
         watcher = Watcher()
         self.watchers.add(watcher)
@@ -89,10 +94,10 @@ class Feed:
             )
             await call.write(b"retry: 2000\n\n")
             seen: set[str] = set()
-            for row in await ledger if ledger is not None else ():
+            for row in await missed() if missed is not None else ():
                 seen.add(row.line.id)
                 await call.write(_event(row))
-            while not call.last or not call.ended:
+            while True:
                 await self._send(call, watcher, seen)
         finally:
             self.watchers.discard(watcher)

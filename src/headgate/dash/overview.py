@@ -3,7 +3,7 @@
 All is counted by `ledger.facts` and judged by the rules of the weekly report, so that both say the same of the same days.
 """
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 import msgspec
 from msgspec import Struct
@@ -94,11 +94,11 @@ def overview(config: Config, query: dict[str, str], now: float) -> bytes:
         LedgerError: the ledger cannot be read.
     """
     zone = zone_of(config.timezone)
-    period = period_of(query, now, zone)
+    period = period_of(query, now, zone, config.week_starts)
     edges = edges_of(period, zone)
     with LedgerReader(config.ledger.path) as ledger:
-        report = _judged(config, count_facts(ledger, period.since, period.until))
-        before = _judged(config, count_facts(ledger, *period.before))
+        report = _judged(config, count_facts(ledger, period.since, period.until), zone)
+        before = _judged(config, count_facts(ledger, *period.before), zone)
         lines = count_lines(ledger, edges)
         first = ledger.first_received()
     return msgspec.json.encode(
@@ -119,9 +119,9 @@ def overview(config: Config, query: dict[str, str], now: float) -> bytes:
     )
 
 
-def _judged(config: Config, facts: WeeklyFacts) -> WeeklyReport:
+def _judged(config: Config, facts: WeeklyFacts, zone: tzinfo) -> WeeklyReport:
     return weekly(
-        week_of(datetime.fromtimestamp(facts.since).astimezone().date()),
+        week_of(datetime.fromtimestamp(facts.since, zone).date(), config.week_starts),
         facts,
         warn_over=config.warn_share,
         at_least=config.warn_count,

@@ -34,7 +34,7 @@ class Period(Struct, frozen=True):
         return self.until - self.since <= BY_HOUR
 
 
-def period_of(query: Mapping[str, str], now: float, zone: tzinfo) -> Period:
+def period_of(query: Mapping[str, str], now: float, zone: tzinfo, week_starts: int = 0) -> Period:
     """The period that a query asks for: `period`, or `from` and `to` as days, or nothing, which is this week.
 
     Raises:
@@ -47,12 +47,14 @@ def period_of(query: Mapping[str, str], now: float, zone: tzinfo) -> Period:
         if last < first:
             raise UsageError(f"{last} is before {first}", "write the earlier day as from")
         length = (last - first).days + 1
-        return _between("custom", first, last + timedelta(days=1), first - timedelta(days=length), now=now, zone=zone)
+        return _between(
+            "custom", first, last + timedelta(days=1), first - timedelta(days=length), now=now, zone=zone
+        )
     word = query.get("period") or "week"
     if word == "today":
         begin, end, earlier = today, today + timedelta(days=1), today - timedelta(days=1)
     elif word == "week":
-        begin = today - timedelta(days=today.weekday())
+        begin = today - timedelta(days=(today.weekday() - week_starts) % 7)
         end, earlier = begin + timedelta(days=7), begin - timedelta(days=7)
     elif word == "month":
         begin = today.replace(day=1)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
-from headgate.core.errors import UsageError
+from headgate.core.errors import LedgerError, UsageError
 from headgate.core.types import Model, Outcome
 from headgate.core.words import FALLBACKS, STATUSES, TASKS
 from headgate.dash.periods import period_of
@@ -31,6 +31,10 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
 YES_OR_NO: Mapping[str, bool] = {"yes": True, "no": False}
 SWITCHES = ("local", "answered", "failed_locally", "tried_locally")
 FREE = ("model", "shown", "route", "key", "team", "agent", "text")
+
+
+class UnknownRequestError(UsageError):
+    """The ledger has no request of this id, or several begin so."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -73,7 +77,7 @@ def list_requests(config: Config, query: Mapping[str, str], now: float) -> bytes
         LedgerError: the ledger cannot be read.
     """
     zone = zone_of(config.timezone)
-    which, span = filter_of(query, now, zone)
+    which, span = filter_of(query, now, zone, config.week_starts)
     limit = min(_number(query, "limit") or PAGE, MOST)
     cursor = _number(query, "cursor")
     with LedgerReader(config.ledger.path) as ledger:
@@ -94,15 +98,19 @@ def tell_request(config: Config, request_id: str) -> bytes:
     """One request's whole story as JSON. Blocks.
 
     Raises:
-        LedgerError: there is none with this id.
+        UnknownRequestError: there is none with this id.
+        LedgerError: the ledger cannot be read.
     """
     with LedgerReader(config.ledger.path) as ledger:
-        entry = ledger.one(request_id)
+        try:
+            entry = ledger.one(request_id)
+        except LedgerError as error:
+            raise UnknownRequestError(error.message, error.hint) from error
     return msgspec.json.encode(plain_story(entry.outcome, entry.models))
 
 
 def filter_of(
-    query: Mapping[str, str], now: float, zone: tzinfo
+    query: Mapping[str, str], now: float, zone: tzinfo, week_starts: int = 0
 ) -> tuple[Filter, tuple[float, float] | None]:
     """Which requests a query asks for, and the period that it names.
 
@@ -123,17 +131,17 @@ def filter_of(
                 raise _unknown(name, word, tuple(YES_OR_NO))
             wanted[name] = YES_OR_NO[word]
     wanted |= {name: query[name] for name in FREE if query.get(name)}
-    span = _span(query, now, zone)
+    span = _span(query, now, zone, week_starts)
     if span is not None:
         wanted["since"], wanted["until"] = span
     return Filter(**wanted), span
 
 
-def _span(query: Mapping[str, str], now: float, zone: tzinfo) -> tuple[float, float] | None:
+def _span(query: Mapping[str, str], now: float, zone: tzinfo, week_starts: int) -> tuple[float, float] | None:
     if query.get("since") or query.get("until"):
         return _moment(query, "since", 0.0), _moment(query, "until", now + 86_400)
     if query.get("period") or query.get("from") or query.get("to"):
-        period = period_of(query, now, zone)
+        period = period_of(query, now, zone, week_starts)
         return period.since, period.until
     return None
 

@@ -56,7 +56,7 @@ class Archive:
         zone = zone_of(self.config.timezone)
         with LedgerReader(self.config.ledger.path) as ledger:
             first = ledger.first_received()
-            weeks = [] if first is None else _weeks_between(first, now, zone)
+            weeks = [] if first is None else _weeks_between(first, now, zone, self.config.week_starts)
             lines = [self._line(ledger, week, now, zone) for week in weeks]
         return msgspec.json.encode({"weeks": [line for line in lines if line.requests or not line.complete]})
 
@@ -83,12 +83,12 @@ class Archive:
         return line
 
 
-def _weeks_between(first: float, now: float, zone: tzinfo) -> list[Week]:
+def _weeks_between(first: float, now: float, zone: tzinfo, starts: int) -> list[Week]:
     """Newest first."""
-    begin = week_of(datetime.fromtimestamp(first, zone).date())
+    begin = week_of(datetime.fromtimestamp(first, zone).date(), starts)
     day = datetime.fromtimestamp(now, zone).date()
     weeks = []
-    while (week := week_of(day)) >= begin and len(weeks) < MOST:
+    while (week := week_of(day, starts)) >= begin and len(weeks) < MOST:
         weeks.append(week)
         day -= timedelta(days=7)
     return weeks
