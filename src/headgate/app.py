@@ -28,6 +28,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.live import Feed
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
@@ -117,15 +118,16 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.feed = Feed(road.policy.models)
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
-            PageService(lambda _: None),
+            PageService(config, self.feed, None),
         ]
         self.http = Face(
             road,
-            writer.put,
+            self.record,
             Intake(
                 config.policy,
                 road.tokenizer,
@@ -232,9 +234,14 @@ class OpenGate:
         self.note(outcome)
         return outcome
 
+    def record(self, outcome: Outcome) -> None:
+        """Write a request down, and tell of it those who watch the page."""
+        self.writer.put(outcome)
+        self.feed.note(outcome)
+
     def note(self, outcome: Outcome) -> None:
         """Write a request down, and count it."""
-        self.writer.put(outcome)
+        self.record(outcome)
         self.http.metrics.note(outcome)
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:

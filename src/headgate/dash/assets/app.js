@@ -2,6 +2,7 @@
 import { html, render, useEffect, useState } from "./vendor/preact/standalone.module.js";
 import { Dialog } from "./lib/dialog.js";
 import { go, link, useRoute } from "./lib/route.js";
+import { StoryDialog } from "./lib/story.js";
 import { Fault, Wait } from "./lib/ui.js";
 
 const ICONS = {
@@ -145,6 +146,7 @@ const App = () => {
       ${error && html`<${Fault} error=${error} retry=${() => location.reload()} />`}
       ${!error && (module ? html`<${module.View} params=${route.params} rest=${route.rest} go=${go} />` : html`<${Wait} height=${320} />`)}
     </main>
+    ${route.params.request && html`<${StoryDialog} id=${route.params.request} key=${route.params.request} />`}
     ${help && html`<${Help} onClose=${() => setHelp(false)} />`}
   `;
 };

@@ -17,7 +17,9 @@ const faultOf = async (answer) => {
   } catch {
     // no JSON: something between us and the gate has answered
   }
-  const error = new GateError(answer.status, told.message ?? `the gate answered ${answer.status}`, told.hint ?? "");
+  const hint = told.hint ?? "";
+  const message = (told.message ?? `the gate answered ${answer.status}`).replace(` (hint: ${hint})`, "");
+  const error = new GateError(answer.status, message, hint);
   if (answer.status === 401) dispatchEvent(new CustomEvent("keyneeded", { detail: error }));
   return error;
 };
