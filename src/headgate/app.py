@@ -29,6 +29,7 @@ from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
 from headgate.dash.live import Feed
+from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
@@ -119,24 +120,26 @@ class OpenGate:
             MessagesFront(self.batches, config.file_limit),
         )
         self.feed = Feed(road.policy.models)
+        intake = Intake(
+            config.policy,
+            road.tokenizer,
+            Conversations(writer, kept=config.ledger.keep_bodies),
+            Images(IMAGE_LIMIT) if config.fetch_images else None,
+            config.body_limit,
+            workers=self.workers,
+            brought=base_agents,
+        )
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
             PageService(config, self.feed, None),
+            RoutingService(config, road, intake),
         ]
         self.http = Face(
             road,
             self.record,
-            Intake(
-                config.policy,
-                road.tokenizer,
-                Conversations(writer, kept=config.ledger.keep_bodies),
-                Images(IMAGE_LIMIT) if config.fetch_images else None,
-                config.body_limit,
-                workers=self.workers,
-                brought=base_agents,
-            ),
+            intake,
             keep_alive=config.streaming.keep_alive,
             health=self.ledger_health,
             services=services,
