@@ -93,7 +93,7 @@ const gather = (flows, shown) => {
 
 const RESULT_COLOUR = { answered: "good", imperfect: "warn", failed: "bad", "broken off": "bad", cancelled: "muted" };
 
-const sankey = (palette, { nodes, links }, models, shown) => {
+const sankey = (palette, { nodes, links }, models) => {
   const colour = modelColours(models, palette);
   const paint = (node) => {
     if (node.side === "model") return colour[node.text] ?? palette.muted;
@@ -101,7 +101,6 @@ const sankey = (palette, { nodes, links }, models, shown) => {
     return palette.muted;
   };
   const tone = (one) => (one.local === undefined || one.local === null ? palette.muted : one.local ? palette.home[0] : palette.cloud[0]);
-  const last = shown.length - 1;
   return {
     tooltip: {
       trigger: "item",
@@ -113,11 +112,11 @@ const sankey = (palette, { nodes, links }, models, shown) => {
     series: {
       type: "sankey",
       left: 2,
-      right: narrow() ? 96 : 110,
+      right: narrow() ? 96 : 136,
       top: 8,
       bottom: 8,
       nodeWidth: 10,
-      nodeGap: narrow() ? 16 : 14,
+      nodeGap: narrow() ? 24 : 18,
       nodeAlign: "justify",
       layoutIterations: 48,
       draggable: false,
@@ -133,10 +132,10 @@ const sankey = (palette, { nodes, links }, models, shown) => {
         color: palette.ink,
         fontSize: narrow() ? 12 : 13,
         fontFamily: palette.font,
-        width: last === 1 ? 92 : 150,
+        width: narrow() ? 92 : 210,
         overflow: "truncate",
-        formatter: ({ data }) => `${data.text}\n{n|${number(data.requests)}}`,
-        lineHeight: 17,
+        formatter: ({ data }) => (narrow() ? `${data.text}\n{n|${number(data.requests)}}` : `${data.text}  {n|${number(data.requests)}}`),
+        lineHeight: 16,
         rich: { n: { color: palette.muted, fontSize: 12, lineHeight: 15 } },
       },
     },
@@ -157,7 +156,7 @@ const Flows = ({ data }) => {
     <${Chart}
       label=${`Requests from task by route and model to result: ${percent(home / data.requests)} of ${number(data.requests)} were answered at home. The table below says the same.`}
       height=${Math.max(narrow() ? 340 : 380, most * 54)}
-      draw=${(palette) => sankey(palette, gathered, models, shown)}
+      draw=${(palette) => sankey(palette, gathered, models)}
       on=${[data, shown.length]}
       onPick=${open}
     />

@@ -47,11 +47,12 @@ const Knobs = ({ data, settings, change }) => {
 const Changed = ({ now, value, say }) => (String(now) === String(value) ? html`<span class="muted">as it is</span>` : html`<span class="muted">now ${say(now)}</span>`);
 
 const STEPS = 200;
+const LEAST = 10; // tokens
 
 /** A slider over lengths of prompts; it moves by ratios, since a hundred tokens are much at 300 and little at 30,000. */
 const LengthKnob = ({ route, word, now, value, lengths, longest, onChange }) => {
-  const place = (tokens) => Math.round((STEPS * Math.log(Math.max(tokens, 1) / 50)) / Math.log(longest / 50));
-  const tokens = (at) => round(50 * (longest / 50) ** (at / STEPS));
+  const place = (tokens) => Math.round((STEPS * Math.log(Math.max(tokens, LEAST) / LEAST)) / Math.log(longest / LEAST));
+  const tokens = (at) => round(LEAST * (longest / LEAST) ** (at / STEPS));
   const id = `knob-${route.name}-${word}`.replaceAll(/\W/g, "-");
   const most = Math.max(1, ...lengths.map((band) => band.requests));
   return html`
