@@ -19,6 +19,8 @@ COMMANDS = {
     "ask": "One prompt through the router",
     "route": "Where would a prompt go, and why? Calls no model",
     "log": "The ledger, newest first; `log show ID` tells one request's story",
+    "budgets": "What each budget has spent and left",
+    "keys": "Make, list and revoke the keys of callers",
     "report": "The weekly routing report",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",

@@ -11,12 +11,15 @@ from headgate.core.words import (
     Capability,
     EngineKind,
     FormatKind,
+    KeyRule,
     LongInput,
     Mode,
     ModelKind,
+    Per,
     Task,
     Weekday,
     WhenBusy,
+    WhenSpent,
 )
 
 
@@ -24,6 +27,8 @@ class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[server]: where the gate listens."""
 
     listen: str = "127.0.0.1:4141"
+    keys: KeyRule | None = None
+    """Whether callers need a key. By default they do wherever other machines reach the gate."""
     body_limit_mb: int = 32
     """The largest request body that is read."""
     fetch_images: bool = False
@@ -159,6 +164,18 @@ class LimitsTable(Struct, forbid_unknown_fields=True, frozen=True):
     """How long after a turn the next one stays with the model that answered, as long as providers keep a prompt cache."""
 
 
+class BudgetTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """[[budgets]]: money for a period, for everybody or for a key, a team or a task."""
+
+    name: str
+    per: Per
+    dollars: float
+    key: str = ""
+    team: str = ""
+    task: Task | None = None
+    when_spent: WhenSpent = "local"
+
+
 class StreamingTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[streaming]: how streams and checks share the road."""
 
@@ -276,6 +293,7 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     engines: dict[str, EngineTable]
     models: dict[str, ModelTable]
     routes: list[RouteTable]
+    budgets: list[BudgetTable] = []
     server: ServerTable = ServerTable()
     fleet: FleetTable = FleetTable()
     quality: QualityTable = QualityTable()

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from headgate.core.budgets import Allowance
 from headgate.core.words import (
     Capability,
     DialectName,
@@ -329,6 +330,8 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     queue_for: float = 3.0
     """Seconds that the request waits for a local model while there is another to go to."""
     when_busy: WhenBusy = "next"
+    notice: str = ""
+    """What the caller should know besides his answer: that a budget is spent. It is not kept in the ledger."""
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -352,8 +355,10 @@ class FleetView(Struct, frozen=True, gc=False, kw_only=True):
     """Models at home that would have to be loaded first."""
     remote: frozenset[tuple[str, str]] = frozenset()
     """(engine, id) of models that an engine at home passes on to somebody else's machines."""
-    paid_left: float | None = None
-    """Dollars that may still be spent today; None is no limit."""
+    allowance: Allowance | None = None
+    """What the hard budget with the least left leaves to this request; None is no limit."""
+    overspent: Allowance | None = None
+    """A soft budget of this request that is spent."""
 
 
 # ── 5. What an engine gives back ─────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -25,11 +25,9 @@ from headgate.dash.weeks import Archive
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
+from headgate.gateway.keys import Keys
 from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
-
-if TYPE_CHECKING:
-    from headgate.gateway.keys import Keys
 
 PAGE, BARE, LOGIN, LOGOUT = "/dash/", "/dash", "/dash/login", "/dash/logout"
 FILES = (
@@ -74,7 +72,7 @@ class PageService:
     admin = True
     open_paths = frozenset((PAGE, BARE, *FILES, LOGIN, LOGOUT))
 
-    def __init__(self, config: Config, feed: Feed, keys: "Keys") -> None:
+    def __init__(self, config: Config, feed: Feed, keys: Keys) -> None:
         self.config = config
         self.feed = feed
         self.keys = keys
