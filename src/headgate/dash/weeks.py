@@ -133,7 +133,7 @@ def _weeks_between(first: float, now: float, zone: tzinfo, starts: int) -> list[
     """Newest first."""
     begin = week_of(datetime.fromtimestamp(first, zone).date(), starts)
     day = datetime.fromtimestamp(now, zone).date()
-    weeks = []
+    weeks: list[Week] = []
     while (week := week_of(day, starts)) >= begin and len(weeks) < MOST:
         weeks.append(week)
         day -= timedelta(days=7)
