@@ -27,8 +27,12 @@ const Archive = () => {
         rowKey=${(week) => week.week}
         onRow=${(week) => (location.hash = link(`reports/${week.week}`))}
         columns=${[
-          { key: "week", title: "Week", cell: (week) => html`<a href=${link(`reports/${week.week}`)}><strong>${week.week}</strong></a>` },
-          { key: "days", title: "Days", cell: (week) => html`${week.period}${week.complete ? "" : html` <${Tag} kind="warn">not over<//>`}` },
+          {
+            key: "week",
+            title: "Week",
+            cell: (week) => html`<a href=${link(`reports/${week.week}`)}><strong>${week.week}</strong></a>${!week.complete && html`<${Tag} kind="warn"> not over<//>`}<span class="only-narrow under flush">${week.period}</span>`,
+          },
+          { key: "days", title: "Days", hide: "narrow", cell: (week) => week.period },
           { key: "requests", title: "Requests", right: true, hide: "narrow", cell: (week) => html`<a href=${link("requests", { since: week.since, until: week.until })}>${number(week.requests)}</a>` },
           { key: "home", title: "At home", right: true, hide: "narrow", cell: (week) => (week.requests ? percent(week.at_home / week.requests) : "") },
           { key: "cost", title: "Spent", right: true, hide: "narrow", cell: (week) => dollars(week.cost) },
