@@ -50,6 +50,7 @@ from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.keys import Keys
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
+from headgate.gateway.prices import keep_prices
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
@@ -261,6 +262,11 @@ class OpenGate:
         self.record(outcome)
         self.http.metrics.note(outcome)
 
+    def describe(self) -> None:
+        """Let the rows from now on stand under these prices."""
+        config = replace(self.config, baseline_price=self.road.baseline_price)
+        self.writer.describe([*self.road.policy.models.values(), baseline_model(config)])
+
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
 
@@ -356,11 +362,14 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             await keys.open()
             alerts.open()
             poster.start()
+            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
             try:
                 yield gate
             finally:
                 await keys.close()
                 await alerts.close()
+                pricing.cancel()
+                await asyncio.wait([pricing])
                 await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()

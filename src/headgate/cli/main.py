@@ -22,6 +22,7 @@ COMMANDS = {
     "budgets": "What each budget has spent and left",
     "keys": "Make, list and revoke the keys of callers",
     "report": "The weekly routing report",
+    "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",
     "models": "Plan, fetch, load and measure models",
@@ -30,6 +31,9 @@ COMMANDS = {
     "conformance": "Show a gateway everything that can go wrong with an engine, and judge its answers",
     "config": "Check and show the config",
 }
+
+MODULES = {"import": "import_"}
+"""Of commands whose name is a word of Python."""
 
 
 class LazyGroup(click.Group):
@@ -45,7 +49,7 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"headgate.cli.{cmd_name}").command
+        command: click.Command = import_module(f"headgate.cli.{MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def resolve_command(

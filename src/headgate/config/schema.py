@@ -73,6 +73,10 @@ class PriceTable(Struct, forbid_unknown_fields=True, frozen=True):
     cache_read: float | None = None
     cache_write_5m: float | None = None
     cache_write_1h: float | None = None
+    audio: float | None = None
+    audio_output: float | None = None
+    search: float | None = None
+    """Dollars for one search of the web that the provider makes."""
 
 
 class PrefixesTable(Struct, forbid_unknown_fields=True, frozen=True):

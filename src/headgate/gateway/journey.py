@@ -18,6 +18,7 @@ from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
+from headgate.core.parts import WHOLE
 from headgate.core.policy import decide, goes_on
 from headgate.core.prices import cost, plausible, tokens_for, unpaid
 from headgate.core.types import (
@@ -303,7 +304,7 @@ class Journey:
         """
         usage = None
         if written is not None:
-            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, exact=False)
+            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, estimated=WHOLE)
         return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage)
 
     def commit(self, model: Model) -> None:
@@ -372,13 +373,14 @@ class Journey:
         reply: Reply | None = None
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
+        price = self.road.policy.models[model.name].price  # by now it may be another one
         if isinstance(result, Failure):
             if self.request.agent:
                 note_refusal(self.road, model, result)
-            spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
+            spent = cost(result.usage, price) if result.usage is not None else unpaid(result, model)
         else:
             reply, verdicts = self.judge(model, result, late=late)
-            spent = cost(result.usage, model.price)
+            spent = cost(result.usage, price)
         failure = result if isinstance(result, Failure) else None
         if not (failure is not None and self.is_callers_doing(failure)):
             self.road.fleet.note(model, failure)

@@ -17,8 +17,8 @@ from headgate.gateway.keys import holder
 from headgate.gateway.vectors import Vectors
 
 
-class Road(Struct, frozen=True, kw_only=True):
-    """The compiled policy, and the ways out."""
+class Road(Struct, kw_only=True):
+    """The compiled policy, and the ways out. Of all this only prices change while the gate is open (`prices`)."""
 
     policy: Policy
     checks: Mapping[str, Check]
