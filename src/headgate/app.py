@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from time import perf_counter, time
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from headgate import __version__
 from headgate.batches.front.desk import Desk
+from headgate.batches.front.inside import InsideCall
 from headgate.batches.front.messages import MessagesFront
 from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
@@ -38,22 +40,25 @@ from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory
 from headgate.gateway.affinity import Affinity
+from headgate.gateway.alerts import Alerts
 from headgate.gateway.batched import settle
-from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
+from headgate.gateway.entrance import Entrance
 from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
+from headgate.gateway.keys import Keys
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
-from headgate.gateway.purse import Purse
+from headgate.gateway.prices import keep_prices
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
+from headgate.ledger.keys import new_key
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.posts.poster import Poster
@@ -62,7 +67,7 @@ from headgate.starting import (
     baseline_model,
     build_engine,
     loaded_at_once,
-    paid_today,
+    open_budgets,
     requests_at_once,
     start_embedded,
     traffic,
@@ -97,6 +102,9 @@ class OpenGate:
         *,
         trials: Trials,
         tools: Mapping[str, Tools],
+        keys: Keys,
+        alerts: Alerts,
+        local_key: str,
         poster: Poster,
     ) -> None:
         self.poster = poster
@@ -105,6 +113,11 @@ class OpenGate:
         self.writer = writer
         self.notes = notes
         """What the start found that a person should know: a crash before, an engine that did not start."""
+        self.entrance = Entrance(keys, required=config.keys_required, alone=config.alone)
+        self.alerts = alerts
+        """Who is to be told that a budget runs out says so here: `alerts.hear`."""
+        self.local_key = local_key
+        """For commands of this user on this machine, which find it in the run file."""
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
         self.cited = CitedAnswers(self, Shelf())
@@ -133,20 +146,23 @@ class OpenGate:
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
-            PageService(config, self.feed, None),
+            PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
         ]
         self.http = Face(
             road,
             self.record,
             intake,
+            entrance=self.entrance,
             keep_alive=config.streaming.keep_alive,
-            health=self.ledger_health,
+            health=self.health,
             services=services,
         )
+        alerts.hear(self.http.metrics.alert)
+        alerts.hear(lambda alert: poster.tell(f"Headgate: {alert.title}", alert.notice))
 
-    def ledger_health(self) -> dict[str, Any]:
-        """The ledger's part of /healthz."""
+    def health(self) -> dict[str, Any]:
+        """The ledger's part of /healthz, and the money's."""
         return {
             "ledger": {
                 "path": str(self.writer.path),
@@ -155,7 +171,9 @@ class OpenGate:
                 "rows_lost": self.writer.lost,
                 "problem": self.writer.problem,
             },
-            "paid_today": self.road.purse.spent,
+            "paid_today": self.road.budgets.paid_today,
+            "budgets": msgspec.to_builtins(self.road.budgets.standings()),
+            "keys": "required" if self.entrance.required else "optional",
             "posts": {"waiting": dict(self.poster.troubles)},
         }
 
@@ -224,9 +242,9 @@ class OpenGate:
         self.note(outcome)
         return result, outcome
 
-    async def answer_inside(self, call: Call) -> None:
+    async def answer_inside(self, call: InsideCall) -> None:
         """Answer a call that comes from no connection, as if it had come from one."""
-        await self.http(call)
+        await self.http.answer(call, self.entrance.inside(call.key))
 
     async def settle(self, request: Request, status: Status, error: str = "") -> Outcome:
         """Write down a request for which no model was asked."""
@@ -246,6 +264,11 @@ class OpenGate:
         """Write a request down, and count it."""
         self.record(outcome)
         self.http.metrics.note(outcome)
+
+    def describe(self) -> None:
+        """Let the rows from now on stand under these prices."""
+        config = replace(self.config, baseline_price=self.road.baseline_price)
+        self.writer.describe([*self.road.policy.models.values(), baseline_model(config)])
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
@@ -309,11 +332,13 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             config, stale = with_cards(config, cards, fleet)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
+            local_key = new_key()
+            keys, alerts = Keys(config.ledger.path, local_key), Alerts(config.ledger.path)
             road = Road(
                 policy=config.policy,
                 checks=config.checks,
                 fleet=fleet,
-                purse=Purse(config.paid_per_day, await asyncio.to_thread(paid_today, config)),
+                budgets=await asyncio.to_thread(open_budgets, config, alerts.put),
                 tokenizer=Tokenizer(),
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
@@ -325,11 +350,29 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             )
             poster, unsent = await asyncio.to_thread(poster_of, config)
             notes = (*found.sentences, *troubles, *stale, *unsent)
-            gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools, poster=poster)
+            gate = OpenGate(
+                config,
+                road,
+                writer,
+                notes,
+                trials=trials,
+                tools=tools,
+                keys=keys,
+                alerts=alerts,
+                local_key=local_key,
+                poster=poster,
+            )
+            await keys.open()
+            alerts.open()
             poster.start()
+            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
             try:
                 yield gate
             finally:
+                await keys.close()
+                await alerts.close()
+                pricing.cancel()
+                await asyncio.wait([pricing])
                 await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()

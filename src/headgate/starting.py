@@ -1,17 +1,18 @@
-"""What a gate starts with: its engines, its models as they were measured here, last week's traffic, what was spent today.
+"""What a gate starts with: its engines, its models as they were measured here, last week's traffic, its budgets.
 
 It does not know how the parts are put together (`app`).
 """
 
 import asyncio
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from time import time
 
 from msgspec.structs import replace
 
 from headgate.config.compile import Config
 from headgate.config.engine import EngineSettings
+from headgate.config.zones import zone_of
+from headgate.core.budgets import Alert
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError
@@ -22,6 +23,7 @@ from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Memory, caches, pools_for
+from headgate.gateway.budgets import Budgets
 
 WEEK = 7 * 86_400.0
 """Seconds of traffic by which the gate decides, when it opens, what is worth loading before anybody asks."""
@@ -125,15 +127,24 @@ def traffic(config: Config) -> dict[str, float]:
     return {name: count / WEEK for name, count in counts.items()}
 
 
-def paid_today(config: Config) -> float:
-    """Dollars that the ledger knows were spent since midnight, local time."""
-    if not config.ledger.path.exists():
-        return 0.0
-    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+def open_budgets(config: Config, on_level: Callable[[Alert], object] = lambda _: None) -> Budgets:
+    """The budgets as the ledger says that they stand.
 
-    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        with LedgerReader(config.ledger.path) as reader:
-            return reader.paid_since(midnight.timestamp()).known
-    except LedgerError:
-        return 0.0
+    Args:
+        config: names them.
+        on_level: told of each level that a budget reaches, the ones reached before this start included.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    from headgate.ledger.alerts import highest_level  # noqa: PLC0415  # only commands that show money, and the gate
+    from headgate.ledger.spending import paid_from  # noqa: PLC0415
+
+    path = config.ledger.path
+    zone, week_starts = zone_of(config.timezone), config.week_starts
+    budgets = Budgets(config.budgets, zone, week_starts=week_starts, on_level=on_level)
+    budgets.resume(
+        lambda budget, begun: paid_from(path, budget, begun),
+        lambda name, begun: highest_level(path, name, begun),
+    )
+    return budgets

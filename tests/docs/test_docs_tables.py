@@ -33,6 +33,7 @@ TABLES = {
     "## [streaming]": schema.StreamingTable,
     "## [embeddings]": schema.EmbeddingsTable,
     "## [ledger]": schema.LedgerTable,
+    "## [[budgets]]": schema.BudgetTable,
     "## [batches]": schema.BatchesTable,
     "## [report]": schema.ReportTable,
     "## [agents.NAME]": schema.AgentTable,

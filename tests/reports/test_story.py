@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from headgate.core.parts import WHOLE
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -80,7 +81,7 @@ OUTCOME = Outcome(
             started=1.2,
             ended=3.4,
             first_token=0.4,
-            usage=Usage(input=820, output=131, exact=False),
+            usage=Usage(input=820, output=131, estimated=WHOLE),
             cost=0.004425,
             verdicts=(Verdict("not-empty", 1.0), Verdict("code-parses", None, "no code in it")),
             score=1.0,
@@ -92,7 +93,7 @@ OUTCOME = Outcome(
     fallback="quality check failed",
     seconds=3.41,
     first_token=1.61,
-    usage=Usage(input=820, output=131, exact=False),
+    usage=Usage(input=820, output=131, estimated=WHOLE),
     cost=0.004425,
     baseline="gpt-4o",
     baseline_cost=0.00336,

@@ -26,6 +26,7 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
     from headgate.core.types import FleetView
     from headgate.engines.tokenizer import load_counter
     from headgate.gateway.shown_decision import describe_decision
+    from headgate.starting import open_budgets
 
     prompt = read_prompt(given)
     config = load(config_file)
@@ -33,7 +34,10 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
     signals = measure(request, config.policy)
     if signals.tokens_exact is False and near_a_limit(signals.tokens, config):
         signals = measure(request, config.policy, load_counter())
-    decision = decide(config.policy, FleetView(paid_left=config.paid_per_day), request, signals)
+    budgets = open_budgets(config)
+    allowance, overspent = budgets.allowances(budgets.of("", "", signals.task))
+    view = FleetView(allowance=allowance, overspent=overspent)
+    decision = decide(config.policy, view, request, signals)
     told = describe_decision(config.policy, config.baseline_price, request, signals, decision)
     if as_json:
         put_json(told)

@@ -46,7 +46,9 @@ def used_up(purchase: Purchase | None, since: float, until: float) -> float | No
     return purchase.dollars * max(0.0, inside) / whole
 
 
-def break_even(purchase: Purchase | None, saved: float | None, since: float | None, now: float) -> BreakEven | None:
+def break_even(
+    purchase: Purchase | None, saved: float | None, since: float | None, now: float
+) -> BreakEven | None:
     """The day on which the purchase has paid for itself; None when nothing was bought.
 
     Args:
@@ -63,14 +65,17 @@ def break_even(purchase: Purchase | None, saved: float | None, since: float | No
     days = (now - max(since, begin)) / SECONDS_A_DAY
     if days < ENOUGH_DAYS:
         return BreakEven(
-            None, f"that can be said after {ENOUGH_DAYS} days of requests; so far there are {max(0.0, days):.1f}"
+            None,
+            f"that can be said after {ENOUGH_DAYS} days of requests; so far there are {max(0.0, days):.1f}",
         )
     if saved <= 0:
         return BreakEven(None, f"never, as it goes: over {days:.0f} days it saved nothing, net of energy")
     a_day = saved / days
     needed = purchase.dollars / a_day
     if needed > FARTHEST_YEARS * DAYS_A_YEAR:
-        return BreakEven(None, f"at ${a_day:,.4f} a day, net of energy, it takes more than {FARTHEST_YEARS} years")
+        return BreakEven(
+            None, f"at ${a_day:,.4f} a day, net of energy, it takes more than {FARTHEST_YEARS} years"
+        )
     day = datetime.fromtimestamp(max(since, begin) + needed * SECONDS_A_DAY, UTC).date()
     done = "it has saved its price" if saved >= purchase.dollars else "it saves its price"
     return BreakEven(

@@ -14,9 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.cascade import best_answer, passes
+from headgate.core.parts import WHOLE
 from headgate.core.past import Asked, Past, broke_off
 from headgate.core.policy import AGENT, Policy, decide
-from headgate.core.prices import cost
+from headgate.core.prices import LOCAL, cost_of_tokens, rates_for
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -28,9 +29,6 @@ from headgate.core.types import (
     Signals,
     Usage,
 )
-
-MOMENTARY = frozenset({"down", "breaker"})
-"""Skips that hold for a moment, and for whoever asks in it."""
 
 
 class Step(Struct, frozen=True):
@@ -261,19 +259,13 @@ def passes_under(attempt: Attempt, decision: Decision, recorded: Decision, asked
 
 
 def price_of(model: Model, past: Past) -> float | None:
-    """Dollars that a model which was not asked would have cost: its price for the recorded tokens, without any cache."""
-    if model.local and model.price is not None and model.price.input == model.price.output == 0.0:
-        return 0.0
-    if past.prompt is None or past.output is None or model.price is None:
+    """Dollars that a model which was not asked would have cost: its list price for the recorded tokens, without any cache."""
+    if model.price is None:
         return None
-    price, many = model.price, past.requests
-    each = Usage(input=past.prompt // many, output=past.output // many, exact=False)
-    if price.above is not None:
-        beyond = each.prompt > price.above
-        rates = (
-            (price.input_above or price.input, price.output_above or price.output)
-            if beyond
-            else (price.input, price.output)
-        )
-        price = replace(price, input=rates[0], output=rates[1], above=None)
-    return cost(Usage(input=past.prompt, output=past.output, exact=False), price)
+    if model.price.source == LOCAL:
+        return 0.0
+    if past.prompt is None or past.output is None:
+        return None
+    rates = rates_for(model.price, past.prompt // past.requests)
+    tokens = cost_of_tokens(Usage(input=past.prompt, output=past.output, estimated=WHOLE), rates)
+    return None if tokens is None else tokens + model.price.request * past.requests

@@ -123,7 +123,9 @@ class RoutingService:
             return None
         size = min(len(call.body or b""), LARGE)
         signals = await self.road.tokenizer.measure(request, self.road.policy, size)
-        decision = decide(self.road.policy, self.road.fleet.view(self.road.purse.left), request, signals)
+        decision = decide(
+            self.road.policy, self.road.view(self.road.accounts(signals.task)), request, signals
+        )
         told = describe_decision(self.road.policy, self.road.baseline_price, request, signals, decision)
         told["models"] = {
             candidate.model: {

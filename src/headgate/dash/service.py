@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -21,15 +21,13 @@ from headgate.dash.assets import GUARD, Asset, Assets, load_assets
 from headgate.dash.live import Feed, missed_since
 from headgate.dash.overview import overview
 from headgate.dash.requests import UnknownRequestError, list_requests, tell_request
-from headgate.dash.weeks import Archive
+from headgate.dash.weeks import Archive, face_of
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
+from headgate.gateway.keys import Keys
 from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
-
-if TYPE_CHECKING:
-    from headgate.gateway.keys import Keys
 
 PAGE, BARE, LOGIN, LOGOUT = "/dash/", "/dash", "/dash/login", "/dash/logout"
 FILES = (
@@ -45,6 +43,11 @@ FOR_GOOD = b"cache-control: public, max-age=31536000, immutable\r\n"
 ASK_AGAIN = b"cache-control: no-cache\r\n"
 FRESH = b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 """Of figures, which are true for a moment only."""
+ALONE = (
+    b"content-security-policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'\r\n"
+    b"referrer-policy: no-referrer\r\n"
+)
+"""Of a report, which has its styles inside and no scripts."""
 
 
 class WireLogin(Struct, forbid_unknown_fields=True):
@@ -74,7 +77,7 @@ class PageService:
     admin = True
     open_paths = frozenset((PAGE, BARE, *FILES, LOGIN, LOGOUT))
 
-    def __init__(self, config: Config, feed: Feed, keys: "Keys") -> None:
+    def __init__(self, config: Config, feed: Feed, keys: Keys) -> None:
         self.config = config
         self.feed = feed
         self.keys = keys
@@ -101,6 +104,8 @@ class PageService:
             call.answer(204, self.keys.end_session(call.headers), b"")
         elif path == LIVE:
             await self._watch(call)
+        elif path == WEEK:
+            await self._report(call, names["week"])
         else:
             await self._show(call, path, names)
 
@@ -130,6 +135,17 @@ class PageService:
             answer_fault(call, fault_of(error))
         else:
             call.answer(200, JSON + FRESH, body)
+
+    async def _report(self, call: Call, week: str) -> None:
+        query = query_of(call)
+        try:
+            face = await asyncio.to_thread(face_of, self.config, week, query.get("format", "html"))
+        except HeadgateError as error:
+            answer_fault(call, fault_of(error))
+            return
+        how = "attachment" if "download" in query else "inline"
+        lines = f'content-type: {face.type}\r\ncontent-disposition: {how}; filename="{face.name}"\r\n'
+        call.answer(200, lines.encode() + FRESH + ALONE, face.body)
 
     async def _watch(self, call: Call) -> None:
         if self.feed.full:

@@ -18,6 +18,7 @@ from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
+from headgate.core.parts import WHOLE
 from headgate.core.policy import decide, goes_on
 from headgate.core.prices import cost, plausible, tokens_for, unpaid
 from headgate.core.types import (
@@ -37,6 +38,8 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode, Skip
+from headgate.gateway.budgets import Reservation
+from headgate.gateway.keys import holder
 from headgate.gateway.labels import note_refusal, weighed, with_alternatives
 from headgate.gateway.road import Road
 from headgate.gateway.slots import Place, take
@@ -66,12 +69,14 @@ class Journey:
     """
 
     __slots__ = (
+        "accounts",
         "attempts",
         "begun",
         "cached",
         "caller",
         "decision",
         "first_byte",
+        "holder",
         "limited",
         "model",
         "received",
@@ -97,7 +102,14 @@ class Journey:
         self.road = road
         self.request = request
         self.received = received
-        self.decision: Decision = decide(road.policy, road.fleet.view(road.purse.left), request, signals)
+        self.holder = holder.get()
+        """Whose key was shown."""
+        self.accounts = road.accounts(signals.task)
+        """What it is paid from."""
+        view = road.view(self.accounts)
+        self.decision: Decision = decide(road.policy, view, request, signals)
+        if self.decision.notice and view.allowance is not None:
+            road.budgets.turned_away(self.accounts, view.allowance)
         if (
             self.decision.local_only and not signals.local_only
         ):  # the route's wish is as good as the caller's own
@@ -107,7 +119,7 @@ class Journey:
         self.replies: list[Reply | None] = []
         self.model: Model | None = None
         self.first_byte: float | None = None
-        self.reserved = 0.0
+        self.reserved: Reservation | None = None
         self.limited: dict[str, int] = {}
         self.cached = 0
         """How many of the texts to embed had their vectors already."""
@@ -292,7 +304,7 @@ class Journey:
         """
         usage = None
         if written is not None:
-            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, exact=False)
+            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, estimated=WHOLE)
         return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage)
 
     def commit(self, model: Model) -> None:
@@ -307,13 +319,20 @@ class Journey:
         self.decision = cascade.skip(self.decision, model.name, reason, detail)
 
     def reserve(self, model: Model) -> bool:
-        """Set the attempt's expected cost aside. False: others were quicker, and the day's money is promised."""
+        """Set the attempt's expected cost aside. False: others were quicker, and a budget's money is promised to them.
+
+        Under a hard budget the estimate is known, else the model would not be a candidate.
+        """
         expected = self.estimate_of(model) or 0.0
-        if self.road.purse.reserve(expected):
-            self.reserved = expected
+        reserved = self.road.budgets.reserve(self.accounts, expected)
+        if isinstance(reserved, Reservation):
+            self.reserved = reserved
             return True
-        detail = f"about ${expected:.4f} needed, and the day's money is promised to others"
-        self.skip(model, "budget", detail)
+        detail = f"{reserved.sentence}, about ${expected:.4f} needed"
+        refused = self.decision.chain if reserved.budget.when_spent == "refuse" else (model.name,)
+        for name in refused:
+            self.decision = cascade.skip(self.decision, name, "budget", detail)
+        self.decision = replace(self.decision, notice=reserved.notice)
         return False
 
     def estimate_of(self, model: Model) -> float | None:
@@ -343,9 +362,9 @@ class Journey:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
         pace = self.now() - started if isinstance(result, Reply) else None
         self.road.fleet.admission.leave(place.model.name, pace)
-        if self.reserved:
-            self.road.purse.release(self.reserved)
-            self.reserved = 0.0
+        if self.reserved is not None:
+            self.road.budgets.release(self.reserved)
+            self.reserved = None
 
     def conclude(
         self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
@@ -354,18 +373,20 @@ class Journey:
         reply: Reply | None = None
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
+        price = self.road.policy.models[model.name].price  # by now it may be another one
         if isinstance(result, Failure):
             if self.request.agent:
                 note_refusal(self.road, model, result)
-            spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
+            spent = cost(result.usage, price) if result.usage is not None else unpaid(result, model)
         else:
             reply, verdicts = self.judge(model, result, late=late)
-            spent = cost(result.usage, model.price)
+            spent = cost(result.usage, price)
         failure = result if isinstance(result, Failure) else None
         if not (failure is not None and self.is_callers_doing(failure)):
             self.road.fleet.note(model, failure)
         if not model.local:
-            self.road.purse.spend(spent if spent is not None else self.estimate_of(model) or 0.0)
+            known = spent if spent is not None else self.estimate_of(model) or 0.0
+            self.road.budgets.settle(self.accounts, known)
         self.replies.append(reply)
         self.attempts.append(
             Attempt(

@@ -46,6 +46,8 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         cost=total_cost(journey.attempts),
         baseline=road.policy.baseline,
         baseline_cost=baseline_cost(usage, road.baseline_price) if request.kind == "chat" else None,
+        key=journey.holder.name,
+        team=journey.holder.team,
         prices_as_of=road.prices_as_of,
         error=error,
         adjusted=adjusted(journey, model) if model is not None else (),

@@ -14,7 +14,11 @@ from headgate.gateway.caller import Call
 
 
 class Service(Protocol):
-    """Answers a family of paths."""
+    """Answers a family of paths.
+
+    One that is not for every caller says `admin = True`; and those of its paths that anybody may see nevertheless, such as a form to
+    log in with, in `open_paths`, a set of templates.
+    """
 
     @property
     def methods(self) -> Mapping[str, tuple[str, ...]]:
@@ -42,6 +46,16 @@ class Found(NamedTuple):
     service: Service
     path: str
     names: dict[str, str]
+
+    @property
+    def admin(self) -> bool:
+        """Whether the path is for admins."""
+        return bool(getattr(self.service, "admin", False)) and not self.open
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody may see the path, without a key too."""
+        return self.path in getattr(self.service, "open_paths", ())
 
 
 class Services:

@@ -5,6 +5,7 @@ It does not know how the signals were measured, nor what came of it.
 
 from typing import Any
 
+from headgate.core.parts import WHOLE
 from headgate.core.policy import Policy
 from headgate.core.prices import TYPICAL_ANSWER, baseline_cost
 from headgate.core.types import Decision, Price, Request, Signals, Usage
@@ -15,7 +16,7 @@ def describe_decision(
 ) -> dict[str, Any]:
     """What was measured, the route that matches, and each candidate with its skip or its estimate. Dollars; None is unknown."""
     answer = min(request.max_tokens or TYPICAL_ANSWER, TYPICAL_ANSWER) if request.kind == "chat" else 0
-    usage = Usage(input=signals.tokens, output=answer, exact=False)
+    usage = Usage(input=signals.tokens, output=answer, estimated=WHOLE)
     fit = [candidate for candidate in decision.candidates if candidate.skip is None]
     return {
         "kind": request.kind,

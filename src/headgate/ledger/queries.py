@@ -1,4 +1,4 @@
-"""Reading the ledger: one request, the newest ones, the ones that came since, and what was paid.
+"""Reading the ledger: one request, the newest ones, and the ones that came since.
 
 A reader never writes and never blocks the writer. It remembers the dictionaries (`names`, `models`) and reads what was
 added to them when it meets a number it does not know. It does not know reports; `facts` counts for them.
@@ -20,7 +20,6 @@ from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.opening import open_for_reading, unreadable
 from headgate.ledger.schema import MICRO, attempts, bodies, models, names, prices, requests
 from headgate.reports.shown import full_name
@@ -52,9 +51,11 @@ class Filter(Struct, frozen=True, kw_only=True):
     status: Status | None = None
     fallback: FallbackReason | None = None
     key: str | None = None
-    """Asked with this key."""
+    """Of the caller who showed the key of this name."""
     team: str | None = None
     agent: str | None = None
+    unpriced: bool = False
+    """Only those whose cost is unknown."""
     text: str | None = None
     """Found in the prompt or the answer, where these were kept."""
 
@@ -70,15 +71,6 @@ class Entry(Struct, frozen=True):
     outcome: Outcome
     models: Mapping[str, Model]
     """The models that it names, as they were described when it was written; those that were not are missing."""
-
-
-class Paid(Struct, frozen=True):
-    """What was paid over some time."""
-
-    known: float
-    """Dollars."""
-    unknown: int
-    """Requests whose cost is unknown."""
 
 
 class LedgerReader:
@@ -182,15 +174,6 @@ class LedgerReader:
                     select(requests).where(requests.c.n.in_(piece)).order_by(requests.c.n)
                 ).all()
             return self._entries(db, found)
-
-    def paid_since(self, since: float) -> Paid:
-        """What the requests received since this Unix time have cost."""
-        with self.connect() as db:
-            query = select(
-                func.coalesce(func.sum(requests.c.cost), 0), func.count() - func.count(requests.c.cost)
-            )
-            known, unknown = db.execute(query.where(requests.c.received >= _micros(since))).one()
-            return Paid(known / NANO, unknown)
 
     def count_by_task(self, which: Filter = EVERYTHING) -> dict[str | None, int]:
         """How many requests of each task; None is "no evidence"."""
@@ -318,6 +301,8 @@ class LedgerReader:
         ):
             if word is not None:
                 query = query.where(column.in_(select(names.c.id).where(names.c.text == word)))
+        if which.unpriced:
+            query = query.where(r.cost.is_(None))
         if which.text is not None:
             found = or_(
                 bodies.c.prompt.contains(which.text, autoescape=True),

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from headgate.core.parts import WHOLE, named
 from headgate.core.types import Attempt, Candidate, Model, Outcome, Price, Usage
 from headgate.reports.savings import saved_by
 from headgate.reports.shown import (
@@ -83,6 +84,9 @@ def line(outcome: Outcome, models: Models) -> LogLine:
 def plain_story(outcome: Outcome, models: Models) -> dict[str, Any]:
     """The story as JSON values: the outcome's own fields, what it saved, and the models that it names."""
     story: dict[str, Any] = msgspec.to_builtins(outcome)
+    for told in (story, *story["attempts"], *(attempt["failure"] or {} for attempt in story["attempts"])):
+        if told.get("usage") is not None:
+            told["usage"]["estimated"] = named(told["usage"]["estimated"])
     story["saved"] = saved_by(outcome)
     story["models"] = {
         name: {
@@ -231,7 +235,19 @@ def _tokens(usage: Usage | None) -> str:
     if inside:
         parts[0] += f" ({inside})"
     parts.append(f"{usage.output:,} out" + (f" ({usage.reasoning:,} to reason)" if usage.reasoning else ""))
-    return ", ".join(parts) + ("" if usage.exact else ", estimated")
+    if usage.searches:
+        parts.append(f"{count(usage.searches, 'search', 'searches')} of the web")
+    if usage.service:
+        parts.append(f"served as {usage.service}")
+    return ", ".join(parts) + _estimated(usage)
+
+
+def _estimated(usage: Usage) -> str:
+    if usage.exact:
+        return ""
+    if usage.estimated & WHOLE == WHOLE:
+        return ", estimated"
+    return f" (estimated: {', '.join(name.replace('_', ' ') for name in named(usage.estimated))})"
 
 
 def _cost(outcome: Outcome, models: Models) -> Iterator[str]:

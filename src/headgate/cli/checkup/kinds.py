@@ -43,8 +43,8 @@ KINDS = {
     ),
     "port": Kind(
         looks_at="where the gate listens",
-        fails="another program has the port",
-        warns="other machines reach the gate, which has no login",
+        fails="another program has the port, or callers need a key and there is none",
+        warns="other machines reach the gate, and keys are optional",
     ),
     "engine": Kind(
         looks_at="whether it answers as what it is said to be",

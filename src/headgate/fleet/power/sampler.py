@@ -189,6 +189,10 @@ class Power:
 
     async def _keep_on(self, keep: Keep) -> None:
         while True:
-            await asyncio.sleep(60.0 - time() % 60.0)  # by the minute of the clock, so that no row spans two hours
-            with suppress(Exception):  # it waits for the next time; the writer says what is wrong with the ledger
+            await asyncio.sleep(
+                60.0 - time() % 60.0
+            )  # by the minute of the clock, so that no row spans two hours
+            with suppress(
+                Exception
+            ):  # it waits for the next time; the writer says what is wrong with the ledger
                 await self.keep(keep)

@@ -1,5 +1,5 @@
 // One request's whole story: how it ended, a timeline of its attempts, what was measured, decided, judged and paid.
-import { html, useEffect } from "../vendor/preact/standalone.module.js";
+import { html } from "../vendor/preact/standalone.module.js";
 import { useJson } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { count, duration, fineDollars, moment, number } from "./format.js";
@@ -14,7 +14,9 @@ export const STATUS = {
   cancelled: ["", "cancelled"],
 };
 
-export const Status = ({ status }) => html`<${Tag} kind=${STATUS[status]?.[0]}>${STATUS[status]?.[1] ?? status}<//>`;
+/** A status; in lists, what went well is said quietly. */
+export const Status = ({ status, quiet = false }) =>
+  html`<${Tag} kind=${quiet && status === "ok" ? "quiet" : STATUS[status]?.[0]}>${STATUS[status]?.[1] ?? status}<//>`;
 
 /** The story beside the page, while the address has `request=ID`. */
 export const StoryDialog = ({ id }) => {

@@ -128,7 +128,7 @@ const Lanes = ({ lanes, engine }) => {
 
 const State = ({ lane, managed }) => {
   if (lane.left_alone) return html`<${Tag} kind="bad">left alone for ${duration(lane.left_alone_seconds)}<//><br /><span class="muted">${count(lane.failures, "failure")} in a row</span>`;
-  if (!lane.local) return html`<span class="muted">${lane.failures ? `${count(lane.failures, "failure")} in a row` : "nothing against it"}</span>`;
+  if (!lane.local) return html`<span class="muted">${lane.failures ? `${count(lane.failures, "failure")} in a row` : "no failures"}</span>`;
   const [kind, said] = managed ? STATE[lane.state] : STATE.unmanaged;
   return html`<${Tag} kind=${kind}>${said}<//>${lane.why_not && html`<br /><span class="wrap muted">${lane.why_not}</span>`}`;
 };

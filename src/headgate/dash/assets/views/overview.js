@@ -308,8 +308,8 @@ const LocalFailures = ({ data, rows }) => {
         rowKey=${(task) => task.task ?? "none"}
         columns=${[
           { key: "task", title: "Task", cell: (task) => html`<a href=${rows({ task: task.task ?? "none" })}>${task.task ?? "no evidence"}</a>` },
-          { key: "tried", title: "Tried at home", right: true, cell: (task) => html`<a href=${rows({ task: task.task ?? "none", tried_locally: "yes" })}>${number(task.tried)}</a>`, sort: (task) => task.tried },
-          { key: "failed", title: "Failed", right: true, cell: (task) => html`<a href=${rows({ task: task.task ?? "none", failed_locally: "yes" })}>${number(task.failed)}</a>`, sort: (task) => task.failed },
+          { key: "tried", title: "Tried", right: true, cell: (task) => html`<a href=${rows({ task: task.task ?? "none", tried_locally: "yes" })}>${number(task.tried)}</a>`, sort: (task) => task.tried },
+          { key: "failed", title: "Failed", right: true, hide: "narrow", cell: (task) => html`<a href=${rows({ task: task.task ?? "none", failed_locally: "yes" })}>${number(task.failed)}</a>`, sort: (task) => task.failed },
           { key: "rate", title: "Rate", right: true, cell: (task) => percent(task.rate), sort: (task) => task.rate },
           {
             key: "interval",

@@ -132,7 +132,7 @@ const sankey = (palette, { nodes, links }, models) => {
         color: palette.ink,
         fontSize: narrow() ? 12 : 13,
         fontFamily: palette.font,
-        width: narrow() ? 92 : 210,
+        width: narrow() ? 92 : 270,
         overflow: "truncate",
         formatter: ({ data }) => (narrow() ? `${data.text}\n{n|${number(data.requests)}}` : `${data.text}  {n|${number(data.requests)}}`),
         lineHeight: 16,
