@@ -31,6 +31,8 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.live import Feed
+from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
@@ -136,24 +138,27 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.feed = Feed(road.policy.models)
+        intake = Intake(
+            config.policy,
+            road.tokenizer,
+            Conversations(writer, kept=config.ledger.keep_bodies),
+            Images(IMAGE_LIMIT) if config.fetch_images else None,
+            config.body_limit,
+            workers=self.workers,
+            brought=base_agents,
+        )
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
-            PageService(lambda _: None),
+            PageService(config, self.feed, keys),
+            RoutingService(config, road, intake),
         ]
         self.http = Face(
             road,
-            writer.put,
-            Intake(
-                config.policy,
-                road.tokenizer,
-                Conversations(writer, kept=config.ledger.keep_bodies),
-                Images(IMAGE_LIMIT) if config.fetch_images else None,
-                config.body_limit,
-                workers=self.workers,
-                brought=base_agents,
-            ),
+            self.record,
+            intake,
             entrance=self.entrance,
             keep_alive=config.streaming.keep_alive,
             health=self.health,
@@ -256,9 +261,14 @@ class OpenGate:
         self.note(outcome)
         return outcome
 
+    def record(self, outcome: Outcome) -> None:
+        """Write a request down, and tell of it those who watch the page."""
+        self.writer.put(outcome)
+        self.feed.note(outcome)
+
     def note(self, outcome: Outcome) -> None:
         """Write a request down, and count it."""
-        self.writer.put(outcome)
+        self.record(outcome)
         self.http.metrics.note(outcome)
 
     def describe(self) -> None:
