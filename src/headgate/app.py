@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter, time
 from typing import Any
 
@@ -46,10 +47,11 @@ from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
-from headgate.gateway.keys import Keys
+from headgate.gateway.keys import Keys, holder
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
+from headgate.gateway.recounts import Recounts
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
@@ -57,15 +59,19 @@ from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
+from headgate.ledger.power import keep_power
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
+    alternatives_beside,
     baseline_model,
     build_engine,
     loaded_at_once,
     open_budgets,
+    power_of,
+    recounted,
     requests_at_once,
     start_embedded,
     traffic,
@@ -134,7 +140,7 @@ class OpenGate:
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
-            PageService(lambda _: None),
+            PageService(lambda call: self.entrance.administers(call, holder.get())),
         ]
         self.http = Face(
             road,
@@ -257,8 +263,10 @@ class OpenGate:
 
     def describe(self) -> None:
         """Let the rows from now on stand under these prices."""
-        config = replace(self.config, baseline_price=self.road.baseline_price)
-        self.writer.describe([*self.road.policy.models.values(), baseline_model(config)])
+        config = replace(self.config, baseline_price=self.road.recounts.price)
+        self.writer.describe(
+            [*self.road.policy.models.values(), baseline_model(config), *alternatives_beside(config)]
+        )
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
@@ -300,7 +308,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
     try:
-        writer.describe([*models, baseline_model(config)])
+        writer.describe([*models, baseline_model(config), *alternatives_beside(config)])
         memory = Memory(hardware=await asyncio.to_thread(hardware.look), vram=config.vram, ram=config.ram)
         engines = {
             name: build_engine(
@@ -324,22 +332,33 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             local_key = new_key()
             keys, alerts = Keys(config.ledger.path, local_key), Alerts(config.ledger.path)
+            tokenizer = Tokenizer()
+            recounts = Recounts(
+                baseline_model(config).id,
+                config.baseline_price,
+                tokenizer,
+                await asyncio.to_thread(recounted, config),
+            )
+            power = await asyncio.to_thread(power_of, config)
             road = Road(
                 policy=config.policy,
                 checks=config.checks,
                 fleet=fleet,
                 budgets=await asyncio.to_thread(open_budgets, config, alerts.put),
-                tokenizer=Tokenizer(),
+                tokenizer=tokenizer,
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
-                baseline_price=config.baseline_price,
+                recounts=recounts,
+                power=power,
+                price_per_kwh=config.energy.price_per_kwh,
+                alternatives=config.alternatives,
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
             poster, unsent = await asyncio.to_thread(poster_of, config)
-            notes = (*found.sentences, *troubles, *stale, *unsent)
+            notes = (*found.sentences, *troubles, *stale, *unsent, *power.notes)
             gate = OpenGate(
                 config,
                 road,
@@ -355,6 +374,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             await keys.open()
             alerts.open()
             poster.start()
+            recounts.start()
+            power.start(partial(keep_power, config.ledger.path))
             pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
             try:
                 yield gate
@@ -363,6 +384,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await alerts.close()
                 pricing.cancel()
                 await asyncio.wait([pricing])
+                await power.close()
+                await recounts.close()
                 await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()

@@ -180,6 +180,10 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's header for features that are not open to all, for engines of its dialect."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+    repeated: int = 0
+    """Prompt tokens that only repeat what another request for the same input says: one model for all of it would read them once."""
+    draft: bool = False
+    """Its answer only goes into another one: a model that takes the whole input would not write it."""
     beyond: int = 0
     """Prompt tokens assumed for what is `native`, which the messages do not hold."""
     previous: str = ""

@@ -36,6 +36,7 @@ class PageService:
     """
 
     methods: Mapping[str, tuple[str, ...]] = dict.fromkeys((PAGE, BARE, *FILES), LOOK)
+    open_paths = frozenset(methods)
 
     def __init__(self, admin: Admin) -> None:
         self.admin = admin
