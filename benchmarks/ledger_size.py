@@ -8,14 +8,8 @@ its own. `--keep` names a ledger to make, or to use again when it is there; else
 removed.
 """
 
-import argparse
-import json
-import resource
 import sqlite3
-import subprocess
 import sys
-import tempfile
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -63,6 +57,8 @@ def make(path, number, days):
             for table, copy in copies.items():
                 only = " WHERE n <= :left" if table == "requests" else " WHERE request <= :left"
                 given = {"base": base, "since": SINCE * MICRO, "step": step, "left": number - base}
-                db.execute(copy + only, {key: value for key, value in given.items() if f":{key}" in copy + only})
+                db.execute(
+                    copy + only, {key: value for key, value in given.items() if f":{key}" in copy + only}
+                )
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("ANALYZE")

@@ -280,7 +280,7 @@ def test_list_prices_are_dated_and_tiered():
     now = datetime(2026, 11, 23, tzinfo=UTC)
     assert find_price("gpt-4o", "openai", on=now).input == 2.5
     haiku = find_price("claude-haiku-5-5", "anthropic", on=now)
-    assert (haiku.input, haiku.above, haiku.input_above) == (0.1, 100_000, 0.5)
+    assert [(band.above, band.input, band.output) for band in haiku.bands] == [(100_000, 0.5, 2.5)]
     assert haiku.date == "2026-11-23"
     assert find_price("no-such-model", "openai") is None
     embeds = find_price("text-embedding-3-small", "openai", kind="embedding", on=now)

@@ -20,6 +20,7 @@ COMMANDS = {
     "route": "Where would a prompt go, and why? Calls no model",
     "log": "The ledger, newest first; `log show ID` tells one request's story",
     "report": "The weekly routing report",
+    "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",
     "models": "Plan, fetch, load and measure models",
@@ -28,6 +29,9 @@ COMMANDS = {
     "conformance": "Show a gateway everything that can go wrong with an engine, and judge its answers",
     "config": "Check and show the config",
 }
+
+MODULES = {"import": "import_"}
+"""Of commands whose name is a word of Python."""
 
 
 class LazyGroup(click.Group):
@@ -43,7 +47,7 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"headgate.cli.{cmd_name}").command
+        command: click.Command = import_module(f"headgate.cli.{MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def resolve_command(

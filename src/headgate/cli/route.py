@@ -75,11 +75,12 @@ def near_a_limit(tokens: int, config: Any) -> bool:
 
 def tell(config: Any, request: Any, signals: Any, decision: Any) -> dict[str, Any]:
     """The decision as an object."""
+    from headgate.core.parts import WHOLE
     from headgate.core.prices import TYPICAL_ANSWER, baseline_cost
     from headgate.core.types import Usage
 
     answer = min(request.max_tokens or TYPICAL_ANSWER, TYPICAL_ANSWER) if request.kind == "chat" else 0
-    usage = Usage(input=signals.tokens, output=answer, exact=False)
+    usage = Usage(input=signals.tokens, output=answer, estimated=WHOLE)
     fit = [candidate for candidate in decision.candidates if candidate.skip is None]
     return {
         "kind": request.kind,

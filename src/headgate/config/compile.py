@@ -13,12 +13,15 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
+from headgate.config.alternatives import alternatives_of
 from headgate.config.checks import resolve_checks
+from headgate.config.energy import EnergySettings, energy_from
 from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
 from headgate.config.prefixes import prefixes_of
-from headgate.config.prices import PROVIDERS, PriceFinder, find_price
+from headgate.config.price_sources import PriceSources, at_home, source_of, sources_from
+from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
 from headgate.config.values import (
     address,
@@ -33,7 +36,6 @@ from headgate.config.values import (
 from headgate.config.zones import zone_of
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
-from headgate.core.prices import FREE
 from headgate.core.schedule import Schedule
 from headgate.core.types import Model, Price
 from headgate.core.words import TASKS, WEEKDAYS, ModelKind
@@ -84,6 +86,11 @@ class Config(Struct, frozen=True, kw_only=True):
     """Bytes of vectors that are kept; 0 is none."""
     paid_per_day: float | None
     baseline_price: Price | None
+    prices: PriceSources
+    """Where these prices came from, so that they can be looked up again."""
+    alternatives: tuple[Model, ...]
+    """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
+    energy: EnergySettings
     timezone: str
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
@@ -128,6 +135,7 @@ def compile_config(
         for name, model in table.models.items()
         for lane in lanes_from(name, model, engines, price_finder)
     }
+    sources = sources_from(table.models, engines, table.report.baseline, price_finder)
     folder = source.parent if source is not None else Path.cwd()
     checks = resolve_checks(table, folder, {name: origin.folders for name, origin in origins.items()})
     if not table.routes:
@@ -189,7 +197,10 @@ def compile_config(
         embedding_cache=int(not_negative(("embeddings", "cache_mb"), table.embeddings.cache_mb) or 0)
         * MEGABYTE,
         paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
-        baseline_price=baseline_price(table.report.baseline, models, price_finder),
+        baseline_price=sources.of_baseline(),
+        prices=sources,
+        alternatives=alternatives_of(table.report.alternative, models, price_finder),
+        energy=energy_from(table.energy),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),
@@ -261,7 +272,7 @@ def model_from(
             f'the model "{name}" makes embeddings, but Anthropic\'s protocol has none',
             "name an engine of another kind",
         )
-    local = engine.local and not table.id.endswith((":cloud", "-cloud"))
+    local = at_home(engine, table.id)
     extra: dict[str, Any] = (
         {"capabilities": frozenset(table.capabilities)} if table.capabilities is not None else {}
     )
@@ -277,7 +288,7 @@ def model_from(
         max_output=positive(("models", name, "max_output"), table.max_output)
         if table.max_output is not None
         else None,
-        price=price_of(name, table, engine, price_finder, local=local),
+        price=source_of(name, table, engine).price(price_finder),
         confidence=table.confidence,
         display=table.display or shown_name(table.id),
         label=table.label,
@@ -285,40 +296,6 @@ def model_from(
         prefixes=prefixes_of(name, table),
         **extra,
     )
-
-
-def price_of(
-    name: str, table: ModelTable, engine: EngineSettings, price_finder: PriceFinder, *, local: bool
-) -> Price | None:
-    """The user's own price, else zero dollars at home, else the list price, else unknown."""
-    if table.price is not None:
-        own = table.price
-        for field in own.__struct_fields__:
-            not_negative(("models", name, "price"), getattr(own, field))
-        return Price(
-            input=own.input,
-            output=own.output,
-            cache_read=own.cache_read if own.cache_read is not None else own.input,
-            cache_write_5m=own.cache_write_5m if own.cache_write_5m is not None else own.input,
-            cache_write_1h=own.cache_write_1h if own.cache_write_1h is not None else own.input,
-            source="your config",
-        )
-    if table.price_as is not None:
-        return listed_price(table.price_as, table.kind, price_finder)
-    if local:
-        return FREE
-    return price_finder(table.id, PROVIDERS.get(engine.kind), engine.url, table.kind)
-
-
-def baseline_price(baseline: str, models: Mapping[str, Model], price_finder: PriceFinder) -> Price | None:
-    """The price of the model that savings are measured against: one of the user's, or a list price."""
-    return models[baseline].price if baseline in models else listed_price(baseline, "chat", price_finder)
-
-
-def listed_price(word: str, kind: ModelKind, price_finder: PriceFinder) -> Price | None:
-    """The list price of "provider/model", or of a model whose name alone tells."""
-    provider, slash, model = word.partition("/")
-    return price_finder(model, provider, None, kind) if slash else price_finder(word, None, None, kind)
 
 
 def shown_name(model_id: str) -> str:

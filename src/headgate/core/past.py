@@ -65,7 +65,7 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
             scores.add(route.pass_at)
             languages = languages or route.languages is not None
             checks.add(tuple(sorted(route.checks.items())))
-    tokens.update(model.price.above for model in models if model.price is not None and model.price.above)
+    tokens.update(band.above for model in models if model.price is not None for band in model.price.bands)
     return Cuts(
         tokens=tuple(sorted(tokens)),
         scores=tuple(sorted(scores)),

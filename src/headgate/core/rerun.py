@@ -14,9 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.cascade import best_answer, passes
+from headgate.core.parts import WHOLE
 from headgate.core.past import Asked, Past, broke_off
 from headgate.core.policy import AGENT, Policy, decide
-from headgate.core.prices import cost
+from headgate.core.prices import cost_of_tokens, rates_for
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -265,14 +266,6 @@ def price_of(model: Model, past: Past) -> float | None:
         return 0.0
     if past.prompt is None or past.output is None or model.price is None:
         return None
-    price, many = model.price, past.requests
-    each = Usage(input=past.prompt // many, output=past.output // many, exact=False)
-    if price.above is not None:
-        beyond = each.prompt > price.above
-        rates = (
-            (price.input_above or price.input, price.output_above or price.output)
-            if beyond
-            else (price.input, price.output)
-        )
-        price = replace(price, input=rates[0], output=rates[1], above=None)
-    return cost(Usage(input=past.prompt, output=past.output, exact=False), price)
+    usage = Usage(input=past.prompt, output=past.output, estimated=WHOLE)
+    tokens = cost_of_tokens(usage, rates_for(model.price, past.prompt // past.requests))
+    return None if tokens is None else tokens + past.requests * model.price.request

@@ -7,16 +7,18 @@ from msgspec import Struct
 
 from headgate.core.checks import Check
 from headgate.core.policy import Policy
-from headgate.core.types import Price
+from headgate.core.types import Model
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
+from headgate.fleet.power.sampler import Power
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.purse import Purse
+from headgate.gateway.recounts import Recounts
 from headgate.gateway.vectors import Vectors
 
 
-class Road(Struct, frozen=True, kw_only=True):
-    """The compiled policy, and the ways out."""
+class Road(Struct, kw_only=True):
+    """The compiled policy, and the ways out. Of all this only prices change while the gate is open (`prices`)."""
 
     policy: Policy
     checks: Mapping[str, Check]
@@ -25,7 +27,10 @@ class Road(Struct, frozen=True, kw_only=True):
     tokenizer: Tokenizer
     affinity: Affinity
     vectors: Vectors
-    baseline_price: Price | None
+    recounts: Recounts
+    power: Power
+    price_per_kwh: float | None
+    alternatives: tuple[Model, ...]
     prices_as_of: str
     peek_characters: int
     keep_bodies: bool

@@ -135,9 +135,7 @@ def _live(since: int, until: int, rolled: int, first: int, last: int) -> Iterabl
         yield Part(upto=rolled, since=last * MICRO, until=until)
 
 
-def _add_rollups(
-    db: sqlite3.Connection, since: int, until: int, days: Sequence[int], counted: Count
-) -> None:
+def _add_rollups(db: sqlite3.Connection, since: int, until: int, days: Sequence[int], counted: Count) -> None:
     time = list(stretches(since, until))
     facets = facets_by_number(db)
     for number, cell in read_cells(db, time):

@@ -75,7 +75,9 @@ def roll(db: sqlite3.Connection, bite: int = BITE) -> int:
     db.execute("BEGIN IMMEDIATE")
     try:
         (before,) = db.execute("SELECT n FROM rolled").fetchone()
-        after = db.execute("SELECT n FROM requests WHERE n > ? ORDER BY n LIMIT 1 OFFSET ?", (before, bite - 1))
+        after = db.execute(
+            "SELECT n FROM requests WHERE n > ? ORDER BY n LIMIT 1 OFFSET ?", (before, bite - 1)
+        )
         last = after.fetchone() or db.execute("SELECT max(n) FROM requests WHERE n > ?", (before,)).fetchone()
         number = 0
         if last[0] is not None:
@@ -181,9 +183,7 @@ def _number(db: sqlite3.Connection, wanted: Iterable[Facet]) -> dict[Facet, int]
     return {facet: db.execute(query, facet).fetchone()[0] for facet in found}
 
 
-def _store(
-    db: sqlite3.Connection, span: int, start: int, slot: Slot, numbers: Mapping[Facet, int]
-) -> None:
+def _store(db: sqlite3.Connection, span: int, start: int, slot: Slot, numbers: Mapping[Facet, int]) -> None:
     """Add to what is stored of one time."""
     db.executemany(
         _ADD_CELL, [(span, start, numbers[facet], *cell) for facet, cell in slot.sums.cells.items()]

@@ -189,12 +189,12 @@ def _chunks(db: sqlite3.Connection, part: Part) -> Iterator[tuple[int, int]]:
     """Pieces of the numbers among which the rows are: "after" and "up to"."""
     given = (part.after, part.upto, part.since, part.until)
     where = "FROM requests WHERE n > ? AND n <= ? AND received >= ? AND received < ?"
-    first, last, number = db.execute(f"SELECT min(n), max(n), count(*) {where}", given).fetchone()  # noqa: S608 - our own names
+    first, last, number = db.execute(f"SELECT min(n), max(n), count(*) {where}", given).fetchone()
     if not number:
         return
     pages: Iterable[int] = range((first - 1) // CHUNK, (last - 1) // CHUNK + 1)
     if number < DENSE * (last - first + 1):
-        distinct = f"SELECT DISTINCT (n - 1) / {CHUNK} {where} ORDER BY 1"  # noqa: S608 - as above
+        distinct = f"SELECT DISTINCT (n - 1) / {CHUNK} {where} ORDER BY 1"
         pages = [page for (page,) in db.execute(distinct, given)]
     for page in pages:
         yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)

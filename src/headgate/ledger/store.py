@@ -16,8 +16,8 @@ from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
 from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.encode import encode
-from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
 from headgate.ledger.opening import is_damaged, open_for_writing, unreadable
+from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
 from headgate.ledger.schema import MICRO, attempts, bodies, insert_sql, requests, turns
 
 BITE: Final = 24

@@ -140,6 +140,8 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """What the machines at home cost beside requests."""
     break_even: str | None = None
     """The day on which the hardware has paid for itself, "2027-03-14"; None when that cannot be said."""
+    break_even_why: str = ""
+    """How that day was found, or why there is none; "" when nothing was bought."""
     alternatives: Mapping[str, int] = {}
     """Requests by the cheap cloud model that they are compared with."""
     statuses: Mapping[str, int] = {}

@@ -10,6 +10,7 @@ from headgate.cli.checkup.findings import Finding, failed, listed, passed, warne
 if TYPE_CHECKING:
     from headgate.cli.checkup.world import World
     from headgate.config.compile import Config
+    from headgate.core.types import Model
     from headgate.ledger.soundness import Soundness
 
 MEGABYTE, GIGABYTE = 10**6, 10**9
@@ -188,20 +189,23 @@ async def check_port(world: "World") -> list[Finding]:
 async def check_prices(world: "World") -> list[Finding]:
     """A known price for every model and for the baseline: unknown is not zero."""
     config = world.config
-    unknown = [name for name, model in config.policy.named.items() if model.price is None]
-    prices = (
-        failed(
-            "prices",
-            f"unknown for {listed(unknown)}",
-            "a price per model",
-            f"write price = {{ input = …, output = … }} under [models.{unknown[0]}], in dollars per million tokens",
-        )
-        if unknown
-        else passed("prices", "known for every model")
-    )
+    unknown = [model for model in config.policy.named.values() if model.price is None]
+    prices = [unpriced(model) for model in unknown] or [passed("prices", "known for every model")]
     base = config.baseline_price
     if base is None:
         fix = 'write baseline = "gpt-4o" under [report]'
-        return [prices, failed("baseline", "its price is unknown", "a known price", fix)]
+        return [*prices, failed("baseline", "its price is unknown", "a known price", fix)]
     told = f"{config.policy.baseline} at ${base.input:g}/${base.output:g} per million tokens"
-    return [prices, passed("baseline", told)]
+    return [*prices, passed("baseline", told)]
+
+
+def unpriced(model: "Model") -> Finding:
+    """A model whose price nobody knows, with the lines that repair it: the user's own, or another name in the list."""
+    return failed(
+        "prices",
+        "unknown, so what it costs is in no sum",
+        "a price",
+        f"write under [models.{model.name}] price = {{ input = …, output = … }}, in dollars per million tokens, "
+        'or price_as = "provider/model" where the list knows it by another name',
+        about=model.name,
+    )

@@ -51,9 +51,7 @@ class Rapl:
         now = self._clock()
         passed, self._at = now - self._at, now
         before, self._last = self._last, found
-        return sum(
-            counted(a, b, end, passed) for a, b, end in zip(before, found, self._ends, strict=True)
-        )
+        return sum(counted(a, b, end, passed) for a, b, end in zip(before, found, self._ends, strict=True))
 
     def close(self) -> None:
         """Close the counters."""
