@@ -68,7 +68,6 @@ class PageService:
         keys: begin and end the sessions of browsers.
     """
 
-<<<<<<< HEAD
     methods: Mapping[str, tuple[str, ...]] = {
         **dict.fromkeys((PAGE, BARE, *FILES, OVERVIEW, REQUESTS, REQUEST, WEEKS, WEEK), LOOK),
         LIVE: ("GET",),
@@ -77,10 +76,6 @@ class PageService:
     }
     admin = True
     open_paths = frozenset((PAGE, BARE, *FILES, LOGIN, LOGOUT))
-=======
-    methods: Mapping[str, tuple[str, ...]] = dict.fromkeys((PAGE, BARE, *FILES), LOOK)
-    open_paths = frozenset(methods)
->>>>>>> c
 
     def __init__(self, config: Config, feed: Feed, keys: Keys) -> None:
         self.config = config

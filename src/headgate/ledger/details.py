@@ -13,6 +13,7 @@ from msgspec.json import encode
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from headgate.core.policy import ANSWER_ALLOWANCE
 from headgate.core.types import Model
 from headgate.core.words import FallbackReason
 from headgate.ledger.dimensions import NANO
@@ -22,8 +23,8 @@ from headgate.reports.facts import DayFacts, FallbackFacts, TriedFacts, WeeklyFa
 from headgate.reports.shown import full_name
 
 TOO_LONG: Final[FallbackReason] = "token count"
-SIZES: Final = tuple(2**power for power in range(11, 22))
-"""Tokens of the context windows that a prompt is measured by: 2,048 to 2,097,152."""
+SIZES: Final = tuple(2**power for power in range(11, 26))
+"""Tokens of the context windows that a prompt is measured by: 2,048 to 33,554,432, more than the largest body holds."""
 
 
 def with_details(ledger: LedgerReader, facts: WeeklyFacts, zone: tzinfo) -> WeeklyFacts:
@@ -167,7 +168,7 @@ def _with_costs(
 
 def _too_long(db: Connection, within: ColumnElement[bool]) -> dict[int, int]:
     r = requests.c
-    size = case(*((r.tokens <= size, size) for size in SIZES[:-1]), else_=SIZES[-1])
+    size = case(*((r.tokens + ANSWER_ALLOWANCE <= size, size) for size in SIZES[:-1]), else_=SIZES[-1])
     reason = select(names.c.id).where(names.c.text == TOO_LONG)
     query = select(size, func.count()).where(within, r.fallback.in_(reason)).group_by(size).order_by(size)
     return dict(db.execute(query).tuples().all())

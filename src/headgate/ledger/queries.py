@@ -81,10 +81,15 @@ class LedgerReader:
         path: the ledger file.
 
     Raises:
-        LedgerError: there is none, or it cannot be read.
+        LedgerError: there is none, it is empty, or it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
+        if path.exists() and not path.stat().st_size:
+            raise LedgerError(
+                f"the ledger {path} is empty: nothing was ever written to it",
+                "headgate up opens the gate; its first request fills it",
+            )
         open_for_reading(path).close()  # so that what is wrong with the file is said at once
         self.path = path
         self._engine = create_engine(

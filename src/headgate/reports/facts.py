@@ -133,7 +133,7 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     days: tuple[DayFacts, ...] = ()
     """By day, task and model, in order; a day without requests has no row."""
     too_long: Mapping[int, int] = {}
-    """Requests that a token limit sent to a paid model, by the smallest power of two that holds their prompt's tokens."""
+    """Requests that a token limit sent to a paid model, by the smallest power of two that holds their prompt and an answer."""
     energy: float = 0.0
     """Joules of all requests, as far as they are known."""
     home: Home = Home()
