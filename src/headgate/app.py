@@ -49,7 +49,7 @@ from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
-from headgate.gateway.keys import Keys, holder
+from headgate.gateway.keys import Keys
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices

@@ -151,7 +151,14 @@ def test_one_request_makes_a_whole_report(shell):
 def test_a_report_can_be_cut_off_by_a_pipe(office):
     order = f'"{sys.executable}" -m headgate report --week 2025-W42 | head -n 1'
     done = subprocess.run(
-        order, shell=True, cwd=office.home, env=office.env, check=False, capture_output=True, text=True, timeout=60
+        order,
+        shell=True,
+        cwd=office.home,
+        env=office.env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.stdout == "WEEKLY ROUTING SUMMARY\n"
     assert "Traceback" not in done.stderr

@@ -8,7 +8,6 @@ import pytest
 from ledger_samples import MODELS, MONDAY, plain, realistic
 from msgspec.structs import replace
 
-from headgate.ledger.details import with_details
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.writer import LedgerWriter
@@ -25,7 +24,7 @@ NAMES = {
 
 def detailed(path, zone=UTC, week=WEEK):
     with LedgerReader(path) as ledger:
-        return with_details(ledger, count_facts(ledger, *week.bounds(zone)), zone)
+        return count_facts(ledger, *week.bounds(zone), zone)
 
 
 @pytest.fixture

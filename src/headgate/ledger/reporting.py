@@ -9,7 +9,6 @@ from datetime import datetime
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.core.errors import LedgerError, UsageError
-from headgate.ledger.details import with_details
 from headgate.ledger.facts import count_facts
 from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
@@ -41,8 +40,7 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
             "headgate up opens the gate; headgate demo shows one at work",
         )
     with LedgerReader(config.ledger.path) as reader:
-        facts = with_details(reader, count_facts(reader, since, until), zone)
-        facts = with_home(reader, config.energy, facts, now.timestamp())
+        facts = with_home(reader, config.energy, count_facts(reader, since, until, zone), now.timestamp())
     return weekly(
         week,
         facts,
