@@ -61,7 +61,9 @@ def served(folder, ledger, server=""):
         ollama = await stack.enter_async_context(OllamaDouble(answer="It is a quiet morning at the desk."))
         claude = await stack.enter_async_context(AnthropicDouble(answer="It is a fine day in the cloud."))
         page = CONFIG.format(ollama=ollama.url, anthropic=claude.url, ledger=ledger, server=server)
-        config = parse_config(page, folder / "headgate.toml")
+        file = folder / "headgate.toml"
+        file.write_text(page, encoding="utf-8")
+        config = parse_config(page, file)
         gate = await stack.enter_async_context(open_gate(config))
         opened = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(gate.serve(bind("127.0.0.1", 0), opened.set_result))

@@ -94,7 +94,7 @@ def test_a_reason_leads_to_the_rows_that_a_paid_model_answered_for_it(gate, visi
 def test_the_failures_of_a_task_lead_to_the_rows_that_failed(gate, visit):
     tab = visit(gate)
     page = tab.go("overview?period=month")
-    row = page.locator("table:has(caption:text-is('Where local fails, by task')) tr:has(td:text-is('code'))")
+    row = page.locator("table:has(caption:text-is('Where local fails, by task')) tr:has(a:text-is('code'))")
     failed = row.locator("td").nth(2)
     number = failed.inner_text()
     failed.locator("a").click()
