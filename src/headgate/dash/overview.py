@@ -97,8 +97,8 @@ def overview(config: Config, query: dict[str, str], now: float) -> bytes:
     period = period_of(query, now, zone, config.week_starts)
     edges = edges_of(period, zone)
     with LedgerReader(config.ledger.path) as ledger:
-        report = _judged(config, count_facts(ledger, period.since, period.until), zone)
-        before = _judged(config, count_facts(ledger, *period.before), zone)
+        report = _judged(config, count_facts(ledger, period.since, period.until, zone), zone)
+        before = _judged(config, count_facts(ledger, *period.before, zone), zone)
         lines = count_lines(ledger, edges)
         first = ledger.first_received()
     return msgspec.json.encode(
