@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from msgspec.json import encode
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from headgate.core.types import Model
+from headgate.core.types import Model, Price
 from headgate.ledger.runs import is_alive
 from headgate.ledger.schema import MICRO, runs
 
@@ -38,13 +37,14 @@ def find_repriced(
         shown: how each is shown.
         described: how each was described.
     """
-    prices: dict[str, set[bytes]] = defaultdict(set)
+    prices: dict[str, list[Price | None]] = defaultdict(list)
     for number in used:
         if number in described:
             price = described[number].price
             # read on another day it is the same price
             same = None if price is None else replace(price, date="", source="", services={})
-            prices[shown[number]].add(encode(same))
+            if same not in prices[shown[number]]:
+                prices[shown[number]].append(same)
     return tuple(sorted(name for name, different in prices.items() if len(different) > 1))
 
 
