@@ -144,32 +144,27 @@ class Replaying:
         """Add what these requests come to; what they are counted as."""
         others = tuple(self.others(one, found))
         counted = [kind_of(one, found), *flips(one, found)]
+        answered: tuple[End, ...]
         if found.stays:
-            answered: tuple[End, ...] = (End(1.0, one.example.model, one.cost),)
-            part = Part(
-                expected=Figures(),
-                variance=Figures(),
-                by_rate={},
-                ways=(Figures(), *others),
-                bounds=(others,),
-            )
+            answered = (End(1.0, one.example.model, one.cost),)
+            expected = variance = Figures()
+            at_ends: dict[Asked, tuple[Figures, ...]] = {}
+            ways = [Figures()]
         else:
             answered = ends(found, self.share)
             expected, variance = self.figures(one, answered)
             at_ends = {asked: self.at_ends(one, found, asked) for asked in rates_needed(found)}
-            part = Part(
-                expected=expected,
-                variance=variance,
-                by_rate={
-                    asked: found_ends for asked, found_ends in at_ends.items() if not self.used[asked].bound
-                },
-                bounds=(
-                    others,
-                    *[found_ends for asked, found_ends in at_ends.items() if self.used[asked].bound],
-                ),
-            )
+            possible = ends(found, lambda _: 0.5)
+            ways = [self.figures(one, (replace(end, chance=1.0),))[0] for end in possible]
             if one.cost is None or any(end.cost is None for end in answered):
                 counted.append("unpriced")
+        part = Part(
+            expected=expected,
+            variance=variance,
+            by_rate={asked: figures for asked, figures in at_ends.items() if not self.used[asked].bound},
+            ways=(*ways, *others),
+            bounds=(others, *[figures for asked, figures in at_ends.items() if self.used[asked].bound]),
+        )
         if others:
             counted.append("unsure")
         for sum_ in sums:

@@ -75,7 +75,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
     expected: Figures
     variance: Figures
-    by_rate: Mapping[Asked, tuple[Figures, Figures]]
+    by_rate: Mapping[Asked, tuple[Figures, ...]]
     """With each rate at its lower and its upper end."""
     ways: tuple[Figures, ...]
     """Every way in which all of them could end: no figure lies beyond these."""
