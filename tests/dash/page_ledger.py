@@ -97,11 +97,11 @@ def _outcome(chance, i, received):
             fallback = "engine unavailable"
         else:
             bad = chance.random() < rejected
-            attempts.append(_attempt(chance, local, now, tokens, answer, bad))
+            attempts.append(_attempt(chance, local, now, (tokens, answer), bad=bad))
             fallback = "quality check failed" if bad else None
         now = attempts[-1].ended + 0.0004
     if fallback:
-        attempts.append(_attempt(chance, "claude", now, tokens, answer, bad=False))
+        attempts.append(_attempt(chance, "claude", now, (tokens, answer), bad=False))
     last = attempts[-1]
     return Outcome(
         id=f"{int(received * 1000):011x}{i:08x}",
@@ -141,7 +141,8 @@ def _outcome(chance, i, received):
     )
 
 
-def _attempt(chance, model, started, tokens, answer, bad):
+def _attempt(chance, model, started, size, *, bad):
+    tokens, answer = size
     low, high = ANSWERS[model]
     queued = chance.choice((0.0, 0.0, 0.0, chance.uniform(0, 0.3))) if model != "claude" else 0.0
     seconds = queued + chance.uniform(low, high)

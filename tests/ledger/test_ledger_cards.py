@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from headgate.core.cards import Card, Share
 from headgate.core.errors import LedgerError
-from headgate.ledger import schema
+from headgate.ledger import opening
 from headgate.ledger.cards import newest_cards, save_card
 from headgate.ledger.writer import LedgerWriter
 
@@ -100,7 +100,7 @@ def test_a_card_that_this_version_cannot_read_counts_as_none(path):
 
 def test_a_ledger_that_stays_locked_gets_no_card_and_the_reason_is_told(path, monkeypatch):
     save_card(path, CARD)
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerError, match="another process is writing"):

@@ -10,7 +10,7 @@ from headgate.core.errors import LedgerError
 from headgate.core.subagent import Agent
 from headgate.core.trials import Trial, digest_of, fresh_trials, trials_of
 from headgate.core.types import Model
-from headgate.ledger import schema
+from headgate.ledger import opening
 from headgate.ledger.trials import newest_trials, save_trial
 
 AGENT = Agent(name="triage", system="Sort it.", labels=("a", "b"))
@@ -85,7 +85,7 @@ def test_a_trial_that_this_version_cannot_read_counts_as_none(path):
 
 def test_a_ledger_that_stays_locked_gets_no_trial_and_the_reason_is_told(path, monkeypatch):
     save_trial(path, TRIAL)
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerError, match="another process is writing"):

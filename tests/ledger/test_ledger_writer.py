@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
 from headgate.core.types import Price
-from headgate.ledger import schema
+from headgate.ledger import opening
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.writer import LedgerWriter
 
@@ -145,7 +145,7 @@ def test_two_gates_may_share_one_ledger(path, read):
 
 
 def test_a_ledger_locked_by_another_program_is_written_once_it_is_free(path, monkeypatch, read):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
     writer = LedgerWriter(path, flush_every=0.01)
     writer.start()
     other = sqlite3.connect(path, isolation_level=None)
@@ -164,7 +164,7 @@ def test_a_ledger_locked_by_another_program_is_written_once_it_is_free(path, mon
 
 
 def test_closing_on_a_ledger_that_stays_locked_gives_up_and_counts_the_loss(path, monkeypatch):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
     writer = LedgerWriter(path, flush_every=0.01)
     writer.start()
     other = sqlite3.connect(path, isolation_level=None)

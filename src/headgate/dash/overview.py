@@ -44,6 +44,8 @@ class Series(Struct, frozen=True):
 
     edges: tuple[float, ...]
     """Unix times at which the stretches begin, and the end of the last one."""
+    labels: tuple[str, ...]
+    """The stretches as people call them, in the report's time zone: "23 Nov" or "14:00"."""
     lines: tuple[Line, ...]
 
 
@@ -72,7 +74,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     """All that the view shows."""
 
     period: Period
-    zone: str
+    days: str
+    """The period as people write it, in the report's time zone: "23 Nov – 29 Nov 2026, UTC"."""
     now: Figures
     before: Figures
     baseline: str
@@ -97,18 +100,18 @@ def overview(config: Config, query: dict[str, str], now: float) -> bytes:
     period = period_of(query, now, zone, config.week_starts)
     edges = edges_of(period, zone)
     with LedgerReader(config.ledger.path) as ledger:
-        report = _judged(config, count_facts(ledger, period.since, period.until), zone)
-        before = _judged(config, count_facts(ledger, *period.before), zone)
+        report = _judged(config, count_facts(ledger, period.since, period.until, zone), zone)
+        before = _judged(config, count_facts(ledger, *period.before, zone), zone)
         lines = count_lines(ledger, edges)
         first = ledger.first_received()
     return msgspec.json.encode(
         Overview(
             period=period,
-            zone=datetime.fromtimestamp(period.since, zone).tzname() or "",
+            days=_days(period, zone),
             now=_figures(report),
             before=_figures(before),
             baseline=report.baseline,
-            series=Series(edges, lines),
+            series=Series(edges, _labels(period, edges, zone), lines),
             models=report.facts.served,
             fallbacks=tuple(map(_fallback, report.facts.fallbacks)),
             tasks=tuple(map(_task, report.tasks)),
@@ -117,6 +120,24 @@ def overview(config: Config, query: dict[str, str], now: float) -> bytes:
             first=first,
         )
     )
+
+
+def _days(period: Period, zone: tzinfo) -> str:
+    first, last = (datetime.fromtimestamp(at, zone) for at in (period.since, period.until - 1))
+    named = last.tzname()
+    until = f"{last.day} {last:%b %Y}" + (f", {named}" if named else "")
+    if first.date() == last.date():
+        return until
+    year = f" {first.year}" if first.year != last.year else ""
+    return f"{first.day} {first:%b}{year} – {until}"
+
+
+def _labels(period: Period, edges: tuple[float, ...], zone: tzinfo) -> tuple[str, ...]:
+    begins = [datetime.fromtimestamp(edge, zone) for edge in edges[:-1]]
+    if not period.hourly:
+        return tuple(f"{begin.day} {begin:%b}" for begin in begins)
+    several = begins[0].date() != begins[-1].date()
+    return tuple(f"{begin.day} {begin:%b %H:%M}" if several else f"{begin:%H:%M}" for begin in begins)
 
 
 def _judged(config: Config, facts: WeeklyFacts, zone: tzinfo) -> WeeklyReport:

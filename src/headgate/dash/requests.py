@@ -29,7 +29,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "fallback": FALLBACKS,
 }
 YES_OR_NO: Mapping[str, bool] = {"yes": True, "no": False}
-SWITCHES = ("local", "answered", "failed_locally", "tried_locally")
+SWITCHES = ("local", "answered", "failed_locally", "tried_locally", "unpriced")
 FREE = ("model", "shown", "route", "key", "team", "agent", "text")
 
 

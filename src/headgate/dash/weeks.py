@@ -93,7 +93,7 @@ class Archive:
         if known is not None:
             return known
         since, until = week.bounds(zone)
-        facts = count_facts(ledger, since, until)
+        facts = count_facts(ledger, since, until, zone)
         line = WeekLine(
             week=str(week),
             period=week.period,

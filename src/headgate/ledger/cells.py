@@ -29,6 +29,8 @@ class Facet(NamedTuple):
     baseline: int
     alternative: int
     prices_as_of: int
+    size: int
+    """Where there is a limit: the power of two, 11 to 21, that is the smallest to hold the prompt's tokens."""
 
 
 class Cell(NamedTuple):
@@ -52,14 +54,24 @@ class Cell(NamedTuple):
     tried_locally: int = 0
     failed_locally: int = 0
     estimated: int = 0
+    imported: int = 0
 
     def plus(self, other: Self) -> "Cell":
         """Both together."""
         return Cell(*map(add, self, other))
 
 
+class Ends(NamedTuple):
+    """What a report groups calls by."""
+
+    task: int
+    """Of the request that they were made for."""
+    model: int
+    failure: int
+
+
 class Calls(NamedTuple):
-    """Sums over calls to one model that ended in the same way."""
+    """Sums over calls."""
 
     attempts: int = 0
     rejected: int = 0
@@ -75,7 +87,7 @@ class Calls(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """What one model answered in some time: a bar of the chart of days."""
+    """A day's requests of one task that one model answered, or nobody."""
 
     requests: int = 0
     cost: int = 0
@@ -88,30 +100,30 @@ class Bar(NamedTuple):
 
 
 class Sums:
-    """Everything that is summed, over some time; it grows by `add_cell` and `add_calls`.
+    """Everything that is summed, over some time; it grows.
 
     Attributes:
         cells: by facet.
-        calls: by model and failure.
-        bars: by the first moment of a day (or of another time) and the model that answered.
+        calls: by what they came to.
+        bars: by the first moment of a day, the task, and the model that answered.
     """
 
     def __init__(self) -> None:
         self.cells: dict[Facet, Cell] = {}
-        self.calls: dict[tuple[int, int], Calls] = {}
-        self.bars: dict[tuple[int, int], Bar] = {}
+        self.calls: dict[Ends, Calls] = {}
+        self.bars: dict[tuple[int, int, int], Bar] = {}
 
     def add_cell(self, facet: Facet, cell: Cell) -> None:
         """Add sums over requests."""
         before = self.cells.get(facet)
         self.cells[facet] = cell if before is None else before.plus(cell)
 
-    def add_calls(self, key: tuple[int, int], calls: Calls) -> None:
+    def add_calls(self, ends: Ends, calls: Calls) -> None:
         """Add sums over calls."""
-        before = self.calls.get(key)
-        self.calls[key] = calls if before is None else before.plus(calls)
+        before = self.calls.get(ends)
+        self.calls[ends] = calls if before is None else before.plus(calls)
 
-    def add_bar(self, key: tuple[int, int], bar: Bar) -> None:
+    def add_bar(self, key: tuple[int, int, int], bar: Bar) -> None:
         """Add to a bar."""
         before = self.bars.get(key)
         self.bars[key] = bar if before is None else before.plus(bar)
@@ -120,8 +132,8 @@ class Sums:
         """Add all of another's."""
         for facet, cell in other.cells.items():
             self.add_cell(facet, cell)
-        for key, calls in other.calls.items():
-            self.add_calls(key, calls)
+        for ends, calls in other.calls.items():
+            self.add_calls(ends, calls)
         for place, bar in other.bars.items():
             self.add_bar(place, bar)
 

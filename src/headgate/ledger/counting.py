@@ -140,16 +140,17 @@ def _add_rollups(db: sqlite3.Connection, since: int, until: int, days: Sequence[
     facets = facets_by_number(db)
     for number, cell in read_cells(db, time):
         counted.sums.add_cell(facets[number], cell)
-    for key, calls in read_calls(db, time):
-        counted.sums.add_calls(key, calls)
+    for ends, calls in read_calls(db, time):
+        counted.sums.add_calls(ends, calls)
     for model, seconds, first_token in read_sketches(db, time):
         counted.seconds.sketches[model].update(seconds)
         counted.first_token.sketches[model].update(first_token)
     cuts = [since, *(day for day in days if since < day < until), until]
     for begin, end in zip(cuts, cuts[1:], strict=False):
         start = _day_of(days)(begin)
-        for model, bar in read_bars(db, stretches(_whole(begin), _whole(end))):
-            counted.sums.add_bar((start, model), bar)
+        for number, bar in read_bars(db, stretches(_whole(begin), _whole(end))):
+            facet = facets[number]
+            counted.sums.add_bar((start, facet.task, facet.model), bar)
 
 
 def _day_of(days: Sequence[int]) -> Callable[[int], int]:

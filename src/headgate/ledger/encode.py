@@ -126,6 +126,7 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
         names[key] if key else NOTHING,
         names[team] if team else NOTHING,
         names[agent] if agent else NOTHING,
+        NOTHING,  # not imported
         names[as_of] if as_of else None,
         tried_locally,
         failed_locally,

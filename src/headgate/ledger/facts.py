@@ -1,267 +1,345 @@
-"""Counting the ledger for a report, in SQL.
+"""What a report says of some time, counted from the ledger.
 
-One scan groups the requests by all that the report counts by, which leaves some hundred cells to add up here, however
-many requests there are. Percentiles come from a histogram of milliseconds. What the figures mean is said in
-`reports.facts`; how they are judged, in `reports.weekly`.
+`counting` sums the requests; here the sums become the facts of a report: numbers become words and names, models that are
+shown alike become one row. What the figures mean is said in `reports.facts`; how they are judged, in `reports.weekly`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from math import ceil
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from msgspec import Struct
 
 from headgate.core.types import Model
+from headgate.core.words import FallbackReason
+from headgate.ledger.audits import read_audits
 from headgate.ledger.cards import read_cards
-from headgate.ledger.decode import Row
+from headgate.ledger.cells import Calls, Cell, Ends, Facet, Sums
+from headgate.ledger.counting import Count, Durations, count
+from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.runs import is_alive
-from headgate.ledger.schema import MICRO, attempts, requests, runs
-from headgate.reports.facts import AttemptFacts, FallbackFacts, Latency, ServedFacts, TaskFacts, WeeklyFacts
+from headgate.ledger.schema import MICRO
+from headgate.reports.facts import (
+    AttemptFacts,
+    DayFacts,
+    FallbackFacts,
+    GroupFacts,
+    Latency,
+    ServedFacts,
+    TaskFacts,
+    TriedFacts,
+    WeeklyFacts,
+)
 from headgate.reports.savings import Money
 from headgate.reports.shown import baseline_name, full_name
 
-Histogram = Mapping[int, int]
-"""Requests by milliseconds."""
+TOO_LONG: Final[FallbackReason] = "token count"
+
+Dimension = Literal["model", "task", "route", "key", "team", "status", "fallback"]
+"""What requests may be grouped by (`count_by`)."""
 
 
-def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts:
-    """The facts of the requests received from `since` until before `until`, in Unix time."""
-    within = and_(requests.c.received >= round(since * MICRO), requests.c.received < round(until * MICRO))
+class _Names(Struct, frozen=True):
+    """What the numbers in sums stand for."""
+
+    words: Mapping[int, str]
+    models: Mapping[int, str]
+    described: Mapping[int, Model]
+
+    def word(self, number: int) -> str | None:
+        return self.words[number] if number else None
+
+    def shown(self, model: int) -> str:
+        return full_name(self.described.get(model), self.models[model])
+
+    def local(self, model: int) -> bool | None:
+        described = self.described.get(model)
+        return None if described is None else described.local
+
+    def baseline(self, model: int) -> str:
+        return baseline_name(self.described.get(model), self.models[model])
+
+
+def count_facts(
+    ledger: LedgerReader, since: float, until: float, zone: tzinfo = UTC, *, from_rows: bool = False
+) -> WeeklyFacts:
+    """The facts of the requests received from `since` until before `until`, in Unix time.
+
+    Args:
+        ledger: where they are.
+        since: the first moment.
+        until: the first moment after.
+        zone: where its days begin.
+        from_rows: read no rollups (`counting.count`).
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    days = _days(since, until, zone)
+    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), list(days), from_rows=from_rows)
+    sums = counted.sums
     with ledger.connect() as db:
-        cells = _cells(db, within)
-        whole = _histograms(db, within, requests.c.seconds)
-        first = _histograms(db, within, requests.c.first_token)
-        calls = _calls(db, within)
-        lost, unclosed = _lost(db, since, until), _unclosed(db, since, until)
+        names = _Names(ledger.words(db), ledger.model_names(db), ledger.described(db))
+        lost, unclosed = count_lost(db, since, until), count_unclosed(db, since, until)
+        jumps = count_clock_jumps(db, since, until)
+        audits = read_audits(db, since, until, names.words)
         measured = read_cards(db, before=until)
-        words, names, described = ledger.words(db), ledger.model_names(db), ledger.described(db)
-
-    def shown(number: int) -> str:
-        return full_name(described.get(number), names[number])
-
+    total = _total(sums.cells.values())
+    used = {ends.model for ends in sums.calls}
+    shown = {number: names.shown(number) for number in used}
     return WeeklyFacts(
         since=since,
         until=until,
-        requests=sum(cell.requests for cell in cells),
-        served=_served(cells, whole, first, {number: shown(number) for number in names}, described),
-        latency=_latency(whole.values(), [cell for cell in cells if cell.model is not None], "seconds"),
-        first_token=_latency(
-            first.values(), [cell for cell in cells if cell.model is not None], "first_token"
+        requests=total.requests,
+        served=_served(counted, names),
+        latency=_latency(counted.seconds, sums.cells.items(), _whole),
+        first_token=_latency(counted.first_token, sums.cells.items(), _first),
+        tasks=_tasks(sums, names),
+        attempts=_attempts(sums.calls, names),
+        fallbacks=_fallbacks(sums.cells, names),
+        audits=audits,
+        days=_bars(sums, days, names),
+        too_long=_too_long(sums.cells, names),
+        energy=total.energy / MICRO,
+        alternatives=_by_word(
+            (names.baseline(facet.alternative), cell.requests)
+            for facet, cell in sums.cells.items()
+            if facet.alternative
         ),
-        tasks=_tasks(cells, words),
-        attempts=_attempts(calls, {number: shown(number) for number in names}, described, words),
-        fallbacks=_fallbacks(cells, words),
-        statuses=_sums((words[cell.status], cell.requests) for cell in cells),
-        cost=sum(cell.cost for cell in cells) / NANO,
-        cost_unknown=sum(cell.cost_unknown for cell in cells),
-        money=Money(
-            requests=sum(cell.compared for cell in cells),
-            cost=sum(cell.compared_cost for cell in cells) / NANO,
-            baseline=sum(cell.compared_baseline for cell in cells) / NANO,
-            unknown=sum(cell.requests - cell.compared for cell in cells),
+        statuses=_by_word((names.words[facet.status], cell.requests) for facet, cell in sums.cells.items()),
+        cost=total.cost / NANO,
+        cost_unknown=total.cost_unknown,
+        money=_money(total),
+        baselines=_by_word(
+            (names.baseline(facet.baseline), cell.requests) for facet, cell in sums.cells.items()
         ),
-        baselines=_sums(
-            (baseline_name(described.get(cell.baseline), names[cell.baseline]), cell.requests)
-            for cell in cells
-        ),
-        estimated=sum(cell.estimated for cell in cells),
+        estimated=total.estimated,
+        imported=total.imported,
         lost=lost,
         unclosed=unclosed,
-        prices_as_of=tuple(
-            sorted({words[cell.prices_as_of] for cell in cells if cell.prices_as_of is not None})
-        ),
+        clock_jumps=jumps,
+        repriced=find_repriced(used, shown, names.described),
+        renamed=find_renamed(used, shown, names.described),
+        prices_as_of=tuple(sorted({names.words[f.prices_as_of] for f in sums.cells if f.prices_as_of})),
         cards=tuple(measured[key] for key in sorted(measured)),
     )
 
 
-def _cells(db: Connection, within: ColumnElement[bool]) -> list[Row]:
-    r = requests.c
-    groups = (r.model, r.task, r.status, r.fallback, r.fallback_limit, r.baseline, r.prices_as_of)
-    # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
-    compared = and_(r.cost.is_not(None), or_(r.baseline_cost.is_not(None), r.model.is_(None)))
-    query = select(
-        *groups,
-        func.count().label("requests"),
-        _count_where(r.cost.is_(None)).label("cost_unknown"),
-        _total(r.cost).label("cost"),
-        _count_where(compared).label("compared"),
-        _total(case((compared, r.cost))).label("compared_cost"),
-        _total(case((compared, r.baseline_cost))).label("compared_baseline"),
-        _total(r.seconds).label("seconds"),
-        _total(r.first_token).label("first_token"),
-        _count_where(r.tried_locally).label("tried_locally"),
-        _count_where(r.failed_locally).label("failed_locally"),
-        _count_where(r.estimated).label("estimated"),
-    )
-    return list(db.execute(query.where(within).group_by(*groups)))
+def count_by(ledger: LedgerReader, since: float, until: float, what: Dimension) -> tuple[GroupFacts, ...]:
+    """The requests of some time by one thing, the most frequent first.
 
+    Args:
+        ledger: where they are.
+        since: Unix time of the first moment.
+        until: of the first moment after.
+        what: what to group by; a model is named as it is shown.
 
-def _histograms(
-    db: Connection, within: ColumnElement[bool], column: ColumnElement[Any]
-) -> dict[int, Histogram]:
-    """For each model that answered, its answers by whole milliseconds."""
-    milliseconds = ((column + 500) // 1000).label("milliseconds")
-    query = select(requests.c.model, milliseconds, func.count()).where(
-        within, requests.c.model.is_not(None), column.is_not(None)
-    )
-    histograms: dict[int, dict[int, int]] = defaultdict(dict)
-    for model, bucket, number in db.execute(query.group_by(requests.c.model, milliseconds)):
-        histograms[model][bucket] = number
-    return dict(histograms)
-
-
-def _calls(db: Connection, within: ColumnElement[bool]) -> list[Row]:
-    a = attempts.c
-    prompt = a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h
-    query = select(
-        a.model,
-        a.failure,
-        func.count().label("attempts"),
-        _count_where(a.rejected).label("rejected"),
-        _total(prompt).label("input"),
-        _total(a.output).label("output"),
-        _total(a.cost).label("cost"),
-        _count_where(a.cost.is_(None)).label("cost_unknown"),
-    )
-    joined = query.join_from(requests, attempts, a.request == requests.c.n)
-    return list(db.execute(joined.where(within).group_by(a.model, a.failure)))
-
-
-def _lost(db: Connection, since: float, until: float) -> int:
-    query = select(func.coalesce(func.sum(runs.c.lost), 0))
-    return int(db.execute(query.where(_ran(since, until))).scalar_one())
-
-
-def _unclosed(db: Connection, since: float, until: float) -> int:
-    """Runs that were killed: the ones that a later start found so, and the ones whose process is gone."""
-    query = select(runs.c.pid, runs.c.clean).where(_ran(since, until), runs.c.clean.is_not(True))
-    return sum(run.clean is not None or is_alive(run.pid) is False for run in db.execute(query))
-
-
-def _ran(since: float, until: float) -> ColumnElement[bool]:
-    return and_(
-        runs.c.started < round(until * MICRO),
-        func.coalesce(runs.c.ended, runs.c.last) >= round(since * MICRO),
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), [int(since)])
+    with ledger.connect() as db:
+        names = _Names(ledger.words(db), ledger.model_names(db), ledger.described(db))
+    groups: defaultdict[str | None, list[Cell]] = defaultdict(list)
+    for facet, cell in counted.sums.cells.items():
+        number = getattr(facet, what)
+        word = names.shown(number) if what == "model" and number else names.word(number)
+        groups[word].append(cell)
+    totals = {word: _total(cells) for word, cells in groups.items()}
+    return tuple(
+        GroupFacts(
+            name=word,
+            requests=cell.requests,
+            tried_locally=cell.tried_locally,
+            failed_locally=cell.failed_locally,
+            cost=cell.cost / NANO,
+            cost_unknown=cell.cost_unknown,
+            money=_money(cell),
+        )
+        for word, cell in sorted(totals.items(), key=lambda item: (-item[1].requests, item[0] or ""))
     )
 
 
-def _served(
-    cells: Iterable[Row],
-    whole: Mapping[int, Histogram],
-    first: Mapping[int, Histogram],
-    shown: Mapping[int, str],
-    described: Mapping[int, Model],
-) -> tuple[ServedFacts, ...]:
+def _days(since: float, until: float, zone: tzinfo) -> dict[int, str]:
+    """Each day of that time by its first moment."""
+    day = datetime.fromtimestamp(since, zone).date()
+    days = {int(since): day.isoformat()}
+    while (moment := _midnight(day := day + timedelta(days=1), zone)) < until:
+        days[int(moment)] = day.isoformat()
+    return days
+
+
+def _midnight(day: date, zone: tzinfo) -> float:
+    return datetime.combine(day, time(), zone).timestamp()
+
+
+def _total(cells: Iterable[Cell]) -> Cell:
+    return Cell(*map(sum, zip(Cell(), *cells, strict=True)))
+
+
+def _money(cell: Cell) -> Money:
+    return Money(
+        requests=cell.compared,
+        cost=cell.compared_cost / NANO,
+        baseline=cell.compared_baseline / NANO,
+        unknown=cell.requests - cell.compared,
+        energy_cost=cell.compared_energy_cost / NANO,
+        energy_unknown=cell.compared_energy_unknown,
+        alternative=cell.compared_alternative / NANO,
+        alternative_unknown=cell.compared_alternative_unknown,
+    )
+
+
+def _served(counted: Count, names: _Names) -> tuple[ServedFacts, ...]:
     """One row for each name as it is shown: other prices of the same model do not make another row."""
-    by_name: dict[str, list[Row]] = defaultdict(list)
-    for cell in cells:
-        if cell.model is not None:
-            by_name[shown[cell.model]].append(cell)
+    by_name: defaultdict[str, list[tuple[Facet, Cell]]] = defaultdict(list)
+    for facet, cell in counted.sums.cells.items():
+        if facet.model:
+            by_name[names.shown(facet.model)].append((facet, cell))
     served = []
     for name, own in by_name.items():
-        numbers = {cell.model for cell in own}
-        model = described.get(max(numbers))
+        total = _total(cell for _, cell in own)
         served.append(
             ServedFacts(
                 shown=name,
-                local=None if model is None else model.local,
-                requests=sum(cell.requests for cell in own),
-                latency=_latency((whole[n] for n in numbers if n in whole), own, "seconds"),
-                first_token=_latency((first[n] for n in numbers if n in first), own, "first_token"),
-                cost=sum(cell.cost for cell in own) / NANO,
-                cost_unknown=sum(cell.cost_unknown for cell in own),
+                local=names.local(max(facet.model for facet, _ in own)),
+                requests=total.requests,
+                latency=_latency(counted.seconds, own, _whole),
+                first_token=_latency(counted.first_token, own, _first),
+                cost=total.cost / NANO,
+                cost_unknown=total.cost_unknown,
             )
         )
     # the user's order: what ran at home first, then what was paid for; the busiest first
     return tuple(sorted(served, key=lambda row: (not row.local, -row.requests, row.shown)))
 
 
-def _latency(histograms: Iterable[Histogram], cells: Iterable[Row], column: str) -> Latency:
-    merged: Counter[int] = Counter()
-    for histogram in histograms:
-        merged.update(histogram)
-    total = merged.total()
-    if not total:
+def _whole(cell: Cell) -> int:
+    return cell.seconds
+
+
+def _first(cell: Cell) -> int:
+    return cell.first_token
+
+
+def _latency(
+    durations: Durations, cells: Iterable[tuple[Facet, Cell]], summed: Callable[[Cell], int]
+) -> Latency:
+    """Of the answered requests among these."""
+    answered = [(facet.model, cell) for facet, cell in cells if facet.model]
+    spread = durations.spread({model for model, _ in answered})
+    if spread is None:
         return Latency()
-    mean = sum(getattr(cell, column) for cell in cells) / MICRO / total
-    return Latency(total, mean, _percentile(merged, total, 0.50), _percentile(merged, total, 0.95))
+    mean = sum(summed(cell) for _, cell in answered) / MICRO / spread.number
+    return Latency(spread.number, mean, spread.p50 / MICRO, spread.p95 / MICRO)
 
 
-def _percentile(histogram: Histogram, total: int, share: float) -> float:
-    """The smallest duration, in seconds, that at least this share of the requests kept within."""
-    below, wanted = 0, ceil(share * total)
-    for milliseconds in sorted(histogram):
-        below += histogram[milliseconds]
-        if below >= wanted:
-            return milliseconds / 1000
-    raise AssertionError("a histogram holds all of its requests")
-
-
-def _tasks(cells: Iterable[Row], words: Mapping[int, str]) -> tuple[TaskFacts, ...]:
-    by_task: dict[str | None, list[Row]] = defaultdict(list)
-    for cell in cells:
-        by_task[None if cell.task is None else words[cell.task]].append(cell)
-    tasks = [
-        TaskFacts(
-            task=task,
-            requests=sum(cell.requests for cell in own),
-            tried_locally=sum(cell.tried_locally for cell in own),
-            failed_locally=sum(cell.failed_locally for cell in own),
+def _tasks(sums: Sums, names: _Names) -> tuple[TaskFacts, ...]:
+    by_task: defaultdict[int, list[Cell]] = defaultdict(list)
+    for facet, cell in sums.cells.items():
+        by_task[facet.task].append(cell)
+    tasks = []
+    for number, own in by_task.items():
+        total = _total(own)
+        tasks.append(
+            TaskFacts(
+                task=names.word(number),
+                requests=total.requests,
+                tried_locally=total.tried_locally,
+                failed_locally=total.failed_locally,
+                models=_tried(number, sums.calls, names),
+            )
         )
-        for task, own in by_task.items()
-    ]
     return tuple(sorted(tasks, key=lambda row: (row.task is None, -row.requests, row.task or "")))
 
 
-def _attempts(
-    calls: Iterable[Row], shown: Mapping[int, str], described: Mapping[int, Model], words: Mapping[int, str]
-) -> tuple[AttemptFacts, ...]:
-    by_name: dict[str, list[Row]] = defaultdict(list)
-    for call in calls:
-        by_name[shown[call.model]].append(call)
+def _tried(task: int, ended: Mapping[Ends, Calls], names: _Names) -> tuple[TriedFacts, ...]:
+    """The local models that were called for a task, the busiest first."""
+    by_name: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for ends, calls in ended.items():
+        if ends.task == task and names.local(ends.model):
+            parts = by_name[names.shown(ends.model)]
+            parts[0] += calls.attempts
+            parts[1] += calls.attempts if ends.failure else calls.rejected
+    in_order = sorted(by_name.items(), key=lambda item: (-item[1][0], item[0]))
+    return tuple(TriedFacts(name, attempts, failed) for name, (attempts, failed) in in_order)
+
+
+def _attempts(ended: Mapping[Ends, Calls], names: _Names) -> tuple[AttemptFacts, ...]:
+    by_name: defaultdict[str, list[tuple[Ends, Calls]]] = defaultdict(list)
+    for ends, calls in ended.items():
+        by_name[names.shown(ends.model)].append((ends, calls))
     tried = []
     for name, own in by_name.items():
-        model = described.get(max(call.model for call in own))
+        total = Calls(*map(sum, zip(*(calls for _, calls in own), strict=True)))
         tried.append(
             AttemptFacts(
                 shown=name,
-                local=None if model is None else model.local,
-                attempts=sum(call.attempts for call in own),
-                rejected=sum(call.rejected for call in own),
-                failures=_sums(
-                    (words[call.failure], call.attempts) for call in own if call.failure is not None
+                local=names.local(max(ends.model for ends, _ in own)),
+                attempts=total.attempts,
+                rejected=total.rejected,
+                failures=_by_word(
+                    (names.words[ends.failure], calls.attempts) for ends, calls in own if ends.failure
                 ),
-                input=sum(call.input for call in own),
-                output=sum(call.output for call in own),
-                cost=sum(call.cost for call in own) / NANO,
-                cost_unknown=sum(call.cost_unknown for call in own),
+                input=total.input,
+                output=total.output,
+                cost=total.cost / NANO,
+                cost_unknown=total.cost_unknown,
             )
         )
     return tuple(sorted(tried, key=lambda row: (not row.local, -row.attempts, row.shown)))
 
 
-def _fallbacks(cells: Iterable[Row], words: Mapping[int, str]) -> tuple[FallbackFacts, ...]:
-    reasons: Counter[tuple[str, int | None]] = Counter()
-    for cell in cells:
-        if cell.fallback is not None:
-            reasons[words[cell.fallback], cell.fallback_limit] += cell.requests
-    return tuple(FallbackFacts(reason, limit, number) for (reason, limit), number in reasons.most_common())
+def _fallbacks(cells: Mapping[Facet, Cell], names: _Names) -> tuple[FallbackFacts, ...]:
+    reasons: defaultdict[tuple[str, int | None], list[Cell]] = defaultdict(list)
+    for facet, cell in cells.items():
+        if facet.fallback:
+            limit = None if facet.fallback_limit < 0 else facet.fallback_limit
+            reasons[names.words[facet.fallback], limit].append(cell)
+    fallbacks = []
+    for (reason, limit), own in reasons.items():
+        total = _total(own)
+        fallbacks.append(FallbackFacts(reason, limit, total.requests, total.cost / NANO))
+    return tuple(sorted(fallbacks, key=lambda row: (-row.requests, row.reason, row.limit or 0)))
 
 
-def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+def _too_long(cells: Mapping[Facet, Cell], names: _Names) -> dict[int, int]:
+    sizes: Counter[int] = Counter()
+    for facet, cell in cells.items():
+        if facet.size and names.word(facet.fallback) == TOO_LONG:
+            sizes[2**facet.size] += cell.requests
+    return dict(sorted(sizes.items()))
+
+
+def _bars(sums: Sums, days: Mapping[int, str], names: _Names) -> tuple[DayFacts, ...]:
+    by_name: defaultdict[tuple[str, str | None, str | None, bool | None], list[int]] = defaultdict(
+        lambda: [0, 0, 0]
+    )
+    for (start, task, model), bar in sums.bars.items():
+        who = (names.shown(model), names.local(model)) if model else (None, None)
+        parts = by_name[(days[start], names.word(task), *who)]
+        for place, part in enumerate(bar):
+            parts[place] += part
+    facts = [
+        DayFacts(
+            day=day,
+            task=task,
+            shown=shown,
+            local=local,
+            requests=number,
+            cost=cost / NANO,
+            baseline=baseline / NANO,
+        )
+        for (day, task, shown, local), (number, cost, baseline) in by_name.items()
+    ]
+    return tuple(sorted(facts, key=lambda row: (row.day, row.task or "~", not row.local, row.shown or "~")))
+
+
+def _by_word(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Pairs of a word and a number, summed by word, the largest first."""
     sums: Counter[str] = Counter()
     for word, number in pairs:
         sums[word] += number
-    return dict(sums.most_common())
-
-
-def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-
-def _total(column: ColumnElement[Any]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(column), 0)
+    return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))

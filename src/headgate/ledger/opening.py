@@ -85,6 +85,30 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return db
 
 
+def bring_up_to_date(path: Path) -> None:
+    """Give a ledger of an older Headgate the tables and columns that it lacks, so that it can be read as one of today's.
+
+    Raises:
+        LedgerError: there is none, it is empty, it cannot be read, or it is older and cannot be written.
+    """
+    with closing(open_for_reading(path)) as db:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return
+    if version == 0:
+        raise LedgerError(
+            f"the ledger {path} is empty: nothing was ever written to it, or it was cut off",
+            "restore it if you have a copy; else headgate up begins a new one in it",
+        )
+    try:
+        open_for_writing(path).close()
+    except LedgerError as error:
+        raise LedgerError(
+            f"the ledger {path} was written by an older Headgate and cannot be brought up to date: {error.message}",
+            error.hint,
+        ) from error
+
+
 def is_damaged(error: sqlite3.Error) -> bool:
     """Whether SQLite says that the file's content is not what it should be."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -151,5 +175,6 @@ def _create(db: sqlite3.Connection) -> None:
                 db.execute(f"ALTER TABLE {table.name} ADD COLUMN {told}")
         for index in table.indexes:
             db.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
+    db.execute("INSERT OR IGNORE INTO rolled (id, n, pruned) VALUES (1, 0, 0)")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,6 +1,6 @@
 """Reading the ledger: one request, the newest ones, and the ones that came since.
 
-A reader never writes and never blocks the writer. It remembers the dictionaries (`names`, `models`) and reads what was
+A reader never blocks the writer, and writes nothing but the tables and columns that an older ledger lacks. It remembers the dictionaries (`names`, `models`) and reads what was
 added to them when it meets a number it does not know. It does not know reports; `facts` counts for them.
 """
 
@@ -20,7 +20,7 @@ from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
-from headgate.ledger.opening import open_for_reading, unreadable
+from headgate.ledger.opening import bring_up_to_date, open_for_reading, unreadable
 from headgate.ledger.schema import MICRO, attempts, bodies, models, names, prices, requests
 from headgate.reports.shown import full_name
 
@@ -84,7 +84,7 @@ class LedgerReader:
     """
 
     def __init__(self, path: Path) -> None:
-        open_for_reading(path).close()  # so that what is wrong with the file is said at once
+        bring_up_to_date(path)  # what is wrong with the file is said at once
         self.path = path
         self._engine = create_engine(
             "sqlite+pysqlite://", creator=lambda: open_for_reading(path), poolclass=StaticPool

@@ -9,7 +9,6 @@ from datetime import datetime
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.core.errors import LedgerError, UsageError
-from headgate.ledger.details import with_details
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
 from headgate.reports.week import parse_week
@@ -40,7 +39,7 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
             "headgate up opens the gate; headgate demo shows one at work",
         )
     with LedgerReader(config.ledger.path) as reader:
-        facts = with_details(reader, count_facts(reader, since, until), zone)
+        facts = count_facts(reader, since, until, zone)
     return weekly(
         week,
         facts,

@@ -5,7 +5,8 @@ adds the rows after it. So each row is in them once, whatever its time: a clock 
 right without more ado, and two processes that roll at once do no harm. What a report counts is the rollups of the quarters of
 an hour within its time, and the rows after `rolled.n` (`counting`).
 
-The same sums are kept for three spans (`SPANS`). This module does not know when rolling is due (`upkeep`).
+The same sums are kept for four spans: quarters of an hour, since every time zone's days begin on one, hours, days and months
+of thirty days (`SPANS`). This module does not know when rolling is due (`upkeep`).
 """
 
 import sqlite3
@@ -15,14 +16,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Facet, Sums
+from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Ends, Facet, Sums
 from headgate.ledger.rows import Counted, Part, count_by_quarter
-from headgate.ledger.schema import call_rollups, facets, latency_rollups, rollups
+from headgate.ledger.schema import call_rollups, facets, insert_sql, latency_rollups, rollups
 from headgate.ledger.sketches import Sketch, from_bytes, sketch_of, to_bytes
 
-DAY: Final = 86_400
+HOUR: Final = 3_600
+DAY: Final = 24 * HOUR
 MONTH: Final = 30 * DAY
-SPANS: Final = (QUARTER, DAY, MONTH)
+SPANS: Final = (QUARTER, HOUR, DAY, MONTH)
 """Seconds of the times that are summed; each is a multiple of the one before, counted from 1970 in UTC."""
 
 BITE: Final = 4_096
@@ -41,7 +43,7 @@ class Slot:
     """The sums and sketches of one time.
 
     Attributes:
-        sums: over its requests; the bars are those of models, under the time's own start.
+        sums: over its requests and calls.
         seconds: the sketches of whole times by model.
         first_token: likewise, of times to the first token.
     """
@@ -51,9 +53,9 @@ class Slot:
         self.seconds: defaultdict[int, Sketch] = defaultdict(Counter)
         self.first_token: defaultdict[int, Sketch] = defaultdict(Counter)
 
-    def add(self, counted: Counted, start: int) -> None:
+    def add(self, counted: Counted) -> None:
         """Add what was counted from rows."""
-        self.sums.merge(_with_bars_at(counted.sums, start))
+        self.sums.merge(counted.sums)
         for sketches, times in (
             (self.seconds, counted.seconds),
             (self.first_token, counted.first_token),
@@ -109,25 +111,31 @@ def read_cells(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tupl
             yield facet, Cell(*sums)
 
 
-def read_calls(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[tuple[int, int], Calls]]:
-    """The sums over calls by model and failure, once or more for each."""
-    query = f"SELECT model, failure, {_summed(Calls._fields)} FROM call_rollups WHERE {_WITHIN} GROUP BY 1, 2"  # noqa: S608 - as above
+def read_calls(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[Ends, Calls]]:
+    """The sums over calls, once or more for each end that they came to."""
+    query = (
+        f"SELECT {', '.join(Ends._fields)}, {_summed(Calls._fields)} FROM call_rollups "  # noqa: S608 - as above
+        f"WHERE {_WITHIN} GROUP BY 1, 2, 3"
+    )
     for part in time:
-        for model, failure, *sums in db.execute(query, (part.span, part.since, part.until)):
-            yield (model, failure), Calls(*sums)
+        for task, model, failure, *sums in db.execute(query, (part.span, part.since, part.until)):
+            yield Ends(task, model, failure), Calls(*sums)
 
 
 def read_bars(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[int, Bar]]:
-    """What each model answered, once or more for each."""
-    query = f"SELECT model, {_summed(Bar._fields)} FROM latency_rollups WHERE {_WITHIN} GROUP BY model"  # noqa: S608 - as above
+    """What was answered by the number of the facet, once or more for each."""
+    query = (
+        "SELECT facet, sum(requests), sum(cost), sum(compared_baseline) FROM rollups "
+        f"WHERE {_WITHIN} GROUP BY facet"
+    )
     for part in time:
-        for model, *sums in db.execute(query, (part.span, part.since, part.until)):
-            yield model, Bar(*sums)
+        for facet, *sums in db.execute(query, (part.span, part.since, part.until)):
+            yield facet, Bar(*sums)
 
 
 def read_sketches(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[int, Sketch, Sketch]]:
     """The sketches of whole times and of times to the first token, by model, once or more for each."""
-    query = f"SELECT model, seconds, first_token FROM latency_rollups WHERE {_WITHIN} AND model > 0"  # noqa: S608 - as above
+    query = f"SELECT model, seconds, first_token FROM latency_rollups WHERE {_WITHIN}"  # noqa: S608 - as above
     for part in time:
         for model, seconds, first_token in db.execute(query, (part.span, part.since, part.until)):
             yield model, from_bytes(seconds), from_bytes(first_token)
@@ -165,8 +173,7 @@ def _add_rows(db: sqlite3.Connection, after: int, upto: int) -> int:
     for span in SPANS:
         slots: defaultdict[int, Slot] = defaultdict(Slot)
         for quarter, counted in quarters.items():
-            start = quarter // span * span
-            slots[start].add(counted, start)
+            slots[quarter // span * span].add(counted)
         for start, slot in sorted(slots.items()):
             _store(db, span, start, slot, numbers)
     return sum(cell.requests for counted in quarters.values() for cell in counted.sums.cells.values())
@@ -190,7 +197,7 @@ def _store(db: sqlite3.Connection, span: int, start: int, slot: Slot, numbers: M
     )
     db.executemany(_ADD_CALLS, [(span, start, *key, *calls) for key, calls in slot.sums.calls.items()])
     find = "SELECT seconds, first_token FROM latency_rollups WHERE span = ? AND start = ? AND model = ?"
-    for (_, model), bar in slot.sums.bars.items():
+    for model in slot.seconds:
         seconds, first_token = slot.seconds[model], slot.first_token[model]
         stored = db.execute(find, (span, start, model)).fetchone()
         if stored is not None:
@@ -198,21 +205,12 @@ def _store(db: sqlite3.Connection, span: int, start: int, slot: Slot, numbers: M
                 seconds + from_bytes(stored[0]),
                 first_token + from_bytes(stored[1]),
             )
-        db.execute(_ADD_BAR, (span, start, model, *bar, to_bytes(seconds), to_bytes(first_token)))
+        db.execute(_PUT_SKETCHES, (span, start, model, to_bytes(seconds), to_bytes(first_token)))
 
 
-def _with_bars_at(sums: Sums, start: int) -> Sums:
-    moved = Sums()
-    moved.cells, moved.calls = sums.cells, sums.calls
-    for (_, model), bar in sums.bars.items():
-        moved.add_bar((start, model), bar)
-    return moved
-
-
-def _upsert(table: str, key: tuple[str, ...], summed: tuple[str, ...], renewed: tuple[str, ...] = ()) -> str:
-    columns = (*key, *summed, *renewed)
+def _upsert(table: str, key: tuple[str, ...], summed: tuple[str, ...]) -> str:
+    columns = (*key, *summed)
     sets = [f"{column} = {column} + excluded.{column}" for column in summed]
-    sets += [f"{column} = excluded.{column}" for column in renewed]
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 - our own names
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(sets)}"
@@ -220,7 +218,5 @@ def _upsert(table: str, key: tuple[str, ...], summed: tuple[str, ...], renewed: 
 
 
 _ADD_CELL: Final = _upsert(rollups.name, ("span", "start", "facet"), Cell._fields)
-_ADD_CALLS: Final = _upsert(call_rollups.name, ("span", "start", "model", "failure"), Calls._fields)
-_ADD_BAR: Final = _upsert(
-    latency_rollups.name, ("span", "start", "model"), Bar._fields, ("seconds", "first_token")
-)
+_ADD_CALLS: Final = _upsert(call_rollups.name, ("span", "start", *Ends._fields), Calls._fields)
+_PUT_SKETCHES: Final = insert_sql(latency_rollups).replace("INSERT", "INSERT OR REPLACE", 1)

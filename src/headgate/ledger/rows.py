@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Facet, Sums, Times, merge_times
+from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Ends, Facet, Sums, Times, merge_times
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import MICRO
 
@@ -34,13 +34,20 @@ EVER: Final = 2**62
 _BITS: Final = 20
 _MASK: Final = (1 << _BITS) - 1
 """A word's or a model's number fits: `dimensions` numbers some ten thousands at most."""
-_LIMIT_BITS: Final = 33
-
-_UNKNOWN: Final = (
+_STATES: Final = (
     "(cost IS NULL) | ((baseline_cost IS NULL) << 1) | ((energy_cost IS NULL) << 2) | ((alternative_cost IS NULL) << 3)"
     " | ((first_token IS NULL) << 4) | (tried_locally << 5) | (failed_locally << 6) | (estimated << 7)"
+    " | ((imported IS NOT NULL) << 8)"
 )
-_UNKNOWN_BITS: Final = 8
+_STATES_BITS: Final = 9
+_SIZE_BITS: Final = 5
+_SIZES: Final = range(11, 22)
+"""Powers of two that prompts are measured by: 2,048 to 2,097,152 tokens."""
+_SIZE: Final = (
+    "CASE WHEN fallback_limit IS NULL THEN 0 "
+    + " ".join(f"WHEN tokens <= {1 << power} THEN {power}" for power in _SIZES[:-1])
+    + f" ELSE {_SIZES[-1]} END"
+)
 
 
 def _packed(*columns: str) -> str:
@@ -61,31 +68,27 @@ SELECT received / {QUARTER * MICRO} * {QUARTER},
        {_packed("model", "task", "route")},
        {_packed("key", "team", "status")},
        {_packed("fallback", "baseline", "alternative")},
-       (coalesce(prices_as_of, 0) << {_LIMIT_BITS + _UNKNOWN_BITS})
-           | ((coalesce(fallback_limit, -1) + 1) << {_UNKNOWN_BITS}) | {_UNKNOWN},
+       ((coalesce(fallback_limit, -1) + 1) << {_SIZE_BITS}) | {_SIZE},
+       (coalesce(prices_as_of, 0) << {_STATES_BITS}) | {_STATES},
        count(*), sum(cost), sum(baseline_cost), sum(energy), sum(energy_cost), sum(alternative_cost),
        sum(seconds), sum(first_token),
        CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("seconds")}) END,
        CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("first_token")}) END
 FROM requests
 WHERE n > ? AND n <= ? AND received >= ? AND received < ?
-GROUP BY 1, 2, 3, 4, 5
+GROUP BY 1, 2, 3, 4, 5, 6
 """  # noqa: S608 - our own names
 
 _CALLS: Final = f"""
-SELECT {{slot}}, (({_packed("a.model", "a.failure")}) << 2) | (a.rejected << 1) | (a.cost IS NULL),
+SELECT {{slot}}, (({_packed("r.task", "a.model", "a.failure")}) << 2) | (a.rejected << 1) | (a.cost IS NULL),
        count(*), sum(coalesce(a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h, 0)),
        sum(coalesce(a.output, 0)), sum(a.cost), sum(a.energy)
-FROM {{rows}}
+FROM requests r JOIN attempts a ON a.request = r.n
+WHERE r.n > ? AND r.n <= ? AND r.received >= ? AND r.received < ?
 GROUP BY 1, 2
 """  # noqa: S608 - as above
-_CALLS_OF_ALL: Final = _CALLS.format(slot="0", rows="attempts a WHERE a.request > ? AND a.request <= ?")
-_JOINED: Final = (
-    "requests r JOIN attempts a ON a.request = r.n "
-    "WHERE r.n > ? AND r.n <= ? AND r.received >= ? AND r.received < ?"
-)
-_CALLS_OF_SOME: Final = _CALLS.format(slot="0", rows=_JOINED)
-_CALLS_BY_QUARTER: Final = _CALLS.format(slot=f"r.received / {QUARTER * MICRO} * {QUARTER}", rows=_JOINED)
+_CALLS_IN_ALL: Final = _CALLS.format(slot="0")
+_CALLS_BY_QUARTER: Final = _CALLS.format(slot=f"r.received / {QUARTER * MICRO} * {QUARTER}")
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -156,7 +159,7 @@ def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
     for after, upto in _chunks(db, part):
         given = (after, upto, part.since, part.until)
         for row in db.execute(_REQUESTS, given):
-            _add(quarters[row[0]], row, row[0])
+            _add(quarters[row[0]], row)
         for row in db.execute(_CALLS_BY_QUARTER, given):
             _add_calls(quarters[row[0]].sums, row)
     return dict(quarters)
@@ -171,17 +174,11 @@ def _count_chunks(
 ) -> None:
     for after, upto in chunks:
         given = (after, upto, part.since, part.until)
-        found = 0
         for row in db.execute(_REQUESTS, given):
-            found += row[5]
-            _add(counted, row, day_of(row[0]))
-        # where every number is a row that is meant, the calls are found without asking the requests
-        calls = (
-            db.execute(_CALLS_OF_ALL, (after, upto))
-            if found == upto - after
-            else db.execute(_CALLS_OF_SOME, given)
-        )
-        for row in calls:
+            facet, cell = _add(counted, row)
+            bar = Bar(cell.requests, cell.cost, cell.compared_baseline)
+            counted.sums.add_bar((day_of(row[0]), facet.task, facet.model), bar)
+        for row in db.execute(_CALLS_IN_ALL, given):
             _add_calls(counted.sums, row)
 
 
@@ -200,8 +197,8 @@ def _chunks(db: sqlite3.Connection, part: Part) -> Iterator[tuple[int, int]]:
         yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)
 
 
-def _add(counted: Counted, row: tuple[Any, ...], slot: int) -> None:
-    _, who, whose, why, rest, requests, cost, baseline, energy, energy_cost, alternative, *times = row
+def _add(counted: Counted, row: tuple[Any, ...]) -> tuple[Facet, Cell]:
+    _, who, whose, why, limit, rest, requests, cost, baseline, energy, energy_cost, alternative, *times = row
     seconds, first_token, all_seconds, all_first_tokens = times
     facet = Facet(
         who >> 2 * _BITS,
@@ -211,10 +208,11 @@ def _add(counted: Counted, row: tuple[Any, ...], slot: int) -> None:
         whose >> _BITS & _MASK,
         whose & _MASK,
         why >> 2 * _BITS,
-        (rest >> _UNKNOWN_BITS & (1 << _LIMIT_BITS) - 1) - 1,
+        (limit >> _SIZE_BITS) - 1,
         why >> _BITS & _MASK,
         why & _MASK,
-        rest >> _LIMIT_BITS + _UNKNOWN_BITS,
+        rest >> _STATES_BITS,
+        limit & (1 << _SIZE_BITS) - 1,
     )
     model = facet.model
     # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
@@ -237,13 +235,14 @@ def _add(counted: Counted, row: tuple[Any, ...], slot: int) -> None:
         tried_locally=requests if rest & 32 else 0,
         failed_locally=requests if rest & 64 else 0,
         estimated=requests if rest & 128 else 0,
+        imported=requests if rest & 256 else 0,
     )
     counted.sums.add_cell(facet, cell)
-    counted.sums.add_bar((slot, model), Bar(requests, cell.cost, cell.compared_baseline))
     if all_seconds:
         counted.seconds[model].update(map(int, all_seconds.split(",")))
     if all_first_tokens:
         counted.first_token[model].update(map(int, all_first_tokens.split(",")))
+    return facet, cell
 
 
 def _add_calls(sums: Sums, row: tuple[Any, ...]) -> None:
@@ -257,4 +256,5 @@ def _add_calls(sums: Sums, row: tuple[Any, ...]) -> None:
         cost_unknown=attempts if key & 1 else 0,
         energy=energy or 0,
     )
-    sums.add_calls((key >> 2 + _BITS, key >> 2 & _MASK), calls)
+    ends = Ends(key >> 2 + 2 * _BITS, key >> 2 + _BITS & _MASK, key >> 2 & _MASK)
+    sums.add_calls(ends, calls)

@@ -25,7 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-from headgate.ledger.cells import Calls, Cell
+from headgate.ledger.cells import Calls, Cell, Ends
 
 VERSION: Final = 6
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
@@ -143,6 +143,7 @@ requests = Table(
     Column("key", ForeignKey("names.id"), info=_SELDOM),
     Column("team", ForeignKey("names.id"), info=_SELDOM),
     Column("agent", ForeignKey("names.id"), info=_SELDOM),
+    Column("imported", Boolean, info=_SELDOM),  # true: read from a file, and seen by no gate
     Column("prices_as_of", ForeignKey("names.id")),
     # counted by the report; they follow from the attempts and are kept here to spare it the join
     Column("tried_locally", Boolean, nullable=False),
@@ -314,6 +315,7 @@ facets = Table(
     Column("baseline", Integer, nullable=False),
     Column("alternative", Integer, nullable=False),
     Column("prices_as_of", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
 )
 Index("facets_by_all", *(column for column in facets.c if column.name != "id"), unique=True)
 
@@ -332,22 +334,18 @@ call_rollups = Table(
     metadata,
     Column("span", Integer, primary_key=True, autoincrement=False),
     Column("start", BigInteger, primary_key=True, autoincrement=False),
-    Column("model", ForeignKey("models.id"), primary_key=True, autoincrement=False),
-    Column("failure", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, Integer, primary_key=True, autoincrement=False) for name in Ends._fields),
     *(Column(name, BigInteger, nullable=False) for name in Calls._fields),
     sqlite_with_rowid=False,
 )
 
-# By the model that answered, 0 for nobody: how long its answers took, as sketches (`sketches`), and a day's bars.
+# How long the answers of a model took, as sketches (`sketches`).
 latency_rollups = Table(
     "latency_rollups",
     metadata,
     Column("span", Integer, primary_key=True, autoincrement=False),
     Column("start", BigInteger, primary_key=True, autoincrement=False),
-    Column("model", Integer, primary_key=True, autoincrement=False),
-    Column("requests", BigInteger, nullable=False),
-    Column("cost", BigInteger, nullable=False),
-    Column("baseline", BigInteger, nullable=False),
+    Column("model", ForeignKey("models.id"), primary_key=True, autoincrement=False),
     Column("seconds", LargeBinary, nullable=False),
     Column("first_token", LargeBinary, nullable=False),
     sqlite_with_rowid=False,

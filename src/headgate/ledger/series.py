@@ -1,22 +1,18 @@
 """The ledger's requests over time: for each model and each stretch of time, how many there were and what they cost.
 
-Rows are summed by quarters of an hour, of which every hour and every day of every time zone is made. It does not know what the
-stretches are (`dash.periods`).
+What is summed where is `counting`'s business; what the stretches are, `dash.periods`'.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
 from msgspec import Struct
-from sqlalchemy import and_, func, select
 
+from headgate.ledger.counting import count
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, requests
+from headgate.ledger.schema import MICRO
 from headgate.reports.shown import full_name
-
-QUARTER = 900 * MICRO
 
 
 class Line(Struct, frozen=True):
@@ -35,32 +31,29 @@ def count_lines(ledger: LedgerReader, edges: Sequence[float]) -> tuple[Line, ...
     """The lines of all models, those at home first, the busiest first.
 
     Args:
-        ledger: where the rows are.
-        edges: Unix times at which stretches begin, and the end of the last one; multiples of 15 minutes.
+        ledger: where the requests are.
+        edges: Unix times at which stretches begin, and the end of the last one; each on a quarter of an hour.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
     """
-    r = requests.c
-    quarter = (r.received // QUARTER).label("quarter")
-    query = (
-        select(quarter, r.model, func.count(), func.coalesce(func.sum(r.cost), 0))
-        .where(and_(r.received >= round(edges[0] * MICRO), r.received < round(edges[-1] * MICRO)))
-        .group_by(quarter, r.model)
-    )
-    counted: dict[tuple[str | None, bool | None], tuple[list[int], list[int]]] = defaultdict(
-        lambda: ([0] * (len(edges) - 1), [0] * (len(edges) - 1))
-    )
+    begins = [round(edge) for edge in edges[:-1]]
+    places = {begin: place for place, begin in enumerate(begins)}
+    counted = count(ledger.path, begins[0] * MICRO, round(edges[-1] * MICRO), begins)
     with ledger.connect() as db:
-        rows = db.execute(query).all()
         names, described = ledger.model_names(db), ledger.described(db)
-    for at, model, number, cost in rows:
-        known = None if model is None else described.get(model)
-        shown = None if model is None else full_name(known, names[model])
-        many, costs = counted[shown, None if known is None else known.local]
-        stretch = bisect_right(edges, at * QUARTER / MICRO) - 1
-        many[stretch] += number
-        costs[stretch] += cost
+    sums: dict[tuple[str | None, bool | None], tuple[list[int], list[int]]] = defaultdict(
+        lambda: ([0] * len(begins), [0] * len(begins))
+    )
+    for (begin, _, model), bar in counted.sums.bars.items():
+        known = described.get(model)
+        shown = full_name(known, names[model]) if model else None
+        many, costs = sums[shown, None if known is None else known.local]
+        many[places[begin]] += bar.requests
+        costs[places[begin]] += bar.cost
     lines = [
         Line(shown, local, tuple(many), tuple(cost / NANO for cost in costs))
-        for (shown, local), (many, costs) in counted.items()
+        for (shown, local), (many, costs) in sums.items()
     ]
     return tuple(
         sorted(

@@ -114,6 +114,19 @@ class DayFacts(Struct, frozen=True, kw_only=True):
     """Of the requests that are compared (`savings`)."""
 
 
+class GroupFacts(Struct, frozen=True, kw_only=True):
+    """The requests that have one thing in common, such as the key or the task."""
+
+    name: str | None
+    """None is "none"."""
+    requests: int
+    tried_locally: int
+    failed_locally: int
+    cost: float
+    cost_unknown: int
+    money: Money
+
+
 class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """All that a report says, counted."""
 

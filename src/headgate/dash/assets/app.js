@@ -175,4 +175,6 @@ const App = () => {
   `;
 };
 
-render(html`<${App} />`, document.getElementById("page"));
+const page = document.getElementById("page");
+page.replaceChildren(); // what index.html shows until now
+render(html`<${App} />`, page);

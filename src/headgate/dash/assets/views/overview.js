@@ -2,7 +2,7 @@
 import { html } from "../vendor/preact/standalone.module.js";
 import { useJson } from "../lib/api.js";
 import { axis, Chart, colours, modelColours, tip } from "../lib/charts.js";
-import { count, date, day, dollars, duration, hour, number, percent, short } from "../lib/format.js";
+import { count, date, dollars, duration, number, percent, short } from "../lib/format.js";
 import { beforeSaid, PeriodPicker, periodQuery } from "../lib/period.js";
 import { link } from "../lib/route.js";
 import { Table } from "../lib/table.js";
@@ -14,17 +14,12 @@ export const View = ({ params, go }) => {
   const { data, error, reload } = useJson("/admin/overview", periodQuery(params), { every: 60 });
   const picker = data && data.first === null ? null : html`<${PeriodPicker} params=${params} go=${go} />`;
   return html`
-    <${Page} title=${title} note=${data && data.first !== null ? span(data.period, data.zone) : ""} aside=${picker}>
+    <${Page} title=${title} note=${data && data.first !== null ? data.days : ""} aside=${picker}>
       ${error && html`<${Fault} error=${error} retry=${reload} />`}
       ${!data && !error && html`<${Wait} height=${150} /><${Section} title=""><${Wait} height=${320} /><//>`}
       ${data && (data.first === null ? html`<${Nothing} />` : data.now.requests ? html`<${Told} data=${data} params=${params} go=${go} />` : html`<${Quiet} data=${data} />`)}
     <//>
   `;
-};
-
-const span = (period, zone) => {
-  const last = period.until - 1;
-  return `${period.word === "today" ? date(period.since) : `${day(period.since)} – ${date(last)}`}${zone ? `, ${zone}` : ""}`;
 };
 
 const Nothing = () => html`
@@ -103,7 +98,7 @@ const Headline = ({ data, rows }) => {
         <dd class="trend"><${Trend} now=${now.spent} before=${before.spent} say=${dollars} than=${than} /></dd>
         <dd class="line"><${Spark} values=${cut(spent)} kind="cloud" /></dd>
         <dd class="more">
-          ${count(now.paid, "paid answer")}${now.spent_unknown > 0 && html`<br />without ${count(now.spent_unknown, "request")} of unknown cost`}
+          ${count(now.paid, "paid answer")}${now.spent_unknown > 0 && html`<br /><a href=${rows({ unpriced: "yes" })}>${count(now.spent_unknown, "request")}</a> of unknown cost apart`}
         </dd>
       </div>
     </dl>
@@ -156,11 +151,11 @@ const Spark = ({ values, kind }) => {
 // ── Over time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const OverTime = ({ data, params, go, rows }) => {
-  const { edges, lines } = data.series;
+  const { edges, labels, lines } = data.series;
   const by = params.by === "cost" ? "cost" : "requests";
   const say = by === "cost" ? dollars : number;
   const hourly = edges.length > 1 && edges[1] - edges[0] < 80_000;
-  const at = (i) => (hourly ? hour(edges[i]) : day(edges[i]));
+  const at = (i) => labels[i];
   const shown = lines.filter((line) => by === "requests" || line.cost.some(Boolean));
   const names = shown.map((line) => ({ ...line, shown: line.shown ?? "no answer" }));
   const sum = (line) => line[by].reduce((all, one) => all + one, 0);
@@ -178,7 +173,7 @@ const OverTime = ({ data, params, go, rows }) => {
           return tip(head, rowsShown);
         },
       },
-      xAxis: axis(palette, { type: "category", data: edges.slice(0, -1).map((_, i) => at(i)), splitLine: { show: false } }),
+      xAxis: axis(palette, { type: "category", data: labels, splitLine: { show: false } }),
       yAxis: axis(palette, {
         type: "value",
         minInterval: by === "requests" ? 1 : 0,
@@ -193,7 +188,7 @@ const OverTime = ({ data, params, go, rows }) => {
         barCategoryGap: "28%",
         cursor: "pointer",
         itemStyle: { color: colour[line.shown], borderColor: palette.page, borderWidth: 1 },
-        data: line[by],
+        data: line[by].map((value) => value || null), // a bar of nothing would leave its border
       })),
     };
   };

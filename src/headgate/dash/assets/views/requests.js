@@ -32,6 +32,7 @@ const CHIPS = {
   answered: (word) => (word === "no" ? "without an answer" : "with an answer"),
   failed_locally: (word) => (word === "yes" ? "a local answer failed" : "no local answer failed"),
   tried_locally: (word) => (word === "yes" ? "tried at home" : "not tried at home"),
+  unpriced: () => "of unknown cost",
   text: (word) => `contains “${word}”`,
 };
 const COUNTED = 100_000;
