@@ -5,7 +5,7 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 (`lab.past`) or what would have become of them (`replay`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,6 +14,9 @@ from headgate.core.cascade import passes
 from headgate.core.policy import Policy
 from headgate.core.types import Attempt, Model, Outcome
 from headgate.core.words import Task
+
+MUCH_LONGER = 1.25
+"""How many times as long as all that a model was asked a prompt is, of which nobody knows how the model does with it."""
 
 SHORT, LONG = 1 / 1.23, 1 / 0.73
 """What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
@@ -31,6 +34,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """Prompt tokens of the answers that went out, together; None where there was none, or nobody counted."""
     output: int | None
     """Tokens of these answers likewise."""
+    longest: int
+    """Prompt tokens of the longest of them, as they were measured."""
 
     @property
     def cost(self) -> float | None:
@@ -89,6 +94,8 @@ class Rate(Struct, frozen=True):
     tried: int
     low: float
     high: float
+    bound: bool = False
+    """Whether an end of it is only what cannot be excluded, and says nothing of how likely that is."""
 
     @property
     def share(self) -> float:
@@ -108,13 +115,29 @@ class Asked(Struct, frozen=True):
     pass_at: float
     after: bool
     """Whether another model's answer to the same request was not good enough. These requests are harder."""
+    longer: bool
+    """Whether the prompts are much longer than all that the model was asked for this task."""
+
+
+Longest = Mapping[tuple[str, Task | None], int]
+"""Prompt tokens of the longest that each model was asked for each task."""
+
+
+def longest_asked(past: Iterable[Past]) -> Longest:
+    """The longest prompts that were asked."""
+    found: dict[tuple[str, Task | None], int] = {}
+    for one in past:
+        for attempt in one.example.attempts:
+            key = attempt.model, one.example.signals.task
+            found[key] = max(one.longest, found.get(key, 0))
+    return found
 
 
 class Rates:
     """How often each model's recorded answers would pass, task by task. Attempts that their callers broke off do not count.
 
     Where a model was only asked after others, its rate is too low for whoever is asked first, so that its upper end is 1; and the
-    other way round, its lower end is 0.
+    other way round, its lower end is 0. The lower end is 0, too, for prompts that are much longer than all it was asked.
 
     Args:
         past: all recorded requests.
@@ -127,23 +150,28 @@ class Rates:
         self._found: dict[Asked, Rate | None] = {}
         for one in past:
             outcome = one.example
-            after = False
+            task, after = outcome.signals.task, False
             for attempt in outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts:
-                key = attempt.model, outcome.signals.task, after
-                self._attempts.setdefault(key, []).append((attempt, one.requests))
+                self._attempts.setdefault((attempt.model, task, after), []).append((attempt, one.requests))
                 after = after or attempt.failure is None
 
     def find(self, asked: Asked) -> Rate | None:
         """The rate; None when this model was never asked for this task."""
         if asked not in self._found:
-            self._found[asked] = self._count(asked, after=asked.after) or self._borrow(asked)
+            self._found[asked] = self._widened(asked)
         return self._found[asked]
 
-    def _borrow(self, asked: Asked) -> Rate | None:
-        rate = self._count(asked, after=not asked.after)
+    def _widened(self, asked: Asked) -> Rate | None:
+        rate = self._count(asked, after=asked.after)
         if rate is None:
-            return None
-        return replace(rate, low=0.0) if asked.after else replace(rate, high=1.0)
+            rate = self._count(asked, after=not asked.after)
+            if rate is not None:
+                rate = (
+                    replace(rate, low=0.0, bound=True) if asked.after else replace(rate, high=1.0, bound=True)
+                )
+        if rate is not None and asked.longer:
+            rate = replace(rate, low=0.0, bound=True)
+        return rate
 
     def _count(self, asked: Asked, *, after: bool) -> Rate | None:
         passed = tried = 0

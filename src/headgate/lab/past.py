@@ -46,11 +46,11 @@ class Told(Struct, frozen=True, gc=False):
 class Group:
     """Requests that are alike, while they are counted."""
 
-    __slots__ = ("costs", "n", "output", "prompt", "requests")
+    __slots__ = ("costs", "longest", "n", "output", "prompt", "requests")
 
     def __init__(self, n: int, attempts: int) -> None:
         self.n = n
-        self.requests = self.prompt = self.output = 0
+        self.requests = self.prompt = self.output = self.longest = 0
         self.costs = [0] * attempts
 
 
@@ -103,6 +103,7 @@ def read_past(
         Past(
             example=entries[group.n].outcome,
             requests=group.requests,
+            longest=group.longest,
             costs=tuple(
                 [cost / NANO if cost is not None else None for cost in known_costs(group, entries[group.n])]
             ),
@@ -220,6 +221,7 @@ def add(
     if group is None:
         group = groups[key] = Group(row[0], len(made))
     group.requests += 1
+    group.longest = max(group.longest, row[4])
     for index, attempt in enumerate(made):
         group.costs[index] += attempt[5] or 0
     answered = row[14]

@@ -172,8 +172,14 @@ const notes = (result) => [
   ...(result.unpriced ? [`${number(result.unpriced)} are without a known price and not in the dollars.`] : []),
   ...(result.unsure ? [`${number(result.unsure)} prompts were only guessed to be on one side of a limit; the range allows for both.`] : []),
   ...(result.drifted ? [`${number(result.drifted)} would take another route already with today's config: it was changed since they were recorded.`] : []),
-  ...result.rates.map((rate) => `${rate.model} passes ${rate.task ?? "what has no task"} ${percent(rate.passed / rate.tried, 0)} of the time (${number(rate.tried)} tries, ${percent(rate.low, 0)} to ${percent(rate.high, 0)})${rate.high === 1 && rate.passed < rate.tried && !rate.after ? "; it was only asked after others had failed, so it may do better" : ""}.`),
+  ...result.rates.map(rateSaid),
 ];
+
+const rateSaid = (rate) => {
+  const said = `${rate.model} passes ${rate.task ?? "what has no task"} ${percent(rate.passed / rate.tried, 0)} of the time (${count(rate.tried, "try", "tries")}, ${percent(rate.low, 0)} to ${percent(rate.high, 0)})`;
+  if (rate.longer) return `${said}; it was never asked prompts this long, so it may do much worse.`;
+  return rate.high === 1 && rate.passed < rate.tried && !rate.after ? `${said}; it was only asked after others had failed, so it may do better.` : `${said}.`;
+};
 
 const Moves = ({ moves }) => {
   if (!moves.length) return null;
