@@ -66,5 +66,5 @@ def same_rates(one: Price | None, other: Price | None) -> bool:
 
 def undated(price: Price) -> Price:
     """The price, on no day."""
-    services = {name: replace(served, date="") for name, served in price.services.items()}
+    services = tuple([(name, replace(served, date="")) for name, served in price.services])
     return replace(price, date="", services=services)
