@@ -13,7 +13,10 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
+from headgate.config.alternatives import alternatives_of
+from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
+from headgate.config.energy import EnergySettings, energy_from
 from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
@@ -24,6 +27,7 @@ from headgate.config.schema import FileTable, ModelTable, RouteTable
 from headgate.config.values import (
     address,
     gibibytes,
+    is_loopback,
     meant,
     not_negative,
     positive,
@@ -32,11 +36,12 @@ from headgate.config.values import (
     share,
 )
 from headgate.config.zones import zone_of
+from headgate.core.budgets import Budget
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.schedule import Schedule
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, WEEKDAYS, ModelKind
+from headgate.core.words import TASKS, WEEKDAYS, KeyRule, ModelKind
 
 MEGABYTE = 1024 * 1024
 
@@ -66,6 +71,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """The file it came from; None for the built-in starter page."""
     host: str
     port: int
+    keys: KeyRule | None
+    """Whether callers need a key; None leaves it to where the gate listens (`keys_required`)."""
     body_limit: int
     """Bytes."""
     file_limit: int
@@ -82,10 +89,13 @@ class Config(Struct, frozen=True, kw_only=True):
     ledger: LedgerSettings
     embedding_cache: int
     """Bytes of vectors that are kept; 0 is none."""
-    paid_per_day: float | None
+    budgets: tuple[Budget, ...]
     baseline_price: Price | None
     prices: PriceSources
     """Where these prices came from, so that they can be looked up again."""
+    alternatives: tuple[Model, ...]
+    """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
+    energy: EnergySettings
     timezone: str
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
@@ -103,6 +113,16 @@ class Config(Struct, frozen=True, kw_only=True):
     """The share of local failures above which the report warns, 0–1."""
     warn_count: int
     """… from this many requests on."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether the gate listens on this machine alone."""
+        return is_loopback(self.host)
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether callers need a key: as the page says, else wherever other machines reach the gate."""
+        return self.keys == "required" or (self.keys is None and not self.alone)
 
 
 def compile_config(
@@ -156,6 +176,7 @@ def compile_config(
         source=source,
         host=host,
         port=port,
+        keys=table.server.keys,
         body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * MEGABYTE,
         file_limit=positive(("batches", "file_limit_mb"), table.batches.file_limit_mb) * MEGABYTE,
         fetch_images=table.server.fetch_images,
@@ -191,9 +212,11 @@ def compile_config(
         ),
         embedding_cache=int(not_negative(("embeddings", "cache_mb"), table.embeddings.cache_mb) or 0)
         * MEGABYTE,
-        paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
+        budgets=budgets_from(table),
         baseline_price=sources.of_baseline(),
         prices=sources,
+        alternatives=alternatives_of(table.report.alternative, models, price_finder),
+        energy=energy_from(table.energy),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),

@@ -5,10 +5,12 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 (`lab.past`) or what would have become of them (`replay`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from headgate.core.cascade import passes
 from headgate.core.policy import Policy
 from headgate.core.types import Attempt, Model, Outcome
 from headgate.core.words import Task
@@ -97,12 +99,22 @@ class Rate(Struct, frozen=True):
 Interval = Callable[[int, int], tuple[float, float] | None]
 """Hits and total → the ends of a 95 % interval (`reports.intervals.wilson`)."""
 
-Asked = tuple[str, Task | None, float]
-"""A model, a task, and the score at which its answers pass."""
+
+class Asked(Struct, frozen=True):
+    """Whose rate: a model that is asked for a task, and has to reach a score."""
+
+    model: str
+    task: Task | None
+    pass_at: float
+    after: bool
+    """Whether another model's answer to the same request was not good enough. These requests are harder."""
 
 
 class Rates:
     """How often each model's recorded answers would pass, task by task. Attempts that their callers broke off do not count.
+
+    Where a model was only asked after others, its rate is too low for whoever is asked first, so that its upper end is 1; and the
+    other way round, its lower end is 0.
 
     Args:
         past: all recorded requests.
@@ -111,34 +123,36 @@ class Rates:
 
     def __init__(self, past: Iterable[Past], interval: Interval) -> None:
         self._interval = interval
-        self._scores: dict[tuple[str, Task | None], list[tuple[Attempt, int]]] = {}
+        self._attempts: dict[tuple[str, Task | None, bool], list[tuple[Attempt, int]]] = {}
         self._found: dict[Asked, Rate | None] = {}
         for one in past:
             outcome = one.example
-            counted = outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts
-            for attempt in counted:
-                key = attempt.model, outcome.signals.task
-                self._scores.setdefault(key, []).append((attempt, one.requests))
+            after = False
+            for attempt in outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts:
+                key = attempt.model, outcome.signals.task, after
+                self._attempts.setdefault(key, []).append((attempt, one.requests))
+                after = after or attempt.failure is None
 
     def find(self, asked: Asked) -> Rate | None:
         """The rate; None when this model was never asked for this task."""
         if asked not in self._found:
-            self._found[asked] = self._count(asked)
+            self._found[asked] = self._count(asked, after=asked.after) or self._borrow(asked)
         return self._found[asked]
 
-    def _count(self, asked: Asked) -> Rate | None:
-        model, task, pass_at = asked
+    def _borrow(self, asked: Asked) -> Rate | None:
+        rate = self._count(asked, after=not asked.after)
+        if rate is None:
+            return None
+        return replace(rate, low=0.0) if asked.after else replace(rate, high=1.0)
+
+    def _count(self, asked: Asked, *, after: bool) -> Rate | None:
         passed = tried = 0
-        for attempt, requests in self._scores.get((model, task), ()):
+        for attempt, requests in self._attempts.get((asked.model, asked.task, after), ()):
             tried += requests
-            if attempt.failure is None and (attempt.score is None or attempt.score >= pass_at):
+            if passes(attempt, asked.pass_at):
                 passed += requests
         ends = self._interval(passed, tried)
         return None if ends is None else Rate(passed, tried, *ends)
-
-    def all(self) -> Mapping[Asked, Rate | None]:
-        """Every rate that was asked for."""
-        return self._found
 
 
 def broke_off(outcome: Outcome) -> bool:

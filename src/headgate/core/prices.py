@@ -172,10 +172,14 @@ def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
     """
     if usage is None:
         return None
-    uncached = replace(
+    return cost(uncached(usage), price)
+
+
+def uncached(usage: Usage) -> Usage:
+    """The same tokens, all of them read anew, served in the usual way."""
+    return replace(
         usage, input=usage.prompt, cache_read=0, cache_write_5m=0, cache_write_1h=0, service="", charged=None
     )
-    return cost(uncached, price)
 
 
 def plausible(result: Reply | Failure) -> Reply | Failure:

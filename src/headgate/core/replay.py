@@ -119,7 +119,7 @@ class Replaying:
         for asked in () if found.stays else rates_needed(found):
             rate = self.rates.find(asked)
             if rate is None:
-                return f"{asked[0]} was never asked for {asked[1] or 'what has no task'}"
+                return f"{asked.model} was never asked for {asked.task or 'what has no task'}"
             self.used[asked] = rate
         return ""
 

@@ -17,7 +17,7 @@ from headgate.core.cascade import best_answer, passes
 from headgate.core.parts import WHOLE
 from headgate.core.past import Asked, Past, broke_off
 from headgate.core.policy import AGENT, Policy, decide
-from headgate.core.prices import cost_of_tokens, rates_for
+from headgate.core.prices import LOCAL, cost_of_tokens, rates_for
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -29,9 +29,6 @@ from headgate.core.types import (
     Signals,
     Usage,
 )
-
-MOMENTARY = frozenset({"down", "breaker"})
-"""Skips that hold for a moment, and for whoever asks in it."""
 
 
 class Step(Struct, frozen=True):
@@ -224,7 +221,8 @@ def steps_of(past: Past, decision: Decision, models: Mapping[str, Model]) -> tup
     same_checks = decision.checks == outcome.decision.checks
     steps: list[Step] = []
     for name in decision.chain[: decision.attempts_at_most]:
-        asked: Asked = (name, outcome.signals.task, decision.pass_at)
+        after = any(step.recorded is None or step.recorded.failure is None for step in steps)
+        asked = Asked(name, outcome.signals.task, decision.pass_at, after)
         index = told.get(name)
         if index is None:
             steps.append(Step(name, None, price_of(models[name], past), asked))
@@ -261,11 +259,13 @@ def passes_under(attempt: Attempt, decision: Decision, recorded: Decision, asked
 
 
 def price_of(model: Model, past: Past) -> float | None:
-    """Dollars that a model which was not asked would have cost: its price for the recorded tokens, without any cache."""
-    if model.local and model.price is not None and model.price.input == model.price.output == 0.0:
-        return 0.0
-    if past.prompt is None or past.output is None or model.price is None:
+    """Dollars that a model which was not asked would have cost: its list price for the recorded tokens, without any cache."""
+    if model.price is None:
         return None
-    usage = Usage(input=past.prompt, output=past.output, estimated=WHOLE)
-    tokens = cost_of_tokens(usage, rates_for(model.price, past.prompt // past.requests))
-    return None if tokens is None else tokens + past.requests * model.price.request
+    if model.price.source == LOCAL:
+        return 0.0
+    if past.prompt is None or past.output is None:
+        return None
+    rates = rates_for(model.price, past.prompt // past.requests)
+    tokens = cost_of_tokens(Usage(input=past.prompt, output=past.output, estimated=WHOLE), rates)
+    return None if tokens is None else tokens + model.price.request * past.requests

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from headgate.core.budgets import Allowance
 from headgate.core.parts import REASONING
 from headgate.core.words import (
     Capability,
@@ -179,6 +180,10 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's header for features that are not open to all, for engines of its dialect."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+    repeated: int = 0
+    """Prompt tokens that only repeat what another request for the same input says: one model for all of it would read them once."""
+    draft: bool = False
+    """Its answer only goes into another one: a model that takes the whole input would not write it."""
     beyond: int = 0
     """Prompt tokens assumed for what is `native`, which the messages do not hold."""
     previous: str = ""
@@ -351,6 +356,8 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     queue_for: float = 3.0
     """Seconds that the request waits for a local model while there is another to go to."""
     when_busy: WhenBusy = "next"
+    notice: str = ""
+    """What the caller should know besides his answer: that a budget is spent. It is not kept in the ledger."""
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -374,8 +381,10 @@ class FleetView(Struct, frozen=True, gc=False, kw_only=True):
     """Models at home that would have to be loaded first."""
     remote: frozenset[tuple[str, str]] = frozenset()
     """(engine, id) of models that an engine at home passes on to somebody else's machines."""
-    paid_left: float | None = None
-    """Dollars that may still be spent today; None is no limit."""
+    allowance: Allowance | None = None
+    """What the hard budget with the least left leaves to this request; None is no limit."""
+    overspent: Allowance | None = None
+    """A soft budget of this request that is spent."""
 
 
 # ── 5. What an engine gives back ─────────────────────────────────────────────────────────────────────────────────────

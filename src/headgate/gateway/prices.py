@@ -50,9 +50,9 @@ def put_in(road: Road, models: dict[str, Price | None], baseline: Price | None, 
     others = {name: price for name, price in models.items() if not same_rates(known[name].price, price)}
     for name, price in others.items():
         known[name] = replace(known[name], price=price)
-    again = same_rates(road.baseline_price, baseline)
+    again = same_rates(road.recounts.price, baseline)
     if not again:
-        road.baseline_price = baseline
+        road.recounts.price = baseline
     road.prices_as_of = moment.date().isoformat()
     return bool(others) or not again
 

@@ -9,10 +9,12 @@ from datetime import datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final
 
+from msgspec.json import encode
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from headgate.core.types import Model, Price
+from headgate.core.policy import ANSWER_ALLOWANCE
+from headgate.core.types import Model
 from headgate.core.words import FallbackReason
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
@@ -21,8 +23,8 @@ from headgate.reports.facts import DayFacts, FallbackFacts, TriedFacts, WeeklyFa
 from headgate.reports.shown import full_name
 
 TOO_LONG: Final[FallbackReason] = "token count"
-SIZES: Final = tuple(2**power for power in range(11, 22))
-"""Tokens of the context windows that a prompt is measured by: 2,048 to 2,097,152."""
+SIZES: Final = tuple(2**power for power in range(11, 26))
+"""Tokens of the context windows that a prompt is measured by: 2,048 to 33,554,432, more than the largest body holds."""
 
 
 def with_details(ledger: LedgerReader, facts: WeeklyFacts, zone: tzinfo) -> WeeklyFacts:
@@ -166,7 +168,7 @@ def _with_costs(
 
 def _too_long(db: Connection, within: ColumnElement[bool]) -> dict[int, int]:
     r = requests.c
-    size = case(*((r.tokens <= size, size) for size in SIZES[:-1]), else_=SIZES[-1])
+    size = case(*((r.tokens + ANSWER_ALLOWANCE <= size, size) for size in SIZES[:-1]), else_=SIZES[-1])
     reason = select(names.c.id).where(names.c.text == TOO_LONG)
     query = select(size, func.count()).where(within, r.fallback.in_(reason)).group_by(size).order_by(size)
     return dict(db.execute(query).tuples().all())
@@ -175,12 +177,13 @@ def _too_long(db: Connection, within: ColumnElement[bool]) -> dict[int, int]:
 def _repriced(
     used: Iterable[int], shown: Mapping[int, str], described: Mapping[int, Model]
 ) -> tuple[str, ...]:
-    prices: dict[str, set[Price | None]] = defaultdict(set)
+    prices: dict[str, set[bytes]] = defaultdict(set)
     for number in used:
         if number in described:
             price = described[number].price
             # read on another day it is the same price
-            prices[shown[number]].add(None if price is None else replace(price, date="", source=""))
+            same = None if price is None else replace(price, date="", source="", services={})
+            prices[shown[number]].add(encode(same))
     return tuple(sorted(name for name, different in prices.items() if len(different) > 1))
 
 

@@ -18,7 +18,7 @@ from headgate.ledger.decode import Row
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.runs import is_alive
-from headgate.ledger.schema import MICRO, attempts, requests, runs
+from headgate.ledger.schema import MICRO, attempts, audits, requests, runs
 from headgate.reports.facts import AttemptFacts, FallbackFacts, Latency, ServedFacts, TaskFacts, WeeklyFacts
 from headgate.reports.savings import Money
 from headgate.reports.shown import baseline_name, full_name
@@ -35,6 +35,7 @@ def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts
         whole = _histograms(db, within, requests.c.seconds)
         first = _histograms(db, within, requests.c.first_token)
         calls = _calls(db, within)
+        judging = _judging(db, within)
         lost, unclosed = _lost(db, since, until), _unclosed(db, since, until)
         measured = read_cards(db, before=until)
         words, names, described = ledger.words(db), ledger.model_names(db), ledger.described(db)
@@ -55,13 +56,21 @@ def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts
         attempts=_attempts(calls, {number: shown(number) for number in names}, described, words),
         fallbacks=_fallbacks(cells, words),
         statuses=_sums((words[cell.status], cell.requests) for cell in cells),
-        cost=sum(cell.cost for cell in cells) / NANO,
+        cost=(sum(cell.cost for cell in cells) + judging) / NANO,
         cost_unknown=sum(cell.cost_unknown for cell in cells),
         money=Money(
             requests=sum(cell.compared for cell in cells),
-            cost=sum(cell.compared_cost for cell in cells) / NANO,
+            cost=(sum(cell.compared_cost for cell in cells) + judging) / NANO,
             baseline=sum(cell.compared_baseline for cell in cells) / NANO,
             unknown=sum(cell.requests - cell.compared for cell in cells),
+            energy_cost=sum(cell.energy_cost for cell in cells) / NANO,
+            energy_unknown=sum(cell.energy_cost_unknown for cell in cells),
+            alternative=sum(cell.alternative_cost for cell in cells) / NANO,
+            alternative_unknown=sum(cell.alternative_unknown for cell in cells),
+        ),
+        energy=sum(cell.energy for cell in cells) / MICRO,
+        alternatives=_sums(
+            (names[cell.alternative], cell.requests) for cell in cells if cell.alternative is not None
         ),
         baselines=_sums(
             (baseline_name(described.get(cell.baseline), names[cell.baseline]), cell.requests)
@@ -79,7 +88,16 @@ def count_facts(ledger: LedgerReader, since: float, until: float) -> WeeklyFacts
 
 def _cells(db: Connection, within: ColumnElement[bool]) -> list[Row]:
     r = requests.c
-    groups = (r.model, r.task, r.status, r.fallback, r.fallback_limit, r.baseline, r.prices_as_of)
+    groups = (
+        r.model,
+        r.task,
+        r.status,
+        r.fallback,
+        r.fallback_limit,
+        r.baseline,
+        r.prices_as_of,
+        r.alternative,
+    )
     # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
     compared = and_(r.cost.is_not(None), or_(r.baseline_cost.is_not(None), r.model.is_(None)))
     query = select(
@@ -90,6 +108,11 @@ def _cells(db: Connection, within: ColumnElement[bool]) -> list[Row]:
         _count_where(compared).label("compared"),
         _total(case((compared, r.cost))).label("compared_cost"),
         _total(case((compared, r.baseline_cost))).label("compared_baseline"),
+        _total(r.energy).label("energy"),
+        _total(case((compared, r.energy_cost))).label("energy_cost"),
+        _count_where(and_(compared, r.energy_cost.is_(None))).label("energy_cost_unknown"),
+        _total(case((compared, r.alternative_cost))).label("alternative_cost"),
+        _count_where(and_(compared, r.alternative_cost.is_(None))).label("alternative_unknown"),
         _total(r.seconds).label("seconds"),
         _total(r.first_token).label("first_token"),
         _count_where(r.tried_locally).label("tried_locally"),
@@ -128,6 +151,12 @@ def _calls(db: Connection, within: ColumnElement[bool]) -> list[Row]:
     )
     joined = query.join_from(requests, attempts, a.request == requests.c.n)
     return list(db.execute(joined.where(within).group_by(a.model, a.failure)))
+
+
+def _judging(db: Connection, within: ColumnElement[bool]) -> int:
+    """What it cost to audit these requests, in nano-dollars."""
+    query = select(_total(audits.c.cost)).join_from(audits, requests, audits.c.request == requests.c.n)
+    return int(db.execute(query.where(within)).scalar_one())
 
 
 def _lost(db: Connection, since: float, until: float) -> int:

@@ -11,6 +11,7 @@ from headgate.config.zones import zone_of
 from headgate.core.errors import LedgerError, UsageError
 from headgate.ledger.details import with_details
 from headgate.ledger.facts import count_facts
+from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
 from headgate.reports.week import parse_week
 from headgate.reports.weekly import WeeklyReport, weekly
@@ -41,6 +42,7 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
         )
     with LedgerReader(config.ledger.path) as reader:
         facts = with_details(reader, count_facts(reader, since, until), zone)
+        facts = with_home(reader, config.energy, facts, now.timestamp())
     return weekly(
         week,
         facts,

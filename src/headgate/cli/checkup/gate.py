@@ -20,7 +20,6 @@ MODEL_ROOM = GIGABYTE
 """Bytes that should be free where models are kept: less than the smallest of use."""
 READING = 10.0
 """Seconds for reading the whole ledger."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 async def check_config(world: "World") -> list[Finding]:
@@ -174,16 +173,41 @@ async def check_port(world: "World") -> list[Finding]:
         except UsageError as error:
             return [failed("port", error.message, "a free port", "headgate up --listen 127.0.0.1:0")]
     where = f"the gate is open at {run.url}" if run else f"{config.host}:{config.port} is free"
-    if config.host in LOOPBACK:
-        return [passed("port", where)]
-    return [
-        warned(
-            "port",
-            f"{where}, and other machines reach it there",
-            "an address of this machine only, because the gate has no login yet",
-            f'write listen = "127.0.0.1:{config.port}" under [server] in headgate.toml',
+    return [judge_port(config, where, keys=await in_thread(lambda: keys_of(config)))]
+
+
+def keys_of(config: "Config") -> int | None:
+    """How many keys callers may show; None when the ledger cannot be read, which has a check of its own."""
+    from headgate.core.errors import LedgerError
+    from headgate.ledger.keys import list_keys
+
+    try:
+        return sum(key.revoked is None for key in list_keys(config.ledger.path))
+    except LedgerError:
+        return None
+
+
+def judge_port(config: "Config", where: str, *, keys: int | None) -> Finding:
+    """Whether those who reach the gate need a key, and have one."""
+    reach = "" if config.alone else ", and other machines reach it there"
+    if config.keys_required:
+        if keys == 0:
+            needs = "a key, because callers need one"
+            return failed("port", f"{where}{reach}; there is no key", needs, "headgate keys create NAME")
+        there = (
+            ""
+            if keys is None
+            else f"; callers need a key, of which there {'is' if keys == 1 else 'are'} {keys:,}"
         )
-    ]
+        return passed("port", f"{where}{reach}{there}")
+    if config.alone:
+        return passed("port", where)
+    return warned(
+        "port",
+        f"{where}{reach} without a key",
+        "keys for callers",
+        'take keys = "optional" out of [server] in headgate.toml, then headgate keys create NAME',
+    )
 
 
 async def check_prices(world: "World") -> list[Finding]:
