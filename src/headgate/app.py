@@ -273,9 +273,10 @@ class OpenGate:
 
     def describe(self) -> None:
         """Let the rows from now on stand under these prices."""
-        config = replace(self.config, baseline_price=self.road.recounts.price)
+        road = self.road
+        config = replace(self.config, baseline_price=road.recounts.price, alternatives=road.alternatives)
         self.writer.describe(
-            [*self.road.policy.models.values(), baseline_model(config), *alternatives_beside(config)]
+            [*road.policy.models.values(), baseline_model(config), *alternatives_beside(config)]
         )
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:

@@ -150,7 +150,7 @@ def compile_config(
         for name, model in table.models.items()
         for lane in lanes_from(name, model, engines, price_finder)
     }
-    sources = sources_from(table.models, engines, table.report.baseline, price_finder)
+    sources = sources_from(table.models, engines, table.report, price_finder)
     folder = source.parent if source is not None else Path.cwd()
     checks = resolve_checks(table, folder, {name: origin.folders for name, origin in origins.items()})
     if not table.routes:

@@ -111,9 +111,9 @@ def price_of_service(price: Price, service: str) -> Price | None:
     A contract and a model at home cost the same however they serve, except in a provider's batch: both providers that have
     one take half there for all that their lists do not name.
     """
-    listed = price.services.get(service)
-    if listed is not None:
-        return listed
+    for name, listed in price.services:
+        if name == service:
+            return listed
     if service == BATCH:
         return halved(price)
     return price if price.source in (LOCAL, CONTRACT) else None
@@ -125,7 +125,7 @@ def halved(price: Price) -> Price:
         half_of(price),
         bands=tuple([half_of(band) for band in price.bands]),
         source=f"half of {price.source}" if price.source else "",
-        services={},
+        services=(),
     )
 
 

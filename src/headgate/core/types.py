@@ -265,7 +265,7 @@ class Price(Rates, frozen=True, gc=False, kw_only=True):
     """Dollars for one search of the web that the provider makes."""
     request: float = 0.0
     """Dollars for each request, beside its tokens."""
-    services: Mapping[str, "Price"] = {}
+    services: tuple[tuple[str, "Price"], ...] = ()
     """What it costs when it is served otherwise ("batch", "flex", "priority" …), where that is listed."""
     date: str = ""
     source: str = ""
