@@ -8,14 +8,8 @@ its own. `--keep` names a ledger to make, or to use again when it is there; else
 removed.
 """
 
-import argparse
-import json
-import resource
 import sqlite3
-import subprocess
 import sys
-import tempfile
-import time
 from contextlib import closing
 from pathlib import Path
 

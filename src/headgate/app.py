@@ -12,13 +12,16 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter, time
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from headgate import __version__
 from headgate.batches.front.desk import Desk
+from headgate.batches.front.inside import InsideCall
 from headgate.batches.front.messages import MessagesFront
 from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
@@ -28,6 +31,8 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.live import Feed
+from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
 from headgate.engines.tokenizer import Tokenizer
@@ -36,31 +41,39 @@ from headgate.fleet import hardware
 from headgate.fleet.fleet import Fleet
 from headgate.fleet.sizes import Before, Memory
 from headgate.gateway.affinity import Affinity
+from headgate.gateway.alerts import Alerts
 from headgate.gateway.batched import settle
-from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
+from headgate.gateway.entrance import Entrance
 from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
+from headgate.gateway.keys import Keys
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
-from headgate.gateway.purse import Purse
+from headgate.gateway.prices import keep_prices
+from headgate.gateway.recounts import Recounts
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
+from headgate.ledger.keys import new_key
+from headgate.ledger.power import keep_power
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
+    alternatives_beside,
     baseline_model,
     build_engine,
     loaded_at_once,
-    paid_today,
+    open_budgets,
+    power_of,
+    recounted,
     requests_at_once,
     start_embedded,
     traffic,
@@ -95,6 +108,9 @@ class OpenGate:
         *,
         trials: Trials,
         tools: Mapping[str, Tools],
+        keys: Keys,
+        alerts: Alerts,
+        local_key: str,
         poster: Poster,
     ) -> None:
         self.poster = poster
@@ -103,6 +119,11 @@ class OpenGate:
         self.writer = writer
         self.notes = notes
         """What the start found that a person should know: a crash before, an engine that did not start."""
+        self.entrance = Entrance(keys, required=config.keys_required, alone=config.alone)
+        self.alerts = alerts
+        """Who is to be told that a budget runs out says so here: `alerts.hear`."""
+        self.local_key = local_key
+        """For commands of this user on this machine, which find it in the run file."""
         self.server: Server | None = None
         self.asked_to_stop = asyncio.Event()
         self.cited = CitedAnswers(self, Shelf())
@@ -117,31 +138,37 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.feed = Feed(road.policy.models)
+        intake = Intake(
+            config.policy,
+            road.tokenizer,
+            Conversations(writer, kept=config.ledger.keep_bodies),
+            Images(IMAGE_LIMIT) if config.fetch_images else None,
+            config.body_limit,
+            workers=self.workers,
+            brought=base_agents,
+        )
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
             *self.fronts,
-            PageService(lambda _: None),
+            PageService(config, self.feed, keys),
+            RoutingService(config, road, intake),
         ]
         self.http = Face(
             road,
-            writer.put,
-            Intake(
-                config.policy,
-                road.tokenizer,
-                Conversations(writer, kept=config.ledger.keep_bodies),
-                Images(IMAGE_LIMIT) if config.fetch_images else None,
-                config.body_limit,
-                workers=self.workers,
-                brought=base_agents,
-            ),
+            self.record,
+            intake,
+            entrance=self.entrance,
             keep_alive=config.streaming.keep_alive,
-            health=self.ledger_health,
+            health=self.health,
             services=services,
         )
+        alerts.hear(self.http.metrics.alert)
+        alerts.hear(lambda alert: poster.tell(f"Headgate: {alert.title}", alert.notice))
 
-    def ledger_health(self) -> dict[str, Any]:
-        """The ledger's part of /healthz."""
+    def health(self) -> dict[str, Any]:
+        """The ledger's part of /healthz, and the money's."""
         return {
             "ledger": {
                 "path": str(self.writer.path),
@@ -150,7 +177,9 @@ class OpenGate:
                 "rows_lost": self.writer.lost,
                 "problem": self.writer.problem,
             },
-            "paid_today": self.road.purse.spent,
+            "paid_today": self.road.budgets.paid_today,
+            "budgets": msgspec.to_builtins(self.road.budgets.standings()),
+            "keys": "required" if self.entrance.required else "optional",
             "posts": {"waiting": dict(self.poster.troubles)},
         }
 
@@ -219,9 +248,9 @@ class OpenGate:
         self.note(outcome)
         return result, outcome
 
-    async def answer_inside(self, call: Call) -> None:
+    async def answer_inside(self, call: InsideCall) -> None:
         """Answer a call that comes from no connection, as if it had come from one."""
-        await self.http(call)
+        await self.http.answer(call, self.entrance.inside(call.key))
 
     async def settle(self, request: Request, status: Status, error: str = "") -> Outcome:
         """Write down a request for which no model was asked."""
@@ -232,10 +261,23 @@ class OpenGate:
         self.note(outcome)
         return outcome
 
+    def record(self, outcome: Outcome) -> None:
+        """Write a request down, and tell of it those who watch the page."""
+        self.writer.put(outcome)
+        self.feed.note(outcome)
+
     def note(self, outcome: Outcome) -> None:
         """Write a request down, and count it."""
-        self.writer.put(outcome)
+        self.record(outcome)
         self.http.metrics.note(outcome)
+
+    def describe(self) -> None:
+        """Let the rows from now on stand under these prices."""
+        road = self.road
+        config = replace(self.config, baseline_price=road.recounts.price, alternatives=road.alternatives)
+        self.writer.describe(
+            [*road.policy.models.values(), baseline_model(config), *alternatives_beside(config)]
+        )
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
@@ -277,7 +319,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
     try:
-        writer.describe([*models, baseline_model(config)])
+        writer.describe([*models, baseline_model(config), *alternatives_beside(config)])
         memory = Memory(hardware=await asyncio.to_thread(hardware.look), vram=config.vram, ram=config.ram)
         engines = {
             name: build_engine(
@@ -299,27 +341,62 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             config, stale = with_cards(config, cards, fleet)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
+            tokenizer = Tokenizer()
+            recounts = Recounts(
+                baseline_model(config).id,
+                config.baseline_price,
+                tokenizer,
+                await asyncio.to_thread(recounted, config),
+            )
+            power = await asyncio.to_thread(power_of, config)
+            local_key = new_key()
+            keys, alerts = Keys(config.ledger.path, local_key), Alerts(config.ledger.path)
             road = Road(
                 policy=config.policy,
                 checks=config.checks,
                 fleet=fleet,
-                purse=Purse(config.paid_per_day, await asyncio.to_thread(paid_today, config)),
-                tokenizer=Tokenizer(),
+                budgets=await asyncio.to_thread(open_budgets, config, alerts.put),
+                tokenizer=tokenizer,
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
-                baseline_price=config.baseline_price,
+                recounts=recounts,
+                power=power,
+                price_per_kwh=config.energy.price_per_kwh,
+                alternatives=config.alternatives,
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
             poster, unsent = await asyncio.to_thread(poster_of, config)
-            notes = (*found.sentences, *troubles, *stale, *unsent)
-            gate = OpenGate(config, road, writer, notes, trials=trials, tools=tools, poster=poster)
+            notes = (*found.sentences, *troubles, *stale, *unsent, *power.notes)
+            gate = OpenGate(
+                config,
+                road,
+                writer,
+                notes,
+                trials=trials,
+                tools=tools,
+                keys=keys,
+                alerts=alerts,
+                local_key=local_key,
+                poster=poster,
+            )
+            await keys.open()
+            alerts.open()
             poster.start()
+            recounts.start()
+            power.start(partial(keep_power, config.ledger.path))
+            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
             try:
                 yield gate
             finally:
+                await keys.close()
+                await alerts.close()
+                pricing.cancel()
+                await asyncio.wait([pricing])
+                await power.close()
+                await recounts.close()
                 await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()

@@ -7,6 +7,7 @@ It does not know the config, or how a gate is opened (`cli.runner`, `gate`).
 """
 
 import asyncio
+import os
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -34,6 +35,9 @@ FAULTY = 500
 """The status of a request on which the gate itself failed; of others it says nothing."""
 
 UNKNOWN = "unknown"
+
+KEY_VARIABLE = "HEADGATE_KEY"
+"""The environment variable with the key that is shown to gates."""
 
 PLAIN = " !#$&'()*+,/:;=?@[]^_`{|}~"
 """What stands in a header as it is, beside letters and digits; anything else in a caller's name is written as %XX."""
@@ -120,12 +124,15 @@ class Connections:
 
     Args:
         url: the gate's address, "http://127.0.0.1:4141".
+        key: shown to the gate; "" is the one in the environment variable HEADGATE_KEY, if there is one.
 
     Raises:
         UsageError: it is no address.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
+        key = key or os.environ.get(KEY_VARIABLE, "")
+        self._key = {"authorization": f"Bearer {key}"} if key else {}
         self.url = url.rstrip("/").removesuffix("/v1")
         self._room = asyncio.Semaphore(AT_ONCE)
         try:
@@ -155,7 +162,7 @@ class Connections:
             raise UsageError(
                 f"it cannot be sent as JSON: {error}", "give texts, numbers, lists and dictionaries of them"
             ) from error
-        lines = (("content-type", "application/json"), *headers.items())
+        lines = (("content-type", "application/json"), *self._key.items(), *headers.items())
         for wait in (*WAITS, None):
             async with self._room:
                 reply = await self._transport.request("POST", path, headers=lines, body=body, clocks=CLOCKS)
@@ -205,11 +212,12 @@ class Caller:
 
     Args:
         gate: its address, or connections to it, which are then not closed with the caller.
+        key: shown to the gate at that address.
     """
 
-    def __init__(self, gate: str | Connections) -> None:
+    def __init__(self, gate: str | Connections, key: str = "") -> None:
         self._own = isinstance(gate, str)
-        self._gate = Connections(gate) if isinstance(gate, str) else gate
+        self._gate = Connections(gate, key) if isinstance(gate, str) else gate
 
     async def __aenter__(self) -> Self:
         return self
@@ -287,10 +295,11 @@ class HttpEmbedder(Caller):
     Args:
         gate: as of a `Caller`.
         model: whose vectors they are.
+        key: likewise.
     """
 
-    def __init__(self, gate: str | Connections, model: str) -> None:
-        super().__init__(gate)
+    def __init__(self, gate: str | Connections, model: str, key: str = "") -> None:
+        super().__init__(gate, key)
         self._model = model
 
     @property

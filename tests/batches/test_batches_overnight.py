@@ -313,7 +313,7 @@ def test_the_days_limit_holds_in_batches_too(shell, claude):
     shell.items(letters(30))
     said = shell(*shell.batch(*BY, agent="unsure"))
     assert 0.1 < sum(line["cost"] for line in shell.results()) <= 0.3
-    assert "$0.30 are left for this batch" in said.err
+    assert "the day has $0.30 left of $0.30" in said.err
 
 
 def test_a_large_batch_is_several_jobs(shell, cloud, monkeypatch):

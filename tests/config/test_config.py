@@ -197,6 +197,54 @@ MISTAKES = [
     ("a strange port", SMALL + '[server]\nlisten = "127.0.0.1:²"\n', 26, ["not a host and a port"]),
     ("a strange time zone", SMALL + '[report]\ntimezone = "utcc"\n', 26, ['did you mean "utc"?']),
     ("a name of two lines", SMALL.replace('name = "code"', 'name = "co\\nde"'), 18, ["one line of text"]),
+    (
+        "a budget without a period",
+        SMALL + '[[budgets]]\nname = "web"\ndollars = 5\n',
+        25,
+        ['"per" is missing'],
+    ),
+    (
+        "a strange period",
+        SMALL + '[[budgets]]\nname = "web"\nper = "moth"\ndollars = 5\n',
+        27,
+        ['did you mean "month"?'],
+    ),
+    (
+        "a strange action",
+        SMALL + '[[budgets]]\nname = "web"\nper = "day"\ndollars = 5\nwhen_spent = "locl"\n',
+        29,
+        ['did you mean "local"?'],
+    ),
+    (
+        "two budgets of one name",
+        SMALL + '[[budgets]]\nname = "a"\nper = "day"\ndollars = 5\n' * 2,
+        30,
+        ['two budgets are called "a"'],
+    ),
+    (
+        "a budget that is called as the shorthand",
+        SMALL + '[limits]\npaid_per_day = 1\n[[budgets]]\nname = "day"\nper = "day"\ndollars = 5\n',
+        28,
+        ["paid_per_day is the budget day"],
+    ),
+    (
+        "a budget of less than nothing",
+        SMALL + '[[budgets]]\nname = "a"\nper = "day"\ndollars = -5\n',
+        28,
+        ["cannot be negative"],
+    ),
+    (
+        "a budget without a name",
+        SMALL + '[[budgets]]\nname = ""\nper = "day"\ndollars = 5\n',
+        26,
+        ["cannot name a budget"],
+    ),
+    (
+        "a strange rule for keys",
+        SMALL + '[server]\nkeys = "require"\n',
+        26,
+        ['did you mean "required"?'],
+    ),
     ("no route at all", SMALL[: SMALL.index("[[routes]]")], None, ['"routes" is missing']),
 ]
 
@@ -280,7 +328,7 @@ def test_list_prices_are_dated_and_tiered():
     now = datetime(2026, 11, 23, tzinfo=UTC)
     assert find_price("gpt-4o", "openai", on=now).input == 2.5
     haiku = find_price("claude-haiku-5-5", "anthropic", on=now)
-    assert (haiku.input, haiku.above, haiku.input_above) == (0.1, 100_000, 0.5)
+    assert [(band.above, band.input, band.output) for band in haiku.bands] == [(100_000, 0.5, 2.5)]
     assert haiku.date == "2026-11-23"
     assert find_price("no-such-model", "openai") is None
     embeds = find_price("text-embedding-3-small", "openai", kind="embedding", on=now)

@@ -5,6 +5,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core.budgets import Allowance, Budget
 from headgate.core.cascade import (
     KEPT_BACK,
     LEAST_TIME,
@@ -67,6 +68,11 @@ results = st.fixed_dictionaries(
         "takes": st.floats(0, 40),
     }
 )
+
+
+def day(left: float) -> Allowance:
+    """What everybody's day leaves."""
+    return Allowance(Budget(name="day", per="day", dollars=25.0), left, "2026-11-24 00:00")
 
 
 def walk(decision: Decision, script: list[dict]) -> tuple[list[Attempt], list[Try], Deliver | GiveUp]:
@@ -193,7 +199,8 @@ def test_every_candidate_is_fit_or_has_a_reason_from_the_closed_list(known, data
         tokens_exact=False,
         images=data.draw(st.integers(0, 1)),
     )
-    fleet = FleetView(paid_left=data.draw(st.none() | st.floats(0, 1)), breaker=frozenset({"m1"}))
+    left = data.draw(st.none() | st.floats(0, 1))
+    fleet = FleetView(allowance=None if left is None else day(left), breaker=frozenset({"m1"}))
     policy = Policy(routes=(Route(name="all", chain=chain),), models=known)
     decision = decide(
         policy, fleet, Request(id="x", asked="auto", messages=(Message("user", "hi"),)), signals
@@ -315,5 +322,5 @@ def test_the_limits_of_a_policy_become_the_limits_of_a_decision():
     )
     signals = Signals(task=None, task_confidence=0, task_by="none", tokens=1, tokens_exact=False)
     request = Request(id="x", asked="auto", messages=(Message("user", "hi"),), within=5.0)
-    decision = decide(policy, FleetView(paid_left=1.5), request, signals)
+    decision = decide(policy, FleetView(allowance=day(1.5)), request, signals)
     assert (decision.within, decision.attempts_at_most, decision.spend_at_most) == (5.0, 2, 1.5)

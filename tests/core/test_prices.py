@@ -5,11 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.prices import FREE, baseline_cost, cost, estimate
-from headgate.core.types import Model, Price, Signals, Usage
+from headgate.core.types import Band, Model, Price, Signals, Usage
 
 GPT_4O = Price(input=2.5, output=10.0, cache_read=1.25)
 SONNET = Price(input=2.0, output=10.0, cache_read=0.1, cache_write_5m=2.5, cache_write_1h=4.0)
-HAIKU = Price(input=0.1, output=0.5, cache_read=0.01, above=100_000, input_above=0.5, output_above=2.5)
+HAIKU = Price(
+    input=0.1,
+    output=0.5,
+    cache_read=0.01,
+    bands=(Band(above=100_000, input=0.5, output=2.5, cache_read=0.05),),
+)
 
 
 def test_the_published_example_of_gpt_4o():

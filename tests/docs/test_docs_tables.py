@@ -33,8 +33,10 @@ TABLES = {
     "## [streaming]": schema.StreamingTable,
     "## [embeddings]": schema.EmbeddingsTable,
     "## [ledger]": schema.LedgerTable,
+    "## [[budgets]]": schema.BudgetTable,
     "## [batches]": schema.BatchesTable,
     "## [report]": schema.ReportTable,
+    "## [energy]": schema.EnergyTable,
     "## [agents.NAME]": schema.AgentTable,
 }
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from headgate.config.engine import EngineSettings
 from headgate.core.cards import Card, Share
 from headgate.core.engine import LoadedModel
+from headgate.core.parts import WHOLE
 from headgate.core.types import Failure, Model, Reply
 from headgate.engines.connect import connect
 from headgate.fleet.bench import Bench, measure, read_exam
@@ -246,7 +247,9 @@ class Guessing:
 
     async def stream(self, request, model, within):
         async for item in self.engine.stream(request, model, within):
-            yield replace(item, usage=replace(item.usage, exact=False)) if isinstance(item, Reply) else item
+            yield (
+                replace(item, usage=replace(item.usage, estimated=WHOLE)) if isinstance(item, Reply) else item
+            )
 
 
 async def test_estimated_tokens_make_no_speed():

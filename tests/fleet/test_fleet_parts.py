@@ -1,7 +1,6 @@
-"""Slots, breakers and the purse: small state machines with one owner."""
+"""Slots and breakers: small state machines with one owner."""
 
 import asyncio
-from datetime import datetime
 
 import pytest
 
@@ -11,7 +10,6 @@ from headgate.fleet.admission import Admission, Denied
 from headgate.fleet.breaker import FAILURES, LONGEST_PAUSE, PAUSE, TRIAL, Breaker
 from headgate.fleet.lanes import Lane, LaneFacts, Pool
 from headgate.fleet.scheduler import Scheduler
-from headgate.gateway.purse import Purse
 
 REFUSED = Failure(reason="refused", detail="x")
 
@@ -219,34 +217,6 @@ def test_what_says_nothing_about_the_engine_does_not_open_its_breaker(reason):
         breaker.note(Failure(reason=reason, detail="x"), 0.0)
     breaker.note(Failure(reason="http_error", detail="x", status=400), 0.0)
     assert not breaker.is_open(0.0)
-
-
-def test_parallel_requests_cannot_overrun_the_day_together():
-    purse = Purse(1.0, spent=0.4)
-    assert purse.left == pytest.approx(0.6)
-    assert purse.reserve(0.5)
-    assert purse.left == pytest.approx(0.1)
-    assert not purse.reserve(0.5)
-    purse.release(0.5)
-    purse.spend(0.2)
-    assert purse.left == pytest.approx(0.4)
-    purse.spend(10)
-    assert purse.left == 0.0
-    assert Purse(None).left is None
-
-
-def test_a_new_day_brings_new_money():
-    now = [datetime(2026, 11, 23, 23, 59).astimezone().timestamp()]
-    purse = Purse(1.0, spent=1.0, clock=lambda: now[0])
-    assert purse.left == 0.0
-    now[0] += 120
-    assert purse.left == 1.0
-    unlimited = Purse(None, spent=3.0, clock=lambda: now[0])
-    unlimited.spend(1.0)
-    assert unlimited.spent == 4.0
-    now[0] += 86_400
-    unlimited.spend(0.5)
-    assert unlimited.spent == 0.5
 
 
 def test_requests_of_lm_studio_and_texts_to_embed_share_one_cache_and_all_others_have_one_each():

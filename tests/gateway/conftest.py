@@ -146,6 +146,7 @@ class Bench:
             "status",
             "adjusted",
             "cached",
+            "notice",
         )
         found = {
             name: response.headers.get(name) for name in (*names, *(f"x-headgate-{name}" for name in more))

@@ -2,6 +2,7 @@
 
 import random
 
+from headgate.core.parts import WHOLE
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -175,7 +176,7 @@ def realistic(number, seed=0, attempts=None):
         tokens = chance.randint(40, 1900)
         answer = chance.randint(5, 600)
         two = chance.random() < 0.25 if attempts is None else attempts == 2
-        usage = Usage(input=tokens, output=answer, exact=chance.random() < 0.97)
+        usage = Usage(input=tokens, output=answer, estimated=0 if chance.random() < 0.97 else WHOLE)
         cost = (tokens * 3.0 + answer * 15.0) / 1e6
         seconds = chance.uniform(0.2, 2.0)
         tries = []

@@ -6,6 +6,7 @@ import pytest
 from ledger_samples import MODELS, MONDAY, realistic
 from msgspec.structs import replace
 
+from headgate.core.parts import WHOLE
 from headgate.core.types import Attempt
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
@@ -153,7 +154,7 @@ def test_requests_lost_by_a_run_of_that_week_are_told(path, zone):
 
 def test_a_request_with_estimated_tokens_is_counted_as_such(store, zone):
     (outcome,) = realistic(1, attempts=1)
-    usage = replace(outcome.usage, exact=False)
+    usage = replace(outcome.usage, estimated=WHOLE)
     guessed = replace(outcome, usage=usage, attempts=(replace(outcome.attempts[0], usage=usage),))
     silent = replace(outcome, usage=None, attempts=(Attempt(model="llama", started=0.0, ended=0.1),))
     with LedgerReader(store([guessed, silent])) as ledger:

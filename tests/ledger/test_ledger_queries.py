@@ -107,16 +107,6 @@ def test_a_reader_can_follow_the_writer(path):
     writer.close()
 
 
-def test_what_was_paid_counts_the_unknown_apart(store):
-    first, second, third = realistic(3, attempts=2)
-    outcomes = [replace(first, cost=0.25), replace(second, cost=None), replace(third, cost=0.5)]
-    with LedgerReader(store(outcomes)) as ledger:
-        everything = ledger.paid_since(MONDAY)
-        assert (everything.known, everything.unknown) == (0.75, 1)
-        later = ledger.paid_since(third.received)
-        assert (later.known, later.unknown) == (0.5, 0)
-
-
 def test_requests_are_counted_by_category(ledger, week):
     by_task = ledger.count_by_task()
     assert by_task["code"] == sum(outcome.signals.task == "code" for outcome in week)

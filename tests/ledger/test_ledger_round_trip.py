@@ -41,7 +41,13 @@ usages = st.builds(
     cache_write_1h=counts,
     output=counts,
     reasoning=counts,
-    exact=st.booleans(),
+    images=counts,
+    audio=counts,
+    audio_output=counts,
+    searches=counts,
+    service=st.sampled_from(["", "batch", "flex"]),
+    charged=maybe(money),
+    estimated=st.integers(0, 511),
 )
 failures = st.builds(
     Failure,

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from headgate.core.parts import WHOLE
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -80,7 +81,7 @@ OUTCOME = Outcome(
             started=1.2,
             ended=3.4,
             first_token=0.4,
-            usage=Usage(input=820, output=131, exact=False),
+            usage=Usage(input=820, output=131, estimated=WHOLE),
             cost=0.004425,
             verdicts=(Verdict("not-empty", 1.0), Verdict("code-parses", None, "no code in it")),
             score=1.0,
@@ -92,7 +93,7 @@ OUTCOME = Outcome(
     fallback="quality check failed",
     seconds=3.41,
     first_token=1.61,
-    usage=Usage(input=820, output=131, exact=False),
+    usage=Usage(input=820, output=131, estimated=WHOLE),
     cost=0.004425,
     baseline="gpt-4o",
     baseline_cost=0.00336,
@@ -181,7 +182,7 @@ def test_a_request_without_an_answer_saved_nothing_and_says_so():
 
 def test_no_heading_stands_above_an_empty_list_of_prices():
     lines = cost_of(OUTCOME, {"coder": CODER})
-    assert [line.split()[0] for line in lines] == ["this", "on", "saved"]
+    assert [line.split()[0] for line in lines] == ["this", "on", "saved", "tokens", "energy"]
 
 
 def test_a_late_verdict_is_called_late():

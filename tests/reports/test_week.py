@@ -1,6 +1,6 @@
 """Weeks as people write them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from headgate.core.errors import UsageError
 from headgate.reports.week import Week, parse_week, week_of
 
+TUESDAY, SUNDAY = 1, 6
 TODAY = date(2026, 11, 25)  # a Wednesday of week 48
 
 
@@ -64,21 +65,50 @@ def test_a_report_is_filed_under_its_year_and_week():
     assert Week(2026, 3).file_name == "routing-report-2026-week-03.log"
 
 
+def test_a_week_that_begins_on_another_day_is_called_by_the_week_of_its_fourth_day():
+    users = week_of(date(2025, 10, 20), TUESDAY)
+    assert (str(users), users.period) == ("2025-W42", "Oct 14 - Oct 20, 2025")
+    assert Week(2025, 42, SUNDAY).period == "Oct 12 - Oct 18, 2025"
+    assert Week(2026, 1, SUNDAY).period == "Dec 28, 2025 - Jan 3, 2026"
+    assert parse_week("42", date(2025, 11, 1), TUESDAY) == users
+    assert parse_week("last", date(2025, 10, 21), TUESDAY) == users
+    assert parse_week("this", date(2025, 10, 20), TUESDAY) == users
+
+
 def test_a_week_begins_at_midnight_where_the_user_lives():
     utc, shanghai = Week(2025, 42).bounds(UTC), Week(2025, 42).bounds(ZoneInfo("Asia/Shanghai"))
     assert utc == (1_760_313_600.0, 1_760_918_400.0)
     assert utc[0] - shanghai[0] == 8 * 3600
 
 
-def test_a_week_in_which_the_clocks_change_has_an_hour_more_or_less():
-    since, until = Week(2026, 13).bounds(ZoneInfo("Europe/Berlin"))
-    assert until - since == (7 * 24 - 1) * 3600
+@pytest.mark.parametrize(
+    ("zone", "week", "hours"),
+    [
+        ("Europe/Berlin", Week(2026, 13), 167),
+        ("Europe/Berlin", Week(2026, 43), 169),
+        ("America/New_York", Week(2026, 10), 167),
+        ("America/New_York", Week(2026, 44), 169),
+        ("America/New_York", Week(2026, 11, SUNDAY), 167),  # the clocks change on its first day
+        ("Australia/Lord_Howe", Week(2026, 14), 168.5),  # by half an hour
+        ("Africa/Cairo", Week(2026, 17), 167),  # at midnight: that Friday begins at one o'clock
+        ("America/Santiago", Week(2026, 36), 167),  # at midnight before a Sunday
+        ("Asia/Kathmandu", Week(2026, 13), 168),
+        ("UTC", Week(2026, 13), 168),
+    ],
+)
+def test_a_week_in_which_the_clocks_change_has_an_hour_more_or_less(zone, week, hours):
+    since, until = week.bounds(ZoneInfo(zone))
+    assert (until - since) / 3600 == hours
+    after = week_of(week.last + timedelta(days=1), week.starts)
+    assert after.bounds(ZoneInfo(zone))[0] == until
 
 
-@given(st.dates(date(2000, 1, 1), date(2100, 1, 1)))
-def test_every_day_belongs_to_one_week_and_that_week_knows_its_name(day):
-    week = week_of(day)
+@given(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.integers(0, 6))
+def test_every_day_belongs_to_one_week_and_that_week_knows_its_name(day, starts):
+    week = week_of(day, starts)
+    assert week.first.weekday() == starts
+    assert week_of(week.last + timedelta(days=1), starts).first == week.last + timedelta(days=1)
     assert week.first <= day <= week.last
-    assert parse_week(str(week), day) == week
+    assert parse_week(str(week), day, starts) == week
     since, until = week.bounds(UTC)
     assert since <= datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp() < until

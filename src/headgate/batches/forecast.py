@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from headgate.core.cards import Card
+from headgate.core.parts import WHOLE
 from headgate.core.prices import TYPICAL_ANSWER, cost
 from headgate.core.subagent import Agent
 from headgate.core.trials import Trial
@@ -114,7 +115,7 @@ def after(hand: Hand, low: float, high: float) -> tuple[float, float, str]:
 def line_of(hand: Hand, load: Load, items: tuple[int, int], at_once: int, why: str) -> Line:
     """One model's part of the items."""
     model, each = hand.model, load.tokens_in / load.items if load.items else 0.0
-    usage = Usage(input=round(each), output=load.tokens_out, exact=False)
+    usage = Usage(input=round(each), output=load.tokens_out, estimated=WHOLE)
     price = cost(usage, model.price)
     pace, paced = seconds_each(hand, each, load.tokens_out, at_once)
     return Line(

@@ -26,8 +26,9 @@ from headgate.batches.results import Found, Results
 from headgate.batches.types import Item, Items, Notice, result_of
 from headgate.batches.waiting import after_waiting, together
 from headgate.batches.work import Answered, Event, Stop
-from headgate.core.batching import HALF, BatchAnswer, BatchEngine, Progress
+from headgate.core.batching import BatchAnswer, BatchEngine, Progress
 from headgate.core.errors import HeadgateError
+from headgate.core.prices import HALF
 from headgate.core.runs import Run, Settler
 from headgate.core.types import Failure, Model
 

@@ -168,19 +168,17 @@ def jobs_file(results: "Results") -> "Path":
 
 
 def most(config: "Config", job: "Job", results: "Results") -> float | None:
-    """Dollars that the batch may cost in all: its budget, and what the day's limit leaves; None is no limit."""
-    from headgate.reports.shown import dollars
-    from headgate.starting import paid_today
+    """Dollars that the batch may cost in all: its own budget, and what the config's leave to it; None is no limit."""
+    from headgate.starting import open_budgets
 
-    if config.paid_per_day is None:
+    budgets = open_budgets(config)
+    allowance, _ = budgets.allowances(budgets.of("", "", job.agent.task))
+    if allowance is None:
         return job.budget
-    left = max(0.0, config.paid_per_day - paid_today(config))
-    allowed = results.tally.cost + left
+    allowed = results.tally.cost + allowance.left
     if job.budget is not None and job.budget <= allowed:
         return job.budget
-    say(
-        f"note: of the {dollars(config.paid_per_day)} that may be paid a day, {dollars(left)} are left for this batch"
-    )
+    say(f"note: {allowance.sentence}, and this batch may cost no more")
     return allowed
 
 

@@ -105,6 +105,7 @@ def hands_of(config: "Config", job: "Job", results: "Results | None") -> "Iterat
 def price_of(job: "Job") -> "Callable[[Item], float | None]":
     """What a paid answer to an item would cost, by the first paid model of the chain; None is unknown."""
     from headgate.batches.forecast import answer_tokens
+    from headgate.core.parts import WHOLE
     from headgate.core.prices import cost
     from headgate.core.types import Usage
 
@@ -113,7 +114,7 @@ def price_of(job: "Job") -> "Callable[[Item], float | None]":
     if paid is None or not job.pay:
         return lambda _: 0.0
     return lambda item: cost(
-        Usage(input=told + given_tokens(item.given), output=answer, exact=False), paid.price
+        Usage(input=told + given_tokens(item.given), output=answer, estimated=WHOLE), paid.price
     )
 
 

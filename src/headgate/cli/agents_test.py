@@ -150,6 +150,7 @@ def consented(
 def estimate(agent: "Agent", tests: "Sequence[Shown]", model: "Model") -> float | None:
     """Dollars that the tests will probably cost; None is unknown."""
     from headgate.core.agents import give
+    from headgate.core.parts import WHOLE
     from headgate.core.prices import TYPICAL_ANSWER, cost
     from headgate.core.tokens import guess
     from headgate.core.types import Message, Request, Usage
@@ -158,7 +159,7 @@ def estimate(agent: "Agent", tests: "Sequence[Shown]", model: "Model") -> float 
     for test in tests:
         asked = Request(id="", asked=f"agent:{agent.name}", messages=(Message("user", test.input),))
         answer = min(agent.max_tokens or TYPICAL_ANSWER, TYPICAL_ANSWER)
-        one = cost(Usage(input=guess(give(agent, asked)), output=answer, exact=False), model.price)
+        one = cost(Usage(input=guess(give(agent, asked)), output=answer, estimated=WHOLE), model.price)
         if one is None:
             return None
         total += one

@@ -122,7 +122,8 @@ def plain(config: Any) -> dict[str, Any]:
         "listen": f"{config.host}:{config.port}",
         "ledger": str(config.ledger.path),
         "keep_bodies": config.ledger.keep_bodies,
-        "paid_per_day": config.paid_per_day,
+        "keys": "required" if config.keys_required else "optional",
+        "budgets": msgspec.to_builtins(config.budgets),
         "engines": engines,
         **policy,
     }

@@ -59,7 +59,7 @@ async def open_embedder(config: "Config", model: "Model | None") -> "AsyncIterat
         return
     run = serving(config)
     if run is not None:
-        async with HttpEmbedder(run.url, model.name) as embedder:
+        async with HttpEmbedder(run.url, model.name, run.key) as embedder:
             yield embedder
         return
     async with open_gate(config) as gate:

@@ -40,6 +40,8 @@ ID, ID_FOLLOWED = 12, 16
 @click.option("--route", help="On this route.")
 @click.option("--status", help="ok, imperfect, failed, broken or cancelled.")
 @click.option("--fallback", help="With this fallback reason.")
+@click.option("--key", help="Of the caller with the key of this name.")
+@click.option("--team", help="Of the callers of this team.")
 @with_config
 @with_json
 @click.pass_context

@@ -19,7 +19,11 @@ COMMANDS = {
     "ask": "One prompt through the router",
     "route": "Where would a prompt go, and why? Calls no model",
     "log": "The ledger, newest first; `log show ID` tells one request's story",
+    "budgets": "What each budget has spent and left",
+    "keys": "Make, list and revoke the keys of callers",
     "report": "The weekly routing report",
+    "replay": "What the recorded requests would have come to under other settings; calls no model",
+    "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",
     "models": "Plan, fetch, load and measure models",
@@ -28,6 +32,9 @@ COMMANDS = {
     "conformance": "Show a gateway everything that can go wrong with an engine, and judge its answers",
     "config": "Check and show the config",
 }
+
+MODULES = {"import": "import_"}
+"""Of commands whose name is a word of Python."""
 
 
 class LazyGroup(click.Group):
@@ -43,7 +50,7 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"headgate.cli.{cmd_name}").command
+        command: click.Command = import_module(f"headgate.cli.{MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def resolve_command(

@@ -11,6 +11,7 @@ from headgate.cli.common import load, put, put_json, put_table, say, table, with
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from headgate.cli.runfile import RunFile
     from headgate.config.compile import Config
     from headgate.config.engine import EngineSettings
     from headgate.core.engine import Engine
@@ -27,7 +28,7 @@ def command(config_file: str | None, *, as_json: bool) -> None:
     config = load(config_file, prices=False)
     gate = find_gate()
     own = [name for name, settings in config.engines.items() if lives_in_the_gate(settings)]
-    found = asyncio.run(look(config)) + look_into_gate(own, gate.url if gate is not None else None)
+    found = asyncio.run(look(config)) + look_into_gate(own, gate)
     if as_json:
         put_json({"engines": found})
     else:
@@ -62,11 +63,11 @@ async def look(config: "Config") -> list[dict[str, Any]]:
     return [one for one in found if one is not None]
 
 
-def look_into_gate(engines: list[str], url: str | None) -> list[dict[str, Any]]:
+def look_into_gate(engines: list[str], gate: "RunFile | None") -> list[dict[str, Any]]:
     """What embedded engines have in memory: they live in the gate, so it is asked, if it is open."""
     from headgate.cli.runfile import ask_fleet
 
-    fleet = ask_fleet(url) if url is not None and engines else None
+    fleet = ask_fleet(gate) if gate is not None and engines else None
     if fleet is None:
         return []
     return [

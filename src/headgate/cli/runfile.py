@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from time import time
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import msgspec
 
@@ -20,6 +20,9 @@ from headgate.core.errors import HeadgateError
 PATIENCE = 2.0
 """Seconds in which an open gate answers."""
 
+NOT_WELL = 503
+"""The status with which a gate that is not well says how it is."""
+
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     """What an open gate says of itself in its user's data folder."""
@@ -28,6 +31,8 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     started: float
     config: str | None = None
+    key: str = ""
+    """Lets commands of this user in as an admin, as long as the gate is open; the file is his alone."""
     version: str = __version__
 
 
@@ -62,27 +67,53 @@ def find_gate() -> RunFile | None:
         return None
 
 
-def ask_fleet(url: str) -> dict[str, Any] | None:
+def ask_fleet(gate: RunFile) -> dict[str, Any] | None:
     """What an open gate has in memory, and who waits; None if it cannot be asked."""
+    return ask(gate, "/admin/fleet")
+
+
+def ask_health(gate: RunFile) -> dict[str, Any] | None:
+    """How an open gate is, its budgets included; None if it cannot be asked."""
+    return ask(gate, "/healthz")
+
+
+def ask(gate: RunFile, path: str) -> dict[str, Any] | None:
+    """What an open gate shows at a path; None if it cannot be asked."""
+    asked = Request(f"{gate.url}{path}", headers={"authorization": f"Bearer {gate.key}"} if gate.key else {})  # noqa: S310  # http, from our own run file
     try:
-        with urlopen(f"{url}/admin/fleet", timeout=PATIENCE) as answer:  # noqa: S310  # http, from our own run file
-            fleet: dict[str, Any] = msgspec.json.decode(answer.read())
-    except (OSError, msgspec.MsgspecError):
+        with urlopen(asked, timeout=PATIENCE) as answer:  # noqa: S310
+            body = answer.read()
+    except HTTPError as error:
+        if error.code != NOT_WELL:
+            return None
+        body = error.read()
+    except OSError:
         return None
-    return fleet
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return None
 
 
-def write(url: str, source: Path | None) -> bool:
+def private(path: str, flags: int) -> int:
+    """Open a file that only this user may read."""
+    return os.open(path, flags, 0o600)
+
+
+def write(url: str, source: Path | None, key: str = "") -> bool:
     """Say that this process has opened a gate. False: another one is open, and stays the one that is found."""
     before = read()
     if before is not None and before.url != url and find_gate() is not None:
         return False
-    run = RunFile(pid=os.getpid(), url=url, started=time(), config=str(source.resolve()) if source else None)
+    config = str(source.resolve()) if source else None
+    run = RunFile(pid=os.getpid(), url=url, started=time(), config=config, key=key)
     path = place()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{run.pid}")
-        fresh.write_bytes(msgspec.json.encode(run))
+        fresh.unlink(missing_ok=True)
+        with open(fresh, "xb", opener=private) as file:  # Path.open takes no opener
+            file.write(msgspec.json.encode(run))
         fresh.replace(path)
     except OSError as error:
         raise HeadgateError(

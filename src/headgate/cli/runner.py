@@ -28,7 +28,7 @@ async def open_runner(config: "Config") -> "AsyncGenerator[Settler]":
     if gate is not None:
         from headgate.client import HttpRunner
 
-        async with HttpRunner(gate.url) as runner:
+        async with HttpRunner(gate.url, gate.key) as runner:
             yield runner
         return
     from headgate.app import open_gate

@@ -1,8 +1,11 @@
 """`headgate` alone: how is the gate, and what is the next useful command?"""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headgate.cli.common import put
+
+if TYPE_CHECKING:
+    from headgate.cli.runfile import RunFile
 
 
 def show_status() -> None:
@@ -15,7 +18,7 @@ def show_status() -> None:
     put(f"gate     {'open at ' + run.url if run else 'closed'}")
     put(f"config   {source or 'none yet'}")
     if run is not None:
-        for line in fleet_lines(run.url):
+        for line in (*fleet_lines(run), *budget_lines(run)):
             put(line)
     if source is not None:
         this_week()
@@ -24,13 +27,13 @@ def show_status() -> None:
         put(f"next     {line}")
 
 
-def fleet_lines(url: str) -> list[str]:
+def fleet_lines(run: "RunFile") -> list[str]:
     """What the open gate has in memory, and who waits; nothing if it cannot be asked."""
     from headgate.cli.runfile import ask_fleet
     from headgate.core.hardware import memory_words
     from headgate.reports.shown import count
 
-    fleet = ask_fleet(url)
+    fleet = ask_fleet(run)
     if fleet is None:
         return []
     lanes = [lane for lane in fleet["lanes"] if lane["pool"] is not None and lane["state"] != "out"]
@@ -47,6 +50,16 @@ def fleet_lines(url: str) -> list[str]:
     waiting = sum(lane["waiting"] for lane in fleet["lanes"])
     lines = [f"loaded   {', '.join(loaded) or 'nothing'}; {', '.join(room)}"] if room else []
     return [*lines, f"busy     {count(running, 'request')} running, {waiting:,} waiting"]
+
+
+def budget_lines(run: "RunFile") -> list[str]:
+    """The budgets of the open gate that are spent, or nearly."""
+    from headgate.cli.budgets import sentence
+    from headgate.cli.runfile import ask_health
+    from headgate.core.budgets import LEVELS
+
+    health = ask_health(run) or {}
+    return [f"budget   {sentence(one)}" for one in health.get("budgets", ()) if one["level"] > LEVELS[0]]
 
 
 def this_week() -> None:

@@ -38,6 +38,8 @@ OPENS_WITHIN = 60
 @with_json
 def command(config_file: str | None, listen: str | None, *, background: bool, as_json: bool) -> None:
     """Open the gate: an OpenAI-compatible server that routes, checks, falls back and writes everything down."""
+    from msgspec import structs
+
     from headgate.cli.runfile import find_gate
     from headgate.config.misfit import Misfit
     from headgate.config.values import address
@@ -49,8 +51,8 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
         host, port = address(listen) if listen else (config.host, config.port)
     except Misfit as error:
         raise UsageError(error.message, "headgate up --listen 127.0.0.1:4141") from error
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        say(f"warning: {host} can be reached from other machines, and the gate has no login yet")
+    config = structs.replace(config, host=host, port=port)
+    lock_up(config)
     if background:
         run = find_gate()
         if run is not None:
@@ -68,6 +70,29 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
         ) from error
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run_gate(config, listening, as_json=as_json)
+
+
+def lock_up(config: "Config") -> None:
+    """See to it that a gate which other machines reach is not open to all of them unawares.
+
+    Raises:
+        UsageError: callers need a key, and there is none.
+    """
+    from headgate.core.errors import UsageError
+    from headgate.ledger.keys import list_keys
+
+    if not config.keys_required:
+        if not config.alone:
+            say(f"warning: {config.host} can be reached from other machines, and keys are optional")
+        return
+    if any(key.revoked is None for key in list_keys(config.ledger.path)):
+        return
+    where = "" if config.alone else f"{config.host} can be reached from other machines, so "
+    raise UsageError(
+        f"{where}callers need a key, and there is none yet",
+        "headgate keys create NAME makes one"
+        + ("" if config.alone else '; keys = "optional" under [server] lets everybody in'),
+    )
 
 
 def open_already(run: "RunFile") -> "UsageError":
@@ -91,7 +116,7 @@ def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> 
                     loop.add_signal_handler(number, gate.stop)
 
             def opened(url: str) -> None:
-                if not runfile.write(url, config.source):
+                if not runfile.write(url, config.source, gate.local_key):
                     say("note: another gate is open here; headgate down closes that one, Ctrl-C this one")
                 greet(gate, url, as_json=as_json)
                 gc.freeze()  # what is here now stays; the collector need not look at it again

@@ -13,16 +13,21 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
+from headgate.config.alternatives import alternatives_of
+from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
+from headgate.config.energy import EnergySettings, energy_from
 from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
 from headgate.config.prefixes import prefixes_of
-from headgate.config.prices import PROVIDERS, PriceFinder, find_price
+from headgate.config.price_sources import PriceSources, at_home, source_of, sources_from
+from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
 from headgate.config.values import (
     address,
     gibibytes,
+    is_loopback,
     meant,
     not_negative,
     positive,
@@ -31,12 +36,12 @@ from headgate.config.values import (
     share,
 )
 from headgate.config.zones import zone_of
+from headgate.core.budgets import Budget
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
-from headgate.core.prices import FREE
 from headgate.core.schedule import Schedule
 from headgate.core.types import Model, Price
-from headgate.core.words import TASKS, WEEKDAYS, ModelKind
+from headgate.core.words import TASKS, WEEKDAYS, KeyRule, ModelKind
 
 MEGABYTE = 1024 * 1024
 
@@ -66,6 +71,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """The file it came from; None for the built-in starter page."""
     host: str
     port: int
+    keys: KeyRule | None
+    """Whether callers need a key; None leaves it to where the gate listens (`keys_required`)."""
     body_limit: int
     """Bytes."""
     file_limit: int
@@ -82,8 +89,13 @@ class Config(Struct, frozen=True, kw_only=True):
     ledger: LedgerSettings
     embedding_cache: int
     """Bytes of vectors that are kept; 0 is none."""
-    paid_per_day: float | None
+    budgets: tuple[Budget, ...]
     baseline_price: Price | None
+    prices: PriceSources
+    """Where these prices came from, so that they can be looked up again."""
+    alternatives: tuple[Model, ...]
+    """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
+    energy: EnergySettings
     timezone: str
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
@@ -101,6 +113,16 @@ class Config(Struct, frozen=True, kw_only=True):
     """The share of local failures above which the report warns, 0–1."""
     warn_count: int
     """… from this many requests on."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether the gate listens on this machine alone."""
+        return is_loopback(self.host)
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether callers need a key: as the page says, else wherever other machines reach the gate."""
+        return self.keys == "required" or (self.keys is None and not self.alone)
 
 
 def compile_config(
@@ -128,6 +150,7 @@ def compile_config(
         for name, model in table.models.items()
         for lane in lanes_from(name, model, engines, price_finder)
     }
+    sources = sources_from(table.models, engines, table.report, price_finder)
     folder = source.parent if source is not None else Path.cwd()
     checks = resolve_checks(table, folder, {name: origin.folders for name, origin in origins.items()})
     if not table.routes:
@@ -153,6 +176,7 @@ def compile_config(
         source=source,
         host=host,
         port=port,
+        keys=table.server.keys,
         body_limit=positive(("server", "body_limit_mb"), table.server.body_limit_mb) * MEGABYTE,
         file_limit=positive(("batches", "file_limit_mb"), table.batches.file_limit_mb) * MEGABYTE,
         fetch_images=table.server.fetch_images,
@@ -188,8 +212,11 @@ def compile_config(
         ),
         embedding_cache=int(not_negative(("embeddings", "cache_mb"), table.embeddings.cache_mb) or 0)
         * MEGABYTE,
-        paid_per_day=not_negative(("limits", "paid_per_day"), table.limits.paid_per_day),
-        baseline_price=baseline_price(table.report.baseline, models, price_finder),
+        budgets=budgets_from(table),
+        baseline_price=sources.of_baseline(),
+        prices=sources,
+        alternatives=alternatives_of(table.report.alternative, models, price_finder),
+        energy=energy_from(table.energy),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),
@@ -261,7 +288,7 @@ def model_from(
             f'the model "{name}" makes embeddings, but Anthropic\'s protocol has none',
             "name an engine of another kind",
         )
-    local = engine.local and not table.id.endswith((":cloud", "-cloud"))
+    local = at_home(engine, table.id)
     extra: dict[str, Any] = (
         {"capabilities": frozenset(table.capabilities)} if table.capabilities is not None else {}
     )
@@ -277,7 +304,7 @@ def model_from(
         max_output=positive(("models", name, "max_output"), table.max_output)
         if table.max_output is not None
         else None,
-        price=price_of(name, table, engine, price_finder, local=local),
+        price=source_of(name, table, engine).price(price_finder),
         confidence=table.confidence,
         display=table.display or shown_name(table.id),
         label=table.label,
@@ -285,40 +312,6 @@ def model_from(
         prefixes=prefixes_of(name, table),
         **extra,
     )
-
-
-def price_of(
-    name: str, table: ModelTable, engine: EngineSettings, price_finder: PriceFinder, *, local: bool
-) -> Price | None:
-    """The user's own price, else zero dollars at home, else the list price, else unknown."""
-    if table.price is not None:
-        own = table.price
-        for field in own.__struct_fields__:
-            not_negative(("models", name, "price"), getattr(own, field))
-        return Price(
-            input=own.input,
-            output=own.output,
-            cache_read=own.cache_read if own.cache_read is not None else own.input,
-            cache_write_5m=own.cache_write_5m if own.cache_write_5m is not None else own.input,
-            cache_write_1h=own.cache_write_1h if own.cache_write_1h is not None else own.input,
-            source="your config",
-        )
-    if table.price_as is not None:
-        return listed_price(table.price_as, table.kind, price_finder)
-    if local:
-        return FREE
-    return price_finder(table.id, PROVIDERS.get(engine.kind), engine.url, table.kind)
-
-
-def baseline_price(baseline: str, models: Mapping[str, Model], price_finder: PriceFinder) -> Price | None:
-    """The price of the model that savings are measured against: one of the user's, or a list price."""
-    return models[baseline].price if baseline in models else listed_price(baseline, "chat", price_finder)
-
-
-def listed_price(word: str, kind: ModelKind, price_finder: PriceFinder) -> Price | None:
-    """The list price of "provider/model", or of a model whose name alone tells."""
-    provider, slash, model = word.partition("/")
-    return price_finder(model, provider, None, kind) if slash else price_finder(word, None, None, kind)
 
 
 def shown_name(model_id: str) -> str:

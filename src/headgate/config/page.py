@@ -41,7 +41,11 @@ def head(draft: Draft, hardware: Hardware) -> str:
         lines.append(
             "# Its local models are TOYS that ship with Headgate: to try the road with, not to work with."
         )
-    lines += ["", "[server]", beside('listen = "127.0.0.1:4141"', "loopback only; there is no login yet")]
+    lines += [
+        "",
+        "[server]",
+        beside('listen = "127.0.0.1:4141"', "loopback only; elsewhere callers need keys"),
+    ]
     return "\n".join(lines)
 
 

@@ -1,22 +1,48 @@
-"""Dated list prices, compiled per model when the config is loaded.
+"""Dated list prices, compiled per model when the config is loaded and again while the gate runs.
 
-The prices come with the package genai-prices, offline; its data is read once and only when a paid model needs it. The
-user's own price wins. A model that nobody has a price for stays unknown, and is shown as unknown.
+The prices come with the package genai-prices, offline; its data is read once and only when a paid model needs it. A listed
+price holds from its day on, some only at certain hours, so a price is always that of a moment. The user's own price replaces
+the whole of a listed one. A model that nobody has a price for stays unknown, and is shown as unknown.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from headgate.core.types import Price
+from msgspec.structs import replace
+
+from headgate.core.types import Band, Price
+from headgate.core.usage import BATCH
 from headgate.core.words import EngineKind, ModelKind
 
 PROVIDERS: dict[EngineKind, str] = {"openai": "openai", "anthropic": "anthropic"}
 """Engine kinds whose provider is plain; others are found by their address, or named with `price_as`."""
 
-PriceFinder = Callable[[str, str | None, str | None, ModelKind], Price | None]
-"""(model id, provider, base URL, kind of model) → price."""
+PriceFinder = Callable[[str, str | None, str | None, ModelKind, datetime | None], Price | None]
+"""(model id, provider, base URL, kind of model, moment) → price."""
+
+LISTED: Final = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cache_read": "cache_read_mtok",
+    "cache_write_5m": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+    "audio": "input_audio_mtok",
+    "audio_output": "output_audio_mtok",
+    "images": "input_image_mtok",
+    "reasoning": "output_reasoning_mtok",
+}
+"""Our rates by the list's names."""
+UNCOUNTED: Final = ("output_citation_mtok", "input_mchars", "audio_hours", "input_audio_hours")
+"""What some models charge for beside tokens, and nobody tells us how much of it there was: such a price is unknown."""
+SERVICES: Final[Mapping[str, dict[str, str]]] = {
+    BATCH: {"processing": "batch"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+    "fast": {"service_tier": "fast", "speed": "fast"},
+}
+"""How a request may be served, and what the list calls that."""
 
 
 def find_price(
@@ -26,7 +52,7 @@ def find_price(
     kind: ModelKind = "chat",
     on: datetime | None = None,
 ) -> Price | None:
-    """The list price of a model on a day, or None where there is none.
+    """The list price of a model at a moment, or None where there is none.
 
     Args:
         model: the provider's name for it.
@@ -44,37 +70,61 @@ def find_price(
         )
     except LookupError:
         return None
-    listed = info.get_prices(moment)
-    base, base_above, above = rate(listed.input_mtok)
-    answer, answer_above, answer_from = rate(listed.output_mtok)
-    if answer is None and kind == "embedding":
-        answer = 0.0
-    if base is None or answer is None:
+    usual = compiled(info.get_prices(moment), kind, moment)
+    if usual is None:
         return None
+    services = []
+    for service, context in SERVICES.items():
+        if any(is_meant(variant, context, moment) for variant in info.price_variants or ()):
+            price = compiled(info.get_prices(moment, context), kind, moment)
+            if price is not None:
+                services.append((service, price))
+    return replace(usual, services=tuple(services))
+
+
+def is_meant(variant: Any, context: Mapping[str, str], moment: datetime) -> bool:
+    """Whether a variant of a listed price is that of a service, and holds at that moment."""
+    holds = variant.constraint is None or variant.constraint.active(moment)
+    return holds and all(context.get(key) == value for key, value in variant.when.items())
+
+
+def compiled(listed: Any, kind: ModelKind, moment: datetime) -> Price | None:
+    """A listed price as ours; None where it says too little, or charges for what nobody counts."""
+    if any(getattr(listed, name) is not None for name in UNCOUNTED):
+        return None
+    rates = {name: getattr(listed, key) for name, key in LISTED.items()}
+    if rates["output"] is None and kind == "embedding":
+        rates["output"] = Decimal(0)
+    if rates["input"] is None or rates["output"] is None:
+        return None
+    starts = sorted({tier.start for rate in rates.values() for tier in getattr(rate, "tiers", ())})
+    searches, requests = listed.web_searches_kcount, listed.requests_kcount
     return Price(
-        input=base,
-        output=answer,
-        cache_read=rate(listed.cache_read_mtok)[0],
-        cache_write_5m=rate(listed.cache_write_mtok)[0],
-        cache_write_1h=rate(getattr(listed, "cache_write_1h_mtok", None))[0],
-        above=above if above is not None else answer_from,
-        input_above=base_above,
-        output_above=answer_above,
+        **{name: rate_at(rate, None) for name, rate in rates.items()},
+        bands=tuple(
+            [
+                Band(above=start, **{name: rate_at(rate, start) for name, rate in rates.items()})
+                for start in starts
+            ]
+        ),
+        search=None if searches is None else float(rate_of(searches)) / 1000,
+        request=0.0 if requests is None else float(rate_of(requests)) / 1000,
         date=moment.date().isoformat(),
         source=f"genai-prices {package_version()}",
     )
 
 
-def rate(listed: Any) -> tuple[float | None, float | None, int | None]:
-    """A listed rate as (dollars per million, dollars per million above a prompt size, that size)."""
-    if listed is None:
-        return None, None, None
-    if isinstance(listed, Decimal | int | float):
-        return float(listed), None, None
-    tiers = sorted(listed.tiers, key=lambda tier: tier.start)
-    if not tiers:
-        return float(listed.base), None, None
-    return float(listed.base), float(tiers[0].price), int(tiers[0].start)
+def rate_of(listed: Any, above: int | None = None) -> Decimal:
+    """A listed rate, for prompts of more than so many tokens."""
+    if not hasattr(listed, "tiers"):
+        return Decimal(listed)
+    reached = [tier for tier in listed.tiers if above is not None and tier.start <= above]
+    return max(reached, key=lambda tier: tier.start).price if reached else Decimal(listed.base)
+
+
+def rate_at(listed: Any, above: int | None) -> Any:
+    """The same as a number of our price, in dollars per million tokens; None stays None."""
+    return None if listed is None else float(rate_of(listed, above))
 
 
 def package_version() -> str:

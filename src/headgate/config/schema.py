@@ -7,16 +7,20 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from headgate.config.energy import EnergyTable
 from headgate.core.words import (
     Capability,
     EngineKind,
     FormatKind,
+    KeyRule,
     LongInput,
     Mode,
     ModelKind,
+    Per,
     Task,
     Weekday,
     WhenBusy,
+    WhenSpent,
 )
 
 
@@ -24,6 +28,8 @@ class ServerTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[server]: where the gate listens."""
 
     listen: str = "127.0.0.1:4141"
+    keys: KeyRule | None = None
+    """Whether callers need a key. By default they do wherever other machines reach the gate."""
     body_limit_mb: int = 32
     """The largest request body that is read."""
     fetch_images: bool = False
@@ -68,6 +74,10 @@ class PriceTable(Struct, forbid_unknown_fields=True, frozen=True):
     cache_read: float | None = None
     cache_write_5m: float | None = None
     cache_write_1h: float | None = None
+    audio: float | None = None
+    audio_output: float | None = None
+    search: float | None = None
+    """Dollars for one search of the web that the provider makes."""
 
 
 class PrefixesTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -159,6 +169,18 @@ class LimitsTable(Struct, forbid_unknown_fields=True, frozen=True):
     """How long after a turn the next one stays with the model that answered, as long as providers keep a prompt cache."""
 
 
+class BudgetTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """[[budgets]]: money for a period, for everybody or for a key, a team or a task."""
+
+    name: str
+    per: Per
+    dollars: float
+    key: str = ""
+    team: str = ""
+    task: Task | None = None
+    when_spent: WhenSpent = "local"
+
+
 class StreamingTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[streaming]: how streams and checks share the road."""
 
@@ -194,6 +216,8 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[report]: what the weekly report compares with."""
 
     baseline: str = "gpt-4o"
+    alternative: str = "auto"
+    """The cheap cloud model that home has to beat: "auto", "none", or one model, "groq/llama-3.1-8b-instant"."""
     timezone: str = "local"
     """Where days and weeks begin: "local", "utc", or a zone of the IANA database."""
     week_starts: Weekday = "monday"
@@ -276,6 +300,7 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     engines: dict[str, EngineTable]
     models: dict[str, ModelTable]
     routes: list[RouteTable]
+    budgets: list[BudgetTable] = []
     server: ServerTable = ServerTable()
     fleet: FleetTable = FleetTable()
     quality: QualityTable = QualityTable()
@@ -285,4 +310,5 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     ledger: LedgerTable = LedgerTable()
     batches: BatchesTable = BatchesTable()
     report: ReportTable = ReportTable()
+    energy: EnergyTable = EnergyTable()
     agents: dict[str, AgentTable] = {}

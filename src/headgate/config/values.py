@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_address
 
 from headgate.config.misfit import Misfit
 from headgate.core.schedule import Schedule, read_schedule
@@ -20,6 +21,16 @@ def address(listen: str) -> tuple[str, int]:
             ("server", "listen"), f'"{listen}" is not a host and a port', 'write listen = "127.0.0.1:4141"'
         )
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def seconds(place: Sequence[str | int], text: str, *, nothing: bool = False) -> float:

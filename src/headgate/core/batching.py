@@ -1,7 +1,7 @@
 """A provider's batch API: many requests handed over at once, answered within a day, at half the price.
 
 A job is one hand-over. Its requests are known by ids that begin with the job's mark, a name of our own, so that a job whose
-provider's id was lost can be found again. Both providers charge half of the list price for all tokens, cached ones among them.
+provider's id was lost can be found again. Both providers charge half of the list price, except where their lists say otherwise (`core.prices`).
 This module does not know how a provider is spoken to (`engines`), nor where the requests come from (`batches`).
 """
 
@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Raw, Struct
-from msgspec.structs import replace
 
+from headgate.core.prices import price_of_service
 from headgate.core.types import Failure, Model, Price, Request
-
-HALF = 0.5
+from headgate.core.usage import BATCH
 
 JobState = Literal["open", "ended", "refused"]
 """The provider works on it; its results can be had, be they all or not; or it did not take the requests at all."""
@@ -21,18 +20,7 @@ JobState = Literal["open", "ended", "refused"]
 
 def batch_price(price: Price | None) -> Price | None:
     """What a model costs in its provider's batches."""
-    if price is None:
-        return None
-    rates = ("cache_read", "cache_write_5m", "cache_write_1h", "input_above", "output_above")
-    known = {rate: getattr(price, rate) for rate in rates}
-    halves = {rate: HALF * dollars for rate, dollars in known.items() if dollars is not None}
-    return replace(
-        price,
-        input=HALF * price.input,
-        output=HALF * price.output,
-        source=f"half of {price.source}" if price.source else "",
-        **halves,
-    )
+    return None if price is None else price_of_service(price, BATCH)
 
 
 class Progress(Struct, frozen=True, kw_only=True):

@@ -13,8 +13,10 @@ This module does not know how good an answer is (`checks`), what happens after a
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.core.agents import for_agent
+from headgate.core.budgets import Allowance
 from headgate.core.prices import estimate
 from headgate.core.subagent import Agent
 from headgate.core.tokens import NEAR, longest
@@ -65,6 +67,9 @@ AS_GOOD = 0.05
 """Two models whose measured scores at a task differ by no more are taken to be equally good at it."""
 
 BY_NAME = "asked for by name"
+
+BUDGET = "budget:"
+"""How the detail of a skip begins that a budget is the reason of, and no limit of the request's own."""
 
 MAKES: Mapping[ModelKind, str] = {
     "chat": "it gives answers, not embeddings",
@@ -148,13 +153,24 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         chain, by_name = route.chain, bool(request.only)
     local_only = signals.local_only or (route.local_only and not by_name)
     limits = policy.limits
-    spend = smaller(limits.paid_per_request, fleet.paid_left) if request.pay else 0.0
+    left = fleet.allowance.left if fleet.allowance is not None else None
+    spend = smaller(limits.paid_per_request, left) if request.pay else 0.0
     candidates = [
         weigh(policy.models[name], fleet, request, signals, local_only=local_only, spend=spend)
         for name in chain
     ]
+    notice = ""
+    if fleet.allowance is not None and any(c.detail.startswith(BUDGET) for c in candidates):
+        notice = fleet.allowance.notice
+        if fleet.allowance.budget.when_spent == "refuse":
+            candidates = refuse(candidates, fleet.allowance)
+        elif not by_name and all(c.skip is not None for c in candidates):
+            candidates += at_home(policy, fleet, request, signals, chain)
     order: Order = "route"
-    if len(candidates) > 1 and not by_name and (signals.keeps_to or request.asked in WISHES or fleet.cold):
+    if fleet.overspent is not None and not by_name and home_first(candidates, policy.models):
+        order, notice = "home first", notice or fleet.overspent.notice
+        why += f"; {candidates[0].model} goes first: {fleet.overspent.sentence}"
+    elif len(candidates) > 1 and not by_name and (signals.keeps_to or request.asked in WISHES or fleet.cold):
         order = arrange(candidates, WISHES.get(request.asked), signals.keeps_to)
         if order == "route" and fleet.cold:
             order = prefer_loaded(candidates, policy.models, fleet.cold, signals.task)
@@ -176,6 +192,7 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         local_only=local_only,
         queue_for=route.queue_for,
         when_busy="wait" if by_name else route.when_busy,
+        notice=notice,
     )
 
 
@@ -217,6 +234,29 @@ def prefer_loaded(
             candidates.insert(0, candidate)
             return "loaded first"
     return "route"
+
+
+def home_first(candidates: list[Candidate], models: Mapping[str, Model]) -> bool:
+    """Put the models at home before the paid ones, each among themselves as they were; whether that changed anything."""
+    before = candidates.copy()
+    candidates.sort(key=lambda c: not models[c.model].local)
+    return candidates != before
+
+
+def refuse(candidates: Iterable[Candidate], allowance: Allowance) -> list[Candidate]:
+    """The candidates without any that may answer: their budget is spent, and says that then nobody does."""
+    return [replace(c, skip="budget", detail=allowance.sentence) if c.skip is None else c for c in candidates]
+
+
+def at_home(
+    policy: Policy, fleet: FleetView, request: Request, signals: Signals, chain: tuple[str, ...]
+) -> list[Candidate]:
+    """Models at home that stand in for a chain that only money could have used: those of the route for everything else."""
+    return [
+        weigh(policy.models[name], fleet, request, signals, local_only=True, spend=0.0)
+        for name in policy.routes[-1].chain
+        if name not in chain and policy.models[name].local
+    ]
 
 
 def is_auto(asked: str) -> bool:
@@ -326,9 +366,10 @@ def weigh(
     cost = estimate(model, signals, request.max_tokens, marked=marked)
     if skip is None and spend is not None and (cost is None or cost > spend):
         skip = "budget"
-        detail = f"${spend:.4f} may be spent" + (
-            ", and its price is unknown" if cost is None else f", about ${cost:.4f} needed"
-        )
+        allowance = fleet.allowance
+        bound = allowance is not None and request.pay and allowance.left <= spend
+        detail = allowance.sentence if allowance is not None and bound else f"${spend:.4f} may be spent"
+        detail += ", and its price is unknown" if cost is None else f", about ${cost:.4f} needed"
     return Candidate(model=model.name, skip=skip, detail=detail, estimate=cost)
 
 

@@ -1,47 +1,138 @@
 """What an attempt costs, from its tokens and its model's price.
 
 The sum is exact arithmetic on the price's own figures; where a price or a part of it is unknown, the cost is unknown
-(None), never zero and never a guess. This module does not know where prices come from; the config layer compiles them.
+(None), never zero and never a guess. Three things are worth more than a list: the user's contract, whose price is the whole
+price; then what the provider says it charged; then the list. This module does not know where prices come from; the config
+layer compiles them.
 """
+
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from headgate.core.types import Failure, Model, Price, Reply, Signals, Usage
+from headgate.core.parts import WHOLE
+from headgate.core.types import Failure, Model, Price, Rates, Reply, Signals, Usage
+from headgate.core.usage import BATCH, tokens_in
 
 MOST_TOKENS = 2**31
 """More in one attempt cannot be."""
 
 MILLION = 1_000_000
 
-FREE = Price(input=0.0, output=0.0, cache_read=0.0, cache_write_5m=0.0, cache_write_1h=0.0, source="local")
+LOCAL = "local"
+CONTRACT = "your config"
+"""The sources of prices that hold however a request was served."""
+
+FREE = Price(
+    input=0.0,
+    output=0.0,
+    cache_read=0.0,
+    cache_write_5m=0.0,
+    cache_write_1h=0.0,
+    audio=0.0,
+    audio_output=0.0,
+    source=LOCAL,
+)
 """A local model's price in API dollars. Energy and hardware are accounted for elsewhere."""
 
 TYPICAL_ANSWER = 300
 """Tokens assumed for an answer of unlimited length when its cost is estimated beforehand."""
 
+HALF = 0.5
+
+Known = TypeVar("Known", bound=Rates)
+
 
 def cost(usage: Usage | None, price: Price | None) -> float | None:
     """Dollars for that usage, or None where it is unknown."""
-    if usage is None or price is None:
+    if usage is None:
         return None
-    if price.above is None and not (usage.cache_read or usage.cache_write_5m or usage.cache_write_1h):
-        return (usage.input * price.input + usage.output * price.output) / MILLION
-    rate_in, rate_out = price.input, price.output
-    scale = 1.0
-    if price.above is not None and usage.prompt > price.above:
-        scale = (price.input_above or rate_in) / rate_in if rate_in else 1.0
-        rate_in, rate_out = price.input_above or rate_in, price.output_above or rate_out
-    total = usage.input * rate_in + usage.output * rate_out
-    for tokens, rate in (
-        (usage.cache_read, price.cache_read),
-        (usage.cache_write_5m, price.cache_write_5m),
-        (usage.cache_write_1h, price.cache_write_1h),
-    ):
-        if tokens:
-            if rate is None:
-                return None
-            total += tokens * rate * scale
+    if usage.charged is not None and (price is None or price.source != CONTRACT):
+        return usage.charged
+    if price is None:
+        return None
+    if usage.service:
+        served = price_of_service(price, usage.service)
+        if served is None:
+            return None
+        price = served
+    total = cost_of_tokens(usage, rates_for(price, usage.prompt))
+    if total is None:
+        return None
+    if usage.searches:
+        if price.search is None:
+            return None
+        return total + usage.searches * price.search + price.request
+    return total + price.request
+
+
+def rates_for(price: Price, prompt: int) -> Rates:
+    """The rates of a request whose prompt has so many tokens: a long one is charged in a higher band, the whole request."""
+    rates: Rates = price
+    for band in price.bands:
+        if prompt <= band.above:
+            break
+        rates = band
+    return rates
+
+
+def cost_of_tokens(usage: Usage, rates: Rates) -> float | None:
+    """Dollars for the tokens; None where a part that there is has no rate."""
+    total = usage.input * rates.input + usage.output * rates.output
+    if usage.cache_read or usage.cache_write_5m or usage.cache_write_1h:
+        for tokens, rate in (
+            (usage.cache_read, rates.cache_read),
+            (usage.cache_write_5m, rates.cache_write_5m),
+            (usage.cache_write_1h, rates.cache_write_1h),
+        ):
+            if tokens:
+                if rate is None:
+                    return None
+                total += tokens * rate
+    if usage.audio or usage.audio_output:  # text and sound differ by a factor of ten: no rate is no price
+        for tokens, rate, usual in (
+            (usage.audio, rates.audio, rates.input),
+            (usage.audio_output, rates.audio_output, rates.output),
+        ):
+            if tokens:
+                if rate is None:
+                    return None
+                total += tokens * (rate - usual)
+    if rates.images is not None:
+        total += usage.images * (rates.images - rates.input)
+    if rates.reasoning is not None:
+        total += usage.reasoning * (rates.reasoning - rates.output)
     return total / MILLION
+
+
+def price_of_service(price: Price, service: str) -> Price | None:
+    """What a model costs when it is served in a way of its own; None where that is unknown.
+
+    A contract and a model at home cost the same however they serve, except in a provider's batch: both providers that have
+    one take half there for all that their lists do not name.
+    """
+    for name, listed in price.services:
+        if name == service:
+            return listed
+    if service == BATCH:
+        return halved(price)
+    return price if price.source in (LOCAL, CONTRACT) else None
+
+
+def halved(price: Price) -> Price:
+    """Half of all its rates."""
+    return replace(
+        half_of(price),
+        bands=tuple([half_of(band) for band in price.bands]),
+        source=f"half of {price.source}" if price.source else "",
+        services=(),
+    )
+
+
+def half_of(rates: Known) -> Known:
+    """Half of the rates that are known."""
+    known = {name: getattr(rates, name) for name in Rates.__struct_fields__}
+    return replace(rates, **{name: HALF * rate for name, rate in known.items() if rate is not None})
 
 
 def estimate(model: Model, signals: Signals, max_tokens: int | None, *, marked: bool = False) -> float | None:
@@ -59,7 +150,7 @@ def estimate(model: Model, signals: Signals, max_tokens: int | None, *, marked: 
         if marked and price.cache_write_5m is not None:
             written = tokens - read
     usage = Usage(
-        input=tokens - read - written, cache_read=read, cache_write_5m=written, output=answer, exact=False
+        input=tokens - read - written, cache_read=read, cache_write_5m=written, output=answer, estimated=WHOLE
     )
     return cost(usage, price)
 
@@ -69,7 +160,8 @@ def tokens_for(money: float, model: Model, prompt_tokens: int) -> int | None:
     prompt = cost(Usage(input=prompt_tokens), model.price)
     if prompt is None or model.price is None or model.price.output <= 0:
         return None
-    return max(0, int((money - prompt) * MILLION / (model.price.output_above or model.price.output)))
+    dearest = max([model.price.output, *[band.output for band in model.price.bands]])
+    return max(0, int((money - prompt) * MILLION / dearest))
 
 
 def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
@@ -80,7 +172,14 @@ def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
     """
     if usage is None:
         return None
-    return cost(Usage(input=usage.prompt, output=usage.output, exact=usage.exact), price)
+    return cost(uncached(usage), price)
+
+
+def uncached(usage: Usage) -> Usage:
+    """The same tokens, all of them read anew, served in the usual way."""
+    return replace(
+        usage, input=usage.prompt, cache_read=0, cache_write_5m=0, cache_write_1h=0, service="", charged=None
+    )
 
 
 def plausible(result: Reply | Failure) -> Reply | Failure:
@@ -88,8 +187,7 @@ def plausible(result: Reply | Failure) -> Reply | Failure:
     usage = result.usage
     if usage is None or (0 <= usage.prompt <= MOST_TOKENS and 0 <= usage.output <= MOST_TOKENS):
         return result
-    text = result.text
-    return replace(result, usage=Usage(input=0, output=(len(text) + 3) // 4, exact=False))
+    return replace(result, usage=Usage(output=tokens_in((result.text,)), estimated=WHOLE))
 
 
 def unpaid(failure: Failure, model: Model) -> float | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from headgate.core.budgets import Allowance
+from headgate.core.parts import REASONING
 from headgate.core.words import (
     Capability,
     DialectName,
@@ -178,6 +180,10 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's header for features that are not open to all, for engines of its dialect."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+    repeated: int = 0
+    """Prompt tokens that only repeat what another request for the same input says: one model for all of it would read them once."""
+    draft: bool = False
+    """Its answer only goes into another one: a model that takes the whole input would not write it."""
     beyond: int = 0
     """Prompt tokens assumed for what is `native`, which the messages do not hold."""
     previous: str = ""
@@ -228,18 +234,39 @@ class Signals(Struct, frozen=True, gc=False, kw_only=True):
 # ── 3. What we know about models ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Price(Struct, frozen=True, gc=False, kw_only=True):
-    """What a model costs, in dollars per million tokens, with the day and source it was read from."""
+class Rates(Struct, frozen=True, gc=False, kw_only=True):
+    """What tokens cost, in dollars per million of them; None is unknown."""
 
     input: float
     output: float
     cache_read: float | None = None
     cache_write_5m: float | None = None
     cache_write_1h: float | None = None
-    above: int | None = None
-    """Prompts of more than this many tokens are charged at the `*_above` rates (the whole request)."""
-    input_above: float | None = None
-    output_above: float | None = None
+    audio: float | None = None
+    audio_output: float | None = None
+    images: float | None = None
+    """Where pictures have a rate of their own; None is that of `input`."""
+    reasoning: float | None = None
+    """Where thinking has a rate of its own; None is that of `output`."""
+
+
+class Band(Rates, frozen=True, gc=False, kw_only=True):
+    """The rates of a prompt that is longer than `above` tokens, cached ones among them: they hold for the whole request."""
+
+    above: int
+
+
+class Price(Rates, frozen=True, gc=False, kw_only=True):
+    """What a model costs, with the day and source it was read from."""
+
+    bands: tuple[Band, ...] = ()
+    """From the shortest prompt to the longest."""
+    search: float | None = None
+    """Dollars for one search of the web that the provider makes."""
+    request: float = 0.0
+    """Dollars for each request, beside its tokens."""
+    services: tuple[tuple[str, "Price"], ...] = ()
+    """What it costs when it is served otherwise ("batch", "flex", "priority" …), where that is listed."""
     date: str = ""
     source: str = ""
 
@@ -329,6 +356,8 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     queue_for: float = 3.0
     """Seconds that the request waits for a local model while there is another to go to."""
     when_busy: WhenBusy = "next"
+    notice: str = ""
+    """What the caller should know besides his answer: that a budget is spent. It is not kept in the ledger."""
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -352,30 +381,55 @@ class FleetView(Struct, frozen=True, gc=False, kw_only=True):
     """Models at home that would have to be loaded first."""
     remote: frozenset[tuple[str, str]] = frozenset()
     """(engine, id) of models that an engine at home passes on to somebody else's machines."""
-    paid_left: float | None = None
-    """Dollars that may still be spent today; None is no limit."""
+    allowance: Allowance | None = None
+    """What the hard budget with the least left leaves to this request; None is no limit."""
+    overspent: Allowance | None = None
+    """A soft budget of this request that is spent."""
 
 
 # ── 5. What an engine gives back ─────────────────────────────────────────────────────────────────────────────────────
 
 
 class Usage(Struct, frozen=True, gc=False, kw_only=True):
-    """Tokens of one attempt, in parts that never overlap, except `reasoning`, which is a part of `output`."""
+    """Tokens of one attempt, each part exact or estimated. Parts never overlap, except the shares that are named so."""
 
     input: int = 0
     """Prompt tokens that were neither read from nor written to a cache."""
     cache_read: int = 0
     cache_write_5m: int = 0
+    """Written to a cache that keeps for five minutes, or for as long as its provider likes."""
     cache_write_1h: int = 0
     output: int = 0
     reasoning: int = 0
-    exact: bool = True
-    """False when we had to estimate, because the engine did not say."""
+    """The share of `output` that the model thought with."""
+    images: int = 0
+    """The share of `input` that stands for pictures, where the provider counts it."""
+    audio: int = 0
+    """The share of `input` that stands for sound, likewise."""
+    audio_output: int = 0
+    """The share of `output` that is sound."""
+    searches: int = 0
+    """Searches of the web that the provider made and charges for. No tokens."""
+    service: str = ""
+    """How it was served, where that has another price: "batch", "flex", "priority" …; "" is the usual way."""
+    charged: float | None = None
+    """Dollars that the provider says it took for this attempt; None where it does not say."""
+    estimated: int = 0
+    """The parts that nobody counted and that we had to estimate, as bits of `PARTS`."""
 
     @property
     def prompt(self) -> int:
         """All prompt tokens."""
         return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+    @property
+    def exact(self) -> bool:
+        """Every part is the provider's own figure; how much of the output was thinking has no price of its own and may be a guess."""
+        return not self.estimated & ~REASONING
+
+    def has_exact(self, parts: int) -> bool:
+        """Whether all these parts are the provider's own figures."""
+        return not self.estimated & parts
 
 
 class Delta(Struct, frozen=True, gc=False):

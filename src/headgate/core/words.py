@@ -89,14 +89,26 @@ FormatKind = Literal["text", "json", "schema"]
 EngineKind = Literal["ollama", "lmstudio", "llamacpp", "openai_compatible", "openai", "anthropic"]
 ENGINE_KINDS: tuple[EngineKind, ...] = get_args(EngineKind)
 
-Order = Literal["route", "cheapest first", "ablest first", "conversation stays", "loaded first"]
+Order = Literal["route", "cheapest first", "ablest first", "conversation stays", "loaded first", "home first"]
 """Why the candidates stand in the order in which they are tried: as their route names them, as the caller asked
-(`auto:cheap`, `auto:quality`), because the conversation stays with the model that has it in its prompt cache, or because
-another model at home is as good at the task and needs no loading."""
+(`auto:cheap`, `auto:quality`), because the conversation stays with the model that has it in its prompt cache, because
+another model at home is as good at the task and needs no loading, or because a soft budget is spent."""
 
 WhenBusy = Literal["next", "pay", "wait"]
 """What a request does when the wait for a local model would be too long: try the next model of its route, go to the first
 paid one at once, or wait as long as it has time. With nobody else to go to, it waits."""
+
+Per = Literal["day", "week", "month"]
+"""How long the money of a budget has to last."""
+PERIODS: tuple[Per, ...] = get_args(Per)
+
+WhenSpent = Literal["local", "refuse", "prefer_local"]
+"""What a spent budget does to a request: only models at home, or that cost nothing, may answer it; it is refused where its route
+might have to pay; or models at home go first, and paid ones remain behind them."""
+WHEN_SPENT: tuple[WhenSpent, ...] = get_args(WhenSpent)
+
+KeyRule = Literal["optional", "required"]
+"""Whether callers may do without a key."""
 
 RunStatus = Literal["ok", "escalated", "incomplete", "failed"]
 """What became of an input that a subagent was given: answered by the first model of its chain that could be asked; answered by a later

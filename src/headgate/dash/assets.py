@@ -67,7 +67,7 @@ def load_assets() -> Assets:
 
 
 def _below(folder: Traversable, prefix: str) -> dict[str, bytes]:
-    found = {}
+    found: dict[str, bytes] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
             found |= _below(entry, f"{prefix}{entry.name}/")

@@ -1,55 +1,115 @@
 """The paths of the page: its files under /dash, and under /admin what its views show.
 
-Who may look is decided by one hook, `admin`; files are open to everybody, because they say nothing of anybody. What a view
-shows is read on another thread with a reader of its own, so that a long look at the ledger keeps no request waiting.
+The files are open to everybody, because they say nothing of anybody; the figures are for admins, which the gate sees to before
+a call comes here. What a view shows is read on another thread with a reader of its own, so that a long look at the ledger
+keeps no request waiting.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
+from time import time
 from typing import Any
+from urllib.parse import parse_qs
 
+import msgspec
+from msgspec import Struct
+
+from headgate.config.compile import Config
+from headgate.core.errors import HeadgateError, UsageError
 from headgate.dash.assets import GUARD, Asset, Assets, load_assets
+from headgate.dash.live import Feed, missed_since
+from headgate.dash.overview import overview
+from headgate.dash.requests import UnknownRequestError, list_requests, tell_request
+from headgate.dash.weeks import Archive, face_of
+from headgate.gateway import refusals
 from headgate.gateway.caller import Call
-from headgate.gateway.headers import answer_fault
+from headgate.gateway.headers import JSON, answer_fault
+from headgate.gateway.keys import Keys
+from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
 
-PAGE, BARE = "/dash/", "/dash"
+PAGE, BARE, LOGIN, LOGOUT = "/dash/", "/dash", "/dash/login", "/dash/logout"
 FILES = (
     "/dash/assets/{version}/{file}",
     "/dash/assets/{version}/{folder}/{file}",
     "/dash/assets/{version}/{folder}/{package}/{file}",
 )
+OVERVIEW, LIVE, WEEKS, WEEK = "/admin/overview", "/admin/live", "/admin/reports", "/admin/reports/{week}"
+REQUESTS, REQUEST = "/admin/requests", "/admin/requests/{id}"
 LOOK = ("GET", "HEAD")
 
 FOR_GOOD = b"cache-control: public, max-age=31536000, immutable\r\n"
 ASK_AGAIN = b"cache-control: no-cache\r\n"
+FRESH = b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+"""Of figures, which are true for a moment only."""
+ALONE = (
+    b"content-security-policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'\r\n"
+    b"referrer-policy: no-referrer\r\n"
+)
+"""Of a report, which has its styles inside and no scripts."""
 
-Admin = Callable[[Call], Fault | None]
-"""Why this caller may not see the page's figures; None when he may."""
+
+class WireLogin(Struct, forbid_unknown_fields=True):
+    """The body of a login."""
+
+    key: str
+
+
+LOGGED_IN = msgspec.json.Decoder(WireLogin)
 
 
 class PageService:
     """Answers the page's paths.
 
     Args:
-        admin: says who may look.
+        config: whose gate this is.
+        feed: tells of requests as they pass.
+        keys: begin and end the sessions of browsers.
     """
 
-    methods: Mapping[str, tuple[str, ...]] = dict.fromkeys((PAGE, BARE, *FILES), LOOK)
+    methods: Mapping[str, tuple[str, ...]] = {
+        **dict.fromkeys((PAGE, BARE, *FILES, OVERVIEW, REQUESTS, REQUEST, WEEKS, WEEK), LOOK),
+        LIVE: ("GET",),
+        LOGIN: ("POST", "GET", "HEAD"),
+        LOGOUT: ("POST",),
+    }
+    admin = True
+    open_paths = frozenset((PAGE, BARE, *FILES, LOGIN, LOGOUT))
 
-    def __init__(self, admin: Admin) -> None:
-        self.admin = admin
+    def __init__(self, config: Config, feed: Feed, keys: Keys) -> None:
+        self.config = config
+        self.feed = feed
+        self.keys = keys
+        self.archive = Archive(config)
         self._assets: Assets | None = None
+        self._shows = {
+            OVERVIEW: lambda query, _: overview(config, query, time()),
+            REQUESTS: lambda query, _: list_requests(config, query, time()),
+            REQUEST: lambda _, names: tell_request(config, names["id"]),
+            WEEKS: lambda _, __: self.archive.list_weeks(time()),
+        }
 
     async def answer(self, call: Call, path: str, names: Mapping[str, str]) -> None:
         """Answer a call."""
-        if path == BARE:
-            call.answer(308, b"location: /dash/\r\n", b"")
-        elif path == PAGE:
-            assets = await self.assets()
-            _send(call, assets.index, ASK_AGAIN)
-        else:
+        if path in FILES:
             await self._file(call, names)
+        elif path == PAGE:
+            _send(call, (await self.assets()).index, ASK_AGAIN)
+        elif path == BARE or (path == LOGIN and call.method != "POST"):
+            call.answer(303, b"location: /dash/\r\n", b"")
+        elif path == LOGIN:
+            await self._log_in(call)
+        elif path == LOGOUT:
+            call.answer(204, self.keys.end_session(call.headers), b"")
+        elif path == LIVE:
+            await self._watch(call)
+        elif path == WEEK:
+            await self._report(call, names["week"])
+        else:
+            await self._show(call, path, names)
+
+    # ── The files ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def assets(self) -> Assets:
         """The page's files, read when the first one is asked for."""
@@ -66,9 +126,86 @@ class PageService:
         else:
             _send(call, asset, FOR_GOOD if names["version"] == assets.version else ASK_AGAIN)
 
+    # ── The figures ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _show(self, call: Call, path: str, names: Mapping[str, str]) -> None:
+        try:
+            body = await asyncio.to_thread(self._shows[path], query_of(call), names)
+        except HeadgateError as error:
+            answer_fault(call, fault_of(error))
+        else:
+            call.answer(200, JSON + FRESH, body)
+
+    async def _report(self, call: Call, week: str) -> None:
+        query = query_of(call)
+        try:
+            face = await asyncio.to_thread(face_of, self.config, week, query.get("format", "html"))
+        except HeadgateError as error:
+            answer_fault(call, fault_of(error))
+            return
+        how = "attachment" if "download" in query else "inline"
+        lines = f'content-type: {face.type}\r\ncontent-disposition: {how}; filename="{face.name}"\r\n'
+        call.answer(200, lines.encode() + FRESH + ALONE, face.body)
+
+    async def _watch(self, call: Call) -> None:
+        if self.feed.full:
+            answer_fault(call, TOO_MANY)
+            return
+        last = call.headers.get(b"last-event-id", b"").decode("latin-1") or query_of(call).get("after", "")
+        missed = partial(asyncio.to_thread, missed_since, self.config.ledger.path, last) if last else None
+        await self.feed.watch(call, missed)
+
+    # ── The key ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _log_in(self, call: Call) -> None:
+        if call.body is None:
+            answer_fault(call, refusals.too_large(self.config.body_limit))
+            return
+        asked = read(LOGGED_IN, call.body)
+        if isinstance(asked, Fault):
+            answer_fault(call, asked)
+            return
+        secure = call.headers.get(b"x-forwarded-proto") == b"https"
+        line = await self.keys.begin_session(asked.key.strip(), secure=secure)
+        if line is None:
+            answer_fault(call, WRONG_KEY)
+        else:
+            call.answer(204, line, b"")
+
     def describe(self) -> Mapping[str, Mapping[str, Any]]:
         """The paths in OpenAPI's form."""
-        return {}
+        from headgate.dash.described import described  # noqa: PLC0415  # only if somebody asks
+
+        return described()
+
+
+WRONG_KEY = Fault(
+    status=401,
+    message="this gate does not know this key",
+    code="invalid_api_key",
+    hint="headgate keys create NAME --admin makes one",
+)
+TOO_MANY = Fault(
+    status=429,
+    message="too many pages watch this gate at the moment",
+    code="too_many_watchers",
+    hint="close one of them; headgate log -f shows the same",
+)
+
+
+def query_of(call: Call) -> dict[str, str]:
+    """The words of a call's query; of several with one name the last."""
+    return {name: values[-1] for name, values in parse_qs(call.query).items()}
+
+
+def fault_of(error: HeadgateError) -> Fault:
+    """What went wrong, for the page."""
+    status, code = 503, "ledger_unusable"
+    if isinstance(error, UnknownRequestError):
+        status, code = 404, "request_not_found"
+    elif isinstance(error, UsageError):
+        status, code = 400, "unsupported_value"
+    return Fault(status=status, message=error.message, code=code, hint=error.hint)
 
 
 def _send(call: Call, asset: Asset, keep: bytes) -> None:

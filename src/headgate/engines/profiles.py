@@ -109,7 +109,7 @@ OPENAI_COMPATIBLE: Mapping[str, Profile] = {
             name="groq", max_tokens="max_completion_tokens", logprobs=False, json_word=True, identity="dated"
         ),
         Profile(name="mistral", logprobs=False, identity="dated", tool_ids=NINE_LETTERS),
-        Profile(name="openrouter", tool_ids=OPENAI_TOOL_IDS, rules=MISTRAL_RULES),
+        Profile(name="openrouter", says_cost=True, tool_ids=OPENAI_TOOL_IDS, rules=MISTRAL_RULES),
         Profile(name="vllm", developer_role=True, rules=MISTRAL_RULES),
     )
 }

@@ -15,6 +15,7 @@ from time import monotonic
 from msgspec.structs import replace
 
 from headgate.config.engine import EngineSettings
+from headgate.core.budgets import Allowance
 from headgate.core.cards import fresh_cards
 from headgate.core.engine import Engine, Health, ListedModel, LoadedModel, ManagedEngine, find_listed
 from headgate.core.types import Failure, FleetView, Model
@@ -94,8 +95,8 @@ class Fleet:
         """An engine at home has refused a request since the last look."""
         self.looking: asyncio.Task[None] | None = None
 
-    def view(self, paid_left: float | None) -> FleetView:
-        """The fleet as a decision sees it."""
+    def view(self, allowance: Allowance | None = None, overspent: Allowance | None = None) -> FleetView:
+        """The fleet as a decision sees it, with what is left of the request's budgets (`FleetView`)."""
         left_alone = NOBODY
         if self.troubled:
             now = monotonic()
@@ -105,7 +106,8 @@ class Fleet:
             breaker=left_alone,
             cold=self.admission.cold,
             remote=self.remote,
-            paid_left=paid_left,
+            allowance=allowance,
+            overspent=overspent,
         )
 
     def note(self, model: Model, failure: Failure | None) -> None:

@@ -26,7 +26,8 @@ class AsyncGate:
 
     Args:
         config: a headgate.toml; None is the one of this folder or this user.
-        url: the address of an open gate, on whichever machine; then no config is read.
+        url: the address of an open gate, on whichever machine; then no config is read. Its key, if it asks for one, is in
+            the environment variable HEADGATE_KEY.
 
     Raises:
         UsageError: both were given.
@@ -59,10 +60,11 @@ class AsyncGate:
             if self._connections is None:
                 stack = AsyncExitStack()
                 try:
-                    url = self._asked_url
-                    if url is None:
-                        url = await stack.enter_async_context(found_or_opened(self._config))
-                    self._connections = Connections(url)
+                    if self._asked_url is None:
+                        url, key = await stack.enter_async_context(found_or_opened(self._config))
+                        self._connections = Connections(url, key)
+                    else:
+                        self._connections = Connections(self._asked_url)
                 except BaseException:
                     await stack.aclose()
                     raise
@@ -207,15 +209,15 @@ class AsyncGate:
 
 
 @asynccontextmanager
-async def found_or_opened(config_file: str | Path | None) -> AsyncGenerator[str]:
-    """The address of the gate that is open with this config, or of one that is open as long as the context lasts."""
+async def found_or_opened(config_file: str | Path | None) -> AsyncGenerator[tuple[str, str]]:
+    """The address of the gate that is open with this config, or of one that is open as long as the context lasts; and its key."""
     from headgate.cli.runner import serving  # noqa: PLC0415  # the gate loads slowly, and may not be needed
     from headgate.config.load import load_config  # noqa: PLC0415
 
     config = await asyncio.to_thread(load_config, None if config_file is None else str(config_file))
     there = await asyncio.to_thread(serving, config, log.info)
     if there is not None:
-        yield there.url
+        yield there.url, there.key
         return
     from headgate.app import open_gate  # noqa: PLC0415
     from headgate.gateway.listening import bind  # noqa: PLC0415
@@ -226,7 +228,7 @@ async def found_or_opened(config_file: str | Path | None) -> AsyncGenerator[str]
         try:
             either: set[asyncio.Future[Any]] = {served, address}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            yield address.result() if address.done() else await unopened(served)
+            yield address.result() if address.done() else await unopened(served), gate.local_key
         finally:
             gate.stop()
             await served

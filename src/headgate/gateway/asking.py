@@ -15,6 +15,7 @@ from headgate.core.types import Request
 from headgate.core.words import TASKS, TEXT_USES
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
+from headgate.gateway.keys import holder
 from headgate.wire.faults import Fault
 
 PRIORITIES = ("interactive", "batch")
@@ -120,7 +121,13 @@ def known_name(policy: Policy, asked: str) -> str:
 
 
 def caller_of(call: Call) -> str:
-    """Whose request it is, as far as waiting has to be fair: as the caller says, else his key, else his address."""
+    """Whose request it is, as far as waiting has to be fair: the name of his key, else as he says, else his key or his address.
+
+    With a key of ours the name that he says does not count: who gives himself many names would be served before the others.
+    """
+    whose = holder.get()
+    if whose.name:
+        return whose.name
     headers = call.headers
     word = headers.get(b"x-headgate-caller") or headers.get(b"authorization") or headers.get(b"x-api-key")
     return call.address if word is None else word.decode("latin-1")

@@ -1,6 +1,6 @@
 """Answers that a provider's batch gave: judged, priced and recorded as if they had come live.
 
-An answer takes the place of the first attempt of a journey whose only model is the one that gave it. It costs half. The row in the
+An answer takes the place of the first attempt of a journey whose only model is the one that gave it. It costs what the provider lists for batches, mostly half. The row in the
 ledger begins when the request was handed over, and its reason says that a batch answered. It does not know how an answer came.
 """
 
@@ -8,9 +8,10 @@ from time import perf_counter, time
 
 from msgspec.structs import replace
 
-from headgate.core.batching import BatchAnswer, batch_price
+from headgate.core.batching import BatchAnswer
 from headgate.core.cascade import best_answer, passes, why_nothing
 from headgate.core.types import Deliver, GiveUp, Outcome, Reply, Request
+from headgate.core.usage import BATCH
 from headgate.gateway.journey import Journey
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.road import Road
@@ -42,10 +43,13 @@ async def settle(
     signals = await road.tokenizer.measure(request, road.policy, 0)
     begun = perf_counter() - max(0.0, time() - submitted)
     journey = Journey(road, request, signals, received=submitted, begun=begun, caller=caller)
+    journey.meter(model)
     why = f"provider batch {job} at half price: {model.name} was asked in it"
     journey.decision = replace(journey.decision, why=why)
     result = reply_of(answer, dialect, request, model)
-    journey.conclude(replace(model, price=batch_price(model.price)), 0.0, 0.0, result)
+    if result.usage is not None:  # OpenAI's answers do not say that a batch gave them
+        result = replace(result, usage=replace(result.usage, service=BATCH))
+    journey.conclude(model, 0.0, 0.0, result)
     best = best_answer(journey.attempts)
     said: Reply | GiveUp
     if best is None:

@@ -31,6 +31,8 @@ def told(outcome: Outcome) -> bytes:
         len(outcome.attempts),
         dollars(outcome.cost),
     )
+    if outcome.decision.notice:
+        lines += b"x-headgate-notice: %b\r\n" % ascii_bytes(outcome.decision.notice)
     if outcome.model is None:
         return lines
     more = b"%bx-headgate-model: %b\r\nx-headgate-saved: %b\r\n"

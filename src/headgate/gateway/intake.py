@@ -21,6 +21,7 @@ from headgate.gateway.asking import apply_headers, by_known_name
 from headgate.gateway.caller import Call
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.images import Images, by_address
+from headgate.gateway.keys import ANYBODY, holder
 from headgate.gateway.services import Worker
 from headgate.wire.doors import Reader, Ready, Referring
 from headgate.wire.faults import Fault
@@ -63,7 +64,7 @@ class Intake:
 
         What must stay on the user's machines asks nobody for its images.
         """
-        stranger = refusals.foreign_page(call.headers)
+        stranger = refusals.foreign_page(call.headers, known=holder.get() is not ANYBODY)
         if stranger is not None:
             return stranger
         body = call.body

@@ -18,6 +18,7 @@ from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
+from headgate.core.parts import WHOLE
 from headgate.core.policy import decide, goes_on
 from headgate.core.prices import cost, plausible, tokens_for, unpaid
 from headgate.core.types import (
@@ -37,6 +38,9 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode, Skip
+from headgate.fleet.power.sampler import Drawn
+from headgate.gateway.budgets import Reservation
+from headgate.gateway.keys import holder
 from headgate.gateway.labels import note_refusal, weighed, with_alternatives
 from headgate.gateway.road import Road
 from headgate.gateway.slots import Place, take
@@ -66,12 +70,16 @@ class Journey:
     """
 
     __slots__ = (
+        "accounts",
         "attempts",
         "begun",
         "cached",
         "caller",
         "decision",
+        "drawn",
+        "energy",
         "first_byte",
+        "holder",
         "limited",
         "model",
         "received",
@@ -97,7 +105,14 @@ class Journey:
         self.road = road
         self.request = request
         self.received = received
-        self.decision: Decision = decide(road.policy, road.fleet.view(road.purse.left), request, signals)
+        self.holder = holder.get()
+        """Whose key was shown."""
+        self.accounts = road.accounts(signals.task)
+        """What it is paid from."""
+        view = road.view(self.accounts)
+        self.decision: Decision = decide(road.policy, view, request, signals)
+        if self.decision.notice and view.allowance is not None:
+            road.budgets.turned_away(self.accounts, view.allowance)
         if (
             self.decision.local_only and not signals.local_only
         ):  # the route's wish is as good as the caller's own
@@ -107,7 +122,11 @@ class Journey:
         self.replies: list[Reply | None] = []
         self.model: Model | None = None
         self.first_byte: float | None = None
-        self.reserved = 0.0
+        self.reserved: Reservation | None = None
+        self.drawn: Drawn | None = None
+        """The attempt under way on the meters at home."""
+        self.energy: float | None = None
+        """Joules of the attempt that has just ended."""
         self.limited: dict[str, int] = {}
         self.cached = 0
         """How many of the texts to embed had their vectors already."""
@@ -148,6 +167,7 @@ class Journey:
             if place is None:
                 continue
             started = self.now()
+            self.meter(model)
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
@@ -221,6 +241,7 @@ class Journey:
             return
         queued = place.queued
         started = self.now()
+        self.meter(model)
         opening: list[Delta] = []
         written = 0
         result: Reply | Failure | None = None
@@ -292,7 +313,7 @@ class Journey:
         """
         usage = None
         if written is not None:
-            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, exact=False)
+            usage = Usage(input=self.signals.tokens, output=(written + 3) // 4, estimated=WHOLE)
         return Failure(reason="broken_stream", detail=HUNG_UP, usage=usage)
 
     def commit(self, model: Model) -> None:
@@ -307,13 +328,20 @@ class Journey:
         self.decision = cascade.skip(self.decision, model.name, reason, detail)
 
     def reserve(self, model: Model) -> bool:
-        """Set the attempt's expected cost aside. False: others were quicker, and the day's money is promised."""
+        """Set the attempt's expected cost aside. False: others were quicker, and a budget's money is promised to them.
+
+        Under a hard budget the estimate is known, else the model would not be a candidate.
+        """
         expected = self.estimate_of(model) or 0.0
-        if self.road.purse.reserve(expected):
-            self.reserved = expected
+        reserved = self.road.budgets.reserve(self.accounts, expected)
+        if isinstance(reserved, Reservation):
+            self.reserved = reserved
             return True
-        detail = f"about ${expected:.4f} needed, and the day's money is promised to others"
-        self.skip(model, "budget", detail)
+        detail = f"{reserved.sentence}, about ${expected:.4f} needed"
+        refused = self.decision.chain if reserved.budget.when_spent == "refuse" else (model.name,)
+        for name in refused:
+            self.decision = cascade.skip(self.decision, name, "budget", detail)
+        self.decision = replace(self.decision, notice=reserved.notice)
         return False
 
     def estimate_of(self, model: Model) -> float | None:
@@ -341,31 +369,49 @@ class Journey:
 
     def leave(self, place: Place, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
+        self.read_meters()
         pace = self.now() - started if isinstance(result, Reply) else None
         self.road.fleet.admission.leave(place.model.name, pace)
-        if self.reserved:
-            self.road.purse.release(self.reserved)
-            self.reserved = 0.0
+        if self.reserved is not None:
+            self.road.budgets.release(self.reserved)
+            self.reserved = None
+
+    def meter(self, model: Model) -> None:
+        """What an attempt draws at home is its own from now on; elsewhere it draws nothing of ours."""
+        if model.local:
+            self.drawn, self.energy = self.road.power.begin(model), None
+        else:
+            self.drawn, self.energy = None, 0.0
+
+    def read_meters(self) -> None:
+        """The attempt draws no more."""
+        if self.drawn is not None:
+            self.energy = self.road.power.end(self.drawn)
+            self.drawn = None
 
     def conclude(
         self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
     ) -> None:
         """Judge what came back, and write the attempt down."""
+        self.read_meters()
         reply: Reply | None = None
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
+        price = self.road.policy.models[model.name].price  # by now it may be another one
         if isinstance(result, Failure):
             if self.request.agent:
                 note_refusal(self.road, model, result)
-            spent = cost(result.usage, model.price) if result.usage is not None else unpaid(result, model)
+            spent = cost(result.usage, price) if result.usage is not None else unpaid(result, model)
         else:
+            self.road.recounts.note(self.request, model, result)
             reply, verdicts = self.judge(model, result, late=late)
-            spent = cost(result.usage, model.price)
+            spent = cost(result.usage, price)
         failure = result if isinstance(result, Failure) else None
         if not (failure is not None and self.is_callers_doing(failure)):
             self.road.fleet.note(model, failure)
         if not model.local:
-            self.road.purse.spend(spent if spent is not None else self.estimate_of(model) or 0.0)
+            known = spent if spent is not None else self.estimate_of(model) or 0.0
+            self.road.budgets.settle(self.accounts, known)
         self.replies.append(reply)
         self.attempts.append(
             Attempt(
@@ -376,6 +422,7 @@ class Journey:
                 first_token=result.first_token,
                 usage=result.usage,
                 cost=spent,
+                energy=self.energy,
                 failure=failure,
                 verdicts=verdicts,
                 score=score(verdicts),

@@ -7,13 +7,14 @@ knows more and forgets nothing; this is for alarms.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from headgate.core.budgets import Alert, Standing
 from headgate.core.types import Outcome
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -32,6 +33,8 @@ class Metrics(Collector):
         self.baseline = 0.0
         self.buckets = [0] * (len(SECONDS) + 1)
         self.seconds = 0.0
+        self.alerts: Counter[tuple[str, str]] = Counter()
+        self.budgets: Sequence[Standing] = ()
         self.open = 0
         self.lost = 0
         self.registry.register(self)
@@ -52,9 +55,13 @@ class Metrics(Collector):
             if attempt.cost:
                 self.cost[attempt.model] = self.cost.get(attempt.model, 0.0) + attempt.cost
 
-    def text(self, *, open_requests: int, rows_lost: int) -> bytes:
+    def alert(self, alert: Alert) -> None:
+        """Count an alert of a budget."""
+        self.alerts[alert.budget, str(alert.level)] += 1
+
+    def text(self, *, open_requests: int, rows_lost: int, budgets: Sequence[Standing] = ()) -> bytes:
         """All of it, as Prometheus reads it."""
-        self.open, self.lost = open_requests, rows_lost
+        self.open, self.lost, self.budgets = open_requests, rows_lost, budgets
         return generate_latest(self.registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -84,11 +91,30 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "headgate_baseline_dollars", "What the baseline model would have cost", value=self.baseline
         )
+        yield from self.money()
         yield self.histogram()
         yield GaugeMetricFamily("headgate_open_requests", "Requests under way", value=self.open)
         yield GaugeMetricFamily(
             "headgate_ledger_rows_lost", "Requests that could not be written down", value=self.lost
         )
+
+    def money(self) -> Iterator[Metric]:
+        """The budgets in their present periods, and the alerts since the gate opened."""
+        dollars = GaugeMetricFamily(
+            "headgate_budget_dollars",
+            "Money of a budget in its present period",
+            labels=("budget", "per", "what"),
+        )
+        for one in self.budgets:
+            for what, amount in (("limit", one.dollars), ("spent", one.spent), ("reserved", one.reserved)):
+                dollars.add_metric((one.name, one.per, what), amount)
+        yield dollars
+        alerts = CounterMetricFamily(
+            "headgate_budget_alerts", "Levels that budgets have reached", labels=("budget", "level")
+        )
+        for pair, count in self.alerts.items():
+            alerts.add_metric(pair, count)
+        yield alerts
 
     def histogram(self) -> HistogramMetricFamily:
         """Requests by their time from receipt to the last byte."""

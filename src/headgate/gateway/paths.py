@@ -55,6 +55,12 @@ LOOKS: tuple[str, ...] = (
 )
 """GET or HEAD: what the gate shows."""
 
+OPEN = frozenset({"/", "/healthz"})
+"""What anybody may look at, without a key too: whether the gate is there."""
+
+LOGIN = b"/dash/login"
+"""Where a browser logs in."""
+
 ONE_MODEL = "/v1/models/"
 """GET or HEAD, with a model's name after it."""
 

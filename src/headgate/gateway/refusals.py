@@ -35,10 +35,11 @@ CALLERS_FAULT = frozenset({400, 413, 422})
 NEVER_FIT = frozenset({"capability", "format", "window"})
 
 
-def foreign_page(headers: Mapping[bytes, bytes]) -> Fault | None:
+def foreign_page(headers: Mapping[bytes, bytes], *, known: bool = False) -> Fault | None:
     """Refuse web pages of other sites: a browser names the page (`origin`), and any page would spend the user's money.
 
-    Pages that this machine serves are let in, and so are programs with an origin of their own kind (extensions).
+    Pages that this machine serves are let in, and so are programs with an origin of their own kind (extensions). So are the
+    gate's own pages under another name, as long as the caller is `known`: a name can be made to lead here, a key cannot be guessed.
     """
     named = headers.get(b"origin")
     if named is None:
@@ -46,6 +47,8 @@ def foreign_page(headers: Mapping[bytes, bytes]) -> Fault | None:
     try:
         origin = urlsplit(named.decode("latin-1"))
         if origin.hostname in THIS_MACHINE or origin.scheme not in ("http", "https", ""):
+            return None
+        if known and origin.netloc.encode("latin-1") == headers.get(b"host"):
             return None
     except ValueError:
         pass  # no address, so none of ours
@@ -206,8 +209,21 @@ def unknown(what: str, word: str, known: tuple[str, ...], param: str) -> Fault:
     )
 
 
+def budget_spent(outcome: Outcome) -> Fault:
+    """There was no money left for the only models that could have answered, or the budget says that then nobody does."""
+    return Fault(
+        status=429,
+        message=outcome.decision.notice,
+        kind="insufficient_quota",
+        code="insufficient_quota",
+        hint="headgate budgets shows what is left; [[budgets]] in headgate.toml says how much there is",
+    )
+
+
 def no_answer(outcome: Outcome, result: GiveUp, fleet: Fleet) -> Fault:
     """No model of the chain gave an answer. Whether that is the request's fault or ours decides the status."""
+    if outcome.decision.notice and not outcome.attempts and "budget" in outcome.decision.skipped.values():
+        return budget_spent(outcome)
     failures = [attempt.failure for attempt in outcome.attempts if attempt.failure is not None]
     if len(failures) < len(outcome.attempts):
         return Fault(

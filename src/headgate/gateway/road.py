@@ -7,25 +7,32 @@ from msgspec import Struct
 
 from headgate.core.checks import Check
 from headgate.core.policy import Policy
-from headgate.core.types import Price
+from headgate.core.types import FleetView, Model
+from headgate.core.words import Task
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
+from headgate.fleet.power.sampler import Power
 from headgate.gateway.affinity import Affinity
-from headgate.gateway.purse import Purse
+from headgate.gateway.budgets import Account, Budgets
+from headgate.gateway.keys import holder
+from headgate.gateway.recounts import Recounts
 from headgate.gateway.vectors import Vectors
 
 
-class Road(Struct, frozen=True, kw_only=True):
-    """The compiled policy, and the ways out."""
+class Road(Struct, kw_only=True):
+    """The compiled policy, and the ways out. Of all this only prices change while the gate is open (`prices`)."""
 
     policy: Policy
     checks: Mapping[str, Check]
     fleet: Fleet
-    purse: Purse
+    budgets: Budgets
     tokenizer: Tokenizer
     affinity: Affinity
     vectors: Vectors
-    baseline_price: Price | None
+    recounts: Recounts
+    power: Power
+    price_per_kwh: float | None
+    alternatives: tuple[Model, ...]
     prices_as_of: str
     peek_characters: int
     keep_bodies: bool
@@ -35,6 +42,15 @@ class Road(Struct, frozen=True, kw_only=True):
     """Models whose engines refused to tell log-probabilities."""
     chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}
     """The checks of each set of names that was asked for so far."""
+
+    def accounts(self, task: Task | None) -> tuple[Account, ...]:
+        """What a request of this task is paid from, for whoever calls."""
+        whose = holder.get()
+        return self.budgets.of(whose.name, whose.team, task)
+
+    def view(self, accounts: tuple[Account, ...]) -> FleetView:
+        """Engines and money as a decision sees them."""
+        return self.fleet.view(*self.budgets.allowances(accounts))
 
     def named(self, names: tuple[str, ...]) -> tuple[tuple[str, Check], ...]:
         """The checks of these names."""

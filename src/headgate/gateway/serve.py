@@ -26,9 +26,11 @@ from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
 from headgate.gateway.asking import caller_of, known_name
 from headgate.gateway.caller import Call, discard
+from headgate.gateway.entrance import Entrance, is_for_admins
 from headgate.gateway.headers import JSON, answer_fault, told
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
+from headgate.gateway.keys import ANYBODY, Holder, holder
 from headgate.gateway.metrics import CONTENT_TYPE, Metrics
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.road import Road
@@ -64,6 +66,7 @@ class Face:
         record: takes each outcome, without blocking.
         intake: reads what callers send, and knows the workers.
         keep_alive: seconds between two signs of life while a stream is held.
+        entrance: admits callers.
         health: adds what the gate does not know itself (the ledger) to /healthz.
         services: families of paths beside the models' own.
     """
@@ -74,6 +77,7 @@ class Face:
         record: Callable[[Outcome], object],
         intake: Intake,
         *,
+        entrance: Entrance,
         keep_alive: float,
         health: Callable[[], Mapping[str, Any]],
         services: Iterable[Service] = (),
@@ -81,6 +85,7 @@ class Face:
         self.road = road
         self.record = record
         self.intake = intake
+        self.entrance = entrance
         self.keep_alive = keep_alive
         self.health = health
         self.services = Services(services)
@@ -89,6 +94,16 @@ class Face:
 
     async def __call__(self, call: Call) -> None:
         """Answer one HTTP request."""
+        await self.answer(call, await self.entrance.admit(call))
+
+    async def answer(self, call: Call, whose: Holder | Fault) -> None:
+        """Answer one HTTP request of somebody who was admitted, or not."""
+        if isinstance(whose, Fault):
+            if not self.is_open(call.path):
+                self.turn_away(call, whose)
+                return
+            whose = ANYBODY
+        holder.set(whose)
         door = paths.DOORS.get(call.path)
         try:
             if door is not None and call.method == "POST":
@@ -107,6 +122,25 @@ class Face:
             log.exception("a request failed inside the gate")
             if not call.begun:
                 answer_fault(call, refusals.inside(), dialect=paths.dialect_of(call.path, call.headers))
+
+    def is_open(self, path: str) -> bool:
+        """Whether anybody may see this path, without a key too."""
+        if path in paths.OPEN:
+            return True
+        found = self.services.find(path)
+        return found is not None and found.open
+
+    def turn_away(self, call: Call, fault: Fault) -> None:
+        """Refuse a call; a browser that wants a page of the gate's is shown where to log in."""
+        found = self.services.find(call.path)
+        wants_page = call.method == "GET" and b"text/html" in call.headers.get(b"accept", b"")
+        if found is not None and found.admin and wants_page and fault.status == 401:
+            call.answer(303, b"location: %b\r\n" % paths.LOGIN, b"")
+        else:
+            lines = b"www-authenticate: Bearer\r\n" if fault.status == 401 else b""
+            answer_fault(call, fault, lines, paths.dialect_of(call.path, call.headers))
+        if call.file is not None:
+            discard(call.file)
 
     # ── What models answer ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,7 +180,12 @@ class Face:
     async def serve(self, call: Call, found: Found) -> None:
         """Let a service answer."""
         takes = found.service.methods[found.path]
-        stranger = refusals.foreign_page(call.headers)
+        whose = holder.get()
+        stranger = refusals.foreign_page(call.headers, known=whose is not ANYBODY or found.open)
+        forbidden = self.entrance.administers(call, whose) if found.admin else None
+        if forbidden is not None:
+            self.turn_away(call, forbidden)
+            return
         if stranger is not None:
             answer_fault(call, stranger)
         elif call.method not in takes:
@@ -263,6 +302,10 @@ class Face:
         """The paths that only show something."""
         path, method = call.path, call.method
         dialect = paths.dialect_of(path, call.headers)
+        forbidden = self.entrance.administers(call, holder.get()) if is_for_admins(path) else None
+        if forbidden is not None:
+            self.turn_away(call, forbidden)
+            return
         one = path.startswith(paths.ONE_MODEL)
         takes = paths.METHODS[paths.LOOKS[0]] if one else paths.METHODS.get(path)
         if takes is None:
@@ -279,7 +322,11 @@ class Face:
 
             call.answer(200, JSON, openapi.document(self.services.all))
         elif path == "/metrics":
-            text = self.metrics.text(open_requests=self.open, rows_lost=self.health()["ledger"]["rows_lost"])
+            text = self.metrics.text(
+                open_requests=self.open,
+                rows_lost=self.health()["ledger"]["rows_lost"],
+                budgets=self.road.budgets.standings(),
+            )
             call.answer(200, b"content-type: %b\r\n" % CONTENT_TYPE, text)
         else:
             value = self.shown(call, dialect)
@@ -293,7 +340,10 @@ class Face:
         """What a path shows, as a value."""
         path, policy, brought = call.path, self.road.policy, self.intake.brought
         if path == "/healthz":
-            return shown.state(self.road.fleet, self.health())
+            state = shown.state(self.road.fleet, self.health())
+            if self.entrance.administers(call, holder.get()) is None:
+                return state
+            return {name: state[name] for name in ("status", "version", "pid")}
         if path == "/admin/fleet":
             return describe_fleet(self.road.fleet)
         if path == "/api/version":

@@ -12,9 +12,16 @@ from headgate.core.runs import Step
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.gateway.caller import Call
 
+ADMIN = "/admin/"
+"""How the paths begin that only admins may use."""
+
 
 class Service(Protocol):
-    """Answers a family of paths."""
+    """Answers a family of paths.
+
+    One that is not for every caller says `admin = True`; and those of its paths that anybody may see nevertheless, such as a form to
+    log in with, in `open_paths`, a set of templates.
+    """
 
     @property
     def methods(self) -> Mapping[str, tuple[str, ...]]:
@@ -42,6 +49,17 @@ class Found(NamedTuple):
     service: Service
     path: str
     names: dict[str, str]
+
+    @property
+    def admin(self) -> bool:
+        """Whether the path is for admins."""
+        own = getattr(self.service, "admin", False) is True
+        return (own or self.path.startswith(ADMIN)) and not self.open
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody may see the path, without a key too."""
+        return self.path in getattr(self.service, "open_paths", ())
 
 
 class Services:

@@ -6,12 +6,12 @@ life. Its answer goes out in one piece. This module does not know what workers d
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from functools import partial
 
 from msgspec.structs import replace
 
-from headgate.core.types import GiveUp, Reply, Request, Usage
+from headgate.core.types import GiveUp, Reply, Request
+from headgate.core.usage import added
 from headgate.gateway import paths, refusals
 from headgate.gateway.asking import caller_of
 from headgate.gateway.caller import Call
@@ -128,16 +128,3 @@ def all_together(worked: Worked) -> Worked:
     if isinstance(result, Reply):
         result = replace(result, usage=added([one.usage for one in outcomes if one.usage is not None]))
     return worked._replace(result=result, outcome=outcome)
-
-
-def added(usages: Sequence[Usage]) -> Usage:
-    """The tokens of several answers."""
-    return Usage(
-        input=sum(usage.input for usage in usages),
-        cache_read=sum(usage.cache_read for usage in usages),
-        cache_write_5m=sum(usage.cache_write_5m for usage in usages),
-        cache_write_1h=sum(usage.cache_write_1h for usage in usages),
-        output=sum(usage.output for usage in usages),
-        reasoning=sum(usage.reasoning for usage in usages),
-        exact=all(usage.exact for usage in usages),
-    )

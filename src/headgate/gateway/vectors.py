@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from headgate.core.engine import Engine, find_listed
 from headgate.core.prefixes import with_prefixes
 from headgate.core.tokens import BYTES_PER_TOKEN, length
-from headgate.core.types import Failure, Model, Reply, Request, Usage
+from headgate.core.types import Failure, Model, Reply, Request
+from headgate.core.usage import added
 from headgate.engines.vector_cache import VectorCache
 from headgate.fleet.fleet import Fleet
 
@@ -104,8 +105,8 @@ class Vectors:
         while missing := sought.missing:
             made = await self.call(sought, missing, engine, model, until)
             if isinstance(made, Failure):
-                spent = total([*(reply.usage for reply in replies), *([made.usage] if made.usage else [])])
-                return replace(made, usage=spent) if spent is not None else made
+                spent = [*(reply.usage for reply in replies), *([made.usage] if made.usage else [])]
+                return replace(made, usage=added(spent) if spent else None)
             replies += made
             vectors = dict(zip((sought.texts[place] for place in missing), vectors_of(made), strict=True))
             found = tuple(
@@ -161,7 +162,7 @@ class Vectors:
             spent = [reply.usage for reply in replies] + [
                 one.usage for one in failed if one.usage is not None
             ]
-            return replace(failed[0], usage=total(spent))
+            return replace(failed[0], usage=added(spent) if spent else None)
         return replies
 
 
@@ -211,21 +212,9 @@ def answer(sought: Sought, replies: Sequence[Reply] = ()) -> Reply:
     return Reply(
         text="",
         vectors=tuple([vector for vector in sought.found if vector is not None]),
-        usage=total([reply.usage for reply in replies]) or Usage(),
+        usage=added([reply.usage for reply in replies]),
         answered_by=replies[0].answered_by if replies else "",
         first_token=replies[0].first_token if replies else None,
         seconds=sum([reply.seconds for reply in replies]),
         loading=sum([reply.loading for reply in replies]),
-    )
-
-
-def total(usages: Sequence[Usage]) -> Usage | None:
-    """The tokens of several calls together; None of none."""
-    if not usages:
-        return None
-    return Usage(
-        input=sum([usage.input for usage in usages]),
-        cache_read=sum([usage.cache_read for usage in usages]),
-        output=sum([usage.output for usage in usages]),
-        exact=all(usage.exact for usage in usages),
     )

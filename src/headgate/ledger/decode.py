@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from headgate.core.parts import WHOLE
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -17,13 +18,13 @@ from headgate.core.types import (
     Failure,
     Model,
     Outcome,
-    Price,
     Signals,
     Usage,
     Verdict,
 )
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.encode import BodyRest
+from headgate.ledger.prices import price_in
 from headgate.ledger.schema import CONFIDENCE, FINE, MICRO
 from headgate.ledger.stories import (
     TOKENS_HERE,
@@ -110,22 +111,7 @@ def decode_model(row: Row, price: Row | None) -> Model | None:
         local=bool(row.local),
         display=row.display,
         label=row.label,
-        price=None if price is None else _price(price),
-    )
-
-
-def _price(row: Row) -> Price:
-    return Price(
-        input=row.input / NANO,
-        output=row.output / NANO,
-        cache_read=_part(row.cache_read, NANO),
-        cache_write_5m=_part(row.cache_write_5m, NANO),
-        cache_write_1h=_part(row.cache_write_1h, NANO),
-        above=row.above,
-        input_above=_part(row.input_above, NANO),
-        output_above=_part(row.output_above, NANO),
-        date=row.date,
-        source=row.source,
+        price=None if price is None else price_in(price),
     )
 
 
@@ -195,17 +181,7 @@ def _attempt(row: Row, text: str, names: Mapping[int, str], models: Mapping[int,
     story = AttemptStory() if row.story is None else msgspec.json.decode(row.story, type=AttemptStory)
     usage = None
     if row.input is not None:
-        usage = _usage(
-            (
-                row.input,
-                row.cache_read,
-                row.cache_write_5m,
-                row.cache_write_1h,
-                row.output,
-                row.reasoning,
-                bool(row.exact),
-            )
-        )
+        usage = usage_in(row, names)
     return Attempt(
         model=models[row.model],
         started=row.started / MICRO,
@@ -256,16 +232,51 @@ def _other_usage(row: UsageRow | UnsetType | None, told: Usage | None) -> Usage 
     return None if row is None else _usage(row)
 
 
+More = tuple[int, int, int, int, int | None]
+_NO_MORE: More = (0, 0, 0, 0, None)
+
+
+def usage_in(row: Row, names: Mapping[int, str]) -> Usage:
+    """The usage in a row of `attempts`, which has one."""
+    more = _NO_MORE if row.more is None else msgspec.json.decode(row.more, type=More)
+    return _usage(
+        UsageRow(
+            row.input,
+            row.cache_read,
+            row.cache_write_5m,
+            row.cache_write_1h,
+            row.output,
+            row.reasoning,
+            bool(row.exact),
+            row.estimated,
+            more[0],
+            more[1],
+            more[2],
+            more[3],
+            names[row.service] if row.service else "",
+            more[4],
+        )
+    )
+
+
 def _usage(row: UsageRow) -> Usage:
-    fresh, read, write_5m, write_1h, output, reasoning, exact = row
+    estimated = row.estimated
+    if estimated is None:  # an exact one; or one of before version 5, which knew no parts
+        estimated = 0 if row.exact else WHOLE
     return Usage(
-        input=fresh,
-        cache_read=read,
-        cache_write_5m=write_5m,
-        cache_write_1h=write_1h,
-        output=output,
-        reasoning=reasoning,
-        exact=exact,
+        input=row.input,
+        cache_read=row.cache_read,
+        cache_write_5m=row.cache_write_5m,
+        cache_write_1h=row.cache_write_1h,
+        output=row.output,
+        reasoning=row.reasoning,
+        images=row.images,
+        audio=row.audio,
+        audio_output=row.audio_output,
+        searches=row.searches,
+        service=row.service,
+        charged=_part(row.charged, NANO),
+        estimated=estimated,
     )
 
 

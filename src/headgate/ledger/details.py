@@ -37,12 +37,14 @@ def find_repriced(
         shown: how each is shown.
         described: how each was described.
     """
-    prices: dict[str, set[Price | None]] = defaultdict(set)
+    prices: dict[str, list[Price | None]] = defaultdict(list)
     for number in used:
         if number in described:
             price = described[number].price
             # read on another day it is the same price
-            prices[shown[number]].add(None if price is None else replace(price, date="", source=""))
+            same = None if price is None else replace(price, date="", source="", services={})
+            if same not in prices[shown[number]]:
+                prices[shown[number]].append(same)
     return tuple(sorted(name for name, different in prices.items() if len(different) > 1))
 
 

@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
-from headgate.core.types import Model, Price
+from headgate.core.types import Model
+from headgate.ledger.prices import COLUMNS, PriceRow, price_row
 
 NANO: Final = 1_000_000_000
 
@@ -30,12 +31,6 @@ TOLD_AT_MOST: Final = 2_048
 ModelRow = tuple[
     str, str | None, str | None, str | None, str | None, bool | None, str | None, str | None, int | None
 ]
-PriceRow = tuple[int, int, int | None, int | None, int | None, int | None, int | None, int | None, str, str]
-
-
-def nano(dollars: float | None) -> int | None:
-    """Dollars as nano-dollars; unknown stays unknown."""
-    return None if dollars is None else round(dollars * NANO)
 
 
 class Numbers(dict[str, int]):
@@ -139,7 +134,7 @@ class Dimensions:
         model = self._described.get(name)
         if model is None:
             return (name, None, None, None, None, None, None, None, None)
-        price = None if model.price is None else self._find_or_add("prices", _price_row(model.price))
+        price = None if model.price is None else self._find_or_add("prices", price_row(model.price))
         return (
             model.name,
             model.engine,
@@ -165,31 +160,5 @@ class Dimensions:
 
 _COLUMNS: Final = {
     "models": ("name", "engine", "engine_kind", "engine_id", "kind", "local", "display", "label", "price"),
-    "prices": (
-        "input",
-        "output",
-        "cache_read",
-        "cache_write_5m",
-        "cache_write_1h",
-        "above",
-        "input_above",
-        "output_above",
-        "date",
-        "source",
-    ),
+    "prices": COLUMNS,
 }
-
-
-def _price_row(price: Price) -> PriceRow:
-    return (
-        round(price.input * NANO),
-        round(price.output * NANO),
-        nano(price.cache_read),
-        nano(price.cache_write_5m),
-        nano(price.cache_write_1h),
-        price.above,
-        nano(price.input_above),
-        nano(price.output_above),
-        price.date,
-        price.source,
-    )

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from headgate.core.types import Attempt, Outcome
+from headgate.core.types import Attempt, Outcome, Usage
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import CONFIDENCE, FINE, MICRO, NOTHING
 from headgate.ledger.stories import attempt_story, request_story, text_of
@@ -159,6 +159,9 @@ def _attempt(attempt: Attempt, n: int, position: int, rejected: int, numbers: Di
                 usage.output,
                 usage.reasoning,
                 +usage.exact,
+                usage.estimated or NOTHING,
+                numbers.names[usage.service] if usage.service else NOTHING,
+                _more(usage),
             )
         ),
         None if cost is None else round(cost * NANO),
@@ -171,6 +174,15 @@ def _attempt(attempt: Attempt, n: int, position: int, rejected: int, numbers: Di
         +attempt.late,
         attempt_story(attempt, ended - started, numbers),
     )
+
+
+def _more(usage: Usage) -> str | int:
+    """What few attempts have."""
+    charged = usage.charged
+    if charged is None and not (usage.images or usage.audio or usage.audio_output or usage.searches):
+        return NOTHING
+    money = None if charged is None else round(charged * NANO)
+    return text_of((usage.images, usage.audio, usage.audio_output, usage.searches, money))
 
 
 def _body(outcome: Outcome, n: int) -> Row:
@@ -186,7 +198,7 @@ def _body(outcome: Outcome, n: int) -> Row:
     )
 
 
-_NO_USAGE: Final = (None,) * 7
+_NO_USAGE: Final = (None,) * 7 + (NOTHING,) * 3
 
 
 def _without_odd_figures(value: Any) -> Any:

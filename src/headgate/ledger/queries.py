@@ -1,4 +1,4 @@
-"""Reading the ledger: one request, the newest ones, the ones that came since, and what was paid.
+"""Reading the ledger: one request, the newest ones, and the ones that came since.
 
 A reader never blocks the writer, and writes nothing but the tables and columns that an older ledger lacks. It remembers the dictionaries (`names`, `models`) and reads what was
 added to them when it meets a number it does not know. It does not know reports; `facts` counts for them.
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, and_, create_engine, func, or_, select
@@ -17,12 +17,13 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from headgate.core.errors import LedgerError
+from headgate.core.recount import Tally
 from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.opening import bring_up_to_date, open_for_reading, unreadable
 from headgate.ledger.schema import MICRO, attempts, bodies, models, names, prices, requests
+from headgate.reports.shown import full_name
 
 CHUNK: Final = 500
 """Requests read at a time."""
@@ -37,10 +38,25 @@ class Filter(Struct, frozen=True, kw_only=True):
     """Received before this Unix time."""
     model: str | None = None
     """Answered by this model, named as in the config."""
-    task: Task | None = None
+    shown: str | None = None
+    """Answered by this model, named as in reports."""
+    local: bool | None = None
+    """Answered at home; or else, by a paid model."""
+    answered: bool | None = None
+    failed_locally: bool | None = None
+    """A local model's answer failed or was rejected."""
+    tried_locally: bool | None = None
+    task: Task | Literal["none"] | None = None
+    """"none" is "no evidence"."""
     route: str | None = None
     status: Status | None = None
     fallback: FallbackReason | None = None
+    key: str | None = None
+    """Of the caller who showed the key of this name."""
+    team: str | None = None
+    agent: str | None = None
+    unpriced: bool = False
+    """Only those whose cost is unknown."""
     text: str | None = None
     """Found in the prompt or the answer, where these were kept."""
 
@@ -58,15 +74,6 @@ class Entry(Struct, frozen=True):
     """The models that it names, as they were described when it was written; those that were not are missing."""
 
 
-class Paid(Struct, frozen=True):
-    """What was paid over some time."""
-
-    known: float
-    """Dollars."""
-    unknown: int
-    """Requests whose cost is unknown."""
-
-
 class LedgerReader:
     """Reads a ledger file. Use it in a `with` block, or close it.
 
@@ -74,7 +81,7 @@ class LedgerReader:
         path: the ledger file.
 
     Raises:
-        LedgerError: there is none, or it cannot be read.
+        LedgerError: there is none, it is empty, or it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,16 +106,30 @@ class LedgerReader:
         """Close the file."""
         self._engine.dispose()
 
-    def newest(self, which: Filter = EVERYTHING, limit: int = 20) -> list[Entry]:
-        """The newest requests that fit, newest first."""
+    def newest(self, which: Filter = EVERYTHING, limit: int = 20, before: int | None = None) -> list[Entry]:
+        """The newest requests that fit, newest first; only those written before number `before`, if it is given."""
         with self.connect() as db:
-            found = db.execute(_matching(which).order_by(requests.c.n.desc()).limit(limit)).all()
-            return self._entries(db, found)
+            query = self._matching(db, which).order_by(requests.c.n.desc()).limit(limit)
+            if before is not None:
+                query = query.where(requests.c.n < before)
+            return self._entries(db, db.execute(query).all())
+
+    def count(self, which: Filter = EVERYTHING, at_most: int = 1_000_000) -> int:
+        """How many requests fit; more than `at_most` are not counted."""
+        with self.connect() as db:
+            some = self._matching(db, which).with_only_columns(requests.c.n).limit(at_most).subquery()
+            return int(db.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def first_received(self) -> float | None:
+        """When the first request was received, in Unix time; None in an empty ledger."""
+        with self.connect() as db:
+            first = db.execute(select(func.min(requests.c.received))).scalar_one()
+            return None if first is None else first / MICRO
 
     def after(self, n: int, which: Filter = EVERYTHING, limit: int = CHUNK) -> list[Entry]:
         """The requests that fit and were written after number `n`, oldest first; at most `limit`."""
         with self.connect() as db:
-            query = _matching(which).where(requests.c.n > n).order_by(requests.c.n).limit(limit)
+            query = self._matching(db, which).where(requests.c.n > n).order_by(requests.c.n).limit(limit)
             return self._entries(db, db.execute(query).all())
 
     def all(self, which: Filter = EVERYTHING) -> Iterator[Entry]:
@@ -145,14 +166,15 @@ class LedgerReader:
                 raise LedgerError(f"several requests begin with {word!r}: {several}", "give more of the id")
             return self._entries(db, found)[0]
 
-    def paid_since(self, since: float) -> Paid:
-        """What the requests received since this Unix time have cost."""
+    def numbered(self, numbers: Sequence[int]) -> list[Entry]:
+        """The requests with these numbers, in the ledger's order; those that are not there are missing."""
         with self.connect() as db:
-            query = select(
-                func.coalesce(func.sum(requests.c.cost), 0), func.count() - func.count(requests.c.cost)
-            )
-            known, unknown = db.execute(query.where(requests.c.received >= _micros(since))).one()
-            return Paid(known / NANO, unknown)
+            found: list[Row] = []
+            for piece in _pieces(sorted(numbers)):
+                found += db.execute(
+                    select(requests).where(requests.c.n.in_(piece)).order_by(requests.c.n)
+                ).all()
+            return self._entries(db, found)
 
     def count_by_task(self, which: Filter = EVERYTHING) -> dict[str | None, int]:
         """How many requests of each task; None is "no evidence"."""
@@ -176,6 +198,30 @@ class LedgerReader:
         )
         with self.connect() as db:
             return dict(db.execute(query).tuples().all())
+
+    def recounted(self, newest: int) -> dict[str, Tally]:
+        """How the prompts and answers of each model were re-counted for the baseline, in so many of the newest requests."""
+        r, a = requests.c, attempts.c
+        prompt = a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h
+        last = select(func.coalesce(func.max(r.n), 0)).scalar_subquery()
+        query = (
+            select(
+                models.c.name,
+                func.count(),
+                func.sum(prompt),
+                func.sum(r.baseline_input),
+                func.sum(a.output),
+                func.sum(r.baseline_output),
+            )
+            .join_from(requests, attempts, and_(a.request == r.n, a.position == r.answered))
+            .join(models, models.c.id == a.model)
+            .where(
+                r.n > last - newest, r.agent.is_(None), a.exact, r.baseline_input > 0, r.baseline_output > 0
+            )
+            .group_by(models.c.name)
+        )
+        with self.connect() as db:
+            return {name: Tally(*sums) for name, *sums in db.execute(query)}
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -246,35 +292,60 @@ class LedgerReader:
 
     def _count_by(self, column: ColumnElement[Any], which: Filter) -> dict[str | None, int]:
         with self.connect() as db:
-            matching = _matching(which).with_only_columns(column, func.count()).group_by(column)
+            matching = self._matching(db, which).with_only_columns(column, func.count()).group_by(column)
             counted = db.execute(matching).all()
             words = self.words(db)
             return {None if number is None else words[number]: count for number, count in counted}
 
+    def _matching(self, db: Connection, which: Filter) -> Select[Any]:
+        r = requests.c
+        query = select(requests)
+        if which.since is not None:
+            query = query.where(r.received >= _micros(which.since))
+        if which.until is not None:
+            query = query.where(r.received < _micros(which.until))
+        if which.model is not None or which.shown is not None or which.local is not None:
+            query = query.where(r.model.in_(self._models_of(db, which)))
+        for column, known in (
+            (r.model.is_not(None), which.answered),
+            (r.failed_locally, which.failed_locally),
+            (r.tried_locally, which.tried_locally),
+        ):
+            if known is not None:
+                query = query.where(column if known else ~column)
+        if which.task == "none":
+            query = query.where(r.task.is_(None))
+        for column, word in (
+            (r.task, None if which.task == "none" else which.task),
+            (r.route, which.route),
+            (r.status, which.status),
+            (r.fallback, which.fallback),
+            (r.key, which.key),
+            (r.team, which.team),
+            (r.agent, which.agent),
+        ):
+            if word is not None:
+                query = query.where(column.in_(select(names.c.id).where(names.c.text == word)))
+        if which.unpriced:
+            query = query.where(r.cost.is_(None))
+        if which.text is not None:
+            found = or_(
+                bodies.c.prompt.contains(which.text, autoescape=True),
+                bodies.c.answer.contains(which.text, autoescape=True),
+            )
+            query = query.where(r.n.in_(select(bodies.c.request).where(found)))
+        return query
 
-def _matching(which: Filter) -> Select[Any]:
-    query = select(requests)
-    if which.since is not None:
-        query = query.where(requests.c.received >= _micros(which.since))
-    if which.until is not None:
-        query = query.where(requests.c.received < _micros(which.until))
-    if which.model is not None:
-        query = query.where(requests.c.model.in_(select(models.c.id).where(models.c.name == which.model)))
-    for column, word in (
-        (requests.c.task, which.task),
-        (requests.c.route, which.route),
-        (requests.c.status, which.status),
-        (requests.c.fallback, which.fallback),
-    ):
-        if word is not None:
-            query = query.where(column.in_(select(names.c.id).where(names.c.text == word)))
-    if which.text is not None:
-        found = or_(
-            bodies.c.prompt.contains(which.text, autoescape=True),
-            bodies.c.answer.contains(which.text, autoescape=True),
-        )
-        query = query.where(requests.c.n.in_(select(bodies.c.request).where(found)))
-    return query
+    def _models_of(self, db: Connection, which: Filter) -> list[int]:
+        """The numbers of the models that fit; one that nobody described is neither at home nor paid."""
+        by_number, described = self.model_names(db), self.described(db)
+        return [
+            number
+            for number, name in by_number.items()
+            if which.model in (None, name)
+            and which.shown in (None, full_name(described.get(number), name))
+            and (which.local is None or (number in described and described[number].local == which.local))
+        ]
 
 
 def _micros(at: float) -> int:

@@ -61,11 +61,14 @@ prices = Table(
     Column("cache_read", BigInteger),
     Column("cache_write_5m", BigInteger),
     Column("cache_write_1h", BigInteger),
+    # of a price written before 5: its one band, whose cached tokens cost more as its others do
     Column("above", Integer),
     Column("input_above", BigInteger),
     Column("output_above", BigInteger),
     Column("date", Text, nullable=False),
     Column("source", Text, nullable=False),
+    # since 5: all other rates, bands and services, as JSON (`prices.Terms`)
+    Column("terms", Text),
 )
 
 # A row is one description of a model. When its label or price changes, a new row is added, so that an old request keeps
@@ -168,6 +171,11 @@ attempts = Table(
     Column("output", Integer),
     Column("reasoning", Integer),
     Column("exact", Boolean),
+    # which parts are estimated, as bits of core.parts; NULL beside exact = 0: written before 5, all of them
+    Column("estimated", SmallInteger, info=_SELDOM),
+    Column("service", ForeignKey("names.id"), info=_SELDOM),
+    # JSON: tokens of images, of audio, of audio written, searches of the web, nano-dollars that the provider says it took
+    Column("more", Text, info=_SELDOM),
     Column("cost", BigInteger),
     Column("energy", BigInteger, info=_SELDOM),
     Column("failure", ForeignKey("names.id"), info=_SELDOM),

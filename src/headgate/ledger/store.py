@@ -257,9 +257,18 @@ def keep_row(path: Path, table: str, row: Mapping[str, str | int], what: str) ->
         LedgerError: the ledger cannot be opened or written.
     """
     insert = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
+    change(path, insert, tuple(row.values()), what)
+
+
+def change(path: Path, statement: str, values: Sequence[str | int], what: str) -> int:
+    """The same for any one statement; how many rows it has written.
+
+    Raises:
+        LedgerError: the ledger cannot be opened or written.
+    """
     with closing(open_for_writing(path)) as db:
         try:
-            db.execute(insert, tuple(row.values()))
+            return db.execute(statement, values).rowcount
         except sqlite3.Error as error:
             raise LedgerError(
                 f"{what} cannot be kept: {complaint(error)}",

@@ -23,7 +23,26 @@ TOKENS_HERE: Final = "\x1a"
 
 Shared = int | str
 """A text, or its number in `names`; 0 is the empty text."""
-UsageRow = tuple[int, int, int, int, int, int, bool]
+
+
+class UsageRow(Struct, frozen=True, array_like=True):
+    """A usage that no row of its own tells."""
+
+    input: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    output: int
+    reasoning: int
+    exact: bool
+    estimated: int | None = None
+    images: int = 0
+    audio: int = 0
+    audio_output: int = 0
+    searches: int = 0
+    service: str = ""
+    charged: int | None = None
+    """Nano-dollars."""
 
 
 class Plan(Struct, frozen=True, array_like=True):
@@ -168,8 +187,8 @@ def other_usage(usage: Usage | None, told: Usage | None) -> UsageRow | UnsetType
 
 
 def usage_row(usage: Usage) -> UsageRow:
-    """The seven figures of a usage."""
-    return (
+    """The figures of a usage."""
+    return UsageRow(
         usage.input,
         usage.cache_read,
         usage.cache_write_5m,
@@ -177,6 +196,13 @@ def usage_row(usage: Usage) -> UsageRow:
         usage.output,
         usage.reasoning,
         usage.exact,
+        usage.estimated,
+        usage.images,
+        usage.audio,
+        usage.audio_output,
+        usage.searches,
+        usage.service,
+        None if usage.charged is None else round(usage.charged * NANO),
     )
 
 

@@ -8,8 +8,9 @@ from headgate.ledger.queries import Filter, LedgerReader
 from headgate.ledger.reporting import weekly_report
 from headgate.notify.sending import Message
 from headgate.posts.due import REPORT
+from headgate.reports.faces import files
+from headgate.reports.mail import mail_html, subject
 from headgate.reports.markdown import markdown
-from headgate.reports.shown import count, dollars
 from headgate.reports.text import text
 from headgate.reports.weekly import WeeklyReport
 
@@ -27,20 +28,13 @@ def message_of(config: Config, post: Post) -> Message:
 
 def report_message(report: WeeklyReport) -> Message:
     """A week's report as a message."""
-    shown = text(report)
     return Message(
-        title=title_of(report),
-        text=shown,
+        title=subject(report),
+        text=text(report),
+        html=mail_html(report),
         markdown=markdown(report),
-        files={report.week.file_name: shown.encode()},
+        files=files(report),
     )
-
-
-def title_of(report: WeeklyReport) -> str:
-    """The line by which people know what it is: "Headgate 2026-W47: $932.64 saved, 15,238 requests"."""
-    saved = f"{dollars(report.savings.saved)} saved, " if report.savings.baseline else ""
-    warned = f", {count(len(report.warnings), 'warning')}" if report.warnings else ""
-    return f"Headgate {report.week}: {saved}{count(report.facts.requests, 'request')}{warned}"
 
 
 def any_requests(ledger: Path, since: float, until: float) -> bool:

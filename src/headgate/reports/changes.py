@@ -94,6 +94,10 @@ class _Page:
             None,
         )
 
+    def chain(self, route: Route | None) -> tuple[str, ...]:
+        """The models that a route names, without their longer lanes, which nobody writes."""
+        return () if route is None else tuple(dict.fromkeys(name.partition("@")[0] for name in route.chain))
+
     def limit(self, tokens: int) -> Route | None:
         """The route that begins above so many tokens."""
         return next((route for route in self._routes if route.tokens_over == tokens), None)
@@ -110,16 +114,16 @@ class _Page:
 
 def _of_task(task: TaskFacts, page: _Page) -> Change:
     name = task.task or "unrecognised"
-    figures = f"{task.failed_locally:,} of {count(task.tried_locally, 'local answer')} failed"
-    by_model = ", ".join(_tried(tried) for tried in task.models[:2])
-    because = f"{figures}: {by_model}" if by_model else figures
+    because = f"{task.failed_locally:,} of {count(task.tried_locally, 'request')} failed at home"
+    if task.models:
+        because += f"; failed answers: {', '.join(_tried(tried) for tried in task.models[:2])}"
     better = _better(task.models)
     route = page.route_for(task.task)
     if better is not None:
-        chain = (page.name(better.shown), *(route.chain if route else ()))
+        chain = (page.name(better.shown), *page.chain(route))
         do = f"Let {better.shown} answer {name} first"
     else:
-        paid = tuple(model for model in (route.chain if route else ()) if model not in page.local)
+        paid = tuple(model for model in page.chain(route) if model not in page.local)
         chain = paid or ("...",)
         do = f"Send {name} to a paid model first, or measure another model at home"
     return Change(
@@ -181,7 +185,7 @@ def _of_token_count(fallback: FallbackFacts, sent: str, facts: WeeklyFacts, page
         return Change(
             f"Let {able[0]} read longer prompts: its window has room",
             because,
-            f'[[routes]] name = "{route.name}": {_try((able[0], *route.chain))}',
+            f'[[routes]] name = "{route.name}": {_try((able[0], *page.chain(route)))}',
             fallback.requests,
         )
     name = next(iter(page.local), "NAME")
@@ -254,7 +258,7 @@ def _of_prices(facts: WeeklyFacts, page: _Page) -> Iterator[Change]:
             name = page.name(tried.shown)
             yield Change(
                 f"Say what {tried.shown} costs",
-                f"the cost of {count(tried.cost_unknown, 'call')} is unknown, and savings leave them out",
+                f"The cost of {count(tried.cost_unknown, 'call')} is unknown, and savings leave them out",
                 f"[models.{name}] price = {{ input = ..., output = ... }}",
                 tried.cost_unknown,
             )
@@ -281,7 +285,7 @@ def _of_the_cheap_cloud(facts: WeeklyFacts, lost_to_cloud: float | None) -> Iter
         name, requests = next(iter(facts.alternatives.items()))
         yield Change(
             f"Compare home with {name}: it would have been cheaper",
-            f"the same week there would have cost {dollars(-lost_to_cloud)} less, energy and hardware counted as far as known",
+            f"The same week there would have cost {dollars(-lost_to_cloud)} less than it did",
             "a [models.NAME] for it, and its name in try before the dear model",
             requests,
         )

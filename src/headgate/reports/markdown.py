@@ -4,13 +4,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headgate.core.cards import Card
 from headgate.reports import cards
+from headgate.reports.judged import flagged, share, task_name, unnecessary
 from headgate.reports.shown import count, dollars, dollars_at_least, fallback_reason, milliseconds, percent
 from headgate.reports.weekly import WeeklyReport
+from headgate.reports.worth import worth
 
 
 def markdown(report: WeeklyReport) -> str:
     """The report, lines ending in a newline."""
     parts: list[Iterable[str]] = [_summary(report), _fallbacks(report)]
+    if report.facts.requests:
+        parts.append(_worth(report))
+    if report.changes:
+        parts.append(_changes(report))
     if report.tasks:
         parts.append(_tasks(report))
     if report.facts.attempts:
@@ -49,19 +55,30 @@ def _fallbacks(report: WeeklyReport) -> Iterator[str]:
     yield "## Fallback analysis"
     yield ""
     yield f"- Triggered: {total:,} ({percent(total / facts.requests if facts.requests else 0.0)})"
-    if facts.unnecessary is None:
-        yield "- Unnecessary: not measured yet"
-    else:
-        share = percent(facts.unnecessary / total if total else 0.0)
-        yield f"- Unnecessary: {facts.unnecessary:,} ({share} of fallbacks)"
+    yield f"- Unnecessary: {unnecessary(report)}"
     if facts.fallbacks:
         yield "- Top fallback reasons:"
         for fallback in facts.fallbacks:
             yield f"  - {fallback_reason(fallback.reason, fallback.limit)}: {fallback.requests:,}"
 
 
+def _worth(report: WeeklyReport) -> Iterator[str]:
+    yield "## What home was worth"
+    yield ""
+    for line in worth(report):
+        yield f"- {line.label}: {line.figure}{f' ({_cell(line.remark)})' if line.remark else ''}"
+
+
+def _changes(report: WeeklyReport) -> Iterator[str]:
+    yield "## What to change"
+    yield ""
+    for number, change in enumerate(report.changes, 1):
+        yield f"{number}. **{_cell(change.do)}.** {_cell(change.because)}."
+        yield f"   `{change.edit}`"
+
+
 def _tasks(report: WeeklyReport) -> Iterator[str]:
-    yield "## Tasks"
+    yield "## Where local fails"
     yield ""
     rows = []
     for line in report.tasks:
@@ -70,11 +87,13 @@ def _tasks(report: WeeklyReport) -> Iterator[str]:
             "" if line.interval is None else f"{percent(line.interval[0])} - {percent(line.interval[1])}"
         )
         rate = "" if line.rate is None else percent(line.rate)
-        if line.failing:
-            rate = f"**{rate}, over {report.warn_over:.0%}**"
-        figures = (facts.requests, facts.tried_locally, facts.failed_locally)
-        rows.append((facts.task or "(unrecognised)", *(f"{figure:,}" for figure in figures), rate, interval))
-    yield from _table(("Task", "Requests", "Tried locally", "Failed locally", "Rate", "95 % interval"), rows)
+        if flag := flagged(line, report.warn_over, report.at_least):
+            rate = f"**{rate}, {flag}**" if line.failing else f"{rate}, {flag}"
+        tried = f"{facts.failed_locally:,} / {facts.tried_locally:,}" if facts.tried_locally else ""
+        home = share(line.at_home, facts.requests) if line.answered else ""
+        rows.append((task_name(facts.task), f"{facts.requests:,}", home, tried, rate, interval))
+    header = ("Task", "Requests", "At home", "Failed / tried", "Rate", "95 % interval")
+    yield from _table(header, rows)
 
 
 def _attempts(report: WeeklyReport) -> Iterator[str]:

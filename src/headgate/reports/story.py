@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from headgate.core.parts import WHOLE, named
 from headgate.core.types import Attempt, Candidate, Model, Outcome, Price, Usage
 from headgate.reports.savings import saved_by
 from headgate.reports.shown import (
@@ -25,6 +26,7 @@ from headgate.reports.shown import (
     full_name,
     labelled,
     milliseconds,
+    nano_dollars,
 )
 
 Models = Mapping[str, Model]
@@ -83,6 +85,9 @@ def line(outcome: Outcome, models: Models) -> LogLine:
 def plain_story(outcome: Outcome, models: Models) -> dict[str, Any]:
     """The story as JSON values: the outcome's own fields, what it saved, and the models that it names."""
     story: dict[str, Any] = msgspec.to_builtins(outcome)
+    for told in (story, *story["attempts"], *(attempt["failure"] or {} for attempt in story["attempts"])):
+        if told.get("usage") is not None:
+            told["usage"]["estimated"] = named(told["usage"]["estimated"])
     story["saved"] = saved_by(outcome)
     story["models"] = {
         name: {
@@ -231,7 +236,19 @@ def _tokens(usage: Usage | None) -> str:
     if inside:
         parts[0] += f" ({inside})"
     parts.append(f"{usage.output:,} out" + (f" ({usage.reasoning:,} to reason)" if usage.reasoning else ""))
-    return ", ".join(parts) + ("" if usage.exact else ", estimated")
+    if usage.searches:
+        parts.append(f"{count(usage.searches, 'search', 'searches')} of the web")
+    if usage.service:
+        parts.append(f"served as {usage.service}")
+    return ", ".join(parts) + _estimated(usage)
+
+
+def _estimated(usage: Usage) -> str:
+    if usage.exact:
+        return ""
+    if usage.estimated & WHOLE == WHOLE:
+        return ", estimated"
+    return f" (estimated: {', '.join(name.replace('_', ' ') for name in named(usage.estimated))})"
 
 
 def _cost(outcome: Outcome, models: Models) -> Iterator[str]:
@@ -245,6 +262,8 @@ def _cost(outcome: Outcome, models: Models) -> Iterator[str]:
         figures = dollars_alike((outcome.cost, outcome.baseline_cost, saved))
         rows = list(zip(("this request", f"on {outcome.baseline}", "saved"), figures, strict=True))
         yield from (f"  {row}" for row in _table(rows, "<>"))
+        yield from _comparison(outcome)
+    yield from _energy(outcome)
     paid = {
         name: model.price for name, model in models.items() if model.price is not None and not model.local
     }
@@ -253,6 +272,33 @@ def _cost(outcome: Outcome, models: Models) -> Iterator[str]:
         as_of = f" as of {outcome.prices_as_of}" if outcome.prices_as_of else ""
         yield f"  prices{as_of}, per million tokens:"
         yield from (f"    {row}" for row in _table(prices, "<>><"))
+
+
+def _comparison(outcome: Outcome) -> Iterator[str]:
+    """What the baseline was charged for, and what the cheap cloud would have taken."""
+    usage, prompt, answer = outcome.usage, outcome.baseline_input, outcome.baseline_output
+    if usage is not None and outcome.baseline_cost is not None:
+        reported = f"{usage.prompt:,} in, {usage.output:,} out"
+        if prompt is None and answer is None:
+            yield f"  tokens on {outcome.baseline}: as reported, {reported}; not re-counted"
+        else:
+            told = f"{usage.prompt if prompt is None else prompt:,} in, {usage.output if answer is None else answer:,} out"
+            half = "prompt" if prompt is None else "answer" if answer is None else ""
+            yield (
+                f"  tokens on {outcome.baseline}: {told}, re-counted (reported: {reported})"
+                + (f"; the {half} as reported" if half else "")
+            )
+    if outcome.alternative and outcome.alternative_cost is not None:
+        cost = nano_dollars(outcome.alternative_cost)
+        yield f"  on {outcome.alternative}, the cheapest cloud model that could have taken it: {cost}"
+
+
+def _energy(outcome: Outcome) -> Iterator[str]:
+    if outcome.energy is None:
+        yield "  energy at home: unknown"
+    elif outcome.energy:
+        cost = "" if outcome.energy_cost is None else f", {nano_dollars(outcome.energy_cost)}"
+        yield f"  energy at home: {outcome.energy:,.2f} J{cost}"
 
 
 def _printed(amount: float | None) -> float | None:

@@ -4,21 +4,16 @@ The upper half is the layout that the report was ordered in; what we have to add
 as wide as their contents need. This module does not judge; it prints what `weekly` found.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
 from headgate.core.cards import Card
 from headgate.reports import cards
-from headgate.reports.shown import (
-    columns,
-    dollars,
-    dollars_at_least,
-    fallback_reason,
-    milliseconds,
-    percent,
-)
-from headgate.reports.weekly import TaskLine, WeeklyReport
+from headgate.reports.judged import flagged, share, task_name, unnecessary
+from headgate.reports.shown import columns, dollars, dollars_at_least, fallback_reason, milliseconds, percent
+from headgate.reports.weekly import WeeklyReport
+from headgate.reports.worth import worth
 
 TITLE: Final = "WEEKLY ROUTING SUMMARY"
 NARROWEST: Final = 55
@@ -76,11 +71,7 @@ def _fallbacks(report: WeeklyReport) -> Iterator[str]:
     facts, total = report.facts, report.fallbacks
     yield "FALLBACK ANALYSIS"
     yield f"  {'Triggered:':<18}{total:,} ({percent(total / facts.requests if facts.requests else 0.0)})"
-    if facts.unnecessary is None:
-        yield f"  {'Unnecessary:':<18}not measured yet"
-    else:
-        share = percent(facts.unnecessary / total if total else 0.0)
-        yield f"  {'Unnecessary:':<18}{facts.unnecessary:,} ({share} of fallbacks)"
+    yield f"  {'Unnecessary:':<18}{unnecessary(report)}"
     if facts.fallbacks:
         yield "  Top fallback reasons:"
         for fallback in facts.fallbacks:
@@ -89,46 +80,95 @@ def _fallbacks(report: WeeklyReport) -> Iterator[str]:
 
 def _more(report: WeeklyReport) -> Iterator[str]:
     yield "-" * NARROWEST
-    yield ""
-    yield f"Share of the baseline saved:  {percent(report.savings.share)}"
-    yield from _section("LATENCY (answered requests)", _latencies(report), "<>>>")
+    yield from _titled("WHAT HOME WAS WORTH", _worth(report))
+    yield from _titled("WHAT TO CHANGE", _changes(report))
     yield from _section(
-        "TASKS (requests, and how often a local answer failed or was rejected)", _tasks(report), "<>>>>><"
+        "WHERE LOCAL FAILS (requests that a local model was called for)", _failing(report), "<>>><"
     )
+    yield from _titled("WHERE TASKS GO", _places(report))
+    yield from _section("LATENCY (answered requests)", _latencies(report), "<>>>>>>")
     yield from _section("ATTEMPTS (calls to models, not requests)", _attempts(report), "<>>>>>>")
+
+
+def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """A titled list; nothing when it is empty."""
+    for number, line in enumerate(lines):
+        if not number:
+            yield from ("", title)
+        yield line
 
 
 def _section(title: str, rows: list[list[str]], sides: str) -> Iterator[str]:
     """A titled table; nothing when there is no row below the header."""
     if len(rows) > 1:
-        yield ""
-        yield title
-        yield from (f"  {line}" for line in columns(rows, sides))
+        yield from _titled(title, (f"  {line}" for line in columns(rows, sides)))
 
 
-def _latencies(report: WeeklyReport) -> list[list[str]]:
-    facts = report.facts
-    rows = [["", "Mean", "p50", "p95"]]
-    for label, latency in (("whole answer", facts.latency), ("first token", facts.first_token)):
-        if latency.requests:
-            rows.append(
-                [label, *(milliseconds(seconds) for seconds in (latency.mean, latency.p50, latency.p95))]
-            )
-    for served in facts.served:
-        if served.latency.requests:
-            latency = served.latency
+def _worth(report: WeeklyReport) -> Iterator[str]:
+    rows = [(f"{line.label}:", line.figure, line.remark) for line in worth(report)]
+    yield from (f"  {line}" for line in columns(rows, "<><", gap="  "))
+
+
+def _changes(report: WeeklyReport) -> Iterator[str]:
+    for number, change in enumerate(report.changes, 1):
+        yield from _wrapped(f"{change.do}.", f"  {number}. ")
+        yield from _wrapped(f"{change.because}.", "     ")
+        yield from _wrapped(change.edit, "     > ")
+
+
+def _failing(report: WeeklyReport) -> list[list[str]]:
+    rows = [["Task", "Failed / tried", "Rate", "95% interval", ""]]
+    for line in report.tasks:
+        if line.rate is not None and line.interval is not None:
+            low, high = line.interval
             rows.append(
                 [
-                    served.shown,
-                    *(milliseconds(seconds) for seconds in (latency.mean, latency.p50, latency.p95)),
+                    task_name(line.facts.task),
+                    f"{line.facts.failed_locally:,} / {line.facts.tried_locally:,}",
+                    percent(line.rate),
+                    f"{percent(low)} - {percent(high)}",
+                    flagged(line, report.warn_over, report.at_least),
                 ]
             )
     return rows
 
 
-def _tasks(report: WeeklyReport) -> list[list[str]]:
-    header = ["Task", "Requests", "Tried locally", "Failed", "Rate", "95% interval", ""]
-    return [header, *(_task(line, report.warn_over) for line in report.tasks)]
+def _places(report: WeeklyReport) -> Iterator[str]:
+    rows = [
+        (
+            task_name(line.facts.task),
+            f"{line.facts.requests:,}",
+            f"{share(line.at_home, line.facts.requests)} at home:",
+            ", ".join(f"{name} {share(number, line.facts.requests)}" for name, number in line.answered[:3])
+            + (", ..." if len(line.answered) > 3 else ""),
+        )
+        for line in report.tasks
+        if line.answered
+    ]
+    if rows:
+        yield from (f"  {line}" for line in columns(rows, "<>><", gap="  "))
+
+
+def _latencies(report: WeeklyReport) -> list[list[str]]:
+    facts = report.facts
+    rows = [["", "Mean", "p50", "p95", "First token", "p50", "p95"]]
+    measured = [("all", facts.latency, facts.first_token)] if facts.latency.requests else []
+    measured += [
+        (served.shown, served.latency, served.first_token)
+        for served in facts.served
+        if served.latency.requests
+    ]
+    for label, whole, first in measured:
+        figures = [whole.mean, whole.p50, whole.p95]
+        begun = [first.mean, first.p50, first.p95]
+        rows.append(
+            [
+                label,
+                *(milliseconds(seconds) for seconds in figures),
+                *(milliseconds(seconds) if first.requests else "" for seconds in begun),
+            ]
+        )
+    return rows
 
 
 def _attempts(report: WeeklyReport) -> list[list[str]]:
@@ -157,19 +197,13 @@ def _notes(report: WeeklyReport) -> Iterator[str]:
         yield from _wrapped(note)
 
 
-def _wrapped(text: str) -> list[str]:
-    return wrap(text, WIDEST, initial_indent="  - ", subsequent_indent="    ", break_long_words=False)
-
-
-def _task(line: TaskLine, warn_over: float) -> list[str]:
-    facts = line.facts
-    interval = "" if line.interval is None else f"{percent(line.interval[0])} - {percent(line.interval[1])}"
-    return [
-        facts.task or "(unrecognised)",
-        f"{facts.requests:,}",
-        f"{facts.tried_locally:,}",
-        f"{facts.failed_locally:,}",
-        "" if line.rate is None else percent(line.rate),
-        interval,
-        f"over {warn_over:.0%}" if line.failing else "",
-    ]
+def _wrapped(text: str, bullet: str = "  - ") -> list[str]:
+    indent = " " * len(bullet)
+    return wrap(
+        text,
+        WIDEST,
+        initial_indent=bullet,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -6,7 +6,7 @@ This module does not know how a report looks, nor where the facts come from.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -133,7 +133,8 @@ def weekly(
     """
     tasks = tuple(_judge(task, facts.days, warn_over, at_least) for task in facts.tasks)
     saved = savings(facts.money, facts.home)
-    unnecessary = _unnecessary(facts.audits, sum(fallback.requests for fallback in facts.fallbacks))
+    fallbacks = sum(fallback.requests for fallback in facts.fallbacks)
+    unnecessary = _unnecessary(facts.audits, fallbacks)
     main = max(facts.baselines, key=lambda name: facts.baselines[name], default=baseline)
     return WeeklyReport(
         week=week,
@@ -154,7 +155,7 @@ def weekly(
         warn_over=warn_over,
         at_least=at_least,
         warnings=tuple(_warn(line, warn_over) for line in tasks if line.failing),
-        notes=notes(facts, saved, main, as_of=as_of),
+        notes=(*_evidence(unnecessary, fallbacks), *notes(facts, saved, main, as_of=as_of)),
     )
 
 
@@ -199,6 +200,17 @@ def _unnecessary(audits: Sequence[AuditFacts], fallbacks: int) -> Unnecessary | 
         whole=whole,
         number=found if whole else round(found / judged * fallbacks),
     )
+
+
+def _evidence(audited: Unnecessary | None, fallbacks: int) -> Iterator[str]:
+    """Where the figure of unnecessary fallbacks comes from."""
+    if audited is not None:
+        low, high = (percent(end) for end in audited.interval)
+        unclear = f", {audited.unclear:,} of them unclear" if audited.unclear else ""
+        yield (
+            f"Unnecessary fallbacks: {audited.found:,} of {audited.judged:,} judged, 95% interval {low} to {high}; "
+            f"{audited.judged + audited.unclear:,} of {fallbacks:,} audited{unclear}, by {', '.join(audited.judges)}."
+        )
 
 
 def _warn(line: TaskLine, warn_over: float) -> str:

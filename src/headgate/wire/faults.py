@@ -45,6 +45,7 @@ class AnthropicError(Struct, frozen=True):
 ANTHROPIC_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     405: "invalid_request_error",
@@ -60,8 +61,14 @@ ANTHROPIC_BUSY = 529
 """Where others say 503, Anthropic says that it is overloaded."""
 
 
+ANTHROPIC_UNPAID = 402
+"""Where OpenAI says 429 with the code `insufficient_quota`, Anthropic has a status for what cannot be paid."""
+
+
 def status_of(fault: Fault, dialect: DialectName = "openai") -> int:
     """The HTTP status of the fault in a dialect."""
+    if dialect == "anthropic" and fault.code == "insufficient_quota":
+        return ANTHROPIC_UNPAID
     return ANTHROPIC_BUSY if dialect == "anthropic" and fault.status == 503 and fault.retry else fault.status
 
 

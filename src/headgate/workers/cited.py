@@ -186,7 +186,7 @@ class CitedAnswers:
         road = self.gate.road
         probe = replace(request, messages=(*request.messages, Message("user", question)))
         signals = await road.tokenizer.measure(probe, road.policy, 0)
-        decision = decide(road.policy, road.fleet.view(road.purse.left), probe, signals)
+        decision = decide(road.policy, road.view(road.accounts(signals.task)), probe, signals)
         windows = []
         for name in decision.chain:
             model = road.policy.models[name]

@@ -150,7 +150,8 @@ class Course:
         """Whether the subagent, the caller or the route keeps it on the user's machines."""
         road = self.loop.road
         signals = await road.tokenizer.measure(self.request, road.policy, 0)
-        return decide(road.policy, road.fleet.view(road.purse.left), self.request, signals).local_only
+        view = road.view(road.accounts(signals.task))
+        return decide(road.policy, view, self.request, signals).local_only
 
     # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

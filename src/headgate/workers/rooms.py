@@ -53,7 +53,7 @@ async def find_room(
     """
     signals = await road.tokenizer.measure(request, road.policy, 0)
     signals = replace(signals, tokens=await road.tokenizer.count(request), tokens_exact=True)
-    view = road.fleet.view(road.purse.left)
+    view = road.view(road.accounts(signals.task))
     decision = decide(road.policy, view, request, signals)
     fit = [road.policy.models[name] for name in decision.chain]
     if fit and decision.tokens_over is not None:

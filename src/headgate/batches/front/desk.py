@@ -17,10 +17,11 @@ from typing import BinaryIO
 from headgate.batches.front.book import OVER, BatchObject, Book, Counts, Kept
 from headgate.batches.front.course import Course
 from headgate.batches.front.files import Files, share
-from headgate.batches.front.inside import Door
+from headgate.batches.front.inside import KEY, Door
 from headgate.batches.lock import lock, unlock
 from headgate.batches.results import sync_file
 from headgate.gateway.caller import Call
+from headgate.gateway.keys import holder
 
 DAY = 86_400
 OURS = ("x-headgate-caller", "x-headgate-task", "x-headgate-privacy")
@@ -87,9 +88,11 @@ class Desk:
         return tempfile.TemporaryFile(dir=self.folder)
 
     def headers_of(self, call: Call) -> dict[str, str]:
-        """What the client says of all requests of a batch. His key is not among it: it would be kept."""
+        """What the client says of all requests of a batch. His key is not among it, because it would be kept; its name is."""
         said = {name: call.headers.get(name.encode()) for name in OURS}
-        return {name: value.decode("latin-1") for name, value in said.items() if value is not None}
+        headers = {name: value.decode("latin-1") for name, value in said.items() if value is not None}
+        whose = holder.get().name
+        return headers | ({KEY: whose} if whose else {})
 
     async def create(
         self,

@@ -16,8 +16,8 @@ from headgate.gateway.headers import answer_fault
 from headgate.gateway.paths import DOORS
 from headgate.wire.faults import Fault
 
-Door = Callable[[Call], Awaitable[None]]
-"""Answers a call."""
+KEY = "key"
+"""Under this word, which is no header, the name of the client's key stands beside his headers."""
 
 STREAMED = Fault(
     status=400,
@@ -52,11 +52,17 @@ class Body(Struct, frozen=True):
 class InsideCall(Call):
     """A call that comes from no connection."""
 
-    __slots__ = ("lines", "said", "status")
+    __slots__ = ("key", "lines", "said", "status")
 
     def __init__(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        self.key = headers.get(KEY, "")
+        """The name of the key of the client whose batch it is."""
         self.method, self.path, self.query = "POST", path, ""
-        self.headers = {name.encode(): value.encode("latin-1", "replace") for name, value in headers.items()}
+        self.headers = {
+            name.encode(): value.encode("latin-1", "replace")
+            for name, value in headers.items()
+            if name != KEY
+        }
         self.headers[b"x-headgate-priority"] = b"batch"
         self.body, self.file = body, None
         self.begun = self.ended = self.last = False
@@ -84,6 +90,10 @@ class InsideCall(Call):
             if key == name:
                 return value
         return ""
+
+
+Door = Callable[[InsideCall], Awaitable[None]]
+"""Answers a call."""
 
 
 async def ask_inside(door: Door, agent: str, given: str, headers: Mapping[str, str]) -> tuple[Run, bool]:

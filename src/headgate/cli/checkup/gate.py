@@ -10,6 +10,7 @@ from headgate.cli.checkup.findings import Finding, failed, listed, passed, warne
 if TYPE_CHECKING:
     from headgate.cli.checkup.world import World
     from headgate.config.compile import Config
+    from headgate.core.types import Model
     from headgate.ledger.soundness import Soundness
 
 MEGABYTE, GIGABYTE = 10**6, 10**9
@@ -19,7 +20,6 @@ MODEL_ROOM = GIGABYTE
 """Bytes that should be free where models are kept: less than the smallest of use."""
 READING = 10.0
 """Seconds for reading the whole ledger."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 async def check_config(world: "World") -> list[Finding]:
@@ -173,35 +173,63 @@ async def check_port(world: "World") -> list[Finding]:
         except UsageError as error:
             return [failed("port", error.message, "a free port", "headgate up --listen 127.0.0.1:0")]
     where = f"the gate is open at {run.url}" if run else f"{config.host}:{config.port} is free"
-    if config.host in LOOPBACK:
-        return [passed("port", where)]
-    return [
-        warned(
-            "port",
-            f"{where}, and other machines reach it there",
-            "an address of this machine only, because the gate has no login yet",
-            f'write listen = "127.0.0.1:{config.port}" under [server] in headgate.toml',
+    return [judge_port(config, where, keys=await in_thread(lambda: keys_of(config)))]
+
+
+def keys_of(config: "Config") -> int | None:
+    """How many keys callers may show; None when the ledger cannot be read, which has a check of its own."""
+    from headgate.core.errors import LedgerError
+    from headgate.ledger.keys import list_keys
+
+    try:
+        return sum(key.revoked is None for key in list_keys(config.ledger.path))
+    except LedgerError:
+        return None
+
+
+def judge_port(config: "Config", where: str, *, keys: int | None) -> Finding:
+    """Whether those who reach the gate need a key, and have one."""
+    reach = "" if config.alone else ", and other machines reach it there"
+    if config.keys_required:
+        if keys == 0:
+            needs = "a key, because callers need one"
+            return failed("port", f"{where}{reach}; there is no key", needs, "headgate keys create NAME")
+        there = (
+            ""
+            if keys is None
+            else f"; callers need a key, of which there {'is' if keys == 1 else 'are'} {keys:,}"
         )
-    ]
+        return passed("port", f"{where}{reach}{there}")
+    if config.alone:
+        return passed("port", where)
+    return warned(
+        "port",
+        f"{where}{reach} without a key",
+        "keys for callers",
+        'take keys = "optional" out of [server] in headgate.toml, then headgate keys create NAME',
+    )
 
 
 async def check_prices(world: "World") -> list[Finding]:
     """A known price for every model and for the baseline: unknown is not zero."""
     config = world.config
-    unknown = [name for name, model in config.policy.named.items() if model.price is None]
-    prices = (
-        failed(
-            "prices",
-            f"unknown for {listed(unknown)}",
-            "a price per model",
-            f"write price = {{ input = …, output = … }} under [models.{unknown[0]}], in dollars per million tokens",
-        )
-        if unknown
-        else passed("prices", "known for every model")
-    )
+    unknown = [model for model in config.policy.named.values() if model.price is None]
+    prices = [unpriced(model) for model in unknown] or [passed("prices", "known for every model")]
     base = config.baseline_price
     if base is None:
         fix = 'write baseline = "gpt-4o" under [report]'
-        return [prices, failed("baseline", "its price is unknown", "a known price", fix)]
+        return [*prices, failed("baseline", "its price is unknown", "a known price", fix)]
     told = f"{config.policy.baseline} at ${base.input:g}/${base.output:g} per million tokens"
-    return [prices, passed("baseline", told)]
+    return [*prices, passed("baseline", told)]
+
+
+def unpriced(model: "Model") -> Finding:
+    """A model whose price nobody knows, with the lines that repair it: the user's own, or another name in the list."""
+    return failed(
+        "prices",
+        "unknown, so what it costs is in no sum",
+        "a price",
+        f"write under [models.{model.name}] price = {{ input = …, output = … }}, in dollars per million tokens, "
+        'or price_as = "provider/model" where the list knows it by another name',
+        about=model.name,
+    )

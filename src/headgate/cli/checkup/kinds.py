@@ -43,8 +43,8 @@ KINDS = {
     ),
     "port": Kind(
         looks_at="where the gate listens",
-        fails="another program has the port",
-        warns="other machines reach the gate, which has no login",
+        fails="another program has the port, or callers need a key and there is none",
+        warns="other machines reach the gate, and keys are optional",
     ),
     "engine": Kind(
         looks_at="whether it answers as what it is said to be",
@@ -105,6 +105,10 @@ KINDS = {
     "reports": Kind(
         looks_at="who is sent reports and alerts; nothing is sent",
         fails="a target stands for nothing, or something could not be sent and waits",
+    ),
+    "energy": Kind(
+        looks_at="whether anything tells what this machine draws for models at home, and what a kilowatt-hour costs",
+        warns="a price for energy is set and nothing tells how much is drawn, or a sensor that the config wants cannot be read",
     ),
     "baseline": Kind(looks_at="the price of what savings are measured against", fails="it is unknown"),
 }

@@ -1,7 +1,10 @@
 // The frame of the page: which view is shown, the keyboard, the theme, and the key where one is needed.
 import { html, render, useEffect, useState } from "./vendor/preact/standalone.module.js";
+import { api } from "./lib/api.js";
 import { Dialog } from "./lib/dialog.js";
+import { Login, useKeyNeeded } from "./lib/login.js";
 import { go, link, useRoute } from "./lib/route.js";
+import { StoryDialog } from "./lib/story.js";
 import { Fault, Wait } from "./lib/ui.js";
 
 const ICONS = {
@@ -44,6 +47,25 @@ const Theme = () => {
   return html`<button type="button" class="quiet theme" onClick=${choose} title="Change the theme (t)">${names[theme]}</button>`;
 };
 
+/** Ends the browser's session, where there is one: a gate without keys has none. */
+const Logout = () => {
+  const [held, set] = useState(sessionStorage.getItem("headgate.session") === "on");
+  useEffect(() => {
+    const given = () => {
+      sessionStorage.setItem("headgate.session", "on");
+      set(true);
+    };
+    addEventListener("keygiven", given);
+    return () => removeEventListener("keygiven", given);
+  }, []);
+  const leave = async () => {
+    await api("/dash/logout", { method: "POST" });
+    sessionStorage.removeItem("headgate.session");
+    location.reload();
+  };
+  return held && html`<button type="button" class="quiet" onClick=${leave}>Log out</button>`;
+};
+
 const Menu = ({ view, onHelp }) => html`
   <nav class="menu" aria-label="Views">
     <a class="brand" href=${link("overview")}><span class="brand-mark" aria-hidden="true"></span>Headgate</a>
@@ -61,6 +83,7 @@ const Menu = ({ view, onHelp }) => html`
     <div class="menu-foot">
       <${Theme} />
       <button type="button" class="quiet keys" onClick=${onHelp}>Keyboard</button>
+      <${Logout} />
     </div>
   </nav>
 `;
@@ -134,6 +157,7 @@ const App = () => {
   const route = useRoute();
   const [help, setHelp] = useState(false);
   const { module, error } = useView(route.view);
+  const needed = useKeyNeeded();
   useKeyboard(() => setHelp(true));
   useEffect(() => {
     if (module) document.title = `${module.title} · Headgate`;
@@ -142,11 +166,15 @@ const App = () => {
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>Skip to the content</a>
     <${Menu} view=${route.view} onHelp=${() => setHelp(true)} />
     <main id="main" tabindex="-1" key=${route.view}>
-      ${error && html`<${Fault} error=${error} retry=${() => location.reload()} />`}
-      ${!error && (module ? html`<${module.View} params=${route.params} rest=${route.rest} go=${go} />` : html`<${Wait} height=${320} />`)}
+      ${needed && html`<${Login} />`}
+      ${!needed && error && html`<${Fault} error=${error} retry=${() => location.reload()} />`}
+      ${!needed && !error && (module ? html`<${module.View} params=${route.params} rest=${route.rest} go=${go} />` : html`<${Wait} height=${320} />`)}
     </main>
+    ${route.params.request && !needed && html`<${StoryDialog} id=${route.params.request} key=${route.params.request} />`}
     ${help && html`<${Help} onClose=${() => setHelp(false)} />`}
   `;
 };
 
-render(html`<${App} />`, document.getElementById("page"));
+const page = document.getElementById("page");
+page.replaceChildren(); // what index.html shows until now
+render(html`<${App} />`, page);

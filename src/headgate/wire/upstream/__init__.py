@@ -6,12 +6,11 @@ in the seconds.
 """
 
 from collections.abc import Sequence
-from math import ceil
 from typing import Any, Protocol
 
 import msgspec
 
-from headgate.core.types import Delta, Failure, Message, Model, Reply, Request, Usage
+from headgate.core.types import Delta, Failure, Message, Model, Reply, Request
 from headgate.core.words import FailureReason
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -104,27 +103,6 @@ class Pieces(list[str]):
         self.append(piece)
         if len(self) >= MANY:
             self[:] = ["".join(self)]
-
-
-def estimate_usage(request: Request, parts: Sequence[str], prompt: int | None = None) -> Usage:
-    """The tokens of an attempt whose engine did not count them, by bytes/4.
-
-    Args:
-        request: what was asked.
-        parts: all that was answered: text, reasoning, tool arguments.
-        prompt: the prompt's tokens, if at least these are known.
-    """
-    if prompt is None:
-        prompt = estimate_prompt(request)
-    return Usage(input=prompt, output=ceil(sum(len(part.encode()) for part in parts) / 4), exact=False)
-
-
-def estimate_prompt(request: Request) -> int:
-    """The prompt's tokens by bytes/4; images weigh nothing here, since no rule fits all models."""
-    size = sum(len(message.text.encode()) + 16 for message in request.messages)
-    size += sum(len(call.arguments) for message in request.messages for call in message.tool_calls)
-    size += sum(len(tool.description) + len(bytes(tool.parameters)) for tool in request.tools)
-    return ceil(size / 4)
 
 
 def has_names(messages: Sequence[Message]) -> bool:

@@ -15,31 +15,16 @@ from msgspec import Raw, Struct
 from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason, Finish
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
-from headgate.wire.upstream import UNREADABLE, Pieces, estimate_usage
+from headgate.wire.upstream import UNREADABLE, Pieces
 from headgate.wire.upstream.anthropic_content import Content, Piece, content_in
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.trouble import classify, describe, read_trouble
+from headgate.wire.upstream.usage import Guess, anthropic_usage, fields_of
 
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
 
 
-class WireCacheCreation(Struct):
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
-
-
-class WireOutputDetails(Struct):
-    thinking_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-
-class WireUsage(Struct):
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation: WireCacheCreation | None = None
-    output_tokens: int | None = None
-    output_tokens_details: WireOutputDetails | None = None
+NULL = Raw(b"null")
 
 
 class WireBlock(Piece):
@@ -58,7 +43,7 @@ class WireReply(Struct):
     content: list[WireBlock] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
-    usage: WireUsage | None = None
+    usage: Raw = NULL
     error: Any = None
 
 
@@ -68,7 +53,7 @@ class WireEvent(Struct):
     index: int = 0
     content_block: WireBlock | None = None
     delta: WireBlock | None = None
-    usage: WireUsage | None = None
+    usage: Raw = NULL
     error: Any = None
 
 
@@ -119,18 +104,15 @@ class Answer:
         self._thinking = Pieces()
         self._calls: dict[int, list[str]] = {}  # index of the block → id, name, then pieces of the input
         self._whole: dict[int, str] = {}  # inputs that came in one piece
-        self._usage = WireUsage()
+        self._usage: dict[str, Any] = {}
         self.named = ""
         self.stop_reason = ""
         self.stopped_by = ""
 
-    def count(self, usage: WireUsage | None) -> None:
+    def count(self, usage: Raw) -> None:
         """Take the newest figures; what is not repeated stays."""
-        if usage is None:
-            return
-        for field in WireUsage.__struct_fields__:
-            if (value := getattr(usage, field)) is not None:
-                setattr(self._usage, field, value)
+        if usage != NULL:
+            self._usage.update({name: told for name, told in fields_of(usage).items() if told is not None})
 
     def open_block(self, index: int, block: WireBlock) -> list[Delta]:
         """Take a block, or the start of one."""
@@ -203,31 +185,9 @@ class Answer:
         )
 
     def _spent(self) -> Usage:
-        wire, creation, details = self._usage, self._usage.cache_creation, self._usage.output_tokens_details
-        written = wire.cache_creation_input_tokens or 0
-        for_an_hour = (creation and creation.ephemeral_1h_input_tokens) or 0
-        for_minutes = (creation and creation.ephemeral_5m_input_tokens) or max(0, written - for_an_hour)
-        output = wire.output_tokens or 0
-        pieces = [
-            *self._text,
-            *self._thinking,
-            *(piece for known in self._calls.values() for piece in known[1:]),
-        ]
-        if wire.input_tokens is None:
-            return estimate_usage(self._request, pieces)
-        exact = bool(self.stop_reason)
-        if not exact:  # cut before the final count: the figure so far is that of the beginning
-            output = max(output, estimate_usage(self._request, pieces).output)
-        reasoning = (details and (details.thinking_tokens or details.reasoning_tokens)) or 0
-        return Usage(
-            input=wire.input_tokens,
-            cache_read=wire.cache_read_input_tokens or 0,
-            cache_write_5m=for_minutes,
-            cache_write_1h=for_an_hour,
-            output=output,
-            reasoning=min(reasoning, output),
-            exact=exact,
-        )
+        called = [piece for known in self._calls.values() for piece in known[1:]]
+        guess = Guess(self._request, [*self._text, *called], self._thinking)
+        return anthropic_usage(self._usage, guess, whole=bool(self.stop_reason))
 
 
 class AnthropicStream:

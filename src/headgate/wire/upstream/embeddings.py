@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from headgate.core.tokens import NEAR, longest
 from headgate.core.types import Failure, Model, Reply, Request, Usage
-from headgate.wire.upstream import UNREADABLE, Headers, estimate_usage
+from headgate.wire.upstream import UNREADABLE, Headers
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.ollama_native import NANO, OURS, OllamaNative, dropped, options_for
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import Profile
-from headgate.wire.upstream.openai_replies import WireUsage, hidden_error, unreadable, usage_from
+from headgate.wire.upstream.openai_replies import NULL, hidden_error, unreadable
+from headgate.wire.upstream.usage import Guess, fields_of, ollama_usage, openai_usage
 from headgate.wire.vectors import pack, problem_with
 
 IDS_SPELLED = "input: token ids are sent as the text that they spell"
@@ -41,7 +42,8 @@ class WireVectors(Struct):
 
     data: list[WireVector] | None = None
     model: str | None = None
-    usage: WireUsage | None = None
+    usage: Raw = NULL
+    service_tier: Any = None
     error: Any = None
 
 
@@ -87,9 +89,11 @@ class OpenAIEmbeddings(Struct, frozen=True):
             return unreadable(body, str(error), "http_error")
         except Error as error:
             return Failure(reason="malformed", detail=f"a vector is not base64: {error}", status=200)
-        usage = wire.usage
-        spent = (
-            usage_from(usage) if usage is not None and usage.prompt_tokens else estimate_usage(request, ())
+        spent = openai_usage(
+            fields_of(wire.usage),
+            Guess(request),
+            service=wire.service_tier,
+            says_cost=self.profile.says_cost,
         )
         named = wire.model or ""
         if not same_model(model.id, named, self.profile.identity):
@@ -140,7 +144,7 @@ class WireEmbedded(Struct):
     embeddings: list[list[float]] | None = None
     model: str = ""
     load_duration: int = 0
-    prompt_eval_count: int = 0
+    prompt_eval_count: Any = 0
 
 
 decode_embedded = msgspec.json.Decoder(WireEmbedded).decode
@@ -172,8 +176,7 @@ class OllamaEmbed(Struct, frozen=True):
             return unreadable(body, str(error), "http_error")
         if wire.embeddings is None:
             return unreadable(body, "it has no embeddings", "http_error")
-        counted = wire.prompt_eval_count
-        spent = Usage(input=counted) if counted else estimate_usage(request, ())
+        spent = ollama_usage(wire.prompt_eval_count, 0, Guess(request))
         if not same_model(model.id, wire.model):
             return wrong_model(model, wire.model, spent)
         found = [pack(vector) for vector in wire.embeddings]

@@ -22,7 +22,6 @@ from headgate.wire.upstream import (
     UNREADABLE,
     Headers,
     Pieces,
-    estimate_usage,
     has_names,
     mean_logprob,
     object_from,
@@ -32,6 +31,7 @@ from headgate.wire.upstream import (
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.tool_ids import ANY_ID, matched
 from headgate.wire.upstream.trouble import classify, describe, failure_from, read_trouble
+from headgate.wire.upstream.usage import Guess, figure, ollama_usage
 
 NANO = 1e-9
 TOP_LEVEL_SETTINGS = frozenset({"think", "keep_alive"})
@@ -109,8 +109,8 @@ class WireObject(Struct):
     done: bool = False
     done_reason: str = ""
     load_duration: int = 0
-    prompt_eval_count: int = 0
-    eval_count: int = 0
+    prompt_eval_count: Any = 0
+    eval_count: Any = 0
     logprobs: list[WireToken] | None = None
     error: Any = None
 
@@ -320,7 +320,7 @@ class OllamaStream:
         last = self._last
         if last is None:
             return self.interrupted("broken_stream", "the stream ended without done: true")
-        window, used = self._model.context, last.prompt_eval_count
+        window, used = self._model.context, figure(last.prompt_eval_count) or 0
         if window is not None and used >= window:
             detail = f"the prompt was cut in silence: {used} tokens fill the window of {window}"
             return self.interrupted("context_overflow", detail)
@@ -387,11 +387,10 @@ class OllamaStream:
         return deltas
 
     def _spent(self) -> Usage:
-        last = self._last
-        if last is not None and last.prompt_eval_count:
-            return Usage(input=last.prompt_eval_count, output=last.eval_count)
         called = [text for call in self._calls for text in (call.name, call.arguments)]
-        return estimate_usage(self._request, [*self._text, *self._thinking, *called])
+        guess = Guess(self._request, [*self._text, *called], self._thinking)
+        last = self._last
+        return guess.usage() if last is None else ollama_usage(last.prompt_eval_count, last.eval_count, guess)
 
     def _fail(self, reason: FailureReason, detail: str) -> None:
         self._failure = self.interrupted(reason, detail)

@@ -32,6 +32,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
     """It takes `stream_options`; if not, usage in streams is estimated."""
+    says_cost: bool = False
+    """Its usage says what it charged, in dollars."""
     logprobs: bool = True
     json_object: Literal["native", "schema", "none"] = "native"
     """How "any JSON object" is asked for: as such, as the schema {"type": "object"}, or not at all."""

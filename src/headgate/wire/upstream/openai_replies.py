@@ -11,14 +11,23 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from headgate.core.parts import PROMPT
 from headgate.core.types import Delta, Failure, Model, Reply, Request, ToolCall, Usage
 from headgate.core.words import FailureReason, Finish
 from headgate.wire.sse import Event, OverlongEventError, SSEDecoder
-from headgate.wire.upstream import UNREADABLE, Pieces, estimate_prompt, estimate_usage, mean_logprob
+from headgate.wire.upstream import UNREADABLE, Pieces, mean_logprob
 from headgate.wire.upstream.identity import same_model
 from headgate.wire.upstream.openai_profile import Profile
 from headgate.wire.upstream.trouble import Trouble, classify, describe, read_trouble
 from headgate.wire.upstream.truncation import cut_prompt
+from headgate.wire.upstream.usage import (
+    Guess,
+    estimate_prompt,
+    fields_of,
+    inside,
+    openai_usage,
+    timings_usage,
+)
 
 # ── What arrives: only the fields that we use ────────────────────────────────────────────────────────────────────────
 # What is read from bytes forms no cycles, and the collector need not look at it (`gc=False`): that halves the time of a chunk.
@@ -54,30 +63,15 @@ class WireChoice(Struct, gc=False):
     logprobs: Raw = NULL
 
 
-class WirePromptDetails(Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class WireOutputDetails(Struct, gc=False):
-    reasoning_tokens: int | None = None
-
-
-class WireUsage(Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: WirePromptDetails | None = None
-    completion_tokens_details: WireOutputDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
-
-
 class WireBody(Struct, gc=False):
     """A whole reply or one chunk of a stream."""
 
     choices: list[WireChoice] | None = None
     model: str | None = None
-    usage: WireUsage | None = None
+    usage: Raw = NULL
+    service_tier: Any = None
+    x_groq: Raw = NULL
+    timings: Raw = NULL
     error: Any = None
 
 
@@ -119,7 +113,7 @@ def decode_reply(body: bytes, request: Request, model: Model, profile: Profile) 
     choice, message = wire.choices[0], wire.choices[0].message
     answer = Answer(request, model, profile)
     answer.named = wire.model or ""
-    answer.usage = wire.usage
+    answer.count(wire)
     answer.finish = choice.finish_reason or ""
     try:
         answer.take(message)
@@ -169,7 +163,9 @@ class Answer:
         self._logprobs: list[float | None] = []
         self._tokens: list[bytes] = []
         self.named = ""
-        self.usage: WireUsage | None = None
+        self._usage = NULL
+        self._timings = NULL
+        self._service: Any = None
         self.finish = ""
 
     @property
@@ -245,7 +241,7 @@ class Answer:
         if self._profile.empty_is_failure and self.empty:
             return self.nothing()
         usage = self.spent()
-        if usage.exact and (cut := cut_prompt(self._request, usage.prompt)) is not None:
+        if usage.has_exact(PROMPT) and (cut := cut_prompt(self._request, usage.prompt)) is not None:
             return replace(cut, usage=usage, text=self.text)
         known = [self._calls[index] for index in sorted(self._calls)]
         calls = tuple([ToolCall(call[0], call[1], "".join(call[2:]) or "{}") for call in known])
@@ -280,35 +276,30 @@ class Answer:
             return Failure(reason="context_overflow", detail=detail, status=200)
         return Failure(reason="malformed", detail="an empty answer under status 200", status=200)
 
+    def count(self, wire: WireBody) -> None:
+        """Take the newest figures; they are read when somebody wants to know them."""
+        if wire.usage != NULL:
+            self._usage = wire.usage
+        elif wire.x_groq != NULL and (told := inside(fields_of(wire.x_groq), "usage")):
+            self._usage = Raw(msgspec.json.encode(told))
+        if wire.timings != NULL:
+            self._timings = wire.timings
+        if wire.service_tier is not None:
+            self._service = wire.service_tier
+
     def spent(self) -> Usage:
-        """The tokens so far: the engine's count, or our estimate."""
-        usage = self.usage
-        if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
-            pieces: list[str] = [*self._text, *self._reasoning]
-            for known in self._calls.values():
-                pieces.extend(known[1:])
-            return estimate_usage(self._request, pieces)
-        return usage_from(usage)
-
-
-def usage_from(wire: WireUsage) -> Usage:
-    """OpenAI's usage in parts that never overlap."""
-    prompt, output = wire.prompt_tokens or 0, wire.completion_tokens or 0
-    details = wire.prompt_tokens_details
-    read = (details.cached_tokens if details else None) or wire.prompt_cache_hit_tokens or 0
-    written = (details.cache_write_tokens if details else None) or 0
-    reasoning = (wire.completion_tokens_details and wire.completion_tokens_details.reasoning_tokens) or 0
-    if wire.total_tokens and wire.total_tokens > prompt + output:
-        output = wire.total_tokens - prompt  # Gemini and xAI leave the reasoning out of completion_tokens
-    read = min(read, prompt)
-    written = min(written, prompt - read)
-    return Usage(
-        input=prompt - read - written,
-        cache_read=read,
-        cache_write_5m=written,
-        output=output,
-        reasoning=min(reasoning, output),
-    )
+        """The tokens so far: the engine's count, and our estimate where it has none."""
+        fields = fields_of(self._usage)
+        if not fields and self._timings != NULL:
+            fields = timings_usage(fields_of(self._timings))
+        called = [piece for known in self._calls.values() for piece in known[1:]]
+        return openai_usage(
+            fields,
+            Guess(self._request, [*self._text, *called], self._reasoning),
+            whole=bool(self.finish),
+            service=self._service,
+            says_cost=self._profile.says_cost,
+        )
 
 
 # ── A stream ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -382,8 +373,7 @@ class OpenAIStream:
             if not same_model(self._asked, wire.model, self._profile.identity):
                 self._fail(answer.wrong_model())
                 return
-        if wire.usage is not None:
-            answer.usage = wire.usage
+        answer.count(wire)
         if not wire.choices:
             return
         choice = wire.choices[0]

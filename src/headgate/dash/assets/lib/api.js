@@ -17,17 +17,19 @@ const faultOf = async (answer) => {
   } catch {
     // no JSON: something between us and the gate has answered
   }
-  const error = new GateError(answer.status, told.message ?? `the gate answered ${answer.status}`, told.hint ?? "");
+  const hint = told.hint ?? "";
+  const message = (told.message ?? `the gate answered ${answer.status}`).replace(` (hint: ${hint})`, "");
+  const error = new GateError(answer.status, message, hint);
   if (answer.status === 401) dispatchEvent(new CustomEvent("keyneeded", { detail: error }));
   return error;
 };
 
 /** Ask for JSON: api("/admin/overview", {query: {since, until}}), api(path, {body: {…}}) for a POST. Throws GateError. */
-export const api = async (path, { query = {}, body, method, signal } = {}) => {
+export const api = async (path, { query = {}, body, method, headers = {}, signal } = {}) => {
   const kept = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
   const search = new URLSearchParams(kept).toString();
   const address = search ? `${path}?${search}` : path;
-  const wish = { method: method ?? (body === undefined ? "GET" : "POST"), headers: { accept: "application/json" }, signal };
+  const wish = { method: method ?? (body === undefined ? "GET" : "POST"), headers: { accept: "application/json", ...headers }, signal };
   if (body !== undefined) {
     wish.headers["content-type"] = "application/json";
     wish.body = JSON.stringify(body);

@@ -22,6 +22,7 @@ export const colours = () => {
     ink: one("ink"),
     muted: one("muted"),
     line: one("line"),
+    page: one("page"),
     surface: one("surface"),
     good: one("good"),
     warn: one("warn"),

@@ -20,7 +20,7 @@ export const Dialog = ({ title, side = false, onClose, children }) => {
       onClick=${(event) => event.target === box.current && onClose()}
     >
       <div class="dialog-head">
-        <h2 id="dialog-title">${title}</h2>
+        <h2 id="dialog-title" tabindex="-1" autofocus>${title}</h2>
         <button type="button" class="close" aria-label="Close" onClick=${onClose}>×</button>
       </div>
       <div class="dialog-body">${children}</div>

@@ -65,13 +65,12 @@ export const bytes = (size) => {
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const HOUR = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 /** Unix seconds as words of the reader's own clock. */
 export const day = (at) => DAY.format(at * 1000);
 export const date = (at) => DATE.format(at * 1000);
 export const clock = (at) => CLOCK.format(at * 1000);
-export const hour = (at) => HOUR.format(at * 1000);
+
 export const moment = (at) => `${DATE.format(at * 1000)}, ${CLOCK.format(at * 1000)}`;
 
 /** "1.2k", "3.4M": for axes. */

@@ -1,0 +1,188 @@
+"""Recorded requests as a replay takes them: those that were alike are one value, with their number and their sums.
+
+Of a month's hundred thousand requests a few hundred kinds remain, so a replay costs milliseconds. Two requests are alike when no
+setting that is replayed could tell them apart; where its limits lie is said by `Cuts`. This module does not know how rows are read
+(`lab.past`) or what would have become of them (`replay`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.core.cascade import passes
+from headgate.core.policy import Policy
+from headgate.core.types import Attempt, Model, Outcome
+from headgate.core.words import Task
+
+MUCH_LONGER = 1.25
+"""How many times as long as all that a model was asked a prompt is, of which nobody knows how the model does with it."""
+
+SHORT, LONG = 1 / 1.23, 1 / 0.73
+"""What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
+
+
+class Past(Struct, frozen=True, kw_only=True):
+    """Recorded requests that were alike."""
+
+    example: Outcome
+    """One of them."""
+    requests: int = 1
+    costs: tuple[float | None, ...]
+    """Dollars of their first attempts together, of their second ones, and so on; None where any is unknown."""
+    prompt: int | None
+    """Prompt tokens of the answers that went out, together; None where there was none, or nobody counted."""
+    output: int | None
+    """Tokens of these answers likewise."""
+    longest: int
+    """Prompt tokens of the longest of them, as they were measured."""
+
+    @property
+    def cost(self) -> float | None:
+        """Dollars of all attempts together; None when any part is unknown."""
+        known = [cost for cost in self.costs if cost is not None]
+        return sum(known) if len(known) == len(self.costs) else None
+
+
+class Cuts(Struct, frozen=True, kw_only=True):
+    """The figures at which decisions change: requests between the same two of them are alike in that."""
+
+    tokens: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+    confidences: tuple[float, ...] = ()
+    languages: bool = False
+    """Whether any route asks for a language."""
+    verdicts: bool = False
+    """Whether routes differ in their checks, so that each verdict matters and not only the lowest."""
+
+
+def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
+    """The figures at which any of these policies, or a price, makes a difference."""
+    tokens: set[int] = set()
+    scores: set[float] = set()
+    confidences: set[float] = set()
+    checks: set[tuple[tuple[str, tuple[str, ...]], ...]] = set()
+    languages = False
+    models = list(known)
+    for policy in policies:
+        tokens.update(policy.token_limits)
+        confidences.add(policy.task_confidence)
+        models += policy.models.values()
+        for route in policy.routes:
+            scores.add(route.pass_at)
+            languages = languages or route.languages is not None
+            checks.add(tuple(sorted(route.checks.items())))
+    tokens.update(band.above for model in models if model.price is not None for band in model.price.bands)
+    return Cuts(
+        tokens=tuple(sorted(tokens)),
+        scores=tuple(sorted(scores)),
+        confidences=tuple(sorted(confidences)),
+        languages=languages,
+        verdicts=len(checks) > 1,
+    )
+
+
+def is_near(tokens: int, limits: Iterable[int]) -> bool:
+    """Whether a guessed number of tokens may lie on the other side of any of these limits."""
+    return any(tokens * SHORT <= limit <= tokens * LONG for limit in limits)
+
+
+class Rate(Struct, frozen=True):
+    """How often a model's answers have passed, with a 95 % interval."""
+
+    passed: int
+    tried: int
+    low: float
+    high: float
+    bound: bool = False
+    """Whether an end of it is only what cannot be excluded, and says nothing of how likely that is."""
+
+    @property
+    def share(self) -> float:
+        """The rate itself."""
+        return self.passed / self.tried
+
+
+Interval = Callable[[int, int], tuple[float, float] | None]
+"""Hits and total → the ends of a 95 % interval (`reports.intervals.wilson`)."""
+
+
+class Asked(Struct, frozen=True):
+    """Whose rate: a model that is asked for a task, and has to reach a score."""
+
+    model: str
+    task: Task | None
+    pass_at: float
+    after: bool
+    """Whether another model's answer to the same request was not good enough. These requests are harder."""
+    longer: bool
+    """Whether the prompts are much longer than all that the model was asked for this task."""
+
+
+Longest = Mapping[tuple[str, Task | None], int]
+"""Prompt tokens of the longest that each model was asked for each task."""
+
+
+def longest_asked(past: Iterable[Past]) -> Longest:
+    """The longest prompts that were asked."""
+    found: dict[tuple[str, Task | None], int] = {}
+    for one in past:
+        for attempt in one.example.attempts:
+            key = attempt.model, one.example.signals.task
+            found[key] = max(one.longest, found.get(key, 0))
+    return found
+
+
+class Rates:
+    """How often each model's recorded answers would pass, task by task. Attempts that their callers broke off do not count.
+
+    Where a model was only asked after others, its rate is too low for whoever is asked first, so that its upper end is 1; and the
+    other way round, its lower end is 0. The lower end is 0, too, for prompts that are much longer than all it was asked.
+
+    Args:
+        past: all recorded requests.
+        interval: says how sure a rate is.
+    """
+
+    def __init__(self, past: Iterable[Past], interval: Interval) -> None:
+        self._interval = interval
+        self._attempts: dict[tuple[str, Task | None, bool], list[tuple[Attempt, int]]] = {}
+        self._found: dict[Asked, Rate | None] = {}
+        for one in past:
+            outcome = one.example
+            task, after = outcome.signals.task, False
+            for attempt in outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts:
+                self._attempts.setdefault((attempt.model, task, after), []).append((attempt, one.requests))
+                after = after or attempt.failure is None
+
+    def find(self, asked: Asked) -> Rate | None:
+        """The rate; None when this model was never asked for this task."""
+        if asked not in self._found:
+            self._found[asked] = self._widened(asked)
+        return self._found[asked]
+
+    def _widened(self, asked: Asked) -> Rate | None:
+        rate = self._count(asked, after=asked.after)
+        if rate is None:
+            rate = self._count(asked, after=not asked.after)
+            if rate is not None:
+                rate = (
+                    replace(rate, low=0.0, bound=True) if asked.after else replace(rate, high=1.0, bound=True)
+                )
+        if rate is not None and asked.longer:
+            rate = replace(rate, low=0.0, bound=True)
+        return rate
+
+    def _count(self, asked: Asked, *, after: bool) -> Rate | None:
+        passed = tried = 0
+        for attempt, requests in self._attempts.get((asked.model, asked.task, after), ()):
+            tried += requests
+            if passes(attempt, asked.pass_at):
+                passed += requests
+        ends = self._interval(passed, tried)
+        return None if ends is None else Rate(passed, tried, *ends)
+
+
+def broke_off(outcome: Outcome) -> bool:
+    """Whether the request ended before its cascade did: its caller hung up, or its stream broke after the first byte."""
+    return outcome.status in ("cancelled", "broken")

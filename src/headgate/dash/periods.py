@@ -1,0 +1,97 @@
+"""The time that a view is about: today, this week, this month, or some days; and the time before it, to compare with.
+
+A period that is not over is compared with as much of the one before: Tuesday noon with the week before until Tuesday noon. It
+does not know what time it is; that and the zone are arguments.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta, tzinfo
+
+from msgspec import Struct
+
+from headgate.core.errors import UsageError
+
+WORDS = ("today", "week", "month")
+BY_HOUR = 3 * 86_400
+"""Seconds up to which a period is shown hour by hour; above it, day by day."""
+
+
+class Period(Struct, frozen=True):
+    """Some time, in Unix seconds; `until` is the first moment after."""
+
+    word: str
+    """"today", "week", "month" or "custom"."""
+    since: float
+    until: float
+    as_of: float
+    """Now, or the end where that has passed."""
+    before: tuple[float, float]
+    """As much of the time before it."""
+
+    @property
+    def hourly(self) -> bool:
+        """Whether it is shown hour by hour."""
+        return self.until - self.since <= BY_HOUR
+
+
+def period_of(query: Mapping[str, str], now: float, zone: tzinfo, week_starts: int = 0) -> Period:
+    """The period that a query asks for: `period`, or `from` and `to` as days, or nothing, which is this week.
+
+    Raises:
+        UsageError: a day cannot be read, or they are in the wrong order.
+    """
+    today = datetime.fromtimestamp(now, zone).date()
+    if query.get("from") or query.get("to"):
+        first = _day(query.get("from") or query["to"])
+        last = _day(query.get("to") or today.isoformat())
+        if last < first:
+            raise UsageError(f"{last} is before {first}", "write the earlier day as from")
+        length = (last - first).days + 1
+        return _between(
+            "custom", first, last + timedelta(days=1), first - timedelta(days=length), now=now, zone=zone
+        )
+    word = query.get("period") or "week"
+    if word == "today":
+        begin, end, earlier = today, today + timedelta(days=1), today - timedelta(days=1)
+    elif word == "week":
+        begin = today - timedelta(days=(today.weekday() - week_starts) % 7)
+        end, earlier = begin + timedelta(days=7), begin - timedelta(days=7)
+    elif word == "month":
+        begin = today.replace(day=1)
+        end = (begin + timedelta(days=32)).replace(day=1)
+        earlier = (begin - timedelta(days=1)).replace(day=1)
+    else:
+        raise UsageError(f'there is no period "{word[:40]}"', f"one of: {', '.join(WORDS)}; or from and to")
+    return _between(word, begin, end, earlier, now=now, zone=zone)
+
+
+def edges_of(period: Period, zone: tzinfo) -> tuple[float, ...]:
+    """Where its hours or days begin, and its end; a day may have 23 or 25 hours."""
+    if period.hourly:
+        return (*_steps(period.since, period.until, 3600.0), period.until)
+    first = datetime.fromtimestamp(period.since, zone).date()
+    last = datetime.fromtimestamp(period.until - 1, zone).date()
+    days = [first + timedelta(days=i) for i in range((last - first).days + 2)]
+    return tuple(_midnight(day, zone) for day in days)
+
+
+def _between(word: str, begin: date, end: date, earlier: date, *, now: float, zone: tzinfo) -> Period:
+    since, until, before = _midnight(begin, zone), _midnight(end, zone), _midnight(earlier, zone)
+    as_of = min(max(now, since), until)
+    ran = min(as_of - since, since - before) if as_of < until else since - before
+    return Period(word, since, until, as_of, (before, before + ran))
+
+
+def _steps(since: float, until: float, step: float) -> list[float]:
+    return [since + i * step for i in range(int((until - since) // step))]
+
+
+def _midnight(day: date, zone: tzinfo) -> float:
+    return datetime.combine(day, time(), zone).timestamp()
+
+
+def _day(word: str) -> date:
+    try:
+        return date.fromisoformat(word)
+    except ValueError as error:
+        raise UsageError(f"{word[:40]!r} is no day", "write it as 2026-11-23") from error

@@ -1,0 +1,140 @@
+"""The archive of weekly reports: which weeks the ledger has, what each was like in a line, and each week's report in any face.
+
+A week that is over hardly changes, so its line is counted once and remembered; `headgate ledger import` and the like bring rows
+into weeks that are over, which is noticed by the number of the ledger's last row.
+"""
+
+from datetime import datetime, timedelta, tzinfo
+
+import msgspec
+from msgspec import Struct
+
+from headgate.config.compile import Config
+from headgate.config.zones import zone_of
+from headgate.core.errors import UsageError
+from headgate.ledger.facts import count_facts
+from headgate.ledger.queries import LedgerReader
+from headgate.ledger.reporting import weekly_report
+from headgate.reports.faces import face, file_name
+from headgate.reports.savings import Savings, savings
+from headgate.reports.week import Week, week_of
+
+MOST = 520
+"""Weeks of the archive; older ones are reached by name."""
+
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "text": "text/plain; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+}
+"""The faces that the page gives out."""
+
+
+class Face(Struct, frozen=True):
+    """A week's report as a file."""
+
+    type: str
+    name: str
+    body: bytes
+
+
+class WeekLine(Struct, frozen=True, kw_only=True):
+    """A week in a line."""
+
+    week: str
+    """"2026-W47"."""
+    period: str
+    file_name: str
+    since: float
+    until: float
+    complete: bool
+    requests: int
+    at_home: int
+    cost: float
+    savings: Savings
+
+
+class Weeks(Struct, frozen=True):
+    """The archive, the newest week first."""
+
+    weeks: tuple[WeekLine, ...]
+
+
+class Archive:
+    """The weeks of one ledger.
+
+    Args:
+        config: whose ledger and time zone these are.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._lines: dict[Week, WeekLine] = {}
+
+    def list_weeks(self, now: float) -> bytes:
+        """All weeks from the first request until now as JSON, the newest first. Blocks.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        zone = zone_of(self.config.timezone)
+        with LedgerReader(self.config.ledger.path) as ledger:
+            first = ledger.first_received()
+            weeks: list[Week] = (
+                [] if first is None else _weeks_between(first, now, zone, self.config.week_starts)
+            )
+            lines = [self._line(ledger, week, now, zone) for week in weeks]
+        return msgspec.json.encode(Weeks(tuple(line for line in lines if line.requests or not line.complete)))
+
+    def _line(self, ledger: LedgerReader, week: Week, now: float, zone: tzinfo) -> WeekLine:
+        known = self._lines.get(week)
+        if known is not None:
+            return known
+        since, until = week.bounds(zone)
+        facts = count_facts(ledger, since, until, zone)
+        line = WeekLine(
+            week=str(week),
+            period=week.period,
+            file_name=week.file_name,
+            since=since,
+            until=until,
+            complete=until <= now,
+            requests=facts.requests,
+            at_home=sum(served.requests for served in facts.served if served.local),
+            cost=facts.cost,
+            savings=savings(facts.money, facts.home),
+        )
+        if until + 3600 <= now:
+            self._lines[week] = line
+        return line
+
+
+def face_of(config: Config, word: str, form: str) -> Face:
+    """One week's report. Blocks.
+
+    Args:
+        config: whose ledger this is.
+        word: which week, "2026-W47".
+        form: one of `TYPES`.
+
+    Raises:
+        UsageError: there is no such week or form.
+        LedgerError: the ledger cannot be read.
+    """
+    if form not in TYPES:
+        raise UsageError(f'there is no format "{form[:40]}"', f"one of: {', '.join(TYPES)}")
+    report = weekly_report(config, word)
+    return Face(TYPES[form], file_name(report, form), face(report, form).encode())
+
+
+def _weeks_between(first: float, now: float, zone: tzinfo, starts: int) -> list[Week]:
+    """Newest first."""
+    begin = week_of(datetime.fromtimestamp(first, zone).date(), starts)
+    day = datetime.fromtimestamp(now, zone).date()
+    weeks: list[Week] = []
+    while (week := week_of(day, starts)) >= begin and len(weeks) < MOST:
+        weeks.append(week)
+        day -= timedelta(days=7)
+    return weeks

@@ -1,0 +1,150 @@
+"""The pre-adoption proof as text and as Markdown: the answer first, then what it rests on.
+
+It shows what `proof` worked out and judges nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from textwrap import wrap
+
+from headgate.lab.proof import Line, Proof, Range
+from headgate.reports.shown import columns, count, dollars, percent
+
+WIDEST = 100
+
+
+def text(proof: Proof, rules: str) -> str:
+    """The proof for people.
+
+    Args:
+        proof: what the calls say.
+        rules: whose routes decided, "headgate.toml" or "the starter page".
+    """
+    parts: list[Sequence[str]] = [list(_answer(proof, rules))]
+    if proof.tasks:
+        parts.append(_section("WOULD HAVE GONE HOME", _tasks(proof)))
+        parts.append(_section("BY ROUTE", _rows(proof.home)))
+    if proof.cloud:
+        parts.append(_section("STAYS IN THE CLOUD", _rows(proof.cloud)))
+    if proof.unknown:
+        parts.append(_section("CANNOT BE JUDGED WITHOUT RUNNING IT", _rows(proof.unknown)))
+    parts.append(_section("DEAREST KINDS OF CALLS", _rows(proof.kinds)))
+    parts.append(_section("BY MODEL", _rows(proof.models)))
+    if len(proof.people) > 1:
+        parts.append(_section("BIGGEST SPENDERS", _rows(proof.people)))
+    parts.append(["NOTES", *(line for note in notes(proof) for line in _wrapped(note))])
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def markdown(proof: Proof, rules: str) -> str:
+    """The same for a chat or an issue."""
+    parts = ["# What last month's calls say", " ".join(_answer(proof, rules))]
+    for title, lines in (
+        ("Would have gone home", _tasks(proof)),
+        ("By route", _rows(proof.home)),
+        ("Stays in the cloud", _rows(proof.cloud)),
+        ("Cannot be judged without running it", _rows(proof.unknown)),
+        ("Dearest kinds of calls", _rows(proof.kinds)),
+        ("By model", _rows(proof.models)),
+    ):
+        if len(lines) > 1:
+            head, *rows = lines
+            table = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+            table += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
+            parts.append(f"## {title}\n\n" + "\n".join(table))
+    parts.append("## Notes\n\n" + "\n".join(f"- {note}" for note in notes(proof)))
+    return "\n\n".join(parts) + "\n"
+
+
+def notes(proof: Proof) -> Iterator[str]:
+    """What one must know to read the figures rightly."""
+    if proof.measured:
+        yield "Saved: answers from home pass as often as was measured (95 % interval); one that does not pass costs what it has cost."
+    elif proof.tasks:
+        yield (
+            "Saved begins at nothing because no answer from home was measured. Each further tenth of them that passes is worth "
+            f"{dollars(proof.per_tenth)}. --run 50 asks your local models and narrows it; nothing paid is asked."
+        )
+    if proof.tasks:
+        yield "Simple: the ends differ by the classifier's own error (docs/classifier.md) and by calls that cannot be judged."
+    if proof.window is not None:
+        half, most, longest = proof.window
+        yield f"Windows at home: half of these calls need up to {half:,} tokens, 95 % up to {most:,}, the longest {longest:,}."
+    if proof.peak is not None:
+        yield (
+            f"Load at home: {count(proof.peak.calls, 'call')} in the busiest minute, "
+            f"{proof.peak.tokens / 60:,.0f} tokens a second in the minute in which most are written; "
+            "headgate models bench says what a machine writes."
+        )
+    if proof.billed < proof.calls:
+        rest = proof.calls - proof.billed
+        yield f"The export says what {count(proof.billed, 'call')} cost; {count(rest, 'call')} are charged at the list price of their day."
+    if proof.cost_unknown:
+        yield f"The cost of {count(proof.cost_unknown, 'call')} is unknown and in no sum: their models have no list price, or their tokens are not told."
+    for number, said in (
+        (proof.failed, "brought no answer and {are} left out"),
+        (proof.doubles, "{are} there twice and counted once"),
+    ):
+        if number:
+            yield f"{count(number, 'call')} {said.format(are='is' if number == 1 else 'are')}."
+    if proof.unread:
+        yield f"{count(proof.unread, 'record')} could not be read; they are named above."
+    if proof.until is not None and proof.since is not None:
+        yield f"From {_day(proof.since)} to {_day(proof.until)}."
+    yield "Local models count as free here: energy and hardware are not in it. Nothing was written into a ledger."
+
+
+def _answer(proof: Proof, rules: str) -> Iterator[str]:
+    cost = dollars(proof.cost) if proof.cost_unknown < max(1, proof.calls) else "an unknown sum"
+    yield f"{count(proof.calls, 'call')} that cost {cost}, judged by the routes of {rules}:"
+    simple = _between(proof.simple, percent)
+    yield f"{simple} of them {'is' if simple.startswith('0') else 'are'} simple enough to go home first; they cost {_between(proof.simple_cost, dollars)}."
+    yield f"{_between(proof.saved, dollars)} would have been saved{_monthly(proof)}."
+    share = (proof.saved.low / proof.cost, proof.saved.high / proof.cost) if proof.cost else None
+    if share is not None:
+        yield f"That is {_between(Range(*share), percent)} of the bill."
+
+
+def _monthly(proof: Proof) -> str:
+    if proof.month is None:
+        return ""
+    saved = Range(proof.saved.low * proof.month, proof.saved.high * proof.month)
+    return f", {_between(saved, dollars)} a month"
+
+
+def _between(found: Range, shown: Callable[[float], str]) -> str:
+    low, high = shown(found.low), shown(found.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _section(title: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    sides = "<" + ">" * (len(rows[0]) - 1)
+    return [title, *(f"  {line}" for line in columns(rows, sides, "  "))]
+
+
+def _tasks(proof: Proof) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [("Task", "Calls", "Cost", "Pass at home", "Measured on")]
+    for line in proof.tasks:
+        rate = line.rate
+        passed = "not measured" if rate is None else _between(Range(*rate.interval), percent)
+        where = "" if rate is None else f"{rate.passed:,} of {rate.of:,} in {rate.source}"
+        rows.append((line.task, f"{line.calls:,}", dollars(line.cost), passed, where))
+    return rows
+
+
+def _rows(lines: Sequence[Line]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [("", "Calls", "Cost")]
+    for line in lines:
+        known = line.cost_unknown < max(1, line.calls)
+        cost = dollars(line.cost) if known else "unknown"
+        calls = f"{line.calls:,}" if line.calls else "not told"
+        rows.append((line.name, calls, f">= {cost}" if known and line.cost_unknown else cost))
+    return rows
+
+
+def _wrapped(note: str) -> list[str]:
+    return wrap(note, WIDEST, initial_indent="  - ", subsequent_indent="    ", break_long_words=False)
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()

@@ -1,0 +1,179 @@
+"""A ledger as a busy office makes one: four models, working hours, reasons to fall back, and one task that home does badly."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+from headgate.core.types import (
+    Attempt,
+    Candidate,
+    Decision,
+    Failure,
+    Model,
+    Outcome,
+    Price,
+    Signals,
+    Usage,
+    Verdict,
+)
+from headgate.ledger.writer import LedgerWriter
+
+FREE = Price(input=0.0, output=0.0, cache_read=0.0, source="local")
+
+MODELS = (
+    Model(name="llama", engine="ollama", engine_kind="ollama", id="llama3.1:8b", local=True, price=FREE),
+    Model(name="phi", engine="lmstudio", engine_kind="lmstudio", id="phi-3-mini", local=True, price=FREE),
+    Model(name="coder", engine="ollama", engine_kind="ollama", id="qwen2.5-coder:7b", local=True, price=FREE),
+    Model(
+        name="claude",
+        engine="anthropic",
+        engine_kind="anthropic",
+        id="claude-sonnet-5-5",
+        local=False,
+        price=Price(input=2.0, output=10.0, cache_read=0.1, date="2026-11-23", source="list"),
+    ),
+    Model(
+        name="gpt-4o",
+        engine="openai",
+        engine_kind="openai",
+        id="gpt-4o",
+        local=False,
+        price=Price(input=2.5, output=10.0, cache_read=1.25, date="2026-11-23", source="list"),
+    ),
+)
+"""The last one is the baseline."""
+
+TASKS = {
+    # task: share, model, share of answers that a check rejects
+    "classification": (0.30, "phi", 0.02),
+    "summarization": (0.22, "llama", 0.05),
+    "chat": (0.18, "llama", 0.04),
+    "code": (0.14, "coder", 0.24),
+    "extraction": (0.10, "phi", 0.03),
+    None: (0.06, "llama", 0.05),
+}
+CHECKS = ("not-empty", "not-cut-off", "asked-format")
+ANSWERS = {"phi": (0.18, 0.5), "llama": (0.4, 1.6), "coder": (0.6, 2.2), "claude": (0.9, 3.4)}
+"""Seconds that a model takes, from and to."""
+REFUSED = Failure(reason="refused", detail="Ollama at 127.0.0.1:11434 refused the connection", seconds=0.002)
+
+
+def week_of_requests(number, until, days=7, seed=1):
+    """`number` outcomes received in the `days` before `until` (Unix time), oldest first."""
+    chance = random.Random(seed)
+    end = datetime.fromtimestamp(until, UTC)
+    moments = sorted(_moment(chance, end, days) for _ in range(number))
+    return [_outcome(chance, i, at) for i, at in enumerate(moments)]
+
+
+def _moment(chance, end, days):
+    while True:
+        at = end - timedelta(seconds=chance.uniform(0, days * 86_400))
+        busy = (1.0 if 8 <= at.hour < 18 else 0.12) * (1.0 if at.weekday() < 5 else 0.25)
+        if chance.random() < busy:
+            return at.timestamp()
+
+
+def _outcome(chance, i, received):
+    task = chance.choices(list(TASKS), [share for share, _, _ in TASKS.values()])[0]
+    _, local, rejected = TASKS[task]
+    tokens = int(chance.lognormvariate(6.3, 0.8)) + 20
+    answer = int(chance.lognormvariate(4.6, 0.7)) + 4
+    attempts = []
+    fallback = limit = None
+    now = 0.0006
+    if tokens > 4000:
+        fallback, limit = "token count", 4000
+        route, why = "long prompts", f"{tokens:,} tokens are more than 4,000"
+        candidates = (Candidate(model="claude", estimate=_paid(tokens, answer)),)
+    else:
+        route = {"code": "code", "classification": "labels"}.get(task, "everything else")
+        why = f"the task is {task}" if route != "everything else" else "no other route matches"
+        candidates = (
+            Candidate(model=local, estimate=0.0),
+            Candidate(model="claude", estimate=_paid(tokens, answer)),
+        )
+        if chance.random() < 0.012:
+            attempts.append(Attempt(model=local, started=now, ended=now + 0.002, cost=0.0, failure=REFUSED))
+            fallback = "engine unavailable"
+        else:
+            bad = chance.random() < rejected
+            attempts.append(_attempt(chance, local, now, (tokens, answer), bad=bad))
+            fallback = "quality check failed" if bad else None
+        now = attempts[-1].ended + 0.0004
+    if fallback:
+        attempts.append(_attempt(chance, "claude", now, (tokens, answer), bad=False))
+    last = attempts[-1]
+    return Outcome(
+        id=f"{int(received * 1000):011x}{i:08x}",
+        received=received,
+        asked="auto",
+        stream=chance.random() < 0.5,
+        signals=Signals(
+            task=task,
+            task_confidence=0.9 if task else 0.0,
+            task_by="rules" if task else "none",
+            tokens=tokens,
+            tokens_exact=True,
+            language="en",
+        ),
+        decision=Decision(
+            route=route,
+            why=why,
+            candidates=candidates,
+            checks=CHECKS,
+            pass_at=0.6,
+            mode="hold",
+            within=60.0,
+            attempts_at_most=4,
+        ),
+        attempts=tuple(attempts),
+        status="ok",
+        model=last.model,
+        fallback=fallback,
+        fallback_limit=limit,
+        seconds=last.ended + 0.0002,
+        first_token=last.first_token,
+        usage=last.usage,
+        cost=sum(attempt.cost for attempt in attempts),
+        baseline="gpt-4o",
+        baseline_cost=round((tokens * 2.5 + answer * 10.0) / 1e6, 9),
+        prices_as_of="2026-11-23",
+    )
+
+
+def _attempt(chance, model, started, size, *, bad):
+    tokens, answer = size
+    low, high = ANSWERS[model]
+    queued = chance.choice((0.0, 0.0, 0.0, chance.uniform(0, 0.3))) if model != "claude" else 0.0
+    seconds = queued + chance.uniform(low, high)
+    verdicts = tuple(Verdict(check, 1.0) for check in CHECKS[:-1])
+    final = Verdict(CHECKS[-1], 0.2 if bad else 1.0, "the code does not parse: line 3" if bad else "")
+    return Attempt(
+        model=model,
+        started=started,
+        ended=started + seconds,
+        queued=queued,
+        first_token=started + queued + (seconds - queued) / 4,
+        usage=Usage(input=tokens, output=answer),
+        cost=0.0 if model != "claude" else _paid(tokens, answer),
+        verdicts=(*verdicts, final),
+        score=final.score,
+        finish="stop",
+    )
+
+
+def _paid(tokens, answer):
+    return round((tokens * 2.0 + answer * 10.0) / 1e6, 9)
+
+
+def write_ledger(path, outcomes):
+    """Write them as a gate does, and close the ledger."""
+    writer = LedgerWriter(path)
+    writer.start()
+    writer.describe(MODELS)
+    for start in range(0, len(outcomes), 5_000):
+        for outcome in outcomes[start : start + 5_000]:
+            assert writer.put(outcome)
+        writer.flush()
+    writer.close()
+    assert not writer.lost
