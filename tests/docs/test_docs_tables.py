@@ -36,6 +36,7 @@ TABLES = {
     "## [[budgets]]": schema.BudgetTable,
     "## [batches]": schema.BatchesTable,
     "## [report]": schema.ReportTable,
+    "## [energy]": schema.EnergyTable,
     "## [agents.NAME]": schema.AgentTable,
 }
 

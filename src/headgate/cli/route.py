@@ -25,6 +25,7 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
     from headgate.core.signals import measure
     from headgate.core.types import FleetView
     from headgate.engines.tokenizer import load_counter
+    from headgate.gateway.shown_decision import describe_decision
     from headgate.starting import open_budgets
 
     prompt = read_prompt(given)
@@ -37,7 +38,7 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
     allowance, overspent = budgets.allowances(budgets.of("", "", signals.task))
     view = FleetView(allowance=allowance, overspent=overspent)
     decision = decide(config.policy, view, request, signals)
-    told = tell(config, request, signals, decision)
+    told = describe_decision(config.policy, config.baseline_price, request, signals, decision)
     if as_json:
         put_json(told)
     else:
@@ -75,43 +76,6 @@ def near_a_limit(tokens: int, config: Any) -> bool:
     from headgate.core.tokens import near
 
     return near(tokens, config.policy.token_limits)
-
-
-def tell(config: Any, request: Any, signals: Any, decision: Any) -> dict[str, Any]:
-    """The decision as an object."""
-    from headgate.core.parts import WHOLE
-    from headgate.core.prices import TYPICAL_ANSWER, baseline_cost
-    from headgate.core.types import Usage
-
-    answer = min(request.max_tokens or TYPICAL_ANSWER, TYPICAL_ANSWER) if request.kind == "chat" else 0
-    usage = Usage(input=signals.tokens, output=answer, estimated=WHOLE)
-    fit = [candidate for candidate in decision.candidates if candidate.skip is None]
-    return {
-        "kind": request.kind,
-        "task": signals.task,
-        "task_confidence": round(signals.task_confidence, 3),
-        "task_by": signals.task_by,
-        "tokens": signals.tokens,
-        "tokens_exact": signals.tokens_exact,
-        "format": signals.format,
-        "language": signals.language or None,
-        "labels": signals.labels,
-        "tools": signals.tools,
-        "images": signals.images,
-        "local_only": signals.local_only,
-        "route": decision.route,
-        "why": decision.why,
-        "mode": decision.mode,
-        "checks": decision.checks,
-        "pass_at": decision.pass_at,
-        "chain": decision.chain,
-        "skipped": decision.skipped,
-        "candidates": decision.candidates,
-        "estimated_cost_usd": fit[0].estimate if fit else None,
-        "baseline": config.policy.baseline,
-        "baseline_cost_usd": baseline_cost(usage, config.baseline_price) if request.kind == "chat" else None,
-        "answer_tokens_assumed": answer,
-    }
 
 
 def draw(told: dict[str, Any], signals: Any) -> str:

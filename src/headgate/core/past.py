@@ -8,10 +8,15 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from headgate.core.cascade import passes
 from headgate.core.policy import Policy
 from headgate.core.types import Attempt, Model, Outcome
 from headgate.core.words import Task
+
+MUCH_LONGER = 1.25
+"""How many times as long as all that a model was asked a prompt is, of which nobody knows how the model does with it."""
 
 SHORT, LONG = 1 / 1.23, 1 / 0.73
 """What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
@@ -29,6 +34,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """Prompt tokens of the answers that went out, together; None where there was none, or nobody counted."""
     output: int | None
     """Tokens of these answers likewise."""
+    longest: int
+    """Prompt tokens of the longest of them, as they were measured."""
 
     @property
     def cost(self) -> float | None:
@@ -87,6 +94,8 @@ class Rate(Struct, frozen=True):
     tried: int
     low: float
     high: float
+    bound: bool = False
+    """Whether an end of it is only what cannot be excluded, and says nothing of how likely that is."""
 
     @property
     def share(self) -> float:
@@ -97,12 +106,38 @@ class Rate(Struct, frozen=True):
 Interval = Callable[[int, int], tuple[float, float] | None]
 """Hits and total → the ends of a 95 % interval (`reports.intervals.wilson`)."""
 
-Asked = tuple[str, Task | None, float]
-"""A model, a task, and the score at which its answers pass."""
+
+class Asked(Struct, frozen=True):
+    """Whose rate: a model that is asked for a task, and has to reach a score."""
+
+    model: str
+    task: Task | None
+    pass_at: float
+    after: bool
+    """Whether another model's answer to the same request was not good enough. These requests are harder."""
+    longer: bool
+    """Whether the prompts are much longer than all that the model was asked for this task."""
+
+
+Longest = Mapping[tuple[str, Task | None], int]
+"""Prompt tokens of the longest that each model was asked for each task."""
+
+
+def longest_asked(past: Iterable[Past]) -> Longest:
+    """The longest prompts that were asked."""
+    found: dict[tuple[str, Task | None], int] = {}
+    for one in past:
+        for attempt in one.example.attempts:
+            key = attempt.model, one.example.signals.task
+            found[key] = max(one.longest, found.get(key, 0))
+    return found
 
 
 class Rates:
     """How often each model's recorded answers would pass, task by task. Attempts that their callers broke off do not count.
+
+    Where a model was only asked after others, its rate is too low for whoever is asked first, so that its upper end is 1; and the
+    other way round, its lower end is 0. The lower end is 0, too, for prompts that are much longer than all it was asked.
 
     Args:
         past: all recorded requests.
@@ -111,34 +146,41 @@ class Rates:
 
     def __init__(self, past: Iterable[Past], interval: Interval) -> None:
         self._interval = interval
-        self._scores: dict[tuple[str, Task | None], list[tuple[Attempt, int]]] = {}
+        self._attempts: dict[tuple[str, Task | None, bool], list[tuple[Attempt, int]]] = {}
         self._found: dict[Asked, Rate | None] = {}
         for one in past:
             outcome = one.example
-            counted = outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts
-            for attempt in counted:
-                key = attempt.model, outcome.signals.task
-                self._scores.setdefault(key, []).append((attempt, one.requests))
+            task, after = outcome.signals.task, False
+            for attempt in outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts:
+                self._attempts.setdefault((attempt.model, task, after), []).append((attempt, one.requests))
+                after = after or attempt.failure is None
 
     def find(self, asked: Asked) -> Rate | None:
         """The rate; None when this model was never asked for this task."""
         if asked not in self._found:
-            self._found[asked] = self._count(asked)
+            self._found[asked] = self._widened(asked)
         return self._found[asked]
 
-    def _count(self, asked: Asked) -> Rate | None:
-        model, task, pass_at = asked
+    def _widened(self, asked: Asked) -> Rate | None:
+        rate = self._count(asked, after=asked.after)
+        if rate is None:
+            rate = self._count(asked, after=not asked.after)
+            if rate is not None:
+                rate = (
+                    replace(rate, low=0.0, bound=True) if asked.after else replace(rate, high=1.0, bound=True)
+                )
+        if rate is not None and asked.longer:
+            rate = replace(rate, low=0.0, bound=True)
+        return rate
+
+    def _count(self, asked: Asked, *, after: bool) -> Rate | None:
         passed = tried = 0
-        for attempt, requests in self._scores.get((model, task), ()):
+        for attempt, requests in self._attempts.get((asked.model, asked.task, after), ()):
             tried += requests
-            if attempt.failure is None and (attempt.score is None or attempt.score >= pass_at):
+            if passes(attempt, asked.pass_at):
                 passed += requests
         ends = self._interval(passed, tried)
         return None if ends is None else Rate(passed, tried, *ends)
-
-    def all(self) -> Mapping[Asked, Rate | None]:
-        """Every rate that was asked for."""
-        return self._found
 
 
 def broke_off(outcome: Outcome) -> bool:

@@ -11,8 +11,20 @@ counted apart and moves no figure. No model is called; this module reads nothing
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from headgate.core.past import LONG, SHORT, Asked, Interval, Past, Rate, Rates, is_near
+from headgate.core.past import (
+    LONG,
+    SHORT,
+    Asked,
+    Interval,
+    Longest,
+    Past,
+    Rate,
+    Rates,
+    is_near,
+    longest_asked,
+)
 from headgate.core.policy import Policy
 from headgate.core.rerun import End, Rerun, Unknown, ends, rates_needed, rerun, went_out
 from headgate.core.tallies import Figures, Part, Sum, Tally
@@ -64,7 +76,8 @@ def replay(
         interval: says how sure a rate is (`reports.intervals.wilson`).
     """
     past = tuple(past)
-    replaying = Replaying(policy, today, {**known, **policy.models}, Rates(past, interval))
+    models = {**known, **policy.models}
+    replaying = Replaying(policy, today, models, Rates(past, interval), longest_asked(past))
     for one in past:
         replaying.take(one)
     return replaying.result()
@@ -78,9 +91,13 @@ class Replaying:
         today: the settings that are in force.
         models: all that are named.
         rates: how often their answers pass.
+        longest: what each model was asked.
     """
 
-    def __init__(self, policy: Policy, today: Policy, models: Mapping[str, Model], rates: Rates) -> None:
+    def __init__(
+        self, policy: Policy, today: Policy, models: Mapping[str, Model], rates: Rates, longest: Longest
+    ) -> None:
+        self.longest = longest
         self.policy, self.today, self.models, self.rates = policy, today, models, rates
         self.all = Sum()
         self.by_route: dict[str, Sum] = {}
@@ -100,10 +117,10 @@ class Replaying:
             sum_.count("requests", requests)
             sum_.count("home_before", requests * self.is_home(outcome.model))
             sum_.paid += one.cost or 0.0
-        unmoved = rerun(one, self.today, self.today)
+        unmoved = rerun(one, self.today, self.today, self.longest)
         if isinstance(unmoved, Rerun) and unmoved.route != route:
             self.drifted += requests
-        found = rerun(one, self.policy, self.today)
+        found = rerun(one, self.policy, self.today, self.longest)
         why = found.why if isinstance(found, Unknown) else self.what_is_missing(found)
         if why or isinstance(found, Unknown):
             self.unknown[why] = self.unknown.get(why, 0) + requests
@@ -119,7 +136,7 @@ class Replaying:
         for asked in () if found.stays else rates_needed(found):
             rate = self.rates.find(asked)
             if rate is None:
-                return f"{asked[0]} was never asked for {asked[1] or 'what has no task'}"
+                return f"{asked.model} was never asked for {asked.task or 'what has no task'}"
             self.used[asked] = rate
         return ""
 
@@ -127,20 +144,27 @@ class Replaying:
         """Add what these requests come to; what they are counted as."""
         others = tuple(self.others(one, found))
         counted = [kind_of(one, found), *flips(one, found)]
+        answered: tuple[End, ...]
         if found.stays:
-            answered: tuple[End, ...] = (End(1.0, one.example.model, one.cost),)
-            part = Part(expected=Figures(), variance=Figures(), by_rate={}, others=others)
+            answered = (End(1.0, one.example.model, one.cost),)
+            expected = variance = Figures()
+            at_ends: dict[Asked, tuple[Figures, ...]] = {}
+            ways = [Figures()]
         else:
             answered = ends(found, self.share)
             expected, variance = self.figures(one, answered)
-            part = Part(
-                expected=expected,
-                variance=variance,
-                by_rate={asked: self.at_ends(one, found, asked) for asked in set(rates_needed(found))},
-                others=others,
-            )
+            at_ends = {asked: self.at_ends(one, found, asked) for asked in rates_needed(found)}
+            possible = ends(found, lambda _: 0.5)
+            ways = [self.figures(one, (replace(end, chance=1.0),))[0] for end in possible]
             if one.cost is None or any(end.cost is None for end in answered):
                 counted.append("unpriced")
+        part = Part(
+            expected=expected,
+            variance=variance,
+            by_rate={asked: figures for asked, figures in at_ends.items() if not self.used[asked].bound},
+            ways=(*ways, *others),
+            bounds=(others, *[figures for asked, figures in at_ends.items() if self.used[asked].bound]),
+        )
         if others:
             counted.append("unsure")
         for sum_ in sums:
@@ -193,7 +217,7 @@ class Replaying:
         if signals.tokens_exact or not is_near(signals.tokens, self.new_limits):
             return
         for factor in (SHORT, LONG):
-            other = rerun(one, self.policy, self.today, round(signals.tokens * factor))
+            other = rerun(one, self.policy, self.today, self.longest, round(signals.tokens * factor))
             if isinstance(other, Unknown) or other.route == found.route or self.what_is_missing(other):
                 continue
             yield Figures() if other.stays else self.figures(one, ends(other, self.share))[0]

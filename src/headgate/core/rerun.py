@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from headgate.core.cascade import best_answer, passes
 from headgate.core.parts import WHOLE
-from headgate.core.past import Asked, Past, broke_off
+from headgate.core.past import MUCH_LONGER, Asked, Longest, Past, broke_off
 from headgate.core.policy import AGENT, Policy, decide
-from headgate.core.prices import cost_of_tokens, rates_for
+from headgate.core.prices import LOCAL, cost_of_tokens, rates_for
 from headgate.core.types import (
     Attempt,
     Candidate,
@@ -29,9 +29,6 @@ from headgate.core.types import (
     Signals,
     Usage,
 )
-
-MOMENTARY = frozenset({"down", "breaker"})
-"""Skips that hold for a moment, and for whoever asks in it."""
 
 
 class Step(Struct, frozen=True):
@@ -71,13 +68,16 @@ class End(Struct, frozen=True):
     """Dollars for all requests of this kind; None is unknown."""
 
 
-def rerun(past: Past, policy: Policy, today: Policy, tokens: int | None = None) -> Rerun | Unknown:
+def rerun(
+    past: Past, policy: Policy, today: Policy, longest: Longest, tokens: int | None = None
+) -> Rerun | Unknown:
     """Decide anew.
 
     Args:
         past: the recorded requests.
         policy: the settings to replay.
         today: the settings that are in force: where a route is as it was, its candidates stand as they were recorded.
+        longest: what each model was asked before.
         tokens: what the prompts have, if it is not what was recorded.
     """
     outcome = past.example
@@ -93,7 +93,7 @@ def rerun(past: Past, policy: Policy, today: Policy, tokens: int | None = None) 
     except LookupError:
         return Unknown(f"{outcome.asked} is not in the config any more")
     decision = as_it_was(decision, outcome.decision, unchanged=has_same_chain(decision.route, policy, today))
-    steps = steps_of(past, decision, policy.models)
+    steps = steps_of(past, decision, policy.models, longest)
     return Rerun(decision.route, steps, stays=is_as_recorded(outcome, decision, steps))
 
 
@@ -217,14 +217,18 @@ def has_same_chain(route: str, policy: Policy, today: Policy) -> bool:
 # ── Whom it would meet ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def steps_of(past: Past, decision: Decision, models: Mapping[str, Model]) -> tuple[Step, ...]:
+def steps_of(
+    past: Past, decision: Decision, models: Mapping[str, Model], longest: Longest
+) -> tuple[Step, ...]:
     """The models that would be asked, until one certainly answers."""
-    outcome = past.example
+    outcome, task = past.example, past.example.signals.task
     told = {attempt.model: index for index, attempt in enumerate(outcome.attempts)}
     same_checks = decision.checks == outcome.decision.checks
     steps: list[Step] = []
     for name in decision.chain[: decision.attempts_at_most]:
-        asked: Asked = (name, outcome.signals.task, decision.pass_at)
+        after = any(step.recorded is None or step.recorded.failure is None for step in steps)
+        longer = past.longest > MUCH_LONGER * longest.get((name, task), past.longest)
+        asked = Asked(name, task, decision.pass_at, after, longer)
         index = told.get(name)
         if index is None:
             steps.append(Step(name, None, price_of(models[name], past), asked))
@@ -261,11 +265,13 @@ def passes_under(attempt: Attempt, decision: Decision, recorded: Decision, asked
 
 
 def price_of(model: Model, past: Past) -> float | None:
-    """Dollars that a model which was not asked would have cost: its price for the recorded tokens, without any cache."""
-    if model.local and model.price is not None and model.price.input == model.price.output == 0.0:
-        return 0.0
-    if past.prompt is None or past.output is None or model.price is None:
+    """Dollars that a model which was not asked would have cost: its list price for the recorded tokens, without any cache."""
+    if model.price is None:
         return None
-    usage = Usage(input=past.prompt, output=past.output, estimated=WHOLE)
-    tokens = cost_of_tokens(usage, rates_for(model.price, past.prompt // past.requests))
-    return None if tokens is None else tokens + past.requests * model.price.request
+    if model.price.source == LOCAL:
+        return 0.0
+    if past.prompt is None or past.output is None:
+        return None
+    rates = rates_for(model.price, past.prompt // past.requests)
+    tokens = cost_of_tokens(Usage(input=past.prompt, output=past.output, estimated=WHOLE), rates)
+    return None if tokens is None else tokens + model.price.request * past.requests

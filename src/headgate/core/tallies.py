@@ -1,8 +1,8 @@
 """Figures that are only partly known, added up: what each one depends on is kept, so that the ends of the sum are right.
 
 A figure has an expected value, the chance of each request (which evens out), rates that were only estimated (which do not: all
-requests of a kind go up and down together), and prompts whose length was guessed. Independent parts are put together by the squares
-of their distances (MOVER, Zou and Donner 2008). This module does not know what is counted.
+requests of a kind go up and down together), and what cannot be excluded. Independent parts are put together by the squares of their
+distances (MOVER, Zou and Donner 2008); what cannot be excluded is added in full. This module does not know what is counted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,8 +68,6 @@ class Figures(Struct, frozen=True):
 
 
 NAMES = Figures.__struct_fields__
-REQUESTS = frozenset({"to_home", "to_cloud"})
-"""Figures that are a part of the requests."""
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -77,10 +75,12 @@ class Part(Struct, frozen=True, kw_only=True):
 
     expected: Figures
     variance: Figures
-    by_rate: Mapping[Asked, tuple[Figures, Figures]]
+    by_rate: Mapping[Asked, tuple[Figures, ...]]
     """With each rate at its lower and its upper end."""
-    others: tuple[Figures, ...]
-    """With prompts as short, or as long, as they may be."""
+    ways: tuple[Figures, ...]
+    """Every way in which all of them could end: no figure lies beyond these."""
+    bounds: tuple[tuple[Figures, ...], ...]
+    """What cannot be excluded: with a rate at an end that is only a bound, or with prompts as short, or as long, as they may be."""
 
 
 class Sum:
@@ -93,6 +93,7 @@ class Sum:
         self._variance = dict.fromkeys(NAMES, 0.0)
         self._reach: dict[Asked, dict[str, list[float]]] = {}
         self._swing = {name: [0.0, 0.0] for name in NAMES}
+        self._limits = {name: [0.0, 0.0] for name in NAMES}
 
     def count(self, what: str, requests: int) -> None:
         """So many more requests of that kind, named as in `Tally`."""
@@ -104,7 +105,11 @@ class Sum:
             value: float = getattr(part.expected, name)
             self._expected[name] += value
             self._variance[name] += getattr(part.variance, name)
-            widen(self._swing[name], value, [getattr(other, name) for other in part.others])
+            ways = [getattr(way, name) for way in part.ways]
+            self._limits[name][0] += min(ways)
+            self._limits[name][1] += max(ways)
+            for others in part.bounds:
+                widen(self._swing[name], value, [getattr(other, name) for other in others])
             for asked, ends in part.by_rate.items():
                 reach = self._reach.setdefault(asked, {figure: [0.0, 0.0] for figure in NAMES})
                 widen(reach[name], value, [getattr(end, name) for end in ends])
@@ -114,24 +119,20 @@ class Sum:
         chance = SURE * SURE * self._variance[name]
         down = sqrt(chance + sum([reach[name][0] ** 2 for reach in self._reach.values()]))
         up = sqrt(chance + sum([reach[name][1] ** 2 for reach in self._reach.values()]))
-        expected, (fall, rise) = self._expected[name], self._swing[name]
-        return Span(expected - down - fall, expected, expected + up + rise)
+        expected, (fall, rise), (least, most) = self._expected[name], self._swing[name], self._limits[name]
+        return Span(max(least, expected - down - fall), expected, min(most, expected + up + rise))
 
     def tally(self) -> Tally:
         """All that was added."""
-        counts, requests = self.counts, self.counts.get("requests", 0)
-        spans = {name: self.span(name) for name in NAMES}
-        for name in REQUESTS:  # there are no more requests than there are
-            span = spans[name]
-            spans[name] = Span(max(0.0, span.low), span.expected, min(float(requests), span.high))
+        counts = self.counts
         return Tally(
-            requests=requests,
+            requests=counts.get("requests", 0),
             home_before=counts.get("home_before", 0),
             paid_before=self.paid,
-            home=spans["home"],
-            to_home=spans["to_home"],
-            to_cloud=spans["to_cloud"],
-            dollars=spans["dollars"],
+            home=self.span("home"),
+            to_home=self.span("to_home"),
+            to_cloud=self.span("to_cloud"),
+            dollars=self.span("dollars"),
             unchanged=counts.get("unchanged", 0),
             exact=counts.get("exact", 0),
             estimated=counts.get("estimated", 0),

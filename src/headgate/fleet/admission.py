@@ -8,10 +8,11 @@ loading.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable
 from itertools import count
-from time import monotonic
-from typing import Protocol
+from time import monotonic, time
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -19,6 +20,9 @@ from headgate.fleet.effects import Effects, Load, Refuse, Resident, Start, Unloa
 from headgate.fleet.lanes import LaneFacts, Pool
 from headgate.fleet.scheduler import Scheduler
 from headgate.fleet.turns import Ticket
+
+REMEMBERED = 50
+"""Loads and unloads that are remembered, for whoever looks."""
 
 WANTED = 300.0
 """Seconds in which a model that somebody could not wait for is still worth loading."""
@@ -32,6 +36,19 @@ class Denied(Struct, frozen=True):
     why: str
     down: bool = False
     """Because the model cannot be loaded, and not because others are served."""
+
+
+class Moved(Struct, frozen=True):
+    """A model that went into memory or out of it, or would not."""
+
+    model: str
+    what: Literal["loaded", "unloaded", "failed"]
+    at: float
+    """Unix time at which it was done."""
+    seconds: float
+    """What it took."""
+    why: str = ""
+    """Why it could not be loaded."""
 
 
 class Hands(Protocol):
@@ -59,6 +76,8 @@ class Admission:
         self.hands = hands
         self.cold: frozenset[str] = frozenset()
         """Lanes that would have to be loaded before they serve."""
+        self.moved: deque[Moved] = deque(maxlen=REMEMBERED)
+        """What was loaded and unloaded lately, oldest first."""
         self._ids = count(1)
         self._turns: dict[int, asyncio.Future[str | Denied]] = {}
         self._wanted: dict[int, str] = {}
@@ -188,16 +207,21 @@ class Admission:
         now = monotonic()
         if isinstance(result, Denied):
             log.warning("%s could not be loaded: %s", name, result.why)
+            self.moved.append(Moved(name, "failed", time(), now - begun, result.why))
             self.carry_out(self.scheduler.load_failed(name, result.why, now))
         else:
+            self.moved.append(Moved(name, "loaded", time(), now - begun))
             self.carry_out(self.scheduler.loaded(name, now - begun, result, now))
 
     async def _unload(self, name: str) -> None:
+        begun = monotonic()
         try:
             await self.hands.unload(name)
         except Exception:
             log.exception("unloading %s failed", name)
-        self.carry_out(self.scheduler.unloaded(name, monotonic()))
+        now = monotonic()
+        self.moved.append(Moved(name, "unloaded", time(), now - begun))
+        self.carry_out(self.scheduler.unloaded(name, now))
 
     # ── Effects ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

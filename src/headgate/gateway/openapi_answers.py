@@ -185,27 +185,36 @@ HEALTH = has(
 
 FLEET = has(
     {
+        "now": FRACTION,
         "engines": {
             "type": "object",
             "additionalProperties": has(
                 {
+                    "kind": TEXT,
+                    "local": YES_OR_NO,
+                    "looked_at": YES_OR_NO,
+                    "version": TEXT,
                     "up": YES_OR_NO,
                     "detail": TEXT,
                     "managed": YES_OR_NO,
                     "slots": NUMBER,
                     "running": NUMBER,
+                    "waiting": NUMBER,
                     "foreign_memory": NUMBER,
                 }
             ),
         },
         "memory": {
             "type": "object",
-            "additionalProperties": has({"capacity": NUMBER, "free": {"type": "integer"}}),
+            "additionalProperties": has({"capacity": NUMBER, "free": {"type": "integer"}, "of": TEXT}),
         },
         "lanes": many(
             has(
                 {
                     "model": TEXT,
+                    "kind": one_of("chat", "embedding"),
+                    "local": YES_OR_NO,
+                    "label": TEXT,
                     "engine": TEXT,
                     "id": TEXT,
                     "context": maybe(NUMBER),
@@ -223,6 +232,31 @@ FLEET = has(
                     "load_seconds": maybe(FRACTION),
                     "why_not": TEXT,
                     "left_alone": YES_OR_NO,
+                    "left_alone_seconds": FRACTION,
+                    "failures": NUMBER,
+                    "card": maybe(
+                        has(
+                            {
+                                "measured": FRACTION,
+                                "machine": TEXT,
+                                "speed": maybe(FRACTION),
+                                "prompt_speed": maybe(FRACTION),
+                                "first_token_warm": maybe(FRACTION),
+                                "texts_speed": maybe(FRACTION),
+                            }
+                        )
+                    ),
+                }
+            )
+        ),
+        "moved": many(
+            has(
+                {
+                    "model": TEXT,
+                    "what": one_of("loaded", "unloaded", "failed"),
+                    "at": FRACTION,
+                    "seconds": FRACTION,
+                    "why": TEXT,
                 }
             )
         ),

@@ -30,7 +30,7 @@ class Facet(NamedTuple):
     alternative: int
     prices_as_of: int
     size: int
-    """Where there is a limit: the power of two, 11 to 21, that is the smallest to hold the prompt's tokens."""
+    """Where there is a limit: the power of two, 11 to 21, that is the smallest to hold the prompt and room for an answer."""
 
 
 class Cell(NamedTuple):

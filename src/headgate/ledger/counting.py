@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -146,7 +147,7 @@ def _add_rollups(db: sqlite3.Connection, since: int, until: int, days: Sequence[
         counted.seconds.sketches[model].update(seconds)
         counted.first_token.sketches[model].update(first_token)
     cuts = [since, *(day for day in days if since < day < until), until]
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         start = _day_of(days)(begin)
         for number, bar in read_bars(db, stretches(_whole(begin), _whole(end))):
             facet = facets[number]

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from headgate.core.types import Model
 from headgate.core.words import FallbackReason
-from headgate.ledger.audits import read_audits
+from headgate.ledger.audits import read_audits, read_judging
 from headgate.ledger.cards import read_cards
 from headgate.ledger.cells import Calls, Cell, Ends, Facet, Sums
 from headgate.ledger.counting import Count, Durations, count
@@ -85,6 +85,7 @@ def count_facts(
         lost, unclosed = count_lost(db, since, until), count_unclosed(db, since, until)
         jumps = count_clock_jumps(db, since, until)
         audits = read_audits(db, since, until, names.words)
+        judging = read_judging(db, since, until)
         measured = read_cards(db, before=until)
     total = _total(sums.cells.values())
     used = {ends.model for ends in sums.calls}
@@ -109,9 +110,9 @@ def count_facts(
             if facet.alternative
         ),
         statuses=_by_word((names.words[facet.status], cell.requests) for facet, cell in sums.cells.items()),
-        cost=total.cost / NANO,
+        cost=(total.cost + judging) / NANO,
         cost_unknown=total.cost_unknown,
-        money=_money(total),
+        money=_money(total) + Money(cost=judging / NANO),
         baselines=_by_word(
             (names.baseline(facet.baseline), cell.requests) for facet, cell in sums.cells.items()
         ),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from headgate.core.errors import LedgerError
+from headgate.core.recount import Tally
 from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
@@ -80,7 +81,7 @@ class LedgerReader:
         path: the ledger file.
 
     Raises:
-        LedgerError: there is none, or it cannot be read.
+        LedgerError: there is none, it is empty, or it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -165,6 +166,16 @@ class LedgerReader:
                 raise LedgerError(f"several requests begin with {word!r}: {several}", "give more of the id")
             return self._entries(db, found)[0]
 
+    def numbered(self, numbers: Sequence[int]) -> list[Entry]:
+        """The requests with these numbers, in the ledger's order; those that are not there are missing."""
+        with self.connect() as db:
+            found: list[Row] = []
+            for piece in _pieces(sorted(numbers)):
+                found += db.execute(
+                    select(requests).where(requests.c.n.in_(piece)).order_by(requests.c.n)
+                ).all()
+            return self._entries(db, found)
+
     def count_by_task(self, which: Filter = EVERYTHING) -> dict[str | None, int]:
         """How many requests of each task; None is "no evidence"."""
         return self._count_by(requests.c.task, which)
@@ -187,6 +198,30 @@ class LedgerReader:
         )
         with self.connect() as db:
             return dict(db.execute(query).tuples().all())
+
+    def recounted(self, newest: int) -> dict[str, Tally]:
+        """How the prompts and answers of each model were re-counted for the baseline, in so many of the newest requests."""
+        r, a = requests.c, attempts.c
+        prompt = a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h
+        last = select(func.coalesce(func.max(r.n), 0)).scalar_subquery()
+        query = (
+            select(
+                models.c.name,
+                func.count(),
+                func.sum(prompt),
+                func.sum(r.baseline_input),
+                func.sum(a.output),
+                func.sum(r.baseline_output),
+            )
+            .join_from(requests, attempts, and_(a.request == r.n, a.position == r.answered))
+            .join(models, models.c.id == a.model)
+            .where(
+                r.n > last - newest, r.agent.is_(None), a.exact, r.baseline_input > 0, r.baseline_output > 0
+            )
+            .group_by(models.c.name)
+        )
+        with self.connect() as db:
+            return {name: Tally(*sums) for name, *sums in db.execute(query)}
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

@@ -125,7 +125,7 @@ def read_calls(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tupl
 def read_bars(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[int, Bar]]:
     """What was answered by the number of the facet, once or more for each."""
     query = (
-        "SELECT facet, sum(requests), sum(cost), sum(compared_baseline) FROM rollups "
+        "SELECT facet, sum(requests), sum(cost), sum(compared_baseline) FROM rollups "  # noqa: S608 - our own names
         f"WHERE {_WITHIN} GROUP BY facet"
     )
     for part in time:

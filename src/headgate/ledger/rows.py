@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from headgate.core.policy import ANSWER_ALLOWANCE
 from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Ends, Facet, Sums, Times, merge_times
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import MICRO
@@ -42,10 +43,10 @@ _STATES: Final = (
 _STATES_BITS: Final = 9
 _SIZE_BITS: Final = 5
 _SIZES: Final = range(11, 22)
-"""Powers of two that prompts are measured by: 2,048 to 2,097,152 tokens."""
+"""Powers of two that prompts with room for an answer are measured by: 2,048 to 2,097,152 tokens."""
 _SIZE: Final = (
     "CASE WHEN fallback_limit IS NULL THEN 0 "
-    + " ".join(f"WHEN tokens <= {1 << power} THEN {power}" for power in _SIZES[:-1])
+    + " ".join(f"WHEN tokens + {ANSWER_ALLOWANCE} <= {1 << power} THEN {power}" for power in _SIZES[:-1])
     + f" ELSE {_SIZES[-1]} END"
 )
 

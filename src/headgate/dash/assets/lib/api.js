@@ -25,11 +25,11 @@ const faultOf = async (answer) => {
 };
 
 /** Ask for JSON: api("/admin/overview", {query: {since, until}}), api(path, {body: {…}}) for a POST. Throws GateError. */
-export const api = async (path, { query = {}, body, method, signal } = {}) => {
+export const api = async (path, { query = {}, body, method, headers = {}, signal } = {}) => {
   const kept = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
   const search = new URLSearchParams(kept).toString();
   const address = search ? `${path}?${search}` : path;
-  const wish = { method: method ?? (body === undefined ? "GET" : "POST"), headers: { accept: "application/json" }, signal };
+  const wish = { method: method ?? (body === undefined ? "GET" : "POST"), headers: { accept: "application/json", ...headers }, signal };
   if (body !== undefined) {
     wish.headers["content-type"] = "application/json";
     wish.body = JSON.stringify(body);

@@ -1,0 +1,131 @@
+"""`headgate replay`: what the recorded requests would have come to under other settings. Calls no model, changes nothing."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.common import load, put, put_json, say, with_config, with_json
+
+if TYPE_CHECKING:
+    from headgate.core.replay import Replayed
+    from headgate.core.tallies import Span
+    from headgate.lab.replays import Answer
+
+SHOWN = 12
+"""Ways that are shown to a person."""
+
+
+@click.command("replay")
+@click.option(
+    "--set",
+    "words",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="What to try, for instance routes.long.tokens_over=5000; may be given several times.",
+)
+@click.option("--days", type=click.IntRange(min=1), default=30, show_default=True, help="How far back.")
+@click.option("--since", type=float, help="From this Unix time, in place of --days.")
+@click.option("--until", type=float, help="Before this Unix time.")
+@click.option("--progress", is_flag=True, hidden=True, help="Print JSON lines as it goes, for the page.")
+@with_config
+@with_json
+def command(
+    config_file: str | None,
+    *,
+    words: tuple[str, ...],
+    days: int,
+    since: float | None,
+    until: float | None,
+    progress: bool,
+    as_json: bool,
+) -> None:
+    """Replay what the ledger holds under other settings: requests that would move, and dollars.
+
+    Thresholds of routes (tokens_over, tokens_under, pass_at), their chain (try), and pass_at and task_confidence of [quality] can be
+    tried. What was recorded is exact; models that were not asked are estimated from their rates, with 95 % intervals.
+    """
+    from time import time
+
+    from headgate.lab.replays import plain, replay_ledger
+
+    config = load(config_file)
+    start = time() - days * 86_400 if since is None else since
+    answer = replay_ledger(config, words, since=start, until=until, progress=told if progress else untold)
+    if progress:
+        put_json({"result": plain(answer)})
+    elif as_json:
+        put_json(plain(answer))
+    else:
+        draw(answer)
+
+
+def told(done: int, many: int) -> None:
+    """How far it is, as a line of JSON."""
+    put_json({"done": done, "of": many})
+    sys.stdout.flush()
+
+
+def untold(done: int, many: int) -> None:
+    """How far it is, for nobody."""
+
+
+def draw(answer: "Answer") -> None:
+    """The answer for a person."""
+    from headgate.cli.common import put_table, table
+    from headgate.reports.shown import count
+
+    replayed = answer.replayed
+    all_ = replayed.all
+    put(f"{count(all_.requests, 'recorded request')}, replayed without a call")
+    if not all_.requests:
+        say("note: there is nothing to replay in this time; --days says how far back to look")
+        return
+    for line in figures(replayed):
+        put(f"  {line}")
+    if replayed.moves:
+        made = table("route", "answered by", "would take", "answered by ", "requests", right=("requests",))
+        for move in replayed.moves[:SHOWN]:
+            row = (move.route, move.model or "nobody", move.to_route, move.to_model or "nobody")
+            made.add_row(*row, f"{move.requests:,.0f}")
+        put("")
+        put_table(made)
+    if answer.changed.lines:
+        say("\nTo have it so, write in headgate.toml (nothing has been changed):\n")
+        say("\n".join(answer.changed.lines))
+
+
+def figures(replayed: "Replayed") -> "list[str]":
+    """What it comes to, line by line."""
+    all_ = replayed.all
+    lines = [
+        f"would come home     {spanned(all_.to_home)}",
+        f"would go to cloud   {spanned(all_.to_cloud)}",
+        f"dollars             {money(all_.dollars)} on ${all_.paid_before:,.4f}",
+        f"unchanged           {all_.unchanged:,}",
+        f"known exactly       {all_.exact:,}",
+        f"estimated           {all_.estimated:,}",
+    ]
+    lines += [f"unknown             {many:,}: {why}" for why, many in replayed.unknown.items()]
+    for many, what in (
+        (all_.unpriced, "are without a known price, and not in the dollars"),
+        (all_.unsure, "have prompts whose length was only guessed, near a limit"),
+        (all_.now_passing, "have an answer that was rejected and would pass"),
+        (all_.now_rejected, "have an answer that passed and would be rejected"),
+        (replayed.drifted, "would take another route already by today's config: it was changed since"),
+    ):
+        if many:
+            lines.append(f"{many:,} {what}")
+    return lines
+
+
+def spanned(span: "Span") -> str:
+    """Requests with their ends, where these differ."""
+    low, high = round(span.low), round(span.high)
+    return f"{span.expected:,.0f}" + (f" ({low:,} to {high:,})" if low != high else "")
+
+
+def money(span: "Span") -> str:
+    """Dollars more or fewer, with their ends."""
+    ends = f" ({span.low:+,.4f} to {span.high:+,.4f})" if span.high - span.low > 0.00005 else ""
+    return f"{span.expected:+,.4f}{ends}"

@@ -1,0 +1,105 @@
+"""Settings put into a page of TOML, in its own words and with its comments kept: what a replay tries, and what is to be written for it.
+
+    set_words(text, ("routes.long.tokens_over=5000",)) → the page with them, and the lines that are new
+
+What the settings mean, and whether they fit together, is said by `load` when the new page is compiled.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import tomlkit
+from msgspec import Struct
+from tomlkit.exceptions import TOMLKitError
+
+from headgate.config.values import meant
+from headgate.core.errors import ConfigError, UsageError
+
+ROUTE: dict[str, type] = {"tokens_over": int, "tokens_under": int, "pass_at": float, "try": list}
+QUALITY: dict[str, type] = {"pass_at": float, "task_confidence": float}
+
+FORMS = (
+    "routes.NAME.tokens_over=5000, routes.NAME.tokens_under=200, routes.NAME.pass_at=0.7, routes.NAME.try=small,claude, "
+    "quality.pass_at=0.7 or quality.task_confidence=0.6; =none removes one"
+)
+
+
+class Changed(Struct, frozen=True):
+    """A page with other settings."""
+
+    text: str
+    lines: tuple[str, ...]
+    """What is to be written, under the headings where it belongs."""
+
+
+def set_words(text: str, words: Iterable[str]) -> Changed:
+    """Put settings into a page.
+
+    Raises:
+        UsageError: it is no setting that can be tried, its value is of another kind, or the page has no such route.
+        ConfigError: the page is no TOML.
+    """
+    try:
+        page = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ConfigError(f"the page cannot be changed: {error}", "headgate config check") from error
+    told: dict[str, list[str]] = {}
+    for word in words:
+        path, equals, value = word.partition("=")
+        names = split(path.strip())
+        if not equals or names is None:
+            raise UsageError(f"{word!r} is no setting that can be tried", f"--set takes {FORMS}")
+        heading, table, key, kind = find(page, names)
+        shown = put(table, key, value.strip(), kind, word)
+        told.setdefault(heading, []).append(shown)
+    lines = [
+        line
+        for heading, said in told.items()
+        for line in (*([""] if heading != next(iter(told)) else []), heading, *said)
+    ]
+    return Changed(tomlkit.dumps(page), tuple(lines))
+
+
+def split(path: str) -> tuple[str, ...] | None:
+    """The names in "routes.NAME.key" or "quality.key"; a route's name may have dots."""
+    table, _, rest = path.partition(".")
+    if table == "quality" and rest in QUALITY:
+        return table, rest
+    name, _, key = rest.rpartition(".")
+    return (table, name, key) if table == "routes" and name and key in ROUTE else None
+
+
+def find(page: tomlkit.TOMLDocument, names: tuple[str, ...]) -> tuple[str, Any, str, type]:
+    """The heading and the table that a setting belongs to, its key and the kind of its value.
+
+    Raises:
+        UsageError: the page has no such route.
+    """
+    if names[0] == "quality":
+        if "quality" not in page:
+            page["quality"] = tomlkit.table()
+        return "[quality]", page["quality"], names[1], QUALITY[names[1]]
+    routes = {str(route.get("name")): route for route in page.get("routes", [])}
+    if names[1] not in routes:
+        hint = meant(names[1], routes) or f"the routes are: {', '.join(routes)}"
+        raise UsageError(f'there is no route "{names[1]}"', hint)
+    return f'[[routes]]  # "{names[1]}"', routes[names[1]], names[2], ROUTE[names[2]]
+
+
+def put(table: Any, key: str, value: str, kind: type, word: str) -> str:
+    """Set or remove one key; the line that says so.
+
+    Raises:
+        UsageError: the value is of another kind.
+    """
+    if value == "none":
+        table.pop(key, None)
+        return f"# without {key}"
+    try:
+        table[key] = (
+            [name.strip() for name in value.split(",") if name.strip()] if kind is list else kind(value)
+        )
+    except ValueError as error:
+        what = "a whole number" if kind is int else "a number"
+        raise UsageError(f"{word!r}: {value!r} is not {what}", f"--set takes {FORMS}") from error
+    return f"{key} = {table[key].as_string()}" if kind is list else f"{key} = {table[key]}"

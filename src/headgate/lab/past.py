@@ -1,0 +1,240 @@
+"""The recorded requests of some time, those that are alike as one: read once, in one pass over the rows.
+
+A month of a hundred thousand requests takes about a second. What a row holds in columns is compared as it stands, by number; of its
+story only what a decision depends on is read. One request of each kind is then read whole. This module decides nothing (`core.replay`).
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+from sqlalchemy import Connection
+
+from headgate.core.past import LONG, SHORT, Cuts, Past
+from headgate.core.types import Model
+from headgate.ledger.dimensions import NANO
+from headgate.ledger.queries import LedgerReader
+from headgate.ledger.schema import CONFIDENCE, FINE, MICRO
+
+PIECE = 10_000
+"""Requests read at a time."""
+
+Progress = Callable[[int, int], None]
+"""Told how many requests have been read, of how many."""
+
+
+class Recorded(Struct, frozen=True):
+    """What was read."""
+
+    past: tuple[Past, ...]
+    models: Mapping[str, Model]
+    """The models as they were described when they were last asked."""
+
+
+class Told(Struct, frozen=True, gc=False):
+    """The parts of a request's story on which a decision depends (`ledger.stories`)."""
+
+    asked: int | str = field(default=0, name="a")
+    plan: int | str = field(default=0, name="p")
+    candidates: int | str = field(default=0, name="c")
+    spend_at_most: int | None = field(default=None, name="s")
+    kept: tuple[str, int] | None = field(default=None, name="k")
+
+
+class Group:
+    """Requests that are alike, while they are counted."""
+
+    __slots__ = ("costs", "longest", "n", "output", "prompt", "requests")
+
+    def __init__(self, n: int, attempts: int) -> None:
+        self.n = n
+        self.requests = self.prompt = self.output = self.longest = 0
+        self.costs = [0] * attempts
+
+
+REQUESTS = (
+    "SELECT n, task, task_confidence, task_by, tokens, tokens_exact, format, tools, images, language, local_only, route, "
+    "status, model, answered, story FROM requests WHERE n > ? AND n <= ? AND received >= ? AND received < ? ORDER BY n"
+)
+ATTEMPTS = (
+    "SELECT request, model, failure, score, late, cost, input, cache_read, cache_write_5m, cache_write_1h, output, story "
+    "FROM attempts WHERE request > ? AND request <= ? ORDER BY request, position"
+)
+ENDLESS = 2**62
+
+
+def read_past(
+    reader: LedgerReader,
+    cuts: Cuts,
+    *,
+    since: float | None = None,
+    until: float | None = None,
+    progress: Progress = lambda _done, _all: None,
+) -> Recorded:
+    """Read the requests that were received since one Unix time and before another.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    groups: dict[tuple[Any, ...], Group] = {}
+    start = 0 if since is None else round(since * MICRO)
+    end = ENDLESS if until is None else round(until * MICRO)
+    key = Keys(cuts)
+    with reader.connect() as db:
+        first, last, many = db.exec_driver_sql(
+            "SELECT min(n), max(n), count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
+        ).one()
+        done = 0
+        for below in range((first or 1) - 1, last or 0, PIECE):
+            to = min(below + PIECE, last)
+            tried = attempts_of(db, below, to)
+            for row in rows(db, REQUESTS, (below, to, start, end)):
+                made = tried.get(row[0], ())
+                add(groups, key.of(row, made), row, made)
+                done += 1
+            progress(done, many)
+    entries = {entry.n: entry for entry in reader.numbered([group.n for group in groups.values()])}
+    models: dict[str, Model] = {}
+    for entry in sorted(entries.values(), key=lambda entry: entry.n):
+        models |= entry.models
+    past = [
+        Past(
+            example=entries[group.n].outcome,
+            requests=group.requests,
+            longest=group.longest,
+            costs=tuple(
+                [cost / NANO if cost is not None else None for cost in known_costs(group, entries[group.n])]
+            ),
+            prompt=group.prompt if entries[group.n].outcome.usage is not None else None,
+            output=group.output if entries[group.n].outcome.usage is not None else None,
+        )
+        for group in groups.values()
+    ]
+    return Recorded(tuple(past), models)
+
+
+def rows(db: Connection, query: str, given: tuple[int, ...]) -> list[Any]:
+    """The driver's own rows: a hundred thousand of them as SQLAlchemy's would take as long as all the rest."""
+    cursor = db.exec_driver_sql(query, given).cursor
+    assert cursor is not None, "a query has rows"
+    return list(cursor.fetchall())
+
+
+def attempts_of(db: Connection, after: int, to: int) -> dict[int, list[tuple[Any, ...]]]:
+    """The attempts of some requests, by the requests' numbers."""
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for row in rows(db, ATTEMPTS, (after, to)):
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+class Keys:
+    """What two requests have in common that are alike.
+
+    Args:
+        cuts: the figures at which decisions change.
+    """
+
+    def __init__(self, cuts: Cuts) -> None:
+        self.tokens = sorted({edge for cut in cuts.tokens for edge in (cut, cut + 1)})
+        self.scores = [round(score * FINE) for score in cuts.scores]
+        self.confidences = [round(share * CONFIDENCE) for share in cuts.confidences]
+        self.languages, self.verdicts = cuts.languages, cuts.verdicts
+        self._decode = msgspec.json.Decoder(Told).decode
+
+    def of(self, row: tuple[Any, ...], made: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """The key of a request and its attempts."""
+        (
+            _,
+            task,
+            confidence,
+            by,
+            tokens,
+            exact,
+            form,
+            tools,
+            images,
+            language,
+            local,
+            route,
+            status,
+            model,
+            answered,
+            story,
+        ) = row
+        told = self._decode(story)
+        spend = told.spend_at_most
+        usage = made[answered] if answered is not None else None
+        prompt = 0 if usage is None or usage[6] is None else usage[6] + usage[7] + usage[8] + usage[9]
+        scores = [score for _, _, _, score, *_ in made]
+        several = len(made) > 1
+        return (
+            task,
+            bisect_right(self.confidences, confidence),
+            confidence > 0,
+            by,
+            bisect_right(self.tokens, tokens),
+            None
+            if exact
+            else (bisect_right(self.tokens, tokens * SHORT), bisect_right(self.tokens, tokens * LONG)),
+            form,
+            tools > 0,
+            images > 0,
+            language if self.languages else None,
+            local,
+            route,
+            status,
+            model,
+            answered,
+            told.asked,
+            told.plan,
+            told.candidates,
+            spend and 1,
+            told.kept and told.kept[0],
+            usage is not None and usage[6] is not None,
+            bisect_right(self.tokens, prompt),
+            *[
+                (
+                    attempt[1],
+                    attempt[2],
+                    None if attempt[3] is None else bisect_right(self.scores, attempt[3]),
+                    attempt[4],
+                    attempt[5] is None,
+                    attempt[11] if self.verdicts else None,
+                )
+                for attempt in made
+            ],
+            tuple(sorted(range(len(scores)), key=lambda i: (scores[i] or 0, i))) if several else None,
+        )
+
+
+def add(
+    groups: dict[tuple[Any, ...], Group],
+    key: tuple[Any, ...],
+    row: tuple[Any, ...],
+    made: Sequence[tuple[Any, ...]],
+) -> None:
+    """Count a request with those that are alike."""
+    group = groups.get(key)
+    if group is None:
+        group = groups[key] = Group(row[0], len(made))
+    group.requests += 1
+    group.longest = max(group.longest, row[4])
+    for index, attempt in enumerate(made):
+        group.costs[index] += attempt[5] or 0
+    answered = row[14]
+    if answered is not None and made[answered][6] is not None:
+        usage = made[answered]
+        group.prompt += usage[6] + usage[7] + usage[8] + usage[9]
+        group.output += usage[10]
+
+
+def known_costs(group: Group, entry: Any) -> list[int | None]:
+    """Nano-dollars of each attempt of a group; None where they are unknown."""
+    attempts = entry.outcome.attempts
+    return [
+        cost if attempt.cost is not None else None
+        for cost, attempt in zip(group.costs, attempts, strict=True)
+    ]
