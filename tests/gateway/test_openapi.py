@@ -76,6 +76,11 @@ async def test_the_gate_gives_the_document_and_answers_its_examples(open_bench):
             assert jsonschema_rs.validator_for(answer["schema"]).is_valid(said.json), path
 
 
+def result_with(block):
+    """A turn with the result of a tool."""
+    return {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [block]}]}
+
+
 WRONG = {
     "a temperature": ("/v1/chat/completions", {"temperature": 2.5}),
     "a role": ("/v1/chat/completions", {"messages": [{"role": "robot", "content": "Hi."}]}),
@@ -116,6 +121,22 @@ WRONG = {
         {
             "messages": [
                 {"role": "user", "content": [{"type": "tool_use", "id": "a", "name": "b", "input": {}}]}
+            ]
+        },
+    ),
+    "a block without a type in a tool's result": (
+        "/v1/messages",
+        {"messages": [result_with({"type": None, "text": "five days"})]},
+    ),
+    "a text that is none in a tool's result": (
+        "/v1/messages",
+        {"messages": [result_with({"type": "search_result", "text": 5})]},
+    ),
+    "a source of a number": (
+        "/v1/messages",
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "document", "source": {"type": 5}}]},
             ]
         },
     ),
