@@ -55,6 +55,16 @@ def test_every_reference_leads_somewhere():
     assert "Wire" not in json.dumps(DOCUMENT)
 
 
+async def test_a_header_is_described_only_where_the_gate_takes_it(open_bench):
+    async with open_bench() as bench:
+        described = (await bench.send("GET", "/openapi.json")).json["paths"]
+        takers = {path for path, methods in described.items() if "x-headgate-input" in json.dumps(methods)}
+        assert takers == {"/v1/embeddings", "/api/embed", "/api/embeddings"}
+        body = json.dumps({"input": "I was charged twice."}).encode()
+        said = await bench.send("POST", "/v1/agents/triage/runs", body, x_headgate_input="query")
+        assert (said.status, said.json["error"]["param"]) == (400, "x-headgate-input")
+
+
 async def test_the_gate_gives_the_document_and_answers_its_examples(open_bench):
     async with open_bench() as bench:
         said = await bench.send("GET", "/openapi.json")
