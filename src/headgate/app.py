@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter, time
 from typing import Any
 
@@ -52,6 +53,7 @@ from headgate.gateway.keys import Keys
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
+from headgate.gateway.recounts import Recounts
 from headgate.gateway.road import Road
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
@@ -59,15 +61,19 @@ from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
+from headgate.ledger.power import keep_power
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
+    alternatives_beside,
     baseline_model,
     build_engine,
     loaded_at_once,
     open_budgets,
+    power_of,
+    recounted,
     requests_at_once,
     start_embedded,
     traffic,
@@ -267,8 +273,11 @@ class OpenGate:
 
     def describe(self) -> None:
         """Let the rows from now on stand under these prices."""
-        config = replace(self.config, baseline_price=self.road.baseline_price)
-        self.writer.describe([*self.road.policy.models.values(), baseline_model(config)])
+        road = self.road
+        config = replace(self.config, baseline_price=road.recounts.price, alternatives=road.alternatives)
+        self.writer.describe(
+            [*road.policy.models.values(), baseline_model(config), *alternatives_beside(config)]
+        )
 
     async def serve(self, listening: socket.socket, opened: Callable[[str], None] | None = None) -> None:
         """Answer HTTP requests until a signal says stop.
@@ -310,7 +319,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
     found = await asyncio.to_thread(writer.start)
     try:
-        writer.describe([*models, baseline_model(config)])
+        writer.describe([*models, baseline_model(config), *alternatives_beside(config)])
         memory = Memory(hardware=await asyncio.to_thread(hardware.look), vram=config.vram, ram=config.ram)
         engines = {
             name: build_engine(
@@ -332,6 +341,14 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             config, stale = with_cards(config, cards, fleet)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
+            tokenizer = Tokenizer()
+            recounts = Recounts(
+                baseline_model(config).id,
+                config.baseline_price,
+                tokenizer,
+                await asyncio.to_thread(recounted, config),
+            )
+            power = await asyncio.to_thread(power_of, config)
             local_key = new_key()
             keys, alerts = Keys(config.ledger.path, local_key), Alerts(config.ledger.path)
             road = Road(
@@ -339,17 +356,20 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 checks=config.checks,
                 fleet=fleet,
                 budgets=await asyncio.to_thread(open_budgets, config, alerts.put),
-                tokenizer=Tokenizer(),
+                tokenizer=tokenizer,
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
-                baseline_price=config.baseline_price,
+                recounts=recounts,
+                power=power,
+                price_per_kwh=config.energy.price_per_kwh,
+                alternatives=config.alternatives,
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
             poster, unsent = await asyncio.to_thread(poster_of, config)
-            notes = (*found.sentences, *troubles, *stale, *unsent)
+            notes = (*found.sentences, *troubles, *stale, *unsent, *power.notes)
             gate = OpenGate(
                 config,
                 road,
@@ -365,6 +385,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             await keys.open()
             alerts.open()
             poster.start()
+            recounts.start()
+            power.start(partial(keep_power, config.ledger.path))
             pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
             try:
                 yield gate
@@ -373,6 +395,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await alerts.close()
                 pricing.cancel()
                 await asyncio.wait([pricing])
+                await power.close()
+                await recounts.close()
                 await poster.close()
                 await gate.batches.close()
                 await gate.runs.close()

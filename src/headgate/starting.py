@@ -10,21 +10,26 @@ from time import time
 from msgspec.structs import replace
 
 from headgate.config.compile import Config
-from headgate.config.engine import EngineSettings
+from headgate.config.engine import EngineSettings, is_here
 from headgate.config.zones import zone_of
 from headgate.core.budgets import Alert
 from headgate.core.cards import Cards, apply, fresh_cards, stale_cards
 from headgate.core.engine import Engine
 from headgate.core.errors import EngineError, LedgerError
 from headgate.core.memory import need
+from headgate.core.recount import Tally
 from headgate.core.types import Model
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
 from headgate.fleet.fleet import Fleet
+from headgate.fleet.power.sampler import Power
+from headgate.fleet.power.sensors import Found, find_sensors, this_machine
 from headgate.fleet.sizes import Memory, caches, pools_for
 from headgate.gateway.budgets import Budgets
 
+NEWEST = 2_000
+"""Requests of the ledger that tell how many of the baseline's tokens a model's are."""
 WEEK = 7 * 86_400.0
 """Seconds of traffic by which the gate decides, when it opens, what is worth loading before anybody asks."""
 
@@ -125,6 +130,34 @@ def traffic(config: Config) -> dict[str, float]:
     except LedgerError:
         return {}
     return {name: count / WEEK for name, count in counts.items()}
+
+
+def alternatives_beside(config: Config) -> list[Model]:
+    """The cloud models that home has to beat and that are not among the config's own, for the ledger."""
+    return [model for model in config.alternatives if model.name not in config.policy.models]
+
+
+def power_of(config: Config) -> Power:
+    """The meters for what models at home draw; none where there is no such model. Blocks while drivers answer."""
+    home = {model.engine for model in config.policy.models.values() if model.local}
+    if not home:
+        return Power(Found())
+    here = [name for name in home if is_here(config.engines[name].url)]
+    found = find_sensors(config.energy, this_machine())
+    return Power(found, here, idle=config.energy.idle_watts)
+
+
+def recounted(config: Config) -> dict[str, Tally]:
+    """What the newest rows of the ledger tell of the models' own tokens, as far as there is a ledger that can be read."""
+    if not config.ledger.path.exists():
+        return {}
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+
+    try:
+        with LedgerReader(config.ledger.path) as reader:
+            return reader.recounted(NEWEST)
+    except LedgerError:
+        return {}
 
 
 def open_budgets(config: Config, on_level: Callable[[Alert], object] = lambda _: None) -> Budgets:

@@ -334,7 +334,7 @@ def test_a_port_that_another_program_has_fails_and_an_open_gate_is_well(desk):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         desk.change(("127.0.0.1:0", f"127.0.0.1:{taken.getsockname()[1]}"))
         assert desk.doctor()["port"]["state"] == "FAIL"
-    desk.change(("127.0.0.1:0", "0.0.0.0:0"))
+    desk.change(('"127.0.0.1:0"', '"0.0.0.0:0"\nkeys = "optional"'))
     found = desk.doctor()["port"]
     assert (found["state"], "[server]" in found["fix"]) == ("warn", True)
     desk.shell.write(desk.page())

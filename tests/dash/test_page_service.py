@@ -171,7 +171,7 @@ def test_a_watcher_who_names_a_request_that_nobody_knows_hears_of_new_ones(gate)
     events.close()
 
 
-async def test_what_a_slow_watcher_cannot_take_is_dropped_and_counted(folder):
+def test_what_a_slow_watcher_cannot_take_is_dropped_and_counted():
     outcome = week_of_requests(1, time.time())[0]
     feed, slow = Feed({}), Watcher()
     feed.watchers.add(slow)

@@ -44,12 +44,14 @@ def test_the_users_own_week_saves_what_he_worked_out():
 
 def test_a_request_with_an_unknown_side_is_left_out_of_both():
     money = money_of([outcome(0.01, 0.03), outcome(None, 5.0), outcome(5.0, None)])
-    assert money == Money(requests=1, cost=0.01, baseline=0.03, unknown=2)
+    assert money == Money(
+        requests=1, cost=0.01, baseline=0.03, unknown=2, energy_unknown=1, alternative_unknown=1
+    )
 
 
 def test_what_nobody_answered_costs_and_saves_nothing():
     money = money_of([outcome(0.02, None, model=None)])
-    assert money == Money(requests=1, cost=0.02, baseline=0.0)
+    assert money == Money(requests=1, cost=0.02, baseline=0.0, energy_unknown=1, alternative_unknown=1)
     assert savings(money).saved == -0.02
 
 

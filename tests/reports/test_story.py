@@ -182,7 +182,7 @@ def test_a_request_without_an_answer_saved_nothing_and_says_so():
 
 def test_no_heading_stands_above_an_empty_list_of_prices():
     lines = cost_of(OUTCOME, {"coder": CODER})
-    assert [line.split()[0] for line in lines] == ["this", "on", "saved"]
+    assert [line.split()[0] for line in lines] == ["this", "on", "saved", "tokens", "energy"]
 
 
 def test_a_late_verdict_is_called_late():

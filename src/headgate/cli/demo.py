@@ -155,8 +155,8 @@ def split(config: "Config", by_model: Counter[str]) -> str:
 
 def show(stage: "Stage", answers: "list[Answered]", seconds: float) -> None:
     """The report on stdout; what happened and what to type next on stderr."""
-    from headgate.reports.faces import face
     from headgate.ledger.reporting import weekly_report
+    from headgate.reports.faces import face
     from headgate.reports.shown import count
 
     report = weekly_report(stage.config, "this")

@@ -13,8 +13,10 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
+from headgate.config.alternatives import alternatives_of
 from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
+from headgate.config.energy import EnergySettings, energy_from
 from headgate.config.engine import EngineSettings, engine_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
@@ -91,6 +93,9 @@ class Config(Struct, frozen=True, kw_only=True):
     baseline_price: Price | None
     prices: PriceSources
     """Where these prices came from, so that they can be looked up again."""
+    alternatives: tuple[Model, ...]
+    """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
+    energy: EnergySettings
     timezone: str
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
@@ -145,7 +150,7 @@ def compile_config(
         for name, model in table.models.items()
         for lane in lanes_from(name, model, engines, price_finder)
     }
-    sources = sources_from(table.models, engines, table.report.baseline, price_finder)
+    sources = sources_from(table.models, engines, table.report, price_finder)
     folder = source.parent if source is not None else Path.cwd()
     checks = resolve_checks(table, folder, {name: origin.folders for name, origin in origins.items()})
     if not table.routes:
@@ -210,6 +215,8 @@ def compile_config(
         budgets=budgets_from(table),
         baseline_price=sources.of_baseline(),
         prices=sources,
+        alternatives=alternatives_of(table.report.alternative, models, price_finder),
+        energy=energy_from(table.energy),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from headgate.config.agent_files import AgentPage, Origin, find_pages, read_text, read_toml
 from headgate.config.compile import Config, compile_config
+from headgate.config.energy import EnergyTable, HardwareTable, Measure
 from headgate.config.lines import find_line
 from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
@@ -54,6 +55,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "embeddings": EmbeddingsTable,
     "ledger": LedgerTable,
     "report": ReportTable,
+    "energy": EnergyTable,
     "agents": AgentTable,
 }
 INNER: dict[tuple[str, str], type[msgspec.Struct]] = {
@@ -203,6 +205,8 @@ def culprit(document: dict[str, Any], path: Sequence[str | int]) -> str:
 
 def table_name(path: Sequence[str | int]) -> type[msgspec.Struct]:
     """The struct that describes the table at `path`."""
+    if tuple(path[:2]) == ("energy", "hardware"):
+        return HardwareTable
     if len(path) > 2 and (inner := INNER.get((str(path[0]), str(path[2])))) is not None:
         return inner
     return TABLES.get(str(path[0]), FileTable) if path else FileTable
@@ -232,6 +236,7 @@ def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
         "formats": words.FormatKind,
         "long": words.LongInput,
         "capabilities": words.Capability,
+        "measure": Measure,
         "week_starts": words.Weekday,
         "warn": Literal["local_failures_over", "at_least"],
     }

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from headgate.config.engine import EngineSettings
 from headgate.config.prices import PROVIDERS, PriceFinder, find_price
-from headgate.config.schema import ModelTable, PriceTable
+from headgate.config.schema import ModelTable, PriceTable, ReportTable
 from headgate.config.values import not_negative
 from headgate.core.prices import CONTRACT, FREE
 from headgate.core.types import Model, Price
@@ -42,6 +42,8 @@ class PriceSources(Struct, frozen=True, kw_only=True):
 
     models: Mapping[str, PriceSource]
     baseline: PriceSource
+    alternative: str
+    """The page's word for the cheap cloud models that requests are compared with (`alternatives`)."""
     finder: PriceFinder = find_price
 
     @property
@@ -54,6 +56,10 @@ class PriceSources(Struct, frozen=True, kw_only=True):
         source = self.models.get(model.lane_of or model.name) or remembered(model)
         return source.price(self.finder, on)
 
+    def at(self, moment: datetime) -> PriceFinder:
+        """Finds the list prices of that moment."""
+        return lambda model, provider, url, kind, _: self.finder(model, provider, url, kind, moment)
+
     def of_baseline(self, on: datetime | None = None) -> Price | None:
         """The price that savings are measured against, at a moment."""
         return self.baseline.price(self.finder, on)
@@ -62,12 +68,17 @@ class PriceSources(Struct, frozen=True, kw_only=True):
 def sources_from(
     tables: Mapping[str, ModelTable],
     engines: Mapping[str, EngineSettings],
-    baseline: str,
+    report: ReportTable,
     finder: PriceFinder,
 ) -> PriceSources:
     """The sources of a page whose models and engines fit together; the baseline is one of its models, or a listed one."""
     models = {name: source_of(name, table, engines[table.engine]) for name, table in tables.items()}
-    return PriceSources(models=models, baseline=models.get(baseline) or listed(baseline), finder=finder)
+    return PriceSources(
+        models=models,
+        baseline=models.get(report.baseline) or listed(report.baseline),
+        alternative=report.alternative,
+        finder=finder,
+    )
 
 
 def source_of(name: str, table: ModelTable, engine: EngineSettings) -> PriceSource:

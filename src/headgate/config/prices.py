@@ -73,13 +73,13 @@ def find_price(
     usual = compiled(info.get_prices(moment), kind, moment)
     if usual is None:
         return None
-    services = {}
+    services = []
     for service, context in SERVICES.items():
         if any(is_meant(variant, context, moment) for variant in info.price_variants or ()):
             price = compiled(info.get_prices(moment, context), kind, moment)
             if price is not None:
-                services[service] = price
-    return replace(usual, services=services)
+                services.append((service, price))
+    return replace(usual, services=tuple(services))
 
 
 def is_meant(variant: Any, context: Mapping[str, str], moment: datetime) -> bool:

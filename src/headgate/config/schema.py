@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from headgate.config.energy import EnergyTable
 from headgate.core.words import (
     Capability,
     EngineKind,
@@ -215,6 +216,8 @@ class ReportTable(Struct, forbid_unknown_fields=True, frozen=True):
     """[report]: what the weekly report compares with."""
 
     baseline: str = "gpt-4o"
+    alternative: str = "auto"
+    """The cheap cloud model that home has to beat: "auto", "none", or one model, "groq/llama-3.1-8b-instant"."""
     timezone: str = "local"
     """Where days and weeks begin: "local", "utc", or a zone of the IANA database."""
     week_starts: Weekday = "monday"
@@ -307,4 +310,5 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     ledger: LedgerTable = LedgerTable()
     batches: BatchesTable = BatchesTable()
     report: ReportTable = ReportTable()
+    energy: EnergyTable = EnergyTable()
     agents: dict[str, AgentTable] = {}

@@ -111,9 +111,9 @@ def price_of_service(price: Price, service: str) -> Price | None:
     A contract and a model at home cost the same however they serve, except in a provider's batch: both providers that have
     one take half there for all that their lists do not name.
     """
-    listed = price.services.get(service)
-    if listed is not None:
-        return listed
+    for name, listed in price.services:
+        if name == service:
+            return listed
     if service == BATCH:
         return halved(price)
     return price if price.source in (LOCAL, CONTRACT) else None
@@ -125,7 +125,7 @@ def halved(price: Price) -> Price:
         half_of(price),
         bands=tuple([half_of(band) for band in price.bands]),
         source=f"half of {price.source}" if price.source else "",
-        services={},
+        services=(),
     )
 
 
@@ -172,10 +172,14 @@ def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
     """
     if usage is None:
         return None
-    uncached = replace(
+    return cost(uncached(usage), price)
+
+
+def uncached(usage: Usage) -> Usage:
+    """The same tokens, all of them read anew, served in the usual way."""
+    return replace(
         usage, input=usage.prompt, cache_read=0, cache_write_5m=0, cache_write_1h=0, service="", charged=None
     )
-    return cost(uncached, price)
 
 
 def plausible(result: Reply | Failure) -> Reply | Failure:

@@ -6,7 +6,7 @@
 Days begin at midnight UTC here: of years, nobody will notice. This module does not know what was saved (`reports.savings`).
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 
 from msgspec import Struct
@@ -26,6 +26,11 @@ class Purchase(Struct, frozen=True):
     years: float
     """After these it is worth nothing any more."""
 
+    @property
+    def begins(self) -> float:
+        """Unix time from which on it is used up."""
+        return datetime(self.bought.year, self.bought.month, self.bought.day, tzinfo=UTC).timestamp()
+
 
 class BreakEven(Struct, frozen=True):
     """When it has paid for itself."""
@@ -40,7 +45,7 @@ def used_up(purchase: Purchase | None, since: float, until: float) -> float | No
     """Dollars of its price that the time between two Unix times uses up; None when nothing was bought."""
     if purchase is None:
         return None
-    begin = _moment(purchase.bought)
+    begin = purchase.begins
     whole = purchase.years * DAYS_A_YEAR * SECONDS_A_DAY
     inside = min(until, begin + whole) - max(since, begin)
     return purchase.dollars * max(0.0, inside) / whole
@@ -59,7 +64,7 @@ def break_even(
     """
     if purchase is None:
         return None
-    begin = _moment(purchase.bought)
+    begin = purchase.begins
     if saved is None or since is None:
         return BreakEven(None, "nothing is known yet of what it saves")
     days = (now - max(since, begin)) / SECONDS_A_DAY
@@ -82,12 +87,3 @@ def break_even(
         day.isoformat(),
         f"{done} of ${purchase.dollars:,.2f} at ${a_day:,.4f} a day, net of energy, the mean of {days:.0f} days",
     )
-
-
-def last_day(purchase: Purchase) -> date:
-    """The day on which nothing of its price is left to be used up."""
-    return purchase.bought + timedelta(days=round(purchase.years * DAYS_A_YEAR))
-
-
-def _moment(day: date) -> float:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()

@@ -180,6 +180,10 @@ class Request(Struct, frozen=True, gc=False, kw_only=True):
     """Anthropic's header for features that are not open to all, for engines of its dialect."""
     native: tuple[str, ...] = ()
     """What only an engine of the same dialect can be told, by the raw bytes: "a document", "the tool web_search"."""
+    repeated: int = 0
+    """Prompt tokens that only repeat what another request for the same input says: one model for all of it would read them once."""
+    draft: bool = False
+    """Its answer only goes into another one: a model that takes the whole input would not write it."""
     beyond: int = 0
     """Prompt tokens assumed for what is `native`, which the messages do not hold."""
     previous: str = ""
@@ -261,7 +265,7 @@ class Price(Rates, frozen=True, gc=False, kw_only=True):
     """Dollars for one search of the web that the provider makes."""
     request: float = 0.0
     """Dollars for each request, beside its tokens."""
-    services: Mapping[str, "Price"] = {}
+    services: tuple[tuple[str, "Price"], ...] = ()
     """What it costs when it is served otherwise ("batch", "flex", "priority" …), where that is listed."""
     date: str = ""
     source: str = ""

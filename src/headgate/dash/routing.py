@@ -126,7 +126,7 @@ class RoutingService:
         decision = decide(
             self.road.policy, self.road.view(self.road.accounts(signals.task)), request, signals
         )
-        told = describe_decision(self.road.policy, self.road.baseline_price, request, signals, decision)
+        told = describe_decision(self.road.policy, self.road.recounts.price, request, signals, decision)
         told["models"] = {
             candidate.model: {
                 "local": self.road.policy.models[candidate.model].local,

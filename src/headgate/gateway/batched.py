@@ -43,6 +43,7 @@ async def settle(
     signals = await road.tokenizer.measure(request, road.policy, 0)
     begun = perf_counter() - max(0.0, time() - submitted)
     journey = Journey(road, request, signals, received=submitted, begun=begun, caller=caller)
+    journey.meter(model)
     why = f"provider batch {job} at half price: {model.name} was asked in it"
     journey.decision = replace(journey.decision, why=why)
     result = reply_of(answer, dialect, request, model)

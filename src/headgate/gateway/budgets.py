@@ -20,6 +20,9 @@ from headgate.ledger.dimensions import NANO
 NEAR_ITS_END = LEVELS[-2]
 """Percent of a budget that are gone before a request that finds too little left says anything about the budget."""
 
+NEVER = 2**62
+"""Nano-dollars that nobody spends."""
+
 
 class Account:
     """One budget in its present period.
@@ -39,6 +42,7 @@ class Account:
         ends: … and at which the next one does.
         ends_shown: the same, with the time.
         level: the highest level that was told.
+        told_next: nano-dollars spent at which the next one is.
     """
 
     __slots__ = (
@@ -53,6 +57,7 @@ class Account:
         "limit",
         "reserved",
         "spent",
+        "told_next",
     )
 
     def __init__(self, budget: Budget, zone: tzinfo, week_starts: int, now: float) -> None:
@@ -67,7 +72,14 @@ class Account:
         self.begun, self.ends = period_of(now, self.budget.per, self._zone, self._week_starts)
         self.begun_shown = f"{datetime.fromtimestamp(self.begun, self._zone):%Y-%m-%d}"
         self.ends_shown = f"{datetime.fromtimestamp(self.ends, self._zone):%Y-%m-%d %H:%M}"
-        self.spent = self.level = 0
+        self.spent = 0
+        self.told(0)
+
+    def told(self, level: int) -> None:
+        """Remember that people know of this level."""
+        self.level = level
+        next_one = next((one for one in LEVELS if one > level), None)
+        self.told_next = NEVER if next_one is None or not self.limit else -(-self.limit * next_one // 100)
 
     @property
     def left(self) -> int:
@@ -179,12 +191,12 @@ class Budgets:
     def settle(self, accounts: tuple[Account, ...], dollars: float) -> None:
         """Take the true cost of a call."""
         nano = round(dollars * NANO)
-        self._turn(accounts)
-        self._turn((self._today,))
+        self._turn((self._today, *accounts))
         self._today.spent += nano
         for account in accounts:
             account.spent += nano
-            self._look(account)
+            if account.spent >= account.told_next:
+                self._look(account)
 
     def turned_away(self, accounts: tuple[Account, ...], allowance: Allowance) -> None:
         """Learn that a request found too little in a budget to be paid from it."""
@@ -202,7 +214,7 @@ class Budgets:
         for account in (self._today, *self._accounts):
             account.spent += round(spent(account.budget, account.begun) * NANO)
         for account in self._accounts:
-            account.level = told(account.budget.name, account.begun)
+            account.told(told(account.budget.name, account.begun))
             self._look(account)
 
     @property
@@ -234,7 +246,7 @@ class Budgets:
             level = LEVELS[-1]
         if level <= account.level:
             return
-        account.level = level
+        account.told(level)
         spent = account.spent / NANO
         self.on_level(
             Alert(

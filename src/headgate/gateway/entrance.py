@@ -11,10 +11,8 @@ from headgate.config.values import is_loopback
 from headgate.gateway.caller import Call
 from headgate.gateway.keys import ANYBODY, Holder, Keys, looks_like_ours, shown_key
 from headgate.gateway.refusals import THIS_MACHINE
+from headgate.gateway.services import ADMIN
 from headgate.wire.faults import Fault
-
-ADMIN = "/admin/"
-"""How the paths begin that only admins may use."""
 
 METRICS = "/metrics"
 

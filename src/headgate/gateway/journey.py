@@ -38,6 +38,7 @@ from headgate.core.types import (
     Verdict,
 )
 from headgate.core.words import Mode, Skip
+from headgate.fleet.power.sampler import Drawn
 from headgate.gateway.budgets import Reservation
 from headgate.gateway.keys import holder
 from headgate.gateway.labels import note_refusal, weighed, with_alternatives
@@ -75,6 +76,8 @@ class Journey:
         "cached",
         "caller",
         "decision",
+        "drawn",
+        "energy",
         "first_byte",
         "holder",
         "limited",
@@ -120,6 +123,10 @@ class Journey:
         self.model: Model | None = None
         self.first_byte: float | None = None
         self.reserved: Reservation | None = None
+        self.drawn: Drawn | None = None
+        """The attempt under way on the meters at home."""
+        self.energy: float | None = None
+        """Joules of the attempt that has just ended."""
         self.limited: dict[str, int] = {}
         self.cached = 0
         """How many of the texts to embed had their vectors already."""
@@ -160,6 +167,7 @@ class Journey:
             if place is None:
                 continue
             started = self.now()
+            self.meter(model)
             result: Reply | Failure | None = None
             try:
                 engine = self.road.fleet.engines[model.engine]
@@ -233,6 +241,7 @@ class Journey:
             return
         queued = place.queued
         started = self.now()
+        self.meter(model)
         opening: list[Delta] = []
         written = 0
         result: Reply | Failure | None = None
@@ -360,16 +369,31 @@ class Journey:
 
     def leave(self, place: Place, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
+        self.read_meters()
         pace = self.now() - started if isinstance(result, Reply) else None
         self.road.fleet.admission.leave(place.model.name, pace)
         if self.reserved is not None:
             self.road.budgets.release(self.reserved)
             self.reserved = None
 
+    def meter(self, model: Model) -> None:
+        """What an attempt draws at home is its own from now on; elsewhere it draws nothing of ours."""
+        if model.local:
+            self.drawn, self.energy = self.road.power.begin(model), None
+        else:
+            self.drawn, self.energy = None, 0.0
+
+    def read_meters(self) -> None:
+        """The attempt draws no more."""
+        if self.drawn is not None:
+            self.energy = self.road.power.end(self.drawn)
+            self.drawn = None
+
     def conclude(
         self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
     ) -> None:
         """Judge what came back, and write the attempt down."""
+        self.read_meters()
         reply: Reply | None = None
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
@@ -379,6 +403,7 @@ class Journey:
                 note_refusal(self.road, model, result)
             spent = cost(result.usage, price) if result.usage is not None else unpaid(result, model)
         else:
+            self.road.recounts.note(self.request, model, result)
             reply, verdicts = self.judge(model, result, late=late)
             spent = cost(result.usage, price)
         failure = result if isinstance(result, Failure) else None
@@ -397,6 +422,7 @@ class Journey:
                 first_token=result.first_token,
                 usage=result.usage,
                 cost=spent,
+                energy=self.energy,
                 failure=failure,
                 verdicts=verdicts,
                 score=score(verdicts),

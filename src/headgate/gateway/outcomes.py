@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from headgate.core import cascade
+from headgate.core.alternatives import cheapest
 from headgate.core.cascade import fallback_reason
+from headgate.core.power import energy_cost
 from headgate.core.prefixes import told_of
-from headgate.core.prices import baseline_cost
-from headgate.core.types import Attempt, Model, Outcome
+from headgate.core.types import Attempt, Model, Outcome, Usage
 from headgate.core.words import FallbackReason, Status
 from headgate.engines.profiles import adjustments
 from headgate.gateway.journey import Journey
@@ -27,6 +28,7 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
     if final is not None:  # what came from the cache, nobody was paid for
         reason = fallback_reason(journey.decision, journey.attempts, model, road.policy.models)
     usage = final.usage if final is not None else None
+    energy = total_energy(journey.attempts)
     seconds = journey.now()
     return Outcome(
         id=request.id,
@@ -45,7 +47,9 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         usage=usage,
         cost=total_cost(journey.attempts),
         baseline=road.policy.baseline,
-        baseline_cost=baseline_cost(usage, road.baseline_price) if request.kind == "chat" else None,
+        energy=energy,
+        energy_cost=energy_cost(energy, road.price_per_kwh),
+        **compared(journey, model, usage),
         key=journey.holder.name,
         team=journey.holder.team,
         prices_as_of=road.prices_as_of,
@@ -78,6 +82,32 @@ def answering(journey: Journey) -> Attempt | None:
             if attempt.model == journey.model.name:
                 return attempt
     return None
+
+
+def compared(journey: Journey, model: Model | None, usage: Usage | None) -> dict[str, Any]:
+    """What the request would have been on the baseline, and on the cheapest cloud model that could have taken it."""
+    road, request = journey.road, journey.request
+    if model is None or usage is None or request.kind != "chat":
+        return {"baseline_cost": None}
+    there = road.recounts.on_baseline(request, journey.signals, model, usage)
+    found = cheapest(road.alternatives, journey.signals, there.usage) if road.alternatives else None
+    return {
+        "baseline_input": there.input,
+        "baseline_output": there.output,
+        "baseline_cost": there.cost,
+        "alternative": "" if found is None else found[0].name,
+        "alternative_cost": None if found is None else found[1],
+    }
+
+
+def total_energy(attempts: Iterable[Attempt]) -> float | None:
+    """Joules of all attempts together; None when any part is unknown."""
+    total = 0.0
+    for attempt in attempts:
+        if attempt.energy is None:
+            return None
+        total += attempt.energy
+    return total
 
 
 def total_cost(attempts: Iterable[Attempt]) -> float | None:

@@ -5,12 +5,14 @@ everything finds its models by name, so it holds for all requests from then on; 
 """
 
 import asyncio
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.config.alternatives import alternatives_of
 from headgate.config.price_sources import PriceSources
 from headgate.core.types import Model, Price
 from headgate.gateway.road import Road
@@ -26,7 +28,7 @@ async def keep_prices(road: Road, sources: PriceSources, changed: Callable[[], N
         await asyncio.sleep((next_quarter(now) - now).total_seconds())
         moment = datetime.now(UTC)
         found = await asyncio.to_thread(look_up, road, sources, moment)
-        if put_in(road, *found, moment):
+        if put_in(road, found):
             changed()
 
 
@@ -36,25 +38,47 @@ def next_quarter(moment: datetime) -> datetime:
     return begun + QUARTER
 
 
-def look_up(
-    road: Road, sources: PriceSources, moment: datetime
-) -> tuple[dict[str, Price | None], Price | None]:
-    """The prices of all models and of the baseline at a moment."""
-    models = {name: sources.of(model, moment) for name, model in road.policy.models.items()}
-    return models, sources.of_baseline(moment)
+class Prices(Struct, frozen=True):
+    """What everything costs at one moment."""
+
+    moment: datetime
+    models: Mapping[str, Price | None]
+    baseline: Price | None
+    alternatives: tuple[Model, ...]
 
 
-def put_in(road: Road, models: dict[str, Price | None], baseline: Price | None, moment: datetime) -> bool:
+def look_up(road: Road, sources: PriceSources, moment: datetime) -> Prices:
+    """The prices of that moment."""
+    models = {
+        name: replace(model, price=sources.of(model, moment)) for name, model in road.policy.models.items()
+    }
+    return Prices(
+        moment,
+        {name: model.price for name, model in models.items()},
+        sources.of_baseline(moment),
+        alternatives_of(sources.alternative, models, sources.at(moment)),
+    )
+
+
+def put_in(road: Road, found: Prices) -> bool:
     """Let these prices hold from now on; whether any of them is another one than before."""
     known = cast("MutableMapping[str, Model]", road.policy.models)
-    others = {name: price for name, price in models.items() if not same_rates(known[name].price, price)}
+    others = {name: price for name, price in found.models.items() if not same_rates(known[name].price, price)}
     for name, price in others.items():
         known[name] = replace(known[name], price=price)
-    again = same_rates(road.baseline_price, baseline)
-    if not again:
-        road.baseline_price = baseline
-    road.prices_as_of = moment.date().isoformat()
-    return bool(others) or not again
+    same_baseline = same_rates(road.recounts.price, found.baseline)
+    if not same_baseline:
+        road.recounts.price = found.baseline
+    same_alternatives = rates_of(road.alternatives) == rates_of(found.alternatives)
+    if not same_alternatives:
+        road.alternatives = found.alternatives
+    road.prices_as_of = found.moment.date().isoformat()
+    return not (same_baseline and same_alternatives and not others)
+
+
+def rates_of(models: Iterable[Model]) -> dict[str, Price | None]:
+    """The prices of models by name, on no day."""
+    return {model.name: None if model.price is None else undated(model.price) for model in models}
 
 
 def same_rates(one: Price | None, other: Price | None) -> bool:
@@ -66,5 +90,5 @@ def same_rates(one: Price | None, other: Price | None) -> bool:
 
 def undated(price: Price) -> Price:
     """The price, on no day."""
-    services = {name: replace(served, date="") for name, served in price.services.items()}
+    services = tuple([(name, replace(served, date="")) for name, served in price.services])
     return replace(price, date="", services=services)

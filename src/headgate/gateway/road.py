@@ -7,13 +7,15 @@ from msgspec import Struct
 
 from headgate.core.checks import Check
 from headgate.core.policy import Policy
-from headgate.core.types import FleetView, Price
+from headgate.core.types import FleetView, Model
 from headgate.core.words import Task
 from headgate.engines.tokenizer import Tokenizer
 from headgate.fleet.fleet import Fleet
+from headgate.fleet.power.sampler import Power
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.budgets import Account, Budgets
 from headgate.gateway.keys import holder
+from headgate.gateway.recounts import Recounts
 from headgate.gateway.vectors import Vectors
 
 
@@ -27,7 +29,10 @@ class Road(Struct, kw_only=True):
     tokenizer: Tokenizer
     affinity: Affinity
     vectors: Vectors
-    baseline_price: Price | None
+    recounts: Recounts
+    power: Power
+    price_per_kwh: float | None
+    alternatives: tuple[Model, ...]
     prices_as_of: str
     peek_characters: int
     keep_bodies: bool

@@ -12,6 +12,9 @@ from headgate.core.runs import Step
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.gateway.caller import Call
 
+ADMIN = "/admin/"
+"""How the paths begin that only admins may use."""
+
 
 class Service(Protocol):
     """Answers a family of paths.
@@ -50,7 +53,8 @@ class Found(NamedTuple):
     @property
     def admin(self) -> bool:
         """Whether the path is for admins."""
-        return bool(getattr(self.service, "admin", False)) and not self.open
+        own = getattr(self.service, "admin", False) is True
+        return (own or self.path.startswith(ADMIN)) and not self.open
 
     @property
     def open(self) -> bool:

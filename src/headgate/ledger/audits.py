@@ -37,5 +37,12 @@ def read_audits(
     return tuple(AuditFacts(_verdict(verdict), judge, number) for (verdict, judge), number in in_order)
 
 
+def read_judging(db: Connection, since: float, until: float) -> int:
+    """What the audits of requests of some time cost, in nano-dollars."""
+    query = select(func.coalesce(func.sum(audits.c.cost), 0)).join_from(audits, requests)
+    within = requests.c.received >= round(since * MICRO), requests.c.received < round(until * MICRO)
+    return int(db.execute(query.where(*within)).scalar_one())
+
+
 def _verdict(word: str) -> AuditVerdict:
     return word  # type: ignore[return-value]  # only words of the closed list were written

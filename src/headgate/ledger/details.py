@@ -42,7 +42,7 @@ def find_repriced(
         if number in described:
             price = described[number].price
             # read on another day it is the same price
-            same = None if price is None else replace(price, date="", source="")
+            same = None if price is None else replace(price, date="", source="", services={})
             if same not in prices[shown[number]]:
                 prices[shown[number]].append(same)
     return tuple(sorted(name for name, different in prices.items() if len(different) > 1))

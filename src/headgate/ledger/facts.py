@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from headgate.core.types import Model
 from headgate.core.words import FallbackReason
-from headgate.ledger.audits import read_audits
+from headgate.ledger.audits import read_audits, read_judging
 from headgate.ledger.cards import read_cards
-from headgate.ledger.cells import Calls, Cell, Ends, Facet, Sums
+from headgate.ledger.cells import Calls, Cell, Days, Ends, Facet, Sums
 from headgate.ledger.counting import Count, Durations, count
 from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
 from headgate.ledger.dimensions import NANO
@@ -78,13 +78,14 @@ def count_facts(
         LedgerError: the ledger cannot be read.
     """
     days = _days(since, until, zone)
-    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), list(days), from_rows=from_rows)
+    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), Days(days), from_rows=from_rows)
     sums = counted.sums
     with ledger.connect() as db:
         names = _Names(ledger.words(db), ledger.model_names(db), ledger.described(db))
         lost, unclosed = count_lost(db, since, until), count_unclosed(db, since, until)
         jumps = count_clock_jumps(db, since, until)
         audits = read_audits(db, since, until, names.words)
+        judging = read_judging(db, since, until)
         measured = read_cards(db, before=until)
     total = _total(sums.cells.values())
     used = {ends.model for ends in sums.calls}
@@ -109,9 +110,9 @@ def count_facts(
             if facet.alternative
         ),
         statuses=_by_word((names.words[facet.status], cell.requests) for facet, cell in sums.cells.items()),
-        cost=total.cost / NANO,
+        cost=(total.cost + judging) / NANO,
         cost_unknown=total.cost_unknown,
-        money=_money(total),
+        money=_money(total) + Money(cost=judging / NANO),
         baselines=_by_word(
             (names.baseline(facet.baseline), cell.requests) for facet, cell in sums.cells.items()
         ),
@@ -139,7 +140,7 @@ def count_by(ledger: LedgerReader, since: float, until: float, what: Dimension) 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), [int(since)])
+    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), Days([int(since)]))
     with ledger.connect() as db:
         names = _Names(ledger.words(db), ledger.model_names(db), ledger.described(db))
     groups: defaultdict[str | None, list[Cell]] = defaultdict(list)

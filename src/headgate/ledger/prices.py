@@ -39,7 +39,7 @@ class Terms(Struct, frozen=True, omit_defaults=True):
     search: float | None = None
     request: float = 0.0
     bands: tuple[Band, ...] = ()
-    services: dict[str, Price] = {}
+    services: tuple[tuple[str, Price], ...] = ()
 
 
 def price_row(price: Price) -> PriceRow:
@@ -52,7 +52,7 @@ def price_row(price: Price) -> PriceRow:
         price.search,
         price.request,
         price.bands,
-        dict(price.services),
+        price.services,
     )
     return (
         round(price.input * FINE_RATE),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from headgate.core.errors import LedgerError
+from headgate.core.recount import Tally
 from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
@@ -80,7 +81,7 @@ class LedgerReader:
         path: the ledger file.
 
     Raises:
-        LedgerError: there is none, or it cannot be read.
+        LedgerError: there is none, it is empty, or it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -197,6 +198,30 @@ class LedgerReader:
         )
         with self.connect() as db:
             return dict(db.execute(query).tuples().all())
+
+    def recounted(self, newest: int) -> dict[str, Tally]:
+        """How the prompts and answers of each model were re-counted for the baseline, in so many of the newest requests."""
+        r, a = requests.c, attempts.c
+        prompt = a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h
+        last = select(func.coalesce(func.max(r.n), 0)).scalar_subquery()
+        query = (
+            select(
+                models.c.name,
+                func.count(),
+                func.sum(prompt),
+                func.sum(r.baseline_input),
+                func.sum(a.output),
+                func.sum(r.baseline_output),
+            )
+            .join_from(requests, attempts, and_(a.request == r.n, a.position == r.answered))
+            .join(models, models.c.id == a.model)
+            .where(
+                r.n > last - newest, r.agent.is_(None), a.exact, r.baseline_input > 0, r.baseline_output > 0
+            )
+            .group_by(models.c.name)
+        )
+        with self.connect() as db:
+            return {name: Tally(*sums) for name, *sums in db.execute(query)}
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

@@ -10,6 +10,7 @@ from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.core.errors import LedgerError, UsageError
 from headgate.ledger.facts import count_facts
+from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
 from headgate.reports.week import parse_week
 from headgate.reports.weekly import WeeklyReport, weekly
@@ -39,7 +40,7 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
             "headgate up opens the gate; headgate demo shows one at work",
         )
     with LedgerReader(config.ledger.path) as reader:
-        facts = count_facts(reader, since, until, zone)
+        facts = with_home(reader, config.energy, count_facts(reader, since, until, zone), now.timestamp())
     return weekly(
         week,
         facts,

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, and_, select, true
 
-from headgate.core.prices import baseline_cost, cost
+from headgate.core.prices import cost, uncached
 from headgate.core.types import Model, Price, Usage
 from headgate.ledger.decode import usage_in
 from headgate.ledger.dimensions import NANO
@@ -228,11 +228,15 @@ def _baseline(row: Any, usage: Usage | None, at: _Prices, described: Any) -> int
     model = described.get(row.model)
     if usage is None or (model is not None and model.kind != "chat"):
         return None if row.model is None else row.baseline_cost
-    if row.baseline_input is not None:
-        usage = replace(usage, input=row.baseline_input, cache_read=0, cache_write_5m=0, cache_write_1h=0)
-    if row.baseline_output is not None:
-        usage = replace(usage, output=row.baseline_output)
-    return _nano(baseline_cost(usage, at.of(row.baseline, row.received)))
+    there = uncached(usage)
+    prompt, output = row.baseline_input, row.baseline_output
+    if prompt is not None or output is not None:  # recounted: nobody knows what of it would have been sound
+        there = Usage(
+            input=there.input if prompt is None else prompt,
+            output=there.output if output is None else output,
+            searches=usage.searches,
+        )
+    return _nano(cost(there, at.of(row.baseline, row.received)))
 
 
 def _nano(dollars: float | None) -> int | None:

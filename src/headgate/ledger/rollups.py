@@ -16,12 +16,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Ends, Facet, Sums
+from headgate.ledger.cells import HOUR, QUARTER, Bar, Calls, Cell, Ends, Facet, Sums
 from headgate.ledger.rows import Counted, Part, count_by_quarter
 from headgate.ledger.schema import call_rollups, facets, insert_sql, latency_rollups, rollups
 from headgate.ledger.sketches import Sketch, from_bytes, sketch_of, to_bytes
 
-HOUR: Final = 3_600
 DAY: Final = 24 * HOUR
 MONTH: Final = 30 * DAY
 SPANS: Final = (QUARTER, HOUR, DAY, MONTH)
@@ -125,7 +124,7 @@ def read_calls(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tupl
 def read_bars(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[tuple[int, Bar]]:
     """What was answered by the number of the facet, once or more for each."""
     query = (
-        "SELECT facet, sum(requests), sum(cost), sum(compared_baseline) FROM rollups "
+        "SELECT facet, sum(requests), sum(cost), sum(compared_baseline) FROM rollups "  # noqa: S608 - our own names
         f"WHERE {_WITHIN} GROUP BY facet"
     )
     for part in time:

@@ -146,13 +146,15 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     days: tuple[DayFacts, ...] = ()
     """By day, task and model, in order; a day without requests has no row."""
     too_long: Mapping[int, int] = {}
-    """Requests that a token limit sent to a paid model, by the smallest power of two that holds their prompt's tokens."""
+    """Requests that a token limit sent to a paid model, by the smallest power of two that holds their prompt and an answer."""
     energy: float = 0.0
     """Joules of all requests, as far as they are known."""
     home: Home = Home()
     """What the machines at home cost beside requests."""
     break_even: str | None = None
     """The day on which the hardware has paid for itself, "2027-03-14"; None when that cannot be said."""
+    break_even_why: str = ""
+    """How that day was found, or why there is none; "" when nothing was bought."""
     alternatives: Mapping[str, int] = {}
     """Requests by the cheap cloud model that they are compared with."""
     statuses: Mapping[str, int] = {}

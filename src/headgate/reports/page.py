@@ -5,8 +5,7 @@ found by `weekly`; here and in the template stands only how it looks.
 """
 
 from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from headgate.reports import cards
 from headgate.reports.charts import by_day, colours, latency_bar, span
@@ -21,6 +20,9 @@ from headgate.reports.shown import (
 )
 from headgate.reports.weekly import WeeklyReport
 from headgate.reports.worth import worth
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATE = "report.html"
 FURTHEST = 0.25
@@ -55,8 +57,10 @@ def page(report: WeeklyReport) -> str:
 
 
 @cache
-def environment() -> Environment:
+def environment() -> "Environment":
     """The templates and the words that they may use."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # a gate may never show a page
+
     made = Environment(
         loader=PackageLoader("headgate.reports", "templates"),
         autoescape=True,

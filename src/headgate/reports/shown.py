@@ -85,6 +85,13 @@ def fine_dollars(amount: float | None) -> str:
     return f"{'-' if amount < 0 else ''}${whole}.{cents}"
 
 
+def nano_dollars(amount: float) -> str:
+    """Money far below a cent, as the ledger keeps it: "$0.000000412"; from a thousandth of a dollar on as `fine_dollars`."""
+    if abs(amount) >= 0.001 or not amount:
+        return fine_dollars(amount)
+    return f"{'-' if amount < 0 else ''}${abs(amount):.9f}"
+
+
 def dollars_alike(amounts: Sequence[float | None]) -> list[str]:
     """The money of a single request, to be added up by whoever reads it: each with as many decimals, two or six."""
     known = [amount for amount in amounts if amount is not None]

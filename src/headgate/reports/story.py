@@ -26,6 +26,7 @@ from headgate.reports.shown import (
     full_name,
     labelled,
     milliseconds,
+    nano_dollars,
 )
 
 Models = Mapping[str, Model]
@@ -261,6 +262,8 @@ def _cost(outcome: Outcome, models: Models) -> Iterator[str]:
         figures = dollars_alike((outcome.cost, outcome.baseline_cost, saved))
         rows = list(zip(("this request", f"on {outcome.baseline}", "saved"), figures, strict=True))
         yield from (f"  {row}" for row in _table(rows, "<>"))
+        yield from _comparison(outcome)
+    yield from _energy(outcome)
     paid = {
         name: model.price for name, model in models.items() if model.price is not None and not model.local
     }
@@ -269,6 +272,33 @@ def _cost(outcome: Outcome, models: Models) -> Iterator[str]:
         as_of = f" as of {outcome.prices_as_of}" if outcome.prices_as_of else ""
         yield f"  prices{as_of}, per million tokens:"
         yield from (f"    {row}" for row in _table(prices, "<>><"))
+
+
+def _comparison(outcome: Outcome) -> Iterator[str]:
+    """What the baseline was charged for, and what the cheap cloud would have taken."""
+    usage, prompt, answer = outcome.usage, outcome.baseline_input, outcome.baseline_output
+    if usage is not None and outcome.baseline_cost is not None:
+        reported = f"{usage.prompt:,} in, {usage.output:,} out"
+        if prompt is None and answer is None:
+            yield f"  tokens on {outcome.baseline}: as reported, {reported}; not re-counted"
+        else:
+            told = f"{usage.prompt if prompt is None else prompt:,} in, {usage.output if answer is None else answer:,} out"
+            half = "prompt" if prompt is None else "answer" if answer is None else ""
+            yield (
+                f"  tokens on {outcome.baseline}: {told}, re-counted (reported: {reported})"
+                + (f"; the {half} as reported" if half else "")
+            )
+    if outcome.alternative and outcome.alternative_cost is not None:
+        cost = nano_dollars(outcome.alternative_cost)
+        yield f"  on {outcome.alternative}, the cheapest cloud model that could have taken it: {cost}"
+
+
+def _energy(outcome: Outcome) -> Iterator[str]:
+    if outcome.energy is None:
+        yield "  energy at home: unknown"
+    elif outcome.energy:
+        cost = "" if outcome.energy_cost is None else f", {nano_dollars(outcome.energy_cost)}"
+        yield f"  energy at home: {outcome.energy:,.2f} J{cost}"
 
 
 def _printed(amount: float | None) -> float | None:

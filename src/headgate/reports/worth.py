@@ -34,7 +34,7 @@ def worth(report: WeeklyReport) -> Iterator[Worth]:
     else:
         yield Worth("Net of energy", dollars(saved.net_of_energy), f"{dollars(saved.energy_cost)} of energy")
     if saved.net_of_hardware is None:
-        needed = "hardware_price" if saved.net_of_energy is not None else "price_per_kwh and hardware_price"
+        needed = "hardware" if saved.net_of_energy is not None else "price_per_kwh and hardware"
         yield Worth("Net of energy and hardware", NOT_KNOWN, f"set [energy] {needed}")
     else:
         yield Worth(
@@ -45,7 +45,7 @@ def worth(report: WeeklyReport) -> Iterator[Worth]:
         yield Worth(
             "Hardware paid for on",
             report.facts.break_even or NOT_KNOWN,
-            "" if report.facts.break_even else "at this rate it is not",
+            report.facts.break_even_why,
         )
     yield _cheap_cloud(report)
 

@@ -139,12 +139,15 @@ class LongInputs:
         """Every part answered, or the reason why it is not, in the order of the text."""
         spans = await asyncio.to_thread(cut, job.long.text, self.text_room(job.room), job.count)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.answer_part(job, span)) for span in spans]
+            tasks = [
+                group.create_task(self.answer_part(job, span, first=not index, alone=len(spans) == 1))
+                for index, span in enumerate(spans)
+            ]
         return [part for task in tasks for part in task.result()]
 
-    async def answer_part(self, job: Job, span: Span) -> list[Part]:
+    async def answer_part(self, job: Job, span: Span, *, first: bool, alone: bool) -> list[Part]:
         """The answer for one part; for several, if it had to be cut again."""
-        asked = anew(give(job.agent, job.long.with_part(span.text)))
+        asked = as_part(job, anew(give(job.agent, job.long.with_part(span.text))), first=first, alone=alone)
         async with job.at_once:
             result, outcome = await self.ask(asked, job.caller)
         learn_density(self.densities, outcome, job.room.overhead + span.tokens)
@@ -154,8 +157,23 @@ class LongInputs:
             most = (span.tokens + 1) // 2
             halves = await asyncio.to_thread(cut, span.text, most, job.count, first_line=span.line)
             if len(halves) > 1:
-                return [part for half in halves for part in await self.answer_part(job, half)]
+                return [
+                    part
+                    for index, half in enumerate(halves)
+                    for part in await self.answer_part(job, half, first=first and not index, alone=False)
+                ]
         return [Part(span, outcome, None, result.reason)]
+
+
+def as_part(job: Job, request: Request, *, first: bool, alone: bool) -> Request:
+    """The request for one part, with what the baseline, which reads the whole at once, would not have read or written of it.
+
+    The prompt around the text it would have read once; and of answers that a model puts together it would have written none, of
+    labels that are put to the vote one.
+    """
+    joined = job.whole.format.kind != "text" or alone
+    draft = not joined and not (job.agent.labels and first)
+    return replace(request, repeated=0 if first else job.room.overhead, draft=draft)
 
 
 def step_of(part: Part) -> Step:

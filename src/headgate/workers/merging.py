@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from headgate.core.agent_answers import Unsettled, settle
 from headgate.core.cutting import Span
 from headgate.core.mapreduce import group, join, merge_prompt, one_by_one, put, vote
+from headgate.core.prices import MOST_TOKENS
 from headgate.core.runs import Step
 from headgate.core.subagent import Agent
 from headgate.core.tokens import Counter
@@ -178,7 +179,10 @@ class Merging:
                 problem = "the answers for the parts are too long to be put together"
                 break
             made = await asyncio.gather(
-                *(self.merge_group([replies[index] for index in one]) for one in groups)
+                *(
+                    self.merge_group([replies[index] for index in one], draft=len(groups) > 1)
+                    for one in groups
+                )
             )
             failed = next((one for one in made if isinstance(one, GiveUp)), None)
             if failed is not None:
@@ -191,17 +195,18 @@ class Merging:
         text = one_by_one([(place, reply.text) for place, reply in zip(places, replies, strict=True)])
         return self.merged(replace(replies[0], text=text), incomplete=problem)
 
-    async def merge_group(self, replies: Sequence[Reply]) -> Reply | GiveUp:
+    async def merge_group(self, replies: Sequence[Reply], *, draft: bool) -> Reply | GiveUp:
         """One answer for some of the parts."""
         if len(replies) == 1:
             return replies[0]
         prompt = merge_prompt([reply.text for reply in replies])
-        return await self.put_together(framed(self.whole, prompt), len(replies))
+        return await self.put_together(framed(self.whole, prompt), len(replies), draft=draft)
 
     # ── All ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def put_together(self, request: Request, number: int) -> Reply | GiveUp:
-        """Ask a model to put so many answers together."""
+    async def put_together(self, request: Request, number: int, *, draft: bool = False) -> Reply | GiveUp:
+        """Ask a model to put so many answers together. The baseline, which reads the whole at once, would have had none to read."""
+        request = replace(request, repeated=MOST_TOKENS, draft=draft)
         async with self.at_once:
             result, outcome = await self.ask(anew(request), self.caller)
         self.outcomes.append(outcome)

@@ -106,5 +106,9 @@ KINDS = {
         looks_at="who is sent reports and alerts; nothing is sent",
         fails="a target stands for nothing, or something could not be sent and waits",
     ),
+    "energy": Kind(
+        looks_at="whether anything tells what this machine draws for models at home, and what a kilowatt-hour costs",
+        warns="a price for energy is set and nothing tells how much is drawn, or a sensor that the config wants cannot be read",
+    ),
     "baseline": Kind(looks_at="the price of what savings are measured against", fails="it is unknown"),
 }

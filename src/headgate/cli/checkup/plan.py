@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from headgate.cli.checkup import deep, engines, gate, machine, models, occupants, programs, reports
+from headgate.cli.checkup import deep, energy, engines, gate, machine, models, occupants, programs, reports
 from headgate.cli.checkup.findings import Finding
 from headgate.cli.checkup.rounds import Task
 from headgate.config.engine import is_here
@@ -37,6 +37,7 @@ def plan(world: "World", *, thorough: bool) -> list[Task]:
         ),
         Task(check="cards", look=lambda: models.check_cards(world)),
         Task(check="prices", look=lambda: gate.check_prices(world)),
+        Task(check="energy", look=lambda: energy.check_energy(world)),
         Task(check="reports", look=lambda: reports.check_reports(world)),
     ]
 

@@ -38,8 +38,6 @@ class Nvidia:
             raise OSError(f"NVIDIA's driver cannot be asked (error {failed}): {_remedy(failed)}")
         try:
             self._meters = [_Card(self._library, handle, clock) for handle in _handles(self._library)]
-            if not self._meters:
-                raise OSError("NVIDIA's library finds no card: nvidia-smi may tell more")
         except AttributeError as error:
             self._library.nvmlShutdown()
             raise OSError(f"NVIDIA's library lacks a function ({error}): update the driver") from error
@@ -95,6 +93,8 @@ def _handles(library: Any) -> list[Any]:
     failed = library.nvmlDeviceGetCount_v2(ctypes.byref(number))
     if failed:
         raise OSError(f"NVIDIA's cards cannot be counted (error {failed}): {_remedy(failed)}")
+    if not number.value:
+        raise OSError("NVIDIA's library finds no card: nvidia-smi may tell more")
     handles = []
     for index in range(number.value):
         handle = ctypes.c_void_p()

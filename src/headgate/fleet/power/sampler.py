@@ -93,6 +93,7 @@ class Power:
         self._here: Mapping[str, tuple[Watched, ...]] = dict.fromkeys(here, own)
         self._all = (*self._measured, *typed)
         self._unkept: dict[tuple[int, str], PowerRow] = {}
+        self._keep: Keep = lambda _: None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -120,13 +121,14 @@ class Power:
 
     def start(self, keep: Keep) -> None:
         """Read the sensors now and then, and keep what they say by the minute; belongs to a running event loop."""
+        self._keep = keep
         if self._all:
             self._tasks = [
                 asyncio.create_task(self._sample(), name="headgate-power"),
-                asyncio.create_task(self._keep_on(keep), name="headgate-power-kept"),
+                asyncio.create_task(self._keep_on(), name="headgate-power-kept"),
             ]
 
-    async def close(self, keep: Keep) -> None:
+    async def close(self) -> None:
         """Keep what has not been kept, and let go of the sensors."""
         for task in self._tasks:
             task.cancel()
@@ -134,7 +136,7 @@ class Power:
         if self._all:
             await self.read()
             with suppress(Exception):  # the ledger says itself that it cannot be written
-                await self.keep(keep)
+                await self.keep()
         for one in self._all:
             one.sensor.close()
 
@@ -146,7 +148,7 @@ class Power:
             else:
                 one.take(await asyncio.to_thread(one.sensor.read, busy=one.meter.running))
 
-    async def keep(self, keep: Keep) -> None:
+    async def keep(self) -> None:
         """Store what was drawn since the last time; what cannot be stored waits for the next."""
         self._gather(time())
         if not self._unkept:
@@ -154,7 +156,7 @@ class Power:
         rows = self._unkept
         self._unkept = {}
         try:
-            await asyncio.to_thread(keep, tuple(rows.values()))
+            await asyncio.to_thread(self._keep, tuple(rows.values()))
         except BaseException:
             for key, row in rows.items():
                 later = self._unkept.get(key)
@@ -187,7 +189,7 @@ class Power:
             await asyncio.sleep(every)
             await self.read()
 
-    async def _keep_on(self, keep: Keep) -> None:
+    async def _keep_on(self) -> None:
         while True:
             await asyncio.sleep(
                 60.0 - time() % 60.0
@@ -195,4 +197,4 @@ class Power:
             with suppress(
                 Exception
             ):  # it waits for the next time; the writer says what is wrong with the ledger
-                await self.keep(keep)
+                await self.keep()

@@ -1,5 +1,6 @@
 """Which sensors this machine has, and why not the others, in sentences for people."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -7,7 +8,7 @@ from time import perf_counter
 from msgspec import Struct
 
 from headgate.config.energy import EnergySettings
-from headgate.fleet.nvml import Load
+from headgate.fleet.nvml import Load, loader
 from headgate.fleet.power.cards import Amd, Nvidia, find_amd
 from headgate.fleet.power.rapl import POWERCAP, Rapl, find_zones
 from headgate.fleet.power.sensor import Sensor
@@ -23,6 +24,11 @@ class Sources(Struct, frozen=True, kw_only=True):
     """The folder that holds sys."""
     nvml: Load
     clock: Callable[[], float] = perf_counter
+
+
+def this_machine() -> Sources:
+    """The machine that we run on."""
+    return Sources(root=Path("/"), nvml=loader(sys.platform))
 
 
 class Found(Struct, frozen=True):

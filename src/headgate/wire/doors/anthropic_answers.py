@@ -57,7 +57,7 @@ def encode_reply(reply: Reply, about: About) -> bytes:
                     "ephemeral_5m_input_tokens": reply.usage.cache_write_5m,
                     "ephemeral_1h_input_tokens": reply.usage.cache_write_1h,
                 },
-                "service_tier": "standard",
+                "service_tier": reply.usage.service or "standard",
             },
         }
     )
@@ -113,6 +113,8 @@ def usage_out(usage: Usage) -> dict[str, Any]:
     }
     if usage.reasoning:
         out["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    if usage.searches:
+        out["server_tool_use"] = {"web_search_requests": usage.searches, "web_fetch_requests": 0}
     return out
 
 

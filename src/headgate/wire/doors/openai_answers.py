@@ -49,10 +49,13 @@ class OutChoice(Struct, gc=False):
 
 class OutPromptDetails(Struct, gc=False):
     cached_tokens: int
+    cache_write_tokens: int
+    audio_tokens: int
 
 
 class OutCompletionDetails(Struct, gc=False):
     reasoning_tokens: int
+    audio_tokens: int
 
 
 class OutUsage(Struct, gc=False):
@@ -106,8 +109,8 @@ def usage_out(usage: Usage) -> OutUsage:
         usage.prompt,
         usage.output,
         usage.prompt + usage.output,
-        OutPromptDetails(usage.cache_read),
-        OutCompletionDetails(usage.reasoning),
+        OutPromptDetails(usage.cache_read, usage.cache_write_5m + usage.cache_write_1h, usage.audio),
+        OutCompletionDetails(usage.reasoning, usage.audio_output),
     )
 
 
