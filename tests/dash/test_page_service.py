@@ -148,6 +148,15 @@ def test_the_stretches_of_the_chart_add_up_to_the_figures(gate):
         assert sum(sum(line["cost"]) for line in lines) == pytest.approx(told["now"]["spent"], abs=1e-9)
 
 
+def test_the_savings_of_a_week_are_the_reports_to_the_last_cent(gate):
+    for week in asked(gate, "/admin/reports")["weeks"][:2]:
+        told = asked(gate, f"/admin/reports/{week['week']}?format=json")["savings"]
+        for name, amount in week["savings"].items():
+            assert told[name] == amount, name
+    this = asked(gate, "/admin/overview?period=week")["now"]["savings"]
+    assert this == asked(gate, "/admin/reports")["weeks"][0]["savings"]
+
+
 def test_a_watcher_hears_of_a_request_and_who_comes_back_misses_none(gate):
     events = Events(gate)
     first = say(gate, "One.")
@@ -171,7 +180,7 @@ def test_a_watcher_who_names_a_request_that_nobody_knows_hears_of_new_ones(gate)
     events.close()
 
 
-async def test_what_a_slow_watcher_cannot_take_is_dropped_and_counted(folder):
+def test_what_a_slow_watcher_cannot_take_is_dropped_and_counted():
     outcome = week_of_requests(1, time.time())[0]
     feed, slow = Feed({}), Watcher()
     feed.watchers.add(slow)
