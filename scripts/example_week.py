@@ -13,8 +13,10 @@ import gzip
 import json
 import random
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "examples" / "week-2025-42.jsonl.gz"
 TUESDAY = datetime(2025, 10, 14, tzinfo=UTC)
@@ -40,7 +42,7 @@ ROUTES = {
 }
 
 
-def around(mean, number, chance):
+def around(mean: int, number: int, chance: random.Random) -> list[int]:
     """Durations in milliseconds whose mean is exact: in pairs, as far below it as above."""
     found = []
     while len(found) + 1 < number:
@@ -51,7 +53,7 @@ def around(mean, number, chance):
     return found
 
 
-def shared(total, number, chance):
+def shared(total: int, number: int, chance: random.Random) -> list[int]:
     """A sum in parts, each of them whole, none of them nothing."""
     weights = [chance.lognormvariate(0, 0.5) for _ in range(number)]
     parts = [int(total * weight / sum(weights)) for weight in weights]
@@ -59,7 +61,9 @@ def shared(total, number, chance):
     return parts
 
 
-def call(model, engine, milliseconds, tokens, chance, **more):
+def call(
+    model: str, engine: str, milliseconds: int, tokens: int, chance: random.Random, **more: object
+) -> dict[str, Any]:
     """One call."""
     output = chance.randint(5, 400)
     return {
@@ -72,7 +76,8 @@ def call(model, engine, milliseconds, tokens, chance, **more):
     }
 
 
-def answered_at_home(chance):
+def answered_at_home(chance: random.Random) -> Iterator[dict[str, Any]]:
+    """What a model at home answered at once."""
     for model, (engine, number, mean, tasks) in HOME.items():
         for milliseconds in around(mean, number, chance):
             task = chance.choices(list(tasks), list(tasks.values()))[0]
@@ -80,7 +85,8 @@ def answered_at_home(chance):
             yield {"task": task, "attempts": [attempt]}
 
 
-def answered_by_the_paid_model(chance):
+def answered_by_the_paid_model(chance: random.Random) -> Iterator[dict[str, Any]]:
+    """The fallbacks, each with its reason and what an audit found."""
     number = TOO_LONG + REJECTED + UNSUPPORTED
     reasons = ["token count"] * TOO_LONG + ["quality check failed"] * REJECTED
     reasons += ["unsupported output format"] * UNSUPPORTED
@@ -89,7 +95,7 @@ def answered_by_the_paid_model(chance):
     for reason, milliseconds, cost in zip(reasons, around(PAID_MEAN, number, chance), costs, strict=True):
         tokens = chance.randint(4_001, 30_000) if reason == "token count" else chance.randint(200, 3_900)
         paid = call(PAID, "anthropic", milliseconds, tokens, chance, verdict="passed", cost=cost / 1e9)
-        line = {"task": "reasoning", "attempts": [paid], "fallback": {"reason": reason}}
+        line: dict[str, Any] = {"task": "reasoning", "attempts": [paid], "fallback": {"reason": reason}}
         if reason == "token count":
             line["fallback"]["limit"] = 4_000
         elif reason == "quality check failed":
@@ -104,11 +110,15 @@ def answered_by_the_paid_model(chance):
             line["attempts"] = [first, paid]
         else:
             line["task"] = "extraction"
-            line["audit"] = {"verdict": "unnecessary", "judge": "the user's own review"}
+        unnecessary = reason == "unsupported output format"
+        line["audit"] = {
+            "verdict": "unnecessary" if unnecessary else "necessary",
+            "judge": "the user's review",
+        }
         yield line
 
 
-def times(number, chance):
+def times(number: int, chance: random.Random) -> Iterator[datetime]:
     """Moments of the week, in order: in office hours, most of them on workdays."""
     counts = [int(number * share) for share in SHARES]
     counts[1] += number - sum(counts)
@@ -117,7 +127,7 @@ def times(number, chance):
         yield from (TUESDAY + timedelta(days=day, milliseconds=int(second * 1000)) for second in seconds)
 
 
-def lines():
+def lines() -> Iterator[dict[str, Any]]:
     """The week."""
     chance = random.Random(42)
     made = [*answered_at_home(chance), *answered_by_the_paid_model(chance)]
@@ -133,13 +143,14 @@ def lines():
         yield told | line | {"baseline": "gpt-4o", "baseline_cost": BASELINE, "prices_as_of": "2025-10-13"}
 
 
-def packed():
+def packed() -> tuple[bytes, str]:
     """The file's content, the same on every machine."""
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines())
     return gzip.compress(text.encode(), 9, mtime=0), text
 
 
-def main():
+def main() -> None:
+    """Write the file, or say whether it is the one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write the file")
     content, text = packed()
