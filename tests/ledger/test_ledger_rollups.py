@@ -44,7 +44,7 @@ def audit(path, verdicts):
         for n, verdict in enumerate(verdicts, 1):
             db.execute("INSERT OR IGNORE INTO names (text) VALUES (?), ('a judge')", (verdict,))
             db.execute(
-                "INSERT INTO audits (request, verdict, judge, audited) SELECT ?, v.id, j.id, 0 FROM names v, names j "
+                "INSERT INTO audits (request, verdict, judge, audited, cost) SELECT ?, v.id, j.id, 0, 1000 FROM names v, names j "
                 "WHERE v.text = ? AND j.text = 'a judge'",
                 (n, verdict),
             )

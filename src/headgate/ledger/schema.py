@@ -359,6 +359,7 @@ audit_rollups = Table(
     Column("verdict", ForeignKey("names.id"), primary_key=True, autoincrement=False),
     Column("judge", ForeignKey("names.id"), primary_key=True, autoincrement=False),
     Column("requests", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
