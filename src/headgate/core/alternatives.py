@@ -19,15 +19,13 @@ def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[M
         return None
     best: tuple[Model, float] | None = None
     tokens = usage.input + usage.output
+    needs = [need for need, asked in (("tools", signals.tools), ("images", signals.images)) if asked]
+    if signals.format != "text":
+        needs.append(signals.format)
     for model in models:
         if model.context is not None and tokens > model.context:
             continue
-        able = model.capabilities
-        if (
-            (signals.tools and "tools" not in able)
-            or (signals.images and "images" not in able)
-            or (signals.format != "text" and signals.format not in able)
-        ):
+        if needs and not model.capabilities.issuperset(needs):
             continue
         dollars = cost(usage, model.price)
         if dollars is not None and (best is None or dollars < best[1]):

@@ -177,6 +177,8 @@ def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
 
 def uncached(usage: Usage) -> Usage:
     """The same tokens, all of them read anew, served in the usual way."""
+    if usage.prompt == usage.input and not usage.service and usage.charged is None:
+        return usage
     return replace(
         usage, input=usage.prompt, cache_read=0, cache_write_5m=0, cache_write_1h=0, service="", charged=None
     )

@@ -118,7 +118,7 @@ def figure(value: object) -> int | None:
 def tokens(fields: Mapping[str, Any], *names: str) -> int | None:
     """The first of these figures that can be a number of tokens."""
     for name in names:
-        if (found := figure(fields.get(name))) is not None:
+        if name in fields and (found := figure(fields[name])) is not None:
             return found
     return None
 
@@ -160,7 +160,7 @@ def openai_usage(
     estimated = 0
     prompt_details = inside(fields, "prompt_tokens_details", "input_tokens_details")
     output_details = inside(fields, "completion_tokens_details", "output_tokens_details")
-    read = tokens(prompt_details, "cached_tokens")
+    read = tokens(prompt_details, "cached_tokens") if prompt_details else None
     if read is None:
         read = tokens(fields, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")
     read = read or 0
@@ -170,7 +170,7 @@ def openai_usage(
         prompt = read + missed
     if not prompt:  # no prompt has no tokens: the engine has not counted
         prompt, estimated = max(guess.prompt, read), PROMPT
-    written = tokens(prompt_details, "cache_write_tokens")
+    written = tokens(prompt_details, "cache_write_tokens") if prompt_details else None
     if written is None:
         written = tokens(fields, "cache_creation_input_tokens") or 0
     if read + written > prompt:
@@ -178,10 +178,8 @@ def openai_usage(
         read = min(read, prompt)
         written = min(written, prompt - read)
 
-    output, reasoning = (
-        tokens(fields, "completion_tokens", "output_tokens"),
-        tokens(output_details, "reasoning_tokens"),
-    )
+    output = tokens(fields, "completion_tokens", "output_tokens")
+    reasoning = tokens(output_details, "reasoning_tokens") if output_details else None
     total = tokens(fields, "total_tokens")
     if total is not None and total > prompt + (output or 0) and not estimated & PROMPT:
         if not reasoning:  # Gemini and xAI leave the thinking out of `completion_tokens`
@@ -191,14 +189,18 @@ def openai_usage(
     estimated |= told
 
     fresh = prompt - read - written
-    images, audio = tokens(prompt_details, "image_tokens") or 0, tokens(prompt_details, "audio_tokens") or 0
+    images = audio = spoken = 0
+    if prompt_details:
+        images = tokens(prompt_details, "image_tokens") or 0
+        audio = tokens(prompt_details, "audio_tokens") or 0
+    if output_details:
+        spoken = tokens(output_details, "audio_tokens") or 0
     if (images or audio) and fresh < prompt:  # nobody says whether the cache held the pictures or the words
         estimated |= (IMAGES if images else 0) | (AUDIO if audio else 0)
     if audio > fresh:
         audio, estimated = fresh, estimated | AUDIO
     if images > fresh - audio:
         images, estimated = fresh - audio, estimated | IMAGES
-    spoken = tokens(output_details, "audio_tokens") or 0
     if spoken > output - reasoning:
         spoken, estimated = output - reasoning, estimated | AUDIO_OUTPUT
     return Usage(
