@@ -155,13 +155,34 @@ def estimate(model: Model, signals: Signals, max_tokens: int | None, *, marked: 
     return cost(usage, price)
 
 
-def tokens_for(money: float, model: Model, prompt_tokens: int) -> int | None:
-    """How many tokens of answer that money buys after the prompt; None where the price is unknown or nothing."""
-    prompt = cost(Usage(input=prompt_tokens), model.price)
-    if prompt is None or model.price is None or model.price.output <= 0:
+def cost_at_most(model: Model, prompt: int, answer: int, *, marked: bool = False) -> float | None:
+    """The most that an attempt can cost: no cache holds anything of its prompt, and its answer has all these tokens.
+
+    Args:
+        model: is asked.
+        prompt: tokens.
+        answer: tokens.
+        marked: the prompt is marked for the cache, so that all of it may be charged as written to it.
+    """
+    price = model.price
+    if price is None:
         return None
-    dearest = max([model.price.output, *[band.output for band in model.price.bands]])
-    return max(0, int((money - prompt) * MILLION / dearest))
+    rates = rates_for(price, prompt)
+    rate = max(rates.input, rates.cache_write_5m or 0.0) if marked else rates.input
+    return (prompt * rate + answer * dearest_output(price)) / MILLION + price.request
+
+
+def dearest_output(price: Price) -> float:
+    """Dollars per million tokens of answer, in the dearest band."""
+    return max([price.output, *[band.output for band in price.bands]])
+
+
+def tokens_for(money: float, model: Model, prompt: int, *, marked: bool = False) -> int | None:
+    """How many tokens of answer that money buys after the prompt; None where the price is unknown or nothing."""
+    price, read = model.price, cost_at_most(model, prompt, 0, marked=marked)
+    if price is None or read is None or price.output <= 0:
+        return None
+    return max(0, int((money - read) * MILLION / dearest_output(price)))
 
 
 def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:

@@ -1,8 +1,9 @@
 """The money of all budgets: what is spent, what is promised, and what is left for a request.
 
-A call's expected cost is set aside before it in every budget that it is paid from, in all or in none, and its true cost settled
-after it. So requests at the same time cannot overrun a budget together by more than their estimates are wrong. Money is counted
-in integer nano-dollars: what was set aside is given back to the last one.
+The most that a call can cost is set aside before it in every budget that it is paid from, in all or in none, and its true cost
+settled after it. Where a hard budget has little left, a call gets a share of that, and its answer must be no longer than that
+buys (`Reservation.bound`). So requests at the same time cannot overrun a hard budget together, however long their answers are.
+Money is counted in integer nano-dollars: what was set aside is given back to the last one.
 
 What was spent before comes from the ledger. A cost belongs to the period in which it is settled. A period is left only forwards: a
 clock that jumps back gives nobody the same money twice.
@@ -19,6 +20,9 @@ from headgate.ledger.dimensions import NANO
 
 NEAR_ITS_END = LEVELS[-2]
 """Percent of a budget that are gone before a request that finds too little left says anything about the budget."""
+
+SHARE = 4
+"""One call may have so much of what is left: a fourth. Many calls at once are cut shorter and shorter, but none takes it all."""
 
 NEVER = 2**62
 """Nano-dollars that nobody spends."""
@@ -115,6 +119,13 @@ class Reservation(NamedTuple):
 
     nano: int
     accounts: tuple[Account, ...]
+    cut: bool = False
+    """It is less than the call could cost."""
+
+    @property
+    def bound(self) -> float | None:
+        """Dollars that the call must keep to; None where it can cost no more than was set aside, or may."""
+        return self.nano / NANO if self.cut else None
 
 
 class Budgets:
@@ -171,17 +182,32 @@ class Budgets:
             None if overspent is None else overspent.allowance(),
         )
 
-    def reserve(self, accounts: tuple[Account, ...], dollars: float) -> Reservation | Allowance:
-        """Set a call's expected cost aside in all these accounts; or the hard budget that has not enough, and nothing is set aside."""
+    def reserve(
+        self, accounts: tuple[Account, ...], least: float, most: float = 0.0
+    ) -> Reservation | Allowance:
+        """Set money for a call aside in all these accounts; or the hard budget that has not enough, and nothing is set aside.
+
+        Args:
+            accounts: what it is paid from.
+            least: dollars that it needs to be worth making.
+            most: dollars that it can cost, if that is more.
+        """
         self._turn(accounts)
-        nano = round(dollars * NANO)
+        nano = round(least * NANO)
+        wanted = max(nano, round(most * NANO))
+        granted, bound = wanted, False
         for account in accounts:
-            if nano > account.left and account.budget.hard:
-                self._look(account, short=True)
-                return account.allowance()
+            if account.budget.hard:
+                left = account.left
+                if nano > left:
+                    self._look(account, short=True)
+                    return account.allowance()
+                granted, bound = min(granted, max(nano, left // SHARE)), True
+        if not bound:
+            granted = wanted = nano
         for account in accounts:
-            account.reserved += nano
-        return Reservation(nano, accounts)
+            account.reserved += granted
+        return Reservation(granted, accounts, cut=granted < wanted)
 
     def release(self, reservation: Reservation) -> None:
         """Give back what was set aside; the true cost comes with `settle`."""

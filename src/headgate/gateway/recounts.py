@@ -29,10 +29,8 @@ from headgate.core.recount import (
 from headgate.core.types import Model, Price, Reply, Request, Signals, Usage
 from headgate.engines.counting import CountError, count_apart
 
-SOON: Final = 2.0
-"""Seconds after which the first answers are counted; shorter lives than this count nothing."""
 EVERY: Final = 60.0
-"""Seconds between two counts: each takes half a second of a processor."""
+"""Seconds between two counts, each of which takes half a second of a processor; a shorter life than this counts nothing."""
 ASIDE: Final = 32
 """Answers that are put aside at most."""
 
@@ -148,9 +146,7 @@ class Recounts:
             self.tallies.setdefault(model.name, Tally()).add(reply.usage, prompt, output)
 
     async def _go_on(self) -> None:
-        pause = SOON
         while True:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(EVERY)
             if self._aside:
                 await self.count()
-                pause = EVERY
