@@ -6,7 +6,7 @@ form. How good its answer would have been, nobody knows; nor does this module kn
 
 from collections.abc import Iterable
 
-from headgate.core.prices import cost
+from headgate.core.prices import cost, cost_of_words, only_words
 from headgate.core.types import Model, Signals, Usage
 
 
@@ -22,12 +22,13 @@ def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[M
     needs = [need for need, asked in (("tools", signals.tools), ("images", signals.images)) if asked]
     if signals.format != "text":
         needs.append(signals.format)
+    words = only_words(usage)
     for model in models:
         if model.context is not None and tokens > model.context:
             continue
         if needs and not model.capabilities.issuperset(needs):
             continue
-        dollars = cost(usage, model.price)
+        dollars = cost_of_words(usage, model.price) if words else cost(usage, model.price)
         if dollars is not None and (best is None or dollars < best[1]):
             best = model, dollars
     return best

@@ -66,6 +66,30 @@ def cost(usage: Usage | None, price: Price | None) -> float | None:
     return total + price.request
 
 
+def only_words(usage: Usage) -> bool:
+    """Whether it is plain tokens of text, without any part that may have a rate of its own: `cost_of_words` is its cost."""
+    return not (
+        usage.cache_read
+        or usage.cache_write_5m
+        or usage.cache_write_1h
+        or usage.reasoning
+        or usage.images
+        or usage.audio
+        or usage.audio_output
+        or usage.searches
+        or usage.service
+        or usage.charged is not None
+    )
+
+
+def cost_of_words(usage: Usage, price: Price | None) -> float | None:
+    """Dollars for plain tokens of text: the same as `cost`, in a fraction of its time."""
+    if price is None:
+        return None
+    rates = rates_for(price, usage.input) if price.bands else price
+    return (usage.input * rates.input + usage.output * rates.output) / MILLION + price.request
+
+
 def rates_for(price: Price, prompt: int) -> Rates:
     """The rates of a request whose prompt has so many tokens: a long one is charged in a higher band, the whole request."""
     rates: Rates = price

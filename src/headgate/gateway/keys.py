@@ -45,8 +45,6 @@ class Holder(Struct, frozen=True, gc=False):
     """The name of his key; "" is somebody without one of ours."""
     team: str = ""
     admin: bool = False
-    by_cookie: bool = False
-    """His browser shows it for him, on any page's behalf."""
 
 
 ANYBODY = Holder()
@@ -162,8 +160,7 @@ class Keys:
         if b"cookie" not in headers or not self._sessions:
             return None
         digest, until = self._sessions.get(_hashed(_token_in(headers)), ("", 0.0))
-        found = self._holders.get(digest) if monotonic() < until else None
-        return None if found is None else Holder(found.name, found.team, found.admin, by_cookie=True)
+        return self._holders.get(digest) if monotonic() < until else None
 
 
 def shown_key(headers: Mapping[bytes, bytes]) -> str:
