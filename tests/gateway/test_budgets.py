@@ -78,6 +78,20 @@ def test_a_new_day_brings_new_money_and_a_clock_that_jumps_back_does_not():
     assert budgets.paid_today == 1.5
 
 
+def test_a_clock_that_was_years_ahead_does_not_leave_a_budget_in_a_year_to_come():
+    now = [at("2026-11-28 12:00")]
+    budgets = Budgets([budget()], BERLIN, clock=lambda: now[0])
+    everybody = budgets.of("", "", None)
+    budgets.settle(everybody, 0.5)
+    now[0] = at("2031-01-01 12:00")
+    budgets.settle(everybody, 0.25)
+    now[0] = at("2026-11-28 12:05")
+    assert budgets.allowances(everybody)[0].left == 0.25, "what was paid on that day, and meanwhile"
+    assert (budgets.paid_today, budgets.standings()[0].ends) == (0.75, at("2026-11-29 00:00"))
+    now[0] = at("2026-11-29 00:00")
+    assert budgets.allowances(everybody)[0].left == 1.0, "and the next day is a new one"
+
+
 def test_what_is_promised_over_midnight_is_promised_of_the_new_day():
     now = [at("2026-11-27 23:59")]
     budgets = Budgets([budget()], BERLIN, clock=lambda: now[0])

@@ -6,7 +6,8 @@ buys (`Reservation.bound`). So requests at the same time cannot overrun a hard b
 Money is counted in integer nano-dollars: what was set aside is given back to the last one.
 
 What was spent before comes from the ledger. A cost belongs to the period in which it is settled. A period is left only forwards: a
-clock that jumps back gives nobody the same money twice.
+clock that jumps back gives nobody the same money twice. Where it jumps back by more than a period, it was ahead before: then the
+present period goes on with all that was paid in it and meanwhile.
 """
 
 from collections.abc import Callable, Iterable
@@ -43,6 +44,7 @@ class Account:
         reserved: … that are promised to calls under way.
         begun: Unix time at which the period began.
         begun_shown: its day, for people.
+        ahead: a clock that shows less than this was ahead when the period began.
         ends: … and at which the next one does.
         ends_shown: the same, with the time.
         level: the highest level that was told.
@@ -50,8 +52,10 @@ class Account:
     """
 
     __slots__ = (
+        "_before",
         "_week_starts",
         "_zone",
+        "ahead",
         "begun",
         "begun_shown",
         "budget",
@@ -68,16 +72,29 @@ class Account:
         self.budget = budget
         self.limit = round(budget.dollars * NANO)
         self._zone, self._week_starts = zone, week_starts
-        self.reserved = 0
+        self.begun = 0.0
+        self.spent = self.reserved = 0
         self.begin(now)
 
     def begin(self, now: float) -> None:
         """Begin the period that `now` belongs to, with all its money. What is promised stays so: it will be settled in this one."""
-        self.begun, self.ends = period_of(now, self.budget.per, self._zone, self._week_starts)
-        self.begun_shown = f"{datetime.fromtimestamp(self.begun, self._zone):%Y-%m-%d}"
-        self.ends_shown = f"{datetime.fromtimestamp(self.ends, self._zone):%Y-%m-%d %H:%M}"
+        self._before = self.begun, self.spent
+        self._enter(now)
         self.spent = 0
         self.told(0)
+
+    def go_back(self, now: float) -> None:
+        """Return to the period that `now` belongs to, because the clock was ahead. What was paid meanwhile was paid in this one."""
+        begun, spent = self._before
+        self._enter(now)
+        if begun == self.begun:
+            self.spent += spent
+
+    def _enter(self, now: float) -> None:
+        self.begun, self.ends = period_of(now, self.budget.per, self._zone, self._week_starts)
+        self.ahead = self.begun - (self.ends - self.begun)
+        self.begun_shown = f"{datetime.fromtimestamp(self.begun, self._zone):%Y-%m-%d}"
+        self.ends_shown = f"{datetime.fromtimestamp(self.ends, self._zone):%Y-%m-%d %H:%M}"
 
     def told(self, level: int) -> None:
         """Remember that people know of this level."""
@@ -255,11 +272,13 @@ class Budgets:
         return tuple(account.standing() for account in self._accounts)
 
     def _turn(self, accounts: tuple[Account, ...]) -> None:
-        """Begin the periods anew whose time has come."""
+        """Begin the periods anew whose time has come, and leave those whose time has not."""
         now = self._clock()
         for account in accounts:
             if now >= account.ends:
                 account.begin(now)
+            elif now < account.ahead:
+                account.go_back(now)
 
     def _look(self, account: Account, *, short: bool = False) -> None:
         """Tell people if a level has been reached that they do not know of; of several at once, the highest.

@@ -70,7 +70,7 @@ def _send(message: Message, target: Target) -> str | None:
     try:
         with capture as said, TemporaryDirectory() as place:
             attached = _attachments(message, place) if target.email else None
-            taken = service.notify(body=body, title=message.title, body_format=form, attach=attached)
+            taken = bool(service.notify(body=body, title=message.title, body_format=form, attach=attached))
             reason = " ".join(said.getvalue().split())
     except Exception as error:  # noqa: BLE001 - a plug-in of a hundred, or a full disk; whatever it is, the message waits
         taken, reason = False, f"{error}"
