@@ -266,6 +266,19 @@ async def test_a_batch_is_its_clients_also_after_he_has_gone(open_bench, make):
         assert (outcome.key, outcome.team, outcome.status) == ("web", "it", "ok")
 
 
+async def test_a_batch_of_the_gates_own_user_is_his_without_a_key(open_bench):
+    requests = {"requests": [{"custom_id": "1", "params": CHAT | {"max_tokens": 20}}]}
+    async with open_bench(change=required) as bench:
+        local = bearer(bench.gate.local_key)
+        made = await bench.send("POST", "/v1/messages/batches", json.dumps(requests).encode(), **local)
+        assert made.status == 200, made.body
+        path = f"/v1/messages/batches/{made.json['id']}"
+        async with asyncio.timeout(10):
+            while (done := (await bench.send("GET", path, **local)).json)["processing_status"] != "ended":
+                await asyncio.sleep(0.02)
+        assert done["request_counts"]["succeeded"] == 1, done
+
+
 async def test_a_browser_gets_a_session_for_a_key_and_loses_it_with_the_key(open_bench, make, revoke):
     key = make("boss", admin=True)
     async with open_bench(change=required) as bench:

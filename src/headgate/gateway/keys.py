@@ -49,6 +49,9 @@ class Holder(Struct, frozen=True, gc=False):
 
 ANYBODY = Holder()
 
+OWN = "\t"
+"""Stands for the gate's own user where a key's name is kept; no key can be called so."""
+
 holder: ContextVar[Holder] = ContextVar("headgate-holder", default=ANYBODY)
 """Who calls, for all that is done on his behalf: set where a call comes in, and passed on to every task that it begins."""
 
