@@ -42,6 +42,9 @@ from headgate.core.usage import tokens_in
 USUAL = frozenset({"", "default", "standard", "auto", "on_demand", "standard_only"})
 """Words of providers for the usual service."""
 
+PLAIN = 3
+"""Figures of a plain usage (`plain_usage`)."""
+
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -76,7 +79,7 @@ class Guess:
     @property
     def reasoning(self) -> int:
         """Tokens of what was thought."""
-        return tokens_in(self._thought)
+        return tokens_in(self._thought) if self._thought else 0
 
     def usage(self) -> Usage:
         """All of it estimated."""
@@ -157,6 +160,13 @@ def openai_usage(
         service: the answer's `service_tier`.
         says_cost: `cost` is what this provider charged, in dollars.
     """
+    if (
+        len(fields) == PLAIN
+        and whole
+        and service is None
+        and (plain := plain_usage(fields, guess)) is not None
+    ):
+        return plain
     estimated = 0
     prompt_details = inside(fields, "prompt_tokens_details", "input_tokens_details")
     output_details = inside(fields, "completion_tokens_details", "output_tokens_details")
@@ -216,6 +226,22 @@ def openai_usage(
         charged=charge_in(fields) if says_cost else None,
         estimated=estimated,
     )
+
+
+def plain_usage(fields: Mapping[str, Any], guess: Guess) -> Usage | None:
+    """The usage of most engines at home: prompt, output and their sum, and nothing else. Any doubt is None, and goes the long way."""
+    prompt, output = fields.get("prompt_tokens"), fields.get("completion_tokens")
+    if (
+        type(prompt) is int
+        and type(output) is int
+        and 0 < prompt <= MOST_TOKENS
+        and 0 < output <= MOST_TOKENS
+        and fields.get("total_tokens") == prompt + output
+        and guess.writes
+        and not guess.reasoning
+    ):
+        return Usage(input=prompt, output=output)
+    return None
 
 
 def charge_in(fields: Mapping[str, Any]) -> float | None:
