@@ -16,17 +16,17 @@ from headgate.cli.up import run_loop
 if TYPE_CHECKING:
     from headgate.config.compile import Config
     from headgate.core.types import Outcome
-    from headgate.lab.judging import Judged
-    from headgate.lab.proof import Rate
-    from headgate.lab.sampling import Sample
+    from headgate.core.words import FailureReason
+    from headgate.lab.rates import Rate
+    from headgate.lab.sampling import Sample, Sampled
 
 SOURCE = "a sample of this export"
-FEW = 10
-"""Answers below which a task has no rate of its own; the rate of all tasks stands for it."""
+NOT_ASKED: "frozenset[FailureReason]" = frozenset({"refused", "http_error"})
+"""Failures that say nothing of a model: its engine was not there, or did not take the request."""
 
 
 def run_sample(config: "Config", sample: "Sample") -> "dict[str | None, Rate]":
-    """How many answers from home pass their checks, by task; under None, of all tasks.
+    """How many answers from home pass their checks, by task.
 
     Raises:
         UsageError: no call of the export would have gone home with a prompt that is known.
@@ -43,7 +43,7 @@ def run_sample(config: "Config", sample: "Sample") -> "dict[str | None, Rate]":
         return rates_of(run_loop(asked(config, sample.kept, Path(folder))))
 
 
-async def asked(config: "Config", kept: "Sequence[Judged]", folder: Path) -> "list[tuple[Judged, Outcome]]":
+async def asked(config: "Config", kept: "Sequence[Sampled]", folder: Path) -> "list[tuple[Sampled, Outcome]]":
     """Ask the local models, as many at a time as they take."""
     from msgspec.structs import replace
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -67,7 +67,7 @@ async def asked(config: "Config", kept: "Sequence[Judged]", folder: Path) -> "li
         transient=True,
         disable=not screen.is_terminal,
     )
-    found: list[tuple[Judged, Outcome]] = []
+    found: list[tuple[Sampled, Outcome]] = []
     async with open_gate(own) as gate:
         for note in gate.notes:
             say(f"note: {note}")
@@ -75,36 +75,38 @@ async def asked(config: "Config", kept: "Sequence[Judged]", folder: Path) -> "li
         with bar:
             task = bar.add_task("asking", total=len(kept))
 
-            async def one(number: int, judged: "Judged") -> None:
-                assert judged.request is not None, "only such calls are sampled"
+            async def one(number: int, call: "Sampled") -> None:
+                assert call.judged.request is not None, "only such calls are sampled"
                 async with at_once:
-                    request = replace(judged.request, id=f"sample-{number}", local_only=True, batch=True)
+                    request = replace(call.judged.request, id=f"sample-{number}", local_only=True, batch=True)
                     _, outcome = await gate.ask(request)
-                found.append((judged, outcome))
+                found.append((call, outcome))
                 bar.advance(task)
 
-            await asyncio.gather(*(one(number, judged) for number, judged in enumerate(kept)))
+            await asyncio.gather(*(one(number, call) for number, call in enumerate(kept)))
     return found
 
 
-def rates_of(found: "Sequence[tuple[Judged, Outcome]]") -> "dict[str | None, Rate]":
-    """The rates of what was asked; what no model could be asked says nothing.
+def rates_of(found: "Sequence[tuple[Sampled, Outcome]]") -> "dict[str | None, Rate]":
+    """The rates of what was asked; a request that no model took says nothing of models, and is told.
 
     Raises:
         EngineError: nobody could be asked at all.
     """
     from headgate.core.errors import EngineError
-    from headgate.lab.proof import Rate
+    from headgate.lab.rates import rate_of
 
-    tried: dict[str | None, list[bool]] = defaultdict(list)
-    for judged, outcome in found:
-        if outcome.attempts:
-            tried[judged.task].append(outcome.status == "ok")
-    every = [passed for answers in tried.values() for passed in answers]
-    if not every:
+    tried: dict[str | None, list[tuple[bool, float | None]]] = defaultdict(list)
+    for call, outcome in found:
+        if any(
+            attempt.failure is None or attempt.failure.reason not in NOT_ASKED for attempt in outcome.attempts
+        ):
+            tried[call.judged.task].append((outcome.status == "ok", call.cost))
+    asked_in_vain = len(found) - sum(len(answers) for answers in tried.values())
+    if not tried:
         raise EngineError("no local model could be asked", "headgate doctor says what is wrong")
-    rates: dict[str | None, Rate] = {None: Rate(sum(every), len(every), SOURCE)}
-    for task, answers in tried.items():
-        if task is not None and len(answers) >= FEW:
-            rates[task] = Rate(sum(answers), len(answers), SOURCE)
-    return rates
+    if asked_in_vain:
+        say(
+            f"note: {asked_in_vain} of {len(found)} prompts could not be put to a local model; they count nowhere"
+        )
+    return {task: rate_of(answers, SOURCE) for task, answers in tried.items()}
