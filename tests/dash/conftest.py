@@ -25,8 +25,9 @@ def chromium():
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium):
+    """Closed with each file: while it is open it has an event loop on this thread, and tests with loops of their own could not run."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

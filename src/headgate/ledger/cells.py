@@ -4,13 +4,15 @@ All of it is integers in the units of the rows (`schema`), so that sums are exac
 and models are numbers; 0 is "none". This module runs no query: `rows` makes these from rows, `rollups` keeps them.
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import add
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-QUARTER = 900
+QUARTER: Final = 900
 """Seconds of the shortest time that is summed. A day begins on a quarter of an hour in every time zone."""
+HOUR: Final = 3_600
 
 
 class Facet(NamedTuple):
@@ -138,11 +140,31 @@ class Sums:
             self.add_bar(place, bar)
 
 
-Times = defaultdict[int, Counter[int]]
-"""Durations by model: how many requests took so many microseconds."""
+class Days:
+    """The days of some time.
+
+    Args:
+        starts: their first moments in Unix time, in order; what comes before the first belongs to it.
+    """
+
+    def __init__(self, starts: Iterable[int]) -> None:
+        self.starts = tuple(starts)
+        self.on_hours = all(start % HOUR == 0 for start in self.starts)
+        self._known: dict[int, int] = {}
+
+    def of(self, moment: int) -> int:
+        """The first moment of the day that a moment belongs to."""
+        day = self._known.get(moment)
+        if day is None:
+            day = self._known[moment] = self.starts[max(0, bisect_right(self.starts, moment) - 1)]
+        return day
 
 
-def merge_times(into: Times, other: Mapping[int, Counter[int]]) -> None:
+Times = defaultdict[int, Counter[str]]
+"""Durations by model: how many requests took so many microseconds, in digits; they are only counted, a million at a time."""
+
+
+def merge_times(into: Times, other: Mapping[int, Counter[str]]) -> None:
     """Add all of another's durations."""
     for model, counted in other.items():
         into[model].update(counted)

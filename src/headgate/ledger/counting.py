@@ -8,9 +8,8 @@ either way. Percentiles from rows are those of the durations; once rollups take 
 """
 
 import sqlite3
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.ledger.cells import QUARTER, Sums, Times
+from headgate.ledger.cells import QUARTER, Days, Sums, Times
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.rollups import (
     facets_by_number,
@@ -54,7 +53,7 @@ class Durations:
     def spread(self, models: Iterable[int] | None = None) -> Spread | None:
         """Of all requests that these models answered, or any; None of none."""
         wanted = {*self.exact, *self.sketches} if models is None else set(models)
-        exact: Counter[int] = Counter()
+        exact: Counter[str] = Counter()
         sketch: Sketch = Counter()
         for model in wanted:
             exact.update(self.exact.get(model, {}))
@@ -63,7 +62,8 @@ class Durations:
         if not number:
             return None
         if not sketch:
-            return Spread(number, percentile(exact, number, HALF), percentile(exact, number, MOST))
+            durations = {int(duration): times for duration, times in exact.items()}
+            return Spread(number, percentile(durations, number, HALF), percentile(durations, number, MOST))
         sketch.update(sketch_of(exact))
         return Spread(
             number,
@@ -97,14 +97,14 @@ class Count:
                 durations.exact[model].update(own)
 
 
-def count(path: Path, since: int, until: int, days: Sequence[int], *, from_rows: bool = False) -> Count:
+def count(path: Path, since: int, until: int, days: Days, *, from_rows: bool = False) -> Count:
     """Count the requests of some time.
 
     Args:
         path: the ledger file.
         since: the first moment, in microseconds of Unix time.
         until: the first moment after.
-        days: the first moments of the days of that time, in seconds of Unix time; what comes before the first belongs to it.
+        days: the days of that time.
         from_rows: read no rollups; slower, and what has been removed is not there.
 
     Raises:
@@ -116,7 +116,7 @@ def count(path: Path, since: int, until: int, days: Sequence[int], *, from_rows:
         (rolled,) = (0,) if from_rows else db.execute("SELECT n FROM rolled").fetchone()
         first, last = -(-since // (QUARTER * MICRO)) * QUARTER, until // (QUARTER * MICRO) * QUARTER
         for part in _live(since, until, rolled, first, last):
-            counted.add_rows(count_rows(path, db, part, _day_of(days)))
+            counted.add_rows(count_rows(path, db, part, days))
         if rolled and first < last:
             _add_rollups(db, first, last, days, counted)
         return counted
@@ -136,7 +136,7 @@ def _live(since: int, until: int, rolled: int, first: int, last: int) -> Iterabl
         yield Part(upto=rolled, since=last * MICRO, until=until)
 
 
-def _add_rollups(db: sqlite3.Connection, since: int, until: int, days: Sequence[int], counted: Count) -> None:
+def _add_rollups(db: sqlite3.Connection, since: int, until: int, days: Days, counted: Count) -> None:
     time = list(stretches(since, until))
     facets = facets_by_number(db)
     for number, cell in read_cells(db, time):
@@ -146,24 +146,12 @@ def _add_rollups(db: sqlite3.Connection, since: int, until: int, days: Sequence[
     for model, seconds, first_token in read_sketches(db, time):
         counted.seconds.sketches[model].update(seconds)
         counted.first_token.sketches[model].update(first_token)
-    cuts = [since, *(day for day in days if since < day < until), until]
+    cuts = [since, *(day for day in days.starts if since < day < until), until]
     for begin, end in pairwise(cuts):
-        start = _day_of(days)(begin)
+        start = days.of(begin)
         for number, bar in read_bars(db, stretches(_whole(begin), _whole(end))):
             facet = facets[number]
             counted.sums.add_bar((start, facet.task, facet.model), bar)
-
-
-def _day_of(days: Sequence[int]) -> Callable[[int], int]:
-    known: dict[int, int] = {}
-
-    def day_of(moment: int) -> int:
-        day = known.get(moment)
-        if day is None:
-            day = known[moment] = days[max(0, bisect_right(days, moment) - 1)]
-        return day
-
-    return day_of
 
 
 def _whole(moment: int) -> int:

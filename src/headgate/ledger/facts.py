@@ -15,7 +15,7 @@ from headgate.core.types import Model
 from headgate.core.words import FallbackReason
 from headgate.ledger.audits import read_audits, read_judging
 from headgate.ledger.cards import read_cards
-from headgate.ledger.cells import Calls, Cell, Ends, Facet, Sums
+from headgate.ledger.cells import Calls, Cell, Days, Ends, Facet, Sums
 from headgate.ledger.counting import Count, Durations, count
 from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
 from headgate.ledger.dimensions import NANO
@@ -78,7 +78,7 @@ def count_facts(
         LedgerError: the ledger cannot be read.
     """
     days = _days(since, until, zone)
-    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), list(days), from_rows=from_rows)
+    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), Days(days), from_rows=from_rows)
     sums = counted.sums
     with ledger.connect() as db:
         names = _Names(ledger.words(db), ledger.model_names(db), ledger.described(db))
@@ -140,7 +140,7 @@ def count_by(ledger: LedgerReader, since: float, until: float, what: Dimension) 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), [int(since)])
+    counted = count(ledger.path, round(since * MICRO), round(until * MICRO), Days([int(since)]))
     with ledger.connect() as db:
         names = _Names(ledger.words(db), ledger.model_names(db), ledger.described(db))
     groups: defaultdict[str | None, list[Cell]] = defaultdict(list)
@@ -303,7 +303,9 @@ def _fallbacks(cells: Mapping[Facet, Cell], names: _Names) -> tuple[FallbackFact
     for (reason, limit), own in reasons.items():
         total = _total(own)
         fallbacks.append(FallbackFacts(reason, limit, total.requests, total.cost / NANO))
-    return tuple(sorted(fallbacks, key=lambda row: (-row.requests, row.reason, row.limit or 0)))
+    return tuple(
+        sorted(fallbacks, key=lambda row: (-row.requests, row.reason, -1 if row.limit is None else row.limit))
+    )
 
 
 def _too_long(cells: Mapping[Facet, Cell], names: _Names) -> dict[int, int]:

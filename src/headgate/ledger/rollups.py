@@ -16,12 +16,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.ledger.cells import QUARTER, Bar, Calls, Cell, Ends, Facet, Sums
+from headgate.ledger.cells import HOUR, QUARTER, Bar, Calls, Cell, Ends, Facet, Sums
 from headgate.ledger.rows import Counted, Part, count_by_quarter
 from headgate.ledger.schema import call_rollups, facets, insert_sql, latency_rollups, rollups
 from headgate.ledger.sketches import Sketch, from_bytes, sketch_of, to_bytes
 
-HOUR: Final = 3_600
 DAY: Final = 24 * HOUR
 MONTH: Final = 30 * DAY
 SPANS: Final = (QUARTER, HOUR, DAY, MONTH)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from headgate.ledger.cells import Calls, Cell, Ends
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
 

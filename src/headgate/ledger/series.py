@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from headgate.ledger.cells import Days
 from headgate.ledger.counting import count
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
@@ -39,7 +40,7 @@ def count_lines(ledger: LedgerReader, edges: Sequence[float]) -> tuple[Line, ...
     """
     begins = [round(edge) for edge in edges[:-1]]
     places = {begin: place for place, begin in enumerate(begins)}
-    counted = count(ledger.path, begins[0] * MICRO, round(edges[-1] * MICRO), begins)
+    counted = count(ledger.path, begins[0] * MICRO, round(edges[-1] * MICRO), Days(begins))
     with ledger.connect() as db:
         names, described = ledger.model_names(db), ledger.described(db)
     sums: dict[tuple[str | None, bool | None], tuple[list[int], list[int]]] = defaultdict(

@@ -22,11 +22,11 @@ Sketch = Counter[int]
 _mapping: Final = LogarithmicMapping(ACCURACY)
 
 
-def sketch_of(durations: Mapping[int, int]) -> Sketch:
+def sketch_of(durations: Mapping[str, int]) -> Sketch:
     """The sketch of durations in microseconds, each with how many there are; what is below one counts as one."""
     sketch: Sketch = Counter()
     for duration, number in durations.items():
-        sketch[_mapping.key(max(1, duration))] += number
+        sketch[_mapping.key(max(1, int(duration)))] += number
     return sketch
 
 
