@@ -39,9 +39,15 @@ def read_audits(
 
 def read_judging(db: Connection, since: float, until: float) -> int:
     """What the audits of requests of some time cost, in nano-dollars."""
-    query = select(func.coalesce(func.sum(audits.c.cost), 0)).join_from(audits, requests)
-    within = requests.c.received >= round(since * MICRO), requests.c.received < round(until * MICRO)
-    return int(db.execute(query.where(*within)).scalar_one())
+    kept = (
+        select(func.coalesce(func.sum(audits.c.cost), 0))
+        .join_from(audits, requests)
+        .where(requests.c.received >= round(since * MICRO), requests.c.received < round(until * MICRO))
+    )
+    summed = select(func.coalesce(func.sum(audit_rollups.c.cost), 0)).where(
+        audit_rollups.c.start >= since, audit_rollups.c.start < until
+    )
+    return sum(int(db.execute(query).scalar_one()) for query in (kept, summed))
 
 
 def _verdict(word: str) -> AuditVerdict:
