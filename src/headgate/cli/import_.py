@@ -70,12 +70,13 @@ def command(
     unread = read_all(
         FORMATS[kind], [Path(file).expanduser() for file in files], Judge(config.policy), proving, kept
     )
-    rates = measured(config)
+    rates, energy = measured(config), None
     if sample:
         from headgate.cli.import_run import run_sample
 
-        rates = rates | run_sample(config, kept)
-    proof = prove(proving, rates, unread)
+        found = run_sample(config, kept)
+        rates, energy = rates | found.rates, found.energy
+    proof = prove(proving, rates, unread, energy)
     rules = "the starter page" if config.source is None else str(config.source)
     if as_json or form == "json":
         shown = msgspec.json.format(msgspec.json.encode(proof), indent=2).decode() + "\n"

@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from headgate.cli.common import console, say
 from headgate.cli.up import run_loop
 
@@ -25,8 +27,16 @@ NOT_ASKED: "frozenset[FailureReason]" = frozenset({"refused", "http_error"})
 """Failures that say nothing of a model: its engine was not there, or did not take the request."""
 
 
-def run_sample(config: "Config", sample: "Sample") -> "dict[str | None, Rate]":
-    """How many answers from home pass their checks, by task.
+class Measured(Struct, frozen=True):
+    """What the sample has shown."""
+
+    rates: "dict[str | None, Rate]"
+    energy: float | None
+    """Dollars of energy at home for a token of prompt or answer; None where it or its price is unknown."""
+
+
+def run_sample(config: "Config", sample: "Sample") -> Measured:
+    """How many answers from home pass their checks, by task, and what energy they take.
 
     Raises:
         UsageError: no call of the export would have gone home with a prompt that is known.
@@ -40,7 +50,8 @@ def run_sample(config: "Config", sample: "Sample") -> "dict[str | None, Rate]":
             "leave --run out, or export the prompts too",
         )
     with TemporaryDirectory() as folder:
-        return rates_of(run_loop(asked(config, sample.kept, Path(folder))))
+        found = run_loop(asked(config, sample.kept, Path(folder)))
+    return Measured(rates_of(found), energy_of([outcome for _, outcome in found]))
 
 
 async def asked(config: "Config", kept: "Sequence[Sampled]", folder: Path) -> "list[tuple[Sampled, Outcome]]":
@@ -110,3 +121,12 @@ def rates_of(found: "Sequence[tuple[Sampled, Outcome]]") -> "dict[str | None, Ra
             f"note: {asked_in_vain} of {len(found)} prompts could not be put to a local model; they count nowhere"
         )
     return {task: rate_of(answers, SOURCE) for task, answers in tried.items()}
+
+
+def energy_of(outcomes: "Sequence[Outcome]") -> float | None:
+    """Dollars of energy for a token, over all that were answered; what failed attempts drew is in it."""
+    told = [outcome for outcome in outcomes if outcome.usage is not None]
+    costs = [outcome.energy_cost for outcome in told]
+    tokens = sum(outcome.usage.prompt + outcome.usage.output for outcome in told if outcome.usage is not None)
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) / tokens if tokens and len(known) == len(costs) else None

@@ -104,6 +104,8 @@ class Proof(Struct, frozen=True, kw_only=True):
     """What a gate would have saved in cash, answers that do not pass taken into account."""
     cheap_cloud: CheapCloud | None
     """None where no such model is known, or no call could be compared."""
+    energy_cost: float | None
+    """What the calls that go home would take of energy there; None where no sample was measured. It is not in `saved`."""
     per_tenth: float
     """What each further tenth of answers from home that passes is worth."""
     measured: bool
@@ -126,13 +128,16 @@ class Proof(Struct, frozen=True, kw_only=True):
     peak: Peak | None
 
 
-def prove(proving: Proving, rates: Mapping[str | None, Rate], unread: int = 0) -> Proof:
+def prove(
+    proving: Proving, rates: Mapping[str | None, Rate], unread: int = 0, energy: float | None = None
+) -> Proof:
     """What the calls say, given what was measured of answers from home.
 
     Args:
         proving: the calls.
         rates: by task, as far as they were measured; None is the task that nobody recognised.
         unread: records that could not be read.
+        energy: dollars of energy at home for a token; None is unknown.
     """
     sure_low, _ = wilson(*RIGHT) or (0.0, 1.0)
     low_calls, high_calls = _ends(proving, sure_low, lambda total: float(total.calls))
@@ -170,6 +175,7 @@ def prove(proving: Proving, rates: Mapping[str | None, Rate], unread: int = 0) -
         simple_cost=Range(sum(low_cost.values()), sum(high_cost.values()) + beyond),
         saved=saved,
         cheap_cloud=_cheap_cloud(proving),
+        energy_cost=None if energy is None else energy * proving.home_tokens,
         per_tenth=sum(total.cost for total in home.values()) / 10,
         measured=bool(rates),
         settled=sum(

@@ -97,7 +97,13 @@ def notes(proof: Proof) -> Iterator[str]:
         yield f"{count(proof.unread, 'record')} could not be read; they are named above."
     if proof.until is not None and proof.since is not None:
         yield f"From {_day(proof.since)} to {_day(proof.until)}."
-    yield "Local models count as free here: energy and hardware are not in it. Nothing was written into a ledger."
+    if proof.energy_cost is None:
+        yield "Local models count as free here: energy and hardware are not in it. Nothing was written into a ledger."
+    else:
+        yield (
+            f"Energy at home, as the sample drew it: about {dollars(proof.energy_cost)} for these calls, which is to be "
+            "taken off what is saved; hardware is not in it. Nothing was written into a ledger."
+        )
 
 
 def _answer(proof: Proof, rules: str) -> Iterator[str]:

@@ -94,6 +94,8 @@ class Proving:
         self.windows = DDSketch(0.01)
         """Prompt and answer tokens of calls that would have gone home."""
         self.longest = 0
+        self.home_tokens = 0
+        """Of prompts and answers of calls that would have gone home."""
         self.minutes: dict[int, tuple[int, int]] = {}
         """Of calls that would have gone home, by minute: how many, and the tokens of their answers."""
         self._seen = Seen()
@@ -125,6 +127,7 @@ class Proving:
         self.kinds[kind].add(number, cost)
         self.people[_named(call.who or NOBODY, self.people)].add(number, cost)
         if judged.way == "home":
+            self.home_tokens += judged.tokens + (0 if call.usage is None else call.usage.output)
             self.routes[judged.route, judged.model].add(number, cost)
         else:
             self.whys[judged.way, judged.why.partition(": ")[0]].add(number, cost)
