@@ -247,6 +247,26 @@ def test_a_month_of_days_is_a_month(desk):
     assert desk.proof("openai", desk.write(lines(days)))["month"] == pytest.approx(365.25 / 12 / 10)
 
 
+def test_home_cloud_and_unknown_are_all_of_the_calls_and_all_of_the_money(desk):
+    chance, calls = random.Random(4), []
+    for number in range(300):
+        usage = {"prompt_tokens": chance.randint(1, 20_000), "completion_tokens": chance.randint(0, 900)}
+        model = chance.choice(["gpt-4o", "gpt-4o-mini", "nobody-knows-it"])
+        call = {"id": str(number), "model": model, "usage": usage}
+        if chance.random() < 0.7:
+            call["messages"] = messages(chance.choice(export_samples.ASKS))
+        calls.append(call)
+    proof = desk.proof("jsonl", desk.write(lines(calls)))
+    for name in ("calls", "cost", "cost_unknown"):
+        ways = sum(line[name] for way in ("home", "cloud", "unknown") for line in proof[way])
+        assert ways == pytest.approx(proof[name])
+        for table in ("models", "kinds", "people"):
+            assert sum(line[name] for line in proof[table]) == pytest.approx(proof[name])
+        at_home = sum(line[name] for line in proof["home"])
+        assert sum(line[name] for line in proof["tasks"]) == pytest.approx(at_home)
+    assert proof["saved"]["high"] <= proof["simple_cost"]["high"] <= proof["cost"]
+
+
 # ── The cheap cloud ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
