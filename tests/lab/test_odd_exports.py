@@ -249,10 +249,10 @@ def test_a_month_of_days_is_a_month(desk):
 
 def test_home_cloud_and_unknown_are_all_of_the_calls_and_all_of_the_money(desk):
     chance, calls = random.Random(4), []
-    for number in range(300):
+    for name in range(300):
         usage = {"prompt_tokens": chance.randint(1, 20_000), "completion_tokens": chance.randint(0, 900)}
         model = chance.choice(["gpt-4o", "gpt-4o-mini", "nobody-knows-it"])
-        call = {"id": str(number), "model": model, "usage": usage}
+        call = {"id": str(name), "model": model, "usage": usage}
         if chance.random() < 0.7:
             call["messages"] = messages(chance.choice(export_samples.ASKS))
         calls.append(call)
