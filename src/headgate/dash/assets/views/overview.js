@@ -112,11 +112,11 @@ const Net = ({ savings }) => {
   const parts = [];
   if (savings.energy_cost) parts.push(`${dollars(savings.net_of_energy)} net of energy`);
   if (savings.net_of_hardware !== null) parts.push(`${dollars(savings.net_of_hardware)} net of energy and hardware`);
-  const lost = savings.alternative !== null && savings.alternative > 0 && savings.against_alternative < 0;
+  const against = savings.alternative > 0 ? savings.against_alternative : null; // null: who won cannot be said
   return html`
     ${parts.length > 0 && html`<dd class="more">${parts.join("; ")}</dd>`}
-    ${savings.alternative > 0 &&
-    html`<dd class="more">${lost ? "More than" : "Less than"} the cheapest capable cloud model, ${dollars(savings.alternative)}</dd>`}
+    ${against !== null &&
+    html`<dd class="more">${against < 0 ? "More than" : "Less than"} the cheapest capable cloud model, ${dollars(savings.alternative)}</dd>`}
   `;
 };
 
