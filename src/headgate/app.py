@@ -62,6 +62,7 @@ from headgate.knowledge.search import Shelf
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
 from headgate.ledger.power import keep_power
+from headgate.ledger.retention import Keep
 from headgate.ledger.trials import newest_trials
 from headgate.ledger.writer import LedgerWriter
 from headgate.posts.poster import Poster
@@ -316,7 +317,12 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """
     tools = await asyncio.to_thread(load_all_tools, config.policy.agents, config.source)
     models = config.policy.models.values()
-    writer = LedgerWriter(config.ledger.path, flush_every=config.ledger.flush, version=__version__)
+    writer = LedgerWriter(
+        config.ledger.path,
+        flush_every=config.ledger.flush,
+        version=__version__,
+        keep=Keep(rows=config.ledger.keep, bodies=config.ledger.keep_bodies_for),
+    )
     found = await asyncio.to_thread(writer.start)
     try:
         writer.describe([*models, baseline_model(config), *alternatives_beside(config)])
@@ -341,11 +347,9 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             config, stale = with_cards(config, cards, fleet)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
-            tokenizer = Tokenizer()
             recounts = Recounts(
                 baseline_model(config).id,
                 config.baseline_price,
-                tokenizer,
                 await asyncio.to_thread(recounted, config),
             )
             power = await asyncio.to_thread(power_of, config)
@@ -356,7 +360,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 checks=config.checks,
                 fleet=fleet,
                 budgets=await asyncio.to_thread(open_budgets, config, alerts.put),
-                tokenizer=tokenizer,
+                tokenizer=Tokenizer(),
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
                 recounts=recounts,

@@ -211,7 +211,7 @@ async def test_what_is_asked_wrongly_is_refused(tmp_path):
     async with gate_in(tmp_path, "\n[batches]\nfile_limit_mb = 1\n") as client:
         file = await client.files.create(file=jsonl([line("a")]), purpose="batch")
         for wrong in (
-            {"endpoint": "/v1/messages"}, {"completion_window": "1h"}, {"input_file_id": "file-none"},
+            {"endpoint": "/v1/messages"}, {"completion_window": "1h"},
             {"metadata": {"k": "v" * 600}}, {"output_expires_after": {"anchor": "created_at", "seconds": 1}},
         ):  # fmt: skip
             asked = {"input_file_id": file.id, "endpoint": CHAT, "completion_window": "24h"} | wrong
@@ -229,6 +229,7 @@ async def test_what_is_asked_wrongly_is_refused(tmp_path):
             client.files.retrieve("file-x"),
             client.batches.retrieve("batch_x"),
             client.batches.cancel("batch_x"),
+            client.batches.create(input_file_id="file-x", endpoint=CHAT, completion_window="24h"),
         ):
             with pytest.raises(openai.NotFoundError):
                 await missing
@@ -247,8 +248,25 @@ async def test_lists_come_in_pages(tmp_path):
         assert [one.id async for one in client.files.list(limit=2, order="asc")] == [
             one.id async for one in client.files.list()
         ][::-1]
-        with pytest.raises(openai.BadRequestError):
-            await client.files.list(after="file-x")
+        assert (await client.files.list(limit=10_000, extra_query={"purpose": "batch_output"})).data == []
+        for wrong in ({"after": "file-x"}, {"limit": 0}, {"limit": 10_001}, {"order": "up"}):
+            with pytest.raises(openai.BadRequestError) as refused:
+                await client.files.list(**wrong)
+            assert refused.value.param == next(iter(wrong))
+
+
+async def test_who_removes_what_he_lists_gets_to_the_end_of_the_list(tmp_path):
+    async with gate_in(tmp_path) as client:
+        made = [
+            (await client.files.create(file=jsonl([line("a")], f"{n}.jsonl"), purpose="batch")).id
+            for n in range(5)
+        ]
+        seen = []
+        async for one in client.files.list(limit=2):
+            seen.append(one.id)
+            await client.files.delete(one.id)
+        assert sorted(seen) == sorted(made)
+        assert (await client.files.list()).data == []
 
 
 async def test_a_file_larger_than_other_bodies_is_taken_and_given_back_byte_for_byte(tmp_path):
@@ -372,11 +390,31 @@ async def test_anthropics_client_has_messages_answered(tmp_path):
     assert len(list((tmp_path / "batches" / "jobs").iterdir())) == 1
 
 
+async def test_anthropics_list_goes_on_from_both_ends_of_a_page(tmp_path):
+    async with claude_in(tmp_path) as (batches, anthropic):
+        made = [(await batches.create(requests=[message("a")])).id for _ in range(4)]
+        oldest, newest = made[0], made[-1]
+        assert [one.id async for one in batches.list(limit=1)] == made[::-1]
+        assert [one.id async for one in batches.list(limit=1, before_id=oldest)] == made[1:]
+        between = await batches.list(after_id=newest, before_id=oldest)
+        assert [one.id for one in between.data] == made[2:0:-1]
+        await over(batches, await batches.retrieve(made[1]))
+        await batches.delete(made[1])
+        assert [one.id async for one in batches.list(after_id=made[1])] == [oldest]
+        for wrong in ({"limit": 0}, {"limit": 1001}, {"after_id": oldest[3:]}, {"before_id": "batch_0"}):
+            with pytest.raises(anthropic.BadRequestError, match=next(iter(wrong))):
+                await batches.list(**wrong)
+
+
 async def test_a_cancelled_batch_of_messages_names_what_was_not_done(tmp_path):
-    async with claude_in(tmp_path) as (batches, _):
+    async with claude_in(tmp_path) as (batches, anthropic):
         job = await batches.create(requests=[message(f"{n}", max_tokens=200) for n in range(300)])
         while (await batches.retrieve(job.id)).request_counts.succeeded < 3:
             await asyncio.sleep(0.01)
+        with pytest.raises(anthropic.NotFoundError, match="has not ended"):
+            await batches._client.get(f"/v1/messages/batches/{job.id}/results", cast_to=object)
+        with pytest.raises(anthropic.BadRequestError, match="cancel it first"):
+            await batches.delete(job.id)
         assert (await batches.cancel(job.id)).processing_status == "canceling"
         counts = (await over(batches, job)).request_counts
         assert counts.succeeded >= 3
@@ -484,9 +522,10 @@ async def test_an_empty_file_and_an_endless_limit_are_read_as_what_they_are(tmp_
         kind = {"content-type": "multipart/form-data; boundary=x"}
         said = await plain.post("files", content=form, headers=kind)
         assert (said.status_code, said.json()["bytes"]) == (200, 0)
-        for path in ("files", "batches"):
-            assert (await plain.get(f"{path}?limit={'9' * 5000}")).status_code == 400
-        assert (await plain.get(f"messages/batches?limit={'9' * 5000}")).status_code == 200
+        for path in ("files", "batches", "messages/batches"):
+            for limit in ("9" * 5000, "0", "-1", "", "ten", "5&limit=5"):
+                said = await plain.get(f"{path}?limit={limit}")
+                assert (said.status_code, "limit is" in said.text) == (400, True), (path, limit)
 
 
 async def test_an_upload_that_the_disk_does_not_take_is_refused_and_the_gate_goes_on(tmp_path, caplog):

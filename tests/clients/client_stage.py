@@ -105,6 +105,10 @@ class Stage:
     engines: dict[str, Double]
     """The gate's name of a chat model → the engine that it is on."""
     ledger: Path
+    page: Path
+    """The gate's config."""
+    given: dict[str, str]
+    """The gate's environment."""
     lines: dict[str, list[Line]] = field(default_factory=dict)
 
     def said(self, client: Client, feature: str) -> list[Line]:
@@ -214,7 +218,7 @@ def open_stage(home: Path) -> Iterator[Stage]:
         gate = subprocess.Popen(order, stdout=subprocess.PIPE, env=given, text=True)
         assert gate.stdout is not None
         try:
-            yield Stage(json.loads(gate.stdout.readline())["url"], doubles, ledger)
+            yield Stage(json.loads(gate.stdout.readline())["url"], doubles, ledger, page, given)
         finally:
             gate.terminate()
             gate.communicate(timeout=PATIENCE)

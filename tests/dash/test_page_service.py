@@ -15,7 +15,6 @@ from page_ledger import week_of_requests, write_ledger
 from test_page_flows import asked, say
 
 from headgate.dash.assets import load_assets
-from headgate.dash.live import QUEUE, Feed, Watcher
 
 
 def send(url, method, path, body=b"", **headers):
@@ -148,6 +147,15 @@ def test_the_stretches_of_the_chart_add_up_to_the_figures(gate):
         assert sum(sum(line["cost"]) for line in lines) == pytest.approx(told["now"]["spent"], abs=1e-9)
 
 
+def test_the_savings_of_a_week_are_the_reports_to_the_last_cent(gate):
+    for week in asked(gate, "/admin/reports")["weeks"][:2]:
+        told = asked(gate, f"/admin/reports/{week['week']}?format=json")["savings"]
+        for name, amount in week["savings"].items():
+            assert told[name] == amount, name
+    this = asked(gate, "/admin/overview?period=week")["now"]["savings"]
+    assert this == asked(gate, "/admin/reports")["weeks"][0]["savings"]
+
+
 def test_a_watcher_hears_of_a_request_and_who_comes_back_misses_none(gate):
     events = Events(gate)
     first = say(gate, "One.")
@@ -169,16 +177,6 @@ def test_a_watcher_who_names_a_request_that_nobody_knows_hears_of_new_ones(gate)
     request = say(gate, "Still there?")
     assert events.next()[1] == request
     events.close()
-
-
-def test_what_a_slow_watcher_cannot_take_is_dropped_and_counted():
-    outcome = week_of_requests(1, time.time())[0]
-    feed, slow = Feed({}), Watcher()
-    feed.watchers.add(slow)
-    for _ in range(QUEUE + 5):
-        feed.note(outcome)
-    assert len(slow.waiting) == QUEUE
-    assert slow.dropped == 5
 
 
 def test_where_keys_are_needed_the_files_are_open_and_the_figures_are_not(folder, visit):

@@ -55,6 +55,16 @@ def test_every_reference_leads_somewhere():
     assert "Wire" not in json.dumps(DOCUMENT)
 
 
+async def test_a_header_is_described_only_where_the_gate_takes_it(open_bench):
+    async with open_bench() as bench:
+        described = (await bench.send("GET", "/openapi.json")).json["paths"]
+        takers = {path for path, methods in described.items() if "x-headgate-input" in json.dumps(methods)}
+        assert takers == {"/v1/embeddings", "/api/embed", "/api/embeddings"}
+        body = json.dumps({"input": "I was charged twice."}).encode()
+        said = await bench.send("POST", "/v1/agents/triage/runs", body, x_headgate_input="query")
+        assert (said.status, said.json["error"]["param"]) == (400, "x-headgate-input")
+
+
 async def test_the_gate_gives_the_document_and_answers_its_examples(open_bench):
     async with open_bench() as bench:
         said = await bench.send("GET", "/openapi.json")
@@ -74,6 +84,11 @@ async def test_the_gate_gives_the_document_and_answers_its_examples(open_bench):
             assert said.status == 200, path
             answer = DOCUMENT["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]
             assert jsonschema_rs.validator_for(answer["schema"]).is_valid(said.json), path
+
+
+def result_with(block):
+    """A turn with the result of a tool."""
+    return {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [block]}]}
 
 
 WRONG = {
@@ -116,6 +131,22 @@ WRONG = {
         {
             "messages": [
                 {"role": "user", "content": [{"type": "tool_use", "id": "a", "name": "b", "input": {}}]}
+            ]
+        },
+    ),
+    "a block without a type in a tool's result": (
+        "/v1/messages",
+        {"messages": [result_with({"type": None, "text": "five days"})]},
+    ),
+    "a text that is none in a tool's result": (
+        "/v1/messages",
+        {"messages": [result_with({"type": "search_result", "text": 5})]},
+    ),
+    "a source of a number": (
+        "/v1/messages",
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "document", "source": {"type": 5}}]},
             ]
         },
     ),

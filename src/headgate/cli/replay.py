@@ -112,7 +112,7 @@ def figures(replayed: "Replayed") -> "list[str]":
         (all_.unsure, "have prompts whose length was only guessed, near a limit"),
         (all_.now_passing, "have an answer that was rejected and would pass"),
         (all_.now_rejected, "have an answer that passed and would be rejected"),
-        (replayed.drifted, "would take another route already by today's config: it was changed since"),
+        (replayed.drifted, "would go otherwise already by today's config: it was changed since"),
     ):
         if many:
             lines.append(f"{many:,} {what}")

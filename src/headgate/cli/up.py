@@ -163,6 +163,7 @@ def greet(gate: "OpenGate", url: str, *, as_json: bool) -> None:
             + (f"  ({down})" if down else "")
         )
     say(f"point OpenAI clients at {url}/v1, Anthropic's and Ollama's at {url}, with model \"auto\"")
+    say(f"the page is at {url}/dash/")
     say("Ctrl-C closes it")
 
 
@@ -205,6 +206,7 @@ def tell(run: "RunFile", said: str, log: Path, *, as_json: bool) -> None:
     for note in notes:
         say(f"note: {note}")
     say(f"the gate is open at {run.url} (pid {run.pid}); its log is {log}")
+    say(f"the page is at {run.url}/dash/")
     say("headgate down closes it")
 
 

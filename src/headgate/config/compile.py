@@ -34,6 +34,7 @@ from headgate.config.values import (
     schedule,
     seconds,
     share,
+    time_kept,
 )
 from headgate.config.zones import zone_of
 from headgate.core.budgets import Budget
@@ -62,6 +63,9 @@ class LedgerSettings(Struct, frozen=True, kw_only=True):
     path: Path
     flush: float
     keep_bodies: bool
+    keep: float | None
+    """Seconds; None is for ever."""
+    keep_bodies_for: float | None
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -209,6 +213,8 @@ def compile_config(
             path=Path(table.ledger.path).expanduser() if table.ledger.path else data_home() / "ledger.db",
             flush=seconds(("ledger", "flush"), table.ledger.flush),
             keep_bodies=table.ledger.keep_bodies,
+            keep=time_kept(("ledger", "keep"), table.ledger.keep),
+            keep_bodies_for=time_kept(("ledger", "keep_bodies_for"), table.ledger.keep_bodies_for),
         ),
         embedding_cache=int(not_negative(("embeddings", "cache_mb"), table.embeddings.cache_mb) or 0)
         * MEGABYTE,

@@ -203,6 +203,10 @@ class LedgerTable(Struct, forbid_unknown_fields=True, frozen=True):
     flush: str = "250ms"
     keep_bodies: bool = False
     """Also keep prompts and answers. Off unless the user turns it on."""
+    keep: str = "400d"
+    """How long each request's rows are kept, or "forever". Their sums are kept for ever."""
+    keep_bodies_for: str | None = None
+    """How long prompts and answers are kept, or "forever"; as long as the rows unless the user says otherwise."""
 
 
 class BatchesTable(Struct, forbid_unknown_fields=True, frozen=True):

@@ -48,6 +48,16 @@ def optional_seconds(place: Sequence[str | int], text: str | None) -> float | No
     return None if text is None else seconds(place, text)
 
 
+def time_kept(place: Sequence[str | int], text: str | None) -> float | None:
+    """Read "400d" → seconds; None is for ever, which is said so or not at all."""
+    if text is None or text.strip() == "forever":
+        return None
+    kept = seconds(place, text)
+    if kept < UNITS["d"]:
+        raise Misfit(place, f"{place[-1]} is {text}, but must be at least a day", 'write "400d" or "forever"')
+    return kept
+
+
 def positive(place: Sequence[str | int], number: int) -> int:
     """The number, if it is at least 1."""
     if number < 1:

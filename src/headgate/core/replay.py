@@ -2,7 +2,8 @@
 
     replay(past, policy, today, known, interval) → Replayed
 
-Each kind of recorded requests is decided anew (`rerun`), and what is different is added up (`tallies`): requests that would come
+Each kind of recorded requests is decided anew (`rerun`), by the settings in force and by the new ones; where these differ, what is
+different from what was recorded is added up (`tallies`): requests that would come
 home or go to the cloud, and dollars. Where a request meets only models that it met, the figures are exact. Where it meets others,
 they rest on these models' recorded rates and on the tokens that were recorded, and lie between two ends. What nobody can tell is
 counted apart and moves no figure. No model is called; this module reads nothing. `docs/replay.md` is the method for people.
@@ -60,7 +61,7 @@ class Replayed(Struct, frozen=True, kw_only=True):
     unknown: Mapping[str, int]
     """Why nobody can tell, and of how many requests."""
     drifted: int
-    """Requests that today's settings send to another route than the one that was recorded: the config has changed since."""
+    """Requests that today's settings would treat otherwise than they were recorded already: the config has changed since."""
 
 
 def replay(
@@ -118,18 +119,24 @@ class Replaying:
             sum_.count("home_before", requests * self.is_home(outcome.model))
             sum_.paid += one.cost or 0.0
         unmoved = rerun(one, self.today, self.today, self.longest)
-        if isinstance(unmoved, Rerun) and unmoved.route != route:
+        if isinstance(unmoved, Rerun) and (unmoved.route != route or not unmoved.stays):
             self.drifted += requests
         found = rerun(one, self.policy, self.today, self.longest)
-        why = found.why if isinstance(found, Unknown) else self.what_is_missing(found)
-        if why or isinstance(found, Unknown):
-            self.unknown[why] = self.unknown.get(why, 0) + requests
-            counted = ["unknown"]
+        if found == unmoved and not tuple(self.others(one, found)):
+            counted = ["unchanged"]
         else:
-            counted = self.weigh(one, found, sums)
+            counted = self.judge(one, found, sums)
         for sum_ in sums:
             for what in counted:
                 sum_.count(what, requests)
+
+    def judge(self, one: Past, found: Rerun | Unknown, sums: tuple[Sum, ...]) -> list[str]:
+        """What comes of requests that the new settings touch; what they are counted as."""
+        why = found.why if isinstance(found, Unknown) else self.what_is_missing(found)
+        if why or isinstance(found, Unknown):
+            self.unknown[why] = self.unknown.get(why, 0) + one.requests
+            return ["unknown"]
+        return self.weigh(one, found, sums)
 
     def what_is_missing(self, found: Rerun) -> str:
         """The rate that nobody knows, as a sentence; "" where all are known."""
@@ -211,14 +218,19 @@ class Replaying:
 
         return with_rate(rate.low), with_rate(rate.high)
 
-    def others(self, one: Past, found: Rerun) -> Iterable[Figures]:
+    def others(self, one: Past, found: Rerun | Unknown) -> Iterable[Figures]:
         """What they come to if their prompts are as short, or as long, as a guess allows; nothing where that is all the same."""
         signals = one.example.signals
         if signals.tokens_exact or not is_near(signals.tokens, self.new_limits):
             return
         for factor in (SHORT, LONG):
             other = rerun(one, self.policy, self.today, self.longest, round(signals.tokens * factor))
-            if isinstance(other, Unknown) or other.route == found.route or self.what_is_missing(other):
+            if (
+                isinstance(other, Unknown)
+                or isinstance(found, Unknown)
+                or other.route == found.route
+                or self.what_is_missing(other)
+            ):
                 continue
             yield Figures() if other.stays else self.figures(one, ends(other, self.share))[0]
 

@@ -41,7 +41,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     dollars: Span
     """More (or, below zero, fewer) dollars than were paid."""
     unchanged: int
-    """On the same route, the same models would be asked with the same success."""
+    """The new settings touch nothing of these."""
     exact: int
     """Something changes, and what comes of it was recorded."""
     estimated: int

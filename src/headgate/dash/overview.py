@@ -12,9 +12,10 @@ from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.dash.periods import Period, edges_of, period_of
 from headgate.ledger.facts import count_facts
+from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.series import Line, count_lines
-from headgate.reports.facts import FallbackFacts, Latency, ServedFacts, WeeklyFacts
+from headgate.reports.facts import FallbackFacts, Latency, ServedFacts
 from headgate.reports.savings import Savings
 from headgate.reports.shown import fallback_reason
 from headgate.reports.week import week_of
@@ -79,6 +80,10 @@ class Overview(Struct, frozen=True, kw_only=True):
     now: Figures
     before: Figures
     baseline: str
+    alternative: str
+    """The cheap cloud model that most requests are compared with; "" when there is none."""
+    break_even: str | None
+    """The day on which the hardware has paid for itself, "2027-03-14"."""
     series: Series
     models: tuple[ServedFacts, ...]
     fallbacks: tuple[Fallback, ...]
@@ -100,8 +105,8 @@ def overview(config: Config, query: dict[str, str], now: float) -> bytes:
     period = period_of(query, now, zone, config.week_starts)
     edges = edges_of(period, zone)
     with LedgerReader(config.ledger.path) as ledger:
-        report = _judged(config, count_facts(ledger, period.since, period.until, zone), zone)
-        before = _judged(config, count_facts(ledger, *period.before, zone), zone)
+        report = _judged(config, ledger, (period.since, period.until), now)
+        before = _judged(config, ledger, period.before, now)
         lines = count_lines(ledger, edges)
         first = ledger.first_received()
     return msgspec.json.encode(
@@ -111,6 +116,8 @@ def overview(config: Config, query: dict[str, str], now: float) -> bytes:
             now=_figures(report),
             before=_figures(before),
             baseline=report.baseline,
+            alternative=report.alternative,
+            break_even=report.facts.break_even,
             series=Series(edges, _labels(period, edges, zone), lines),
             models=report.facts.served,
             fallbacks=tuple(map(_fallback, report.facts.fallbacks)),
@@ -140,7 +147,9 @@ def _labels(period: Period, edges: tuple[float, ...], zone: tzinfo) -> tuple[str
     return tuple(f"{begin.day} {begin:%b %H:%M}" if several else f"{begin:%H:%M}" for begin in begins)
 
 
-def _judged(config: Config, facts: WeeklyFacts, zone: tzinfo) -> WeeklyReport:
+def _judged(config: Config, ledger: LedgerReader, time: tuple[float, float], now: float) -> WeeklyReport:
+    zone = zone_of(config.timezone)
+    facts = with_home(ledger, config.energy, count_facts(ledger, *time, zone), now)
     return weekly(
         week_of(datetime.fromtimestamp(facts.since, zone).date(), config.week_starts),
         facts,
@@ -152,11 +161,10 @@ def _judged(config: Config, facts: WeeklyFacts, zone: tzinfo) -> WeeklyReport:
 
 def _figures(report: WeeklyReport) -> Figures:
     facts = report.facts
-    at_home = sum(served.requests for served in facts.served if served.local)
     return Figures(
         requests=facts.requests,
-        at_home=at_home,
-        paid=sum(served.requests for served in facts.served) - at_home,
+        at_home=report.at_home,
+        paid=sum(served.requests for served in facts.served) - report.at_home,
         unanswered=report.unanswered,
         spent=facts.cost,
         spent_unknown=facts.cost_unknown,

@@ -13,6 +13,7 @@ from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.core.errors import UsageError
 from headgate.ledger.facts import count_facts
+from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.reporting import weekly_report
 from headgate.reports.faces import face, file_name
@@ -93,7 +94,7 @@ class Archive:
         if known is not None:
             return known
         since, until = week.bounds(zone)
-        facts = count_facts(ledger, since, until, zone)
+        facts = with_home(ledger, self.config.energy, count_facts(ledger, since, until, zone), now)
         line = WeekLine(
             week=str(week),
             period=week.period,

@@ -244,6 +244,21 @@ def body(path: str, name: str, form: Any, schemas: dict[str, Schema]) -> dict[st
     return {"required": True, "content": {"application/json": media}}
 
 
+def whole(form: Any) -> Schema:
+    """The schema of a type, with what it refers to in its place, for a path that has no share in the components."""
+    schema = msgspec.json.schema(form)
+    parts = schema.pop("$defs", {})
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, dict):
+            name = str(value.get("$ref", "")).rpartition("/")[2]
+            return fill(parts[name]) if name else {key: fill(inner) for key, inner in value.items()}
+        return [fill(item) for item in value] if isinstance(value, list) else value
+
+    filled: Schema = plain(fill(schema))
+    return filled
+
+
 def plain(schema: Any) -> Any:
     """A schema without the names of our types and without tags told twice, which say nothing to others."""
     if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):

@@ -303,7 +303,9 @@ def _fallbacks(cells: Mapping[Facet, Cell], names: _Names) -> tuple[FallbackFact
     for (reason, limit), own in reasons.items():
         total = _total(own)
         fallbacks.append(FallbackFacts(reason, limit, total.requests, total.cost / NANO))
-    return tuple(sorted(fallbacks, key=lambda row: (-row.requests, row.reason, row.limit or 0)))
+    return tuple(
+        sorted(fallbacks, key=lambda row: (-row.requests, row.reason, -1 if row.limit is None else row.limit))
+    )
 
 
 def _too_long(cells: Mapping[Facet, Cell], names: _Names) -> dict[int, int]:

@@ -12,11 +12,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
 from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.encode import encode
 from headgate.ledger.opening import is_damaged, open_for_writing, unreadable
+from headgate.ledger.retention import FOR_EVER, Keep, step
 from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
 from headgate.ledger.schema import MICRO, attempts, bodies, insert_sql, requests, turns
 
@@ -50,10 +53,13 @@ class Store:
         path: the file.
         version: of Headgate, noted with the run.
         clock: Unix time.
+        keep: how long rows are kept.
     """
 
-    def __init__(self, path: Path, version: str, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, version: str, clock: Callable[[], float], keep: Keep = FOR_EVER) -> None:
         self._path = path
+        self._keep = keep
+        self._unrolled = 0
         self._version = version
         self._clock = clock
         self._db: sqlite3.Connection | None = None
@@ -68,6 +74,7 @@ class Store:
         Raises:
             LedgerError: the ledger cannot be used.
         """
+        emptied = self._path if self._path.exists() and not self._path.stat().st_size else None
         db = self._connect()
         try:
             found = find_crashes(db, self._path, flush_every)
@@ -83,7 +90,7 @@ class Store:
         except LedgerError:
             self._disconnect()
             raise
-        return found
+        return replace(found, emptied=emptied)
 
     def describe(self, models: Iterable[Model]) -> None:
         """From now on, rows carry these descriptions and prices."""
@@ -118,6 +125,23 @@ class Store:
                 self._disconnect()
             raise
 
+    @property
+    def unrolled(self) -> int:
+        """About how many requests are in no rollup yet."""
+        return self._unrolled
+
+    def tend(self) -> bool:
+        """Take the next small step in looking after the file; whether there was one to take.
+
+        What cannot be done now, because of a full disk or another writer, is left for the next time.
+        """
+        try:
+            done = step(self._reconnect(), self._keep, self._clock())
+        except (sqlite3.Error, LedgerError):
+            return False
+        self._unrolled = max(0, self._unrolled - done.rolled)
+        return bool(done)
+
     def close(self, lost: int) -> None:
         """Note a clean end and close. If the file cannot be written, the next start will find no clean end."""
         if self._db is not None:
@@ -135,6 +159,7 @@ class Store:
                 time.sleep(BREATH)
             self._note(db, len(batch), lost)
             db.execute("COMMIT")
+            self._unrolled += len(batch)
         except BaseException:
             self._roll_back(db)
             raise
@@ -176,7 +201,9 @@ class Store:
         return n + len(outcomes)
 
     def _next(self, db: sqlite3.Connection) -> int:
-        return int(db.execute("SELECT coalesce(max(n), 0) + 1 FROM requests").fetchone()[0])
+        # the newest rows may have been removed; their numbers are in the rollups and never given again
+        query = "SELECT max((SELECT coalesce(max(n), 0) FROM requests), n) + 1 FROM rolled"
+        return int(db.execute(query).fetchone()[0])
 
     def _note(self, db: sqlite3.Connection, written: int, lost: int) -> None:
         now = round(self._clock() * MICRO)
@@ -209,6 +236,8 @@ class Store:
         self._file = _identity(self._path)
         self._numbers = Dimensions(db)
         self._numbers.describe(self._described)
+        (rolled,) = db.execute("SELECT n FROM rolled").fetchone()
+        self._unrolled = max(0, self._next(db) - 1 - rolled)
         return db
 
     def _disconnect(self) -> None:

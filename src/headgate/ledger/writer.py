@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
+from headgate.ledger.retention import FOR_EVER, Keep
 from headgate.ledger.runs import Found
 from headgate.ledger.store import Store, complaint
 
@@ -35,6 +36,12 @@ MOMENT: Final = 0.002
 """Seconds of giving way. An event loop that never rests lets go of the interpreter's lock at each of its system calls and
 has it back before the writer's thread has woken up: with a core for each, the thread would hardly ever run, and be woken
 in vain some twice a request. Only a real sleep of the loop hands the lock over."""
+QUIET: Final = 10.0
+"""Seconds without a request after which there is time to look after the file."""
+SELDOM: Final = 3_600.0
+"""Seconds until it is looked at again, once all is done and while nothing comes."""
+BEHIND: Final = 50_000
+"""Requests in no rollup from which on they are rolled up even while others come, a bite after each batch."""
 PATIENCE: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds between tries while the ledger cannot be written; the last one repeats."""
 
@@ -58,6 +65,8 @@ class LedgerWriter:
         queue_size: requests that may wait.
         version: of Headgate, noted with the run.
         clock: Unix time.
+        keep: how long rows are kept.
+        quiet: seconds without a request after which the file is looked after.
     """
 
     def __init__(
@@ -68,11 +77,14 @@ class LedgerWriter:
         queue_size: int = 10_000,
         version: str = "",
         clock: Callable[[], float] = time.time,
+        keep: Keep = FOR_EVER,
+        quiet: float = QUIET,
     ) -> None:
         self.path = path
         self._flush_every = flush_every
         self._size = queue_size
-        self._store = Store(path, version, clock)
+        self._quiet = quiet
+        self._store = Store(path, version, clock, keep)
         self._queue: deque[Outcome | _Describe | _Mark] = deque()
         self._in_hand: list[Outcome] = []
         self._refused = 0  # counted by the thread that calls put
@@ -173,6 +185,8 @@ class LedgerWriter:
                 due -= max(1, waiting - len(self._queue))
                 if self._in_hand:
                     self._write()
+                    if self._store.unrolled > BEHIND:
+                        self._store.tend()
                 for mark in marks:
                     mark.reached.set()
         self._store.close(self.lost)
@@ -182,13 +196,19 @@ class LedgerWriter:
         self._asleep = True
         self._starved = False
         if not self._queue and not self._closing:
-            self._wake.wait()
+            self._rest()
         self._asleep = False
         self._wake.clear()
         if not (self._hurry or self._closing or len(self._queue) > BATCH):
             self._wake.wait(self._flush_every)
             self._wake.clear()
         self._hurry = False
+
+    def _rest(self) -> None:
+        """Sleep until there is something; when it is quiet for long, look after the file, a small step at a time."""
+        pause = self._quiet
+        while not self._wake.wait(pause):
+            pause = 0.0 if self._store.tend() else SELDOM
 
     def _take(self) -> list[_Mark]:
         """Take a batch in hand; the marks that are reached once it is written."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.core.words import RUN_STATUSES, TASKS
-from headgate.gateway.openapi import ASKING, TASK, TEXT, WORD, ref, refusals
+from headgate.gateway.openapi import ASKING, INPUT, TASK, TEXT, WORD, ref, refusals
 from headgate.gateway.openapi_answers import (
     ANY_OBJECT,
     NUMBER,
@@ -68,12 +68,16 @@ RUN = has(
         "steps": many(STEP),
     }
 )
+INPUT_OF: Schema = {
+    "description": "a text, or the fields of the agent's input",
+    "type": ["string", "object"],
+}
 GIVEN: Schema = {
     "type": "object",
     "required": ["input"],
     "additionalProperties": False,
     "properties": {
-        "input": {"description": "a text, or the fields of the agent's input", "type": ["string", "object"]},
+        "input": INPUT_OF | {"minLength": 1, "minProperties": 1},
         "key": {
             "description": "a name for this input in its job: within an hour, the same run is repeated",
             "type": "string",
@@ -88,7 +92,7 @@ ANSWERED: Schema = {
     "required": ["input", "model", "job", "submitted", "answer"],
     "additionalProperties": False,
     "properties": {
-        "input": GIVEN["properties"]["input"],
+        "input": INPUT_OF,
         "model": {"description": "the paid model that was asked", "type": "string"},
         "job": {"description": "the provider's name for the batch", "type": "string"},
         "submitted": {"description": "Unix time at which it was handed over", "type": "number"},
@@ -117,7 +121,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
     run = {
         "operationId": "run_agent",
         "summary": "Give one input to a subagent",
-        "parameters": [NAME, *(ref("parameters", name) for name in ASKING if name != TASK)],
+        "parameters": [NAME, *(ref("parameters", name) for name in ASKING if name not in (TASK, INPUT))],
         "requestBody": {
             "required": True,
             "content": {

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from headgate.gateway.openapi import ASKING, INPUT, TASK, TELLING, TEXT, WORD, plain, ref, refusals
+from headgate.gateway.openapi import ASKING, INPUT, TASK, TELLING, TEXT, WORD, ref, refusals, whole
 from headgate.gateway.openapi_answers import NUMBER, YES_OR_NO, Schema, has, many, maybe
 from headgate.workers.agents_described import RUN
 from headgate.workers.kb_service import ASK, LIST, SEARCH, WireQuestion, WireSearch
@@ -94,12 +92,11 @@ def operation(summary: str, schema: Schema, name: str) -> dict[str, Any]:
 
 def body(form: Any, example: Schema) -> dict[str, Any]:
     """A request's body, by the type that it is decoded as."""
-    schema = msgspec.json.schema(form)
     return {
         "required": True,
         "content": {
             "application/json": {
-                "schema": plain(schema["$defs"][form.__name__]),
+                "schema": whole(form),
                 "examples": {"short": {"value": example}},
             }
         },

@@ -157,7 +157,7 @@ class Book:
         del self.all[name]
         rmtree(self.place(name))
 
-    def newest_first(self) -> list[BatchObject]:
-        """All batches."""
-        batches = [kept.batch for kept in self.all.values()]
-        return sorted(batches, key=lambda one: (one.created_at, one.id), reverse=True)
+    def newest_first(self, prefix: str) -> list[BatchObject]:
+        """The batches whose ids begin so."""
+        batches = [kept.batch for name, kept in self.all.items() if name.startswith(prefix)]
+        return sorted(batches, key=lambda one: one.id, reverse=True)

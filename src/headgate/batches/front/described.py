@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from msgspec import Struct
+
 from headgate.batches.front.book import Status
+from headgate.batches.front.pages import BatchesQuery, FilesQuery, words_of
 from headgate.batches.front.service import (
     BATCH,
     BATCHES,
@@ -13,10 +16,10 @@ from headgate.batches.front.service import (
     FILE,
     FILES,
     LONGEST_LIFE,
-    MOST_LISTED,
     SHORTEST_LIFE,
+    WireBatch,
 )
-from headgate.gateway.openapi import TEXT, WORD, refusals
+from headgate.gateway.openapi import TEXT, WORD, refusals, whole
 from headgate.gateway.openapi_answers import NUMBER, YES_OR_NO, Schema, has, many, maybe, one_of
 
 LIFE: Schema = {"type": "integer", "minimum": SHORTEST_LIFE, "maximum": LONGEST_LIFE}
@@ -50,17 +53,6 @@ BATCH_OBJECT = has(
         "metadata": maybe({"type": "object", "additionalProperties": TEXT}),
     }
 )
-ASKED: Schema = {
-    "type": "object",
-    "required": ["input_file_id", "endpoint", "completion_window"],
-    "properties": {
-        "input_file_id": {"description": "a file that was uploaded with the purpose batch", **WORD},
-        "endpoint": {"description": "the url of all its lines", **one_of(*ENDPOINTS)},
-        "completion_window": one_of("24h"),
-        "metadata": maybe({"type": "object", "additionalProperties": TEXT, "maxProperties": 16}),
-        "output_expires_after": maybe(has({"anchor": one_of("created_at"), "seconds": LIFE})),
-    },
-}
 FORM: Schema = {
     "type": "object",
     "required": ["file", "purpose"],
@@ -70,11 +62,6 @@ FORM: Schema = {
         "expires_after[seconds]": LIFE,
     },
 }
-PAGE = [
-    {"name": "after", "in": "query", "schema": TEXT, "description": "the id of the last entry of the page before"},
-    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "default": 20},
-     "description": f"entries of a page; at most {MOST_LISTED} are given"},
-]  # fmt: skip
 
 
 def described() -> Mapping[str, Mapping[str, Any]]:
@@ -93,7 +80,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
     }
     return {
         FILES: {
-            "get": looks("list_files", "The files, the newest first", pages(FILE_OBJECT), PAGE),
+            "get": looks("list_files", "The files, the newest first", pages(FILE_OBJECT), query(FilesQuery)),
             "post": takes(
                 "upload_file", "Upload requests for a batch", FORM, FILE_OBJECT, kind="multipart/form-data"
             ),
@@ -104,8 +91,16 @@ def described() -> Mapping[str, Mapping[str, Any]]:
         },
         CONTENT: {"get": content},
         BATCHES: {
-            "get": looks("list_batches", "The batches, the newest first", pages(BATCH_OBJECT), PAGE),
-            "post": takes("create_batch", "Have a file of requests answered", ASKED, BATCH_OBJECT),
+            "get": looks(
+                "list_batches", "The batches, the newest first", pages(BATCH_OBJECT), query(BatchesQuery)
+            ),
+            "post": takes(
+                "create_batch",
+                "Have a file of requests answered",
+                whole(WireBatch),
+                BATCH_OBJECT,
+                also=(404,),
+            ),
         },
         BATCH: {"get": looks("show_batch", "One batch", BATCH_OBJECT, [batch])},
         CANCEL: {
@@ -119,6 +114,14 @@ def one(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": WORD}
 
 
+def query(form: type[Struct]) -> list[dict[str, Any]]:
+    """The parameters of a list, by the type that its query is read as."""
+    return [
+        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        for name, schema in words_of(form).items()
+    ]
+
+
 def pages(entry: Schema) -> Schema:
     """A part of a list."""
     ends = {"first_id": maybe(WORD), "last_id": maybe(WORD), "has_more": YES_OR_NO}
@@ -128,7 +131,7 @@ def pages(entry: Schema) -> Schema:
 def looks(operation: str, summary: str, schema: Schema, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     """An operation without a body."""
     good = {"description": summary, "content": {"application/json": {"schema": schema}}}
-    wrong = refusals("openai", (400, 403) if parameters is PAGE else (403, 404))
+    wrong = refusals("openai", (403, 404) if parameters[0]["in"] == "path" else (400, 403))
     return {
         "operationId": operation,
         "summary": summary,
@@ -138,7 +141,13 @@ def looks(operation: str, summary: str, schema: Schema, parameters: list[dict[st
 
 
 def takes(
-    operation: str, summary: str, form: Schema, schema: Schema, kind: str = "application/json"
+    operation: str,
+    summary: str,
+    form: Schema,
+    schema: Schema,
+    *,
+    kind: str = "application/json",
+    also: tuple[int, ...] = (),
 ) -> dict[str, Any]:
     """An operation with a body."""
     return {
@@ -147,6 +156,6 @@ def takes(
         "requestBody": {"required": True, "content": {kind: {"schema": form}}},
         "responses": {
             "200": {"description": summary, "content": {"application/json": {"schema": schema}}},
-            **refusals("openai", (400, 403, 413)),
+            **refusals("openai", (400, 403, 413, *also)),
         },
     }

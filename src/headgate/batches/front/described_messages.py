@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.batches.front.described import one
+from headgate.batches.front.described import one, query
+from headgate.batches.front.lines import LONGEST_ID
 from headgate.batches.front.messages import BATCH, BATCHES, CANCEL, MOST_REQUESTS, RESULTS
+from headgate.batches.front.pages import MessageBatchesQuery
 from headgate.gateway.openapi import TEXT, WORD, refusals
 from headgate.gateway.openapi_answers import ANY_OBJECT, NUMBER, YES_OR_NO, Schema, has, many, maybe, one_of
 
@@ -22,7 +24,7 @@ BATCH_OBJECT = has(
         "results_url": maybe(TEXT),
     }
 )
-REQUEST = has({"custom_id": WORD, "params": ANY_OBJECT})
+REQUEST = has({"custom_id": {**WORD, "maxLength": LONGEST_ID}, "params": ANY_OBJECT})
 ASKED = has({"requests": {**many(REQUEST, 1), "maxItems": MOST_REQUESTS}})
 LISTED = has(
     {
@@ -38,8 +40,6 @@ LINES: Schema = {"type": "string", "description": "a line for each request: cust
 def described() -> Mapping[str, Mapping[str, Any]]:
     """The paths and their operations."""
     name = one("batch_id")
-    words = ("after_id", "before_id", "limit")
-    query = [{"name": word, "in": "query", "schema": NUMBER if word == "limit" else TEXT} for word in words]
     deleted = has({"id": WORD, "type": one_of("message_batch_deleted")})
     body = {"required": True, "content": {"application/json": {"schema": ASKED}}}
     create = operation(
@@ -50,7 +50,11 @@ def described() -> Mapping[str, Mapping[str, Any]]:
     return {
         BATCHES: {
             "get": operation(
-                "list_message_batches", "The batches, the newest first", LISTED, query, (400, 403)
+                "list_message_batches",
+                "The batches, the newest first",
+                LISTED,
+                query(MessageBatchesQuery),
+                (400, 403),
             ),
             "post": create | {"requestBody": body},
         },

@@ -79,7 +79,7 @@ class Files:
     def list(self) -> list[FileObject]:
         """All files, the newest first."""
         self._forget()
-        return sorted(self._all.values(), key=lambda one: (one.created_at, one.id), reverse=True)
+        return sorted(self._all.values(), key=lambda one: one.id, reverse=True)
 
     def write(
         self,

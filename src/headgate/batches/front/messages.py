@@ -8,7 +8,6 @@ import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,7 +15,8 @@ from msgspec import Raw, Struct
 from headgate.batches.front.book import OVER, Kept
 from headgate.batches.front.desk import DAY, Desk
 from headgate.batches.front.lines import LONGEST_ID
-from headgate.batches.front.service import MOST_LISTED, TAKEN, missing, too_large_upload, wrong
+from headgate.batches.front.pages import MessageBatchesQuery, read_query
+from headgate.batches.front.service import TAKEN, missing, too_large_upload, wrong
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
 from headgate.gateway.http import Upload
@@ -119,7 +119,11 @@ class MessagesFront:
             return (
                 await self.give(call, kept)
                 if over
-                else wrong("batch_id", "the batch has not ended yet", "look again later")
+                else Fault(
+                    status=404,
+                    message="the batch has not ended yet, so there are no results of it",
+                    hint="look again later",
+                )
             )
         if path == CANCEL:
             self.desk.cancel(kept.batch.id)
@@ -143,23 +147,14 @@ class MessagesFront:
         return shown(self.desk.book.all[batch.id], host)
 
     def list(self, query: str, host: str) -> dict[str, Any] | Fault:
-        """The batches, the newest first."""
-        asked = parse_qs(query)
-        names = [one.id for one in self.desk.book.newest_first() if one.id.startswith(PREFIX)]
-        for word, cut in (("after_id", after), ("before_id", before)):
-            if word in asked:
-                if asked[word][0] not in names:
-                    return wrong(
-                        word,
-                        f'there is no "{asked[word][0][:64]}" in the list',
-                        "send the id of an entry that you have",
-                    )
-                names = cut(names, asked[word][0])
-        limit = asked.get("limit", ["20"])[0]
-        most = (
-            min(int(limit), MOST_LISTED) if limit.isascii() and limit.isdecimal() and len(limit) < 10 else 20
-        )
-        some = names[:most]
+        """A page of the batches, the newest first. Where only its end is said, those are left out that are farthest from it."""
+        asked = read_query(MessageBatchesQuery, query)
+        if isinstance(asked, Fault):
+            return asked
+        after, before = asked.after_id, asked.before_id
+        names = [one.id for one in self.desk.book.newest_first(PREFIX)]
+        names = [name for name in names if (not after or name < after) and (not before or name > before)]
+        some = names[-asked.limit :] if before and not after else names[: asked.limit]
         return {
             "data": [shown(self.desk.book.all[name], host) for name in some],
             "has_more": len(names) > len(some),
@@ -182,16 +177,6 @@ class MessagesFront:
         from headgate.batches.front.described_messages import described  # noqa: PLC0415  # only if somebody asks
 
         return described()
-
-
-def after(names: "list[str]", name: str) -> "list[str]":
-    """Those after one."""
-    return names[names.index(name) + 1 :]
-
-
-def before(names: "list[str]", name: str) -> "list[str]":
-    """Those before one."""
-    return names[: names.index(name)]
 
 
 def requests_of(body: BinaryIO) -> Callable[[BinaryIO], object] | Fault:

@@ -4,9 +4,8 @@ It does not know how a batch is worked on (`course`), nor where files lie (`file
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import parse_qs
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,6 +15,7 @@ from headgate.batches.front.book import BatchObject
 from headgate.batches.front.desk import Desk
 from headgate.batches.front.files import PIECE, FileObject, copy_part
 from headgate.batches.front.forms import read_form
+from headgate.batches.front.pages import BatchesQuery, FilesQuery, page, read_query
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
@@ -33,8 +33,9 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     BATCH: ("GET",),
     CANCEL: ("POST",),
 }
-ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/completions")
-MOST_LISTED = 100
+Endpoint = Literal["/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/completions"]
+ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
+"""Where the requests of a batch may go."""
 PREFIX = "batch_"
 """With which the ids of these batches begin."""
 SHORTEST_LIFE, LONGEST_LIFE = 3_600, 2_592_000
@@ -53,15 +54,13 @@ class WireBatch(Struct):
     """What a new batch is asked for with."""
 
     input_file_id: str
-    endpoint: str
-    completion_window: str
+    endpoint: Endpoint
+    completion_window: Literal["24h"]
     metadata: Annotated[dict[Annotated[str, Meta(max_length=64)], Word], Meta(max_length=16)] | None = None
     output_expires_after: WireExpires | None = None
 
 
 decode_batch = msgspec.json.Decoder(WireBatch)
-
-One = TypeVar("One", FileObject, BatchObject)
 
 
 class FrontService:
@@ -111,8 +110,7 @@ class FrontService:
         if path == FILES:
             if call.method == "POST":
                 return await self.upload(call)
-            wanted = parse_qs(call.query).get("purpose")
-            return page(call.query, [one for one in files.list() if not wanted or one.purpose in wanted])
+            return self.list_files(call.query)
         if path in (FILE, CONTENT):
             file = files.find(names["file_id"])
             if file is None:
@@ -125,17 +123,28 @@ class FrontService:
                 return {"id": file.id, "object": "file", "deleted": True}
             return file
         if path == BATCHES:
-            return (
-                await self.create(call)
-                if call.method == "POST"
-                else page(call.query, [one for one in book.newest_first() if one.id.startswith(PREFIX)])
-            )
+            return await self.create(call) if call.method == "POST" else self.list_batches(call.query)
         kept = book.all.get(names["batch_id"])
         if kept is None or not kept.batch.id.startswith(PREFIX):
             return missing("batch", names["batch_id"])
         if path == CANCEL:
             self.desk.cancel(kept.batch.id)
         return kept.batch
+
+    def list_files(self, query: str) -> dict[str, Any] | Fault:
+        """A page of the files."""
+        asked = read_query(FilesQuery, query)
+        if isinstance(asked, Fault):
+            return asked
+        files = [one for one in self.desk.files.list() if asked.purpose in ("", one.purpose)]
+        return page(files, asked.after, asked.limit, oldest_first=asked.order == "asc")
+
+    def list_batches(self, query: str) -> dict[str, Any] | Fault:
+        """A page of the batches."""
+        asked = read_query(BatchesQuery, query)
+        if isinstance(asked, Fault):
+            return asked
+        return page(self.desk.book.newest_first(PREFIX), asked.after, asked.limit)
 
     async def upload(self, call: Call) -> FileObject | Fault:
         """Keep the file of a form."""
@@ -192,18 +201,12 @@ class FrontService:
         asked = read(decode_batch, call.body)
         if isinstance(asked, Fault):
             return asked
-        if asked.endpoint not in ENDPOINTS:
-            return wrong(
-                "endpoint", f'"{asked.endpoint[:64]}" takes no batches', f"one of: {', '.join(ENDPOINTS)}"
-            )
-        if asked.completion_window != "24h":
-            return wrong(
-                "completion_window", "the completion window is 24h", 'send completion_window = "24h"'
-            )
         file = self.desk.files.find(asked.input_file_id)
-        if file is None or file.purpose != "batch":
-            hint = 'upload it to /v1/files with purpose = "batch"'
-            return wrong("input_file_id", f'there is no input file "{asked.input_file_id[:64]}"', hint)
+        hint = 'upload it to /v1/files with purpose = "batch"'
+        if file is None:
+            return replace(missing("file", asked.input_file_id), param="input_file_id", hint=hint)
+        if file.purpose != "batch":
+            return wrong("input_file_id", f'the purpose of "{file.id}" is {file.purpose}', hint)
         return await self.desk.create(
             asked.endpoint,
             self.desk.files.path(file.id),
@@ -219,34 +222,6 @@ class FrontService:
         from headgate.batches.front.described import described  # noqa: PLC0415  # only if somebody asks
 
         return described()
-
-
-def page(query: str, all_: Sequence[One]) -> dict[str, Any] | Fault:
-    """A part of a list: `limit` of those after the one with the id `after`."""
-    asked = parse_qs(query)
-    limit = asked.get("limit", ["20"])[0]
-    if not (limit.isascii() and limit.isdecimal() and len(limit) < 10 and 1 <= int(limit) <= 10_000):
-        return wrong("limit", f"a page has 1 to {MOST_LISTED} entries", f"send limit={MOST_LISTED}")
-    if asked.get("order") == ["asc"]:
-        all_ = all_[::-1]
-    after = asked.get("after", [""])[0]
-    if after:
-        place = next((n for n, one in enumerate(all_) if one.id == after), None)
-        if place is None:
-            return wrong(
-                "after",
-                f'there is no "{after[:64]}" in the list',
-                "send the id of the last entry that you have",
-            )
-        all_ = all_[place + 1 :]
-    some = all_[: min(int(limit), MOST_LISTED)]
-    return {
-        "object": "list",
-        "data": some,
-        "first_id": some[0].id if some else None,
-        "last_id": some[-1].id if some else None,
-        "has_more": len(all_) > len(some),
-    }
 
 
 def missing(what: str, name: str) -> Fault:

@@ -6,7 +6,9 @@ blocks that only Anthropic knows pass through as they are.
 
 from typing import Any
 
-from headgate.wire.doors.anthropic_content import NATIVE_BLOCKS
+import msgspec
+
+from headgate.wire.doors.anthropic_content import NATIVE_BLOCKS, WireBlock, WireSource
 from headgate.wire.doors.values import IMAGE_URL
 
 SOME = {"type": "string", "minLength": 1}
@@ -26,11 +28,18 @@ def content(*blocks: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"anyOf": blocks}}]}
 
 
+def fields_of(form: Any) -> dict[str, Any]:
+    """What the fields of a type may be, where JSON is decoded as it that the body's own type leaves raw."""
+    fields: dict[str, Any] = msgspec.json.schema(form)["$defs"][form.__name__]["properties"]
+    return fields
+
+
 TEXT = block("text", text={"type": "string"})
 IMAGE = block(
     "image",
     source={
         "type": "object",
+        "properties": fields_of(WireSource),
         "anyOf": [
             block("base64", media_type=SOME, data=SOME),
             block("url", url={"type": "string", "pattern": IMAGE_URL}),
@@ -41,11 +50,18 @@ IMAGE = block(
 NATIVE = {
     "type": "object",
     "properties": {
-        "type": {"anyOf": [{"enum": sorted(NATIVE_BLOCKS)}, {"pattern": "^[a-z_]+_tool_result$"}]}
+        "type": {
+            "anyOf": [
+                {"enum": sorted(NATIVE_BLOCKS.keys() - {"document"})},
+                {"type": "string", "pattern": "_tool_result$"},
+            ]
+        }
     },
     "required": ["type"],
 }
-SEEN = (TEXT, IMAGE, NATIVE)
+DOCUMENT = block("document")
+DOCUMENT["properties"]["source"] = {"properties": {"type": {"type": "string"}}}
+SEEN = (TEXT, IMAGE, DOCUMENT, NATIVE)
 """Blocks that show something."""
 THOUGHTS = (
     {
@@ -55,7 +71,9 @@ THOUGHTS = (
     },
 )
 RESULT = block("tool_result", tool_use_id=SOME)
-RESULT["properties"]["content"] = {"anyOf": [content(*SEEN), {"type": "null"}]}
+RESULT["properties"]["content"] = {
+    "anyOf": [content({"properties": fields_of(WireBlock), "anyOf": SEEN}), {"type": "null"}]
+}
 CALL = block("tool_use", id=SOME, name=SOME)
 CALL["properties"]["input"] = {"type": "object"}
 

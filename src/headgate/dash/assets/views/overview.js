@@ -74,7 +74,7 @@ const Headline = ({ data, rows }) => {
         <dd class="big"><a href=${rows()}>${dollars(now.savings.saved)}</a></dd>
         <dd class="trend"><${Trend} now=${now.savings.saved} before=${before.savings.saved} say=${dollars} than=${than} /></dd>
         <dd class="more">${percent(now.savings.share)} of what ${data.baseline} would have cost, ${dollars(now.savings.baseline)}</dd>
-        <${Net} savings=${now.savings} />
+        <${Net} savings=${now.savings} alternative=${data.alternative} breakEven=${data.break_even} />
       </div>
       <div class="figure">
         <dt>Requests</dt>
@@ -107,17 +107,18 @@ const Headline = ({ data, rows }) => {
 
 const share = (figures) => (figures.requests ? figures.at_home / figures.requests : null);
 
-/** What is left of the savings once home's own costs are counted, as far as they are known. */
-const Net = ({ savings }) => {
-  const parts = [];
-  if (savings.energy_cost) parts.push(`${dollars(savings.net_of_energy)} net of energy`);
-  if (savings.net_of_hardware !== null) parts.push(`${dollars(savings.net_of_hardware)} net of energy and hardware`);
-  const against = savings.alternative > 0 ? savings.against_alternative : null; // null: who won cannot be said
-  return html`
-    ${parts.length > 0 && html`<dd class="more">${parts.join("; ")}</dd>`}
-    ${against !== null &&
-    html`<dd class="more">${against < 0 ? "More than" : "Less than"} the cheapest capable cloud model, ${dollars(savings.alternative)}</dd>`}
-  `;
+/** What is left of the savings once home's own costs are counted, and what a cheap model in the cloud would have cost. */
+const Net = ({ savings, alternative, breakEven }) => {
+  const lines = [];
+  const most = savings.energy_unknown ? "at most " : ""; // the energy of some requests was not measured
+  if (savings.energy_cost) lines.push(`${most}${dollars(savings.net_of_energy)} net of energy`);
+  if (savings.net_of_hardware !== null) lines.push(`${most}${dollars(savings.net_of_hardware)} net of energy and hardware`);
+  if (breakEven) lines.push(`The hardware has paid for itself on ${breakEven}`);
+  const against = savings.against_alternative;
+  if (savings.alternative && against !== null) { // null: some requests could not go there, and who won cannot be said
+    lines.push(`All on ${alternative}: ${dollars(savings.alternative)}, so home ${against < 0 ? "lost" : "won"} by ${dollars(Math.abs(against))}`);
+  }
+  return lines.map((said) => html`<dd class="more" key=${said}>${said}</dd>`);
 };
 
 const Trend = ({ now, before, say, than }) => {
@@ -305,7 +306,7 @@ const LocalFailures = ({ data, rows }) => {
           { key: "task", title: "Task", cell: (task) => html`<a href=${rows({ task: task.task ?? "none" })}>${task.task ?? "no evidence"}</a>` },
           { key: "tried", title: "Tried", right: true, cell: (task) => html`<a href=${rows({ task: task.task ?? "none", tried_locally: "yes" })}>${number(task.tried)}</a>`, sort: (task) => task.tried },
           { key: "failed", title: "Failed", right: true, hide: "narrow", cell: (task) => html`<a href=${rows({ task: task.task ?? "none", failed_locally: "yes" })}>${number(task.failed)}</a>`, sort: (task) => task.failed },
-          { key: "rate", title: "Rate", right: true, cell: (task) => percent(task.rate), sort: (task) => task.rate },
+          { key: "rate", title: "Rate", right: true, cell: (task) => (task.failing ? html`<${Tag} kind="bad">${percent(task.rate)}<//>` : percent(task.rate)), sort: (task) => task.rate },
           {
             key: "interval",
             title: "Interval",

@@ -136,7 +136,7 @@ const sankey = (palette, { nodes, links }, models) => {
         overflow: "truncate",
         formatter: ({ data }) => (narrow() ? `${data.text}\n{n|${number(data.requests)}}` : `${data.text}  {n|${number(data.requests)}}`),
         lineHeight: 16,
-        rich: { n: { color: palette.muted, fontSize: 12, lineHeight: 15 } },
+        rich: { n: { color: palette.muted, fontSize: 12, lineHeight: 15, padding: narrow() ? 0 : [0, 0, 0, 5] } },
       },
     },
   };

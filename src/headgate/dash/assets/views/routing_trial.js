@@ -171,7 +171,7 @@ const notes = (result) => [
   ...Object.entries(result.why_unknown).map(([why, many]) => `${number(many)} cannot be told: ${why}.`),
   ...(result.unpriced ? [`${number(result.unpriced)} are without a known price and not in the dollars.`] : []),
   ...(result.unsure ? [`${number(result.unsure)} prompts were only guessed to be on one side of a limit; the range allows for both.`] : []),
-  ...(result.drifted ? [`${number(result.drifted)} would take another route already with today's config: it was changed since they were recorded.`] : []),
+  ...(result.drifted ? [`${number(result.drifted)} would go otherwise already with today's config: it was changed since they were recorded.`] : []),
   ...result.rates.map(rateSaid),
 ];
 

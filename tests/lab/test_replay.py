@@ -1,0 +1,181 @@
+"""A replay against the truth: the same prompts really sent through a gate with the other settings, on the models that ship."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+
+import pytest
+
+import headgate.demo.folder as demo_folder
+from headgate.config.changes import set_words
+from headgate.core.errors import ConfigError, UsageError
+from headgate.core.past import Cuts, cuts_of
+from headgate.demo.caller import call_all
+from headgate.demo.stage import open_stage
+from headgate.demo.week import Ask, week
+from headgate.lab.past import Keys, read_past
+from headgate.lab.replays import plain, replay_ledger
+from headgate.ledger.queries import LedgerReader
+
+pytestmark = [
+    pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is an extra"),
+    pytest.mark.timeout(300),
+]
+
+REQUESTS = 160
+TEMPLATE = demo_folder.template()
+BODY = Ask.body.fget
+
+
+def played(folder, change=lambda page: page):
+    """The config of a gate that has answered the week by a changed page; every answer without chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_folder, "template", lambda: change(TEMPLATE))
+        patch.setattr(Ask, "body", property(lambda ask: BODY(ask) | {"temperature": 0}))
+
+        async def play():
+            asks = week(REQUESTS)
+            async with open_stage(asks, folder) as stage:
+                async for answered in call_all(stage.url, asks):
+                    assert answered.status == 200, answered.text
+                return stage.config
+
+        # on a thread of its own: a browser's tests may have left a loop on this one
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(lambda: asyncio.run(play())).result()
+
+
+def sums(config):
+    """Requests answered at home, and dollars."""
+    with LedgerReader(config.ledger.path) as ledger:
+        outcomes = [entry.outcome for entry in ledger.all()]
+    home = sum(outcome.model in ("nano", "micro") for outcome in outcomes)
+    return home, sum(outcome.cost for outcome in outcomes)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    return played(tmp_path_factory.mktemp("recorded") / "demo")
+
+
+def test_under_the_same_settings_every_request_goes_where_it_went(recorded):
+    answer = replay_ledger(recorded, ())
+    all_ = answer.replayed.all
+    assert (all_.requests, all_.unchanged) == (REQUESTS, REQUESTS)
+    assert (all_.dollars.low, all_.dollars.expected, all_.dollars.high) == (0, 0, 0)
+    assert (answer.replayed.moves, answer.replayed.drifted, answer.changed.lines) == ((), 0, ())
+    assert all_.paid_before == pytest.approx(sums(recorded)[1])
+    with LedgerReader(recorded.ledger.path) as ledger:
+        routes = {entry.outcome.decision.route for entry in ledger.all()}
+    assert set(answer.replayed.by_route) == routes
+
+
+CHANGES = {
+    "a longer prompt may stay at home": (
+        "routes.long.tokens_over=800",
+        lambda page: page.replace("tokens_over = 500", "tokens_over = 800"),
+    ),
+    "a lower bar": ("quality.pass_at=0.4", lambda page: page.replace("pass_at = 0.60", "pass_at = 0.4")),
+    "a higher bar": ("quality.pass_at=0.75", lambda page: page.replace("pass_at = 0.60", "pass_at = 0.75")),
+    "another first model": (
+        "routes.labels.try=micro,claude",
+        lambda page: page.replace('try = ["nano", "micro", "claude"]', 'try = ["micro", "claude"]'),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_replay_foretells_comes_true_within_its_ends(recorded, tmp_path, name):
+    word, change = CHANGES[name]
+    all_ = replay_ledger(recorded, (word,)).replayed.all
+    home, dollars = sums(recorded)
+    truly_home, true_dollars = sums(played(tmp_path / "demo", change))
+    assert all_.unknown <= 3, "what nobody can tell may go either way"
+    assert all_.home.low - all_.unknown - 1e-9 <= truly_home - home <= all_.home.high + all_.unknown + 1e-9
+    if not all_.unknown:
+        assert all_.dollars.low - 1e-9 <= true_dollars - dollars <= all_.dollars.high + 1e-9
+
+
+def test_what_was_recorded_is_known_exactly_and_said_to_be(recorded, tmp_path):
+    all_ = replay_ledger(recorded, ("quality.pass_at=0.4",)).replayed.all
+    assert (all_.exact + all_.unchanged, all_.estimated) == (REQUESTS, 0)
+    assert all_.exact >= all_.now_passing > 0
+    assert all_.dollars.low == all_.dollars.high < 0
+    home, dollars = sums(recorded)
+    truly = sums(played(tmp_path / "demo", CHANGES["a lower bar"][1]))
+    assert all_.home.expected == pytest.approx(truly[0] - home)
+    assert all_.dollars.expected == pytest.approx(truly[1] - dollars, abs=1e-9)
+
+
+def test_requests_that_are_alike_are_one_and_none_is_lost(recorded):
+    with LedgerReader(recorded.ledger.path) as ledger:
+        past = read_past(ledger, cuts_of((recorded.policy,))).past
+    assert sum(one.requests for one in past) == REQUESTS
+    assert len(past) < REQUESTS / 2
+    with LedgerReader(recorded.ledger.path) as ledger:
+        first = min(entry.outcome.received for entry in ledger.all())
+        assert read_past(ledger, cuts_of((recorded.policy,)), until=first).past == ()
+
+
+def test_a_model_that_was_never_asked_for_a_task_is_unknown_and_moves_no_figure(recorded):
+    replayed = replay_ledger(recorded, ("routes.everything else.try=nano,claude",)).replayed
+    assert replayed.all.unknown > 0
+    assert sum(replayed.unknown.values()) == replayed.all.unknown
+    assert any("nano was never asked for" in why for why in replayed.unknown)
+    assert replayed.by_route["everything else"].dollars.expected == 0
+
+
+def test_a_surer_classifier_sends_what_it_was_unsure_of_to_the_last_route(recorded):
+    moves = replay_ledger(recorded, ("quality.task_confidence=1",)).replayed.moves
+    assert moves
+    assert {move.to_route for move in moves} == {"everything else"}
+
+
+def test_the_command_says_the_same_in_words_and_in_json(recorded):
+    given = ("--config", str(recorded.source), "--set", "quality.pass_at=0.4")
+    run = [sys.executable, "-m", "headgate", "replay", *given]
+    words = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60)
+    told = json.loads(
+        subprocess.run([*run, "--json"], capture_output=True, text=True, check=True, timeout=60).stdout
+    )
+    assert told == json.loads(json.dumps(plain(replay_ledger(recorded, ("quality.pass_at=0.4",)))))
+    assert f"{REQUESTS} recorded requests" in words.stdout
+    assert f"would come home     {round(told['to_home']['expected'])}" in words.stdout
+    assert told["lines"] == ["[quality]", "pass_at = 0.4"]
+    assert "pass_at = 0.4" in words.stderr
+    assert recorded.source.read_text().count("0.4") == 0, "nothing is changed"
+
+
+def test_settings_that_cannot_be_are_refused_with_what_was_meant(recorded):
+    def refused(*words):
+        with pytest.raises((UsageError, ConfigError)) as caught:
+            replay_ledger(recorded, words)
+        return caught.value.message, caught.value.hint
+
+    assert refused("routes.lang.tokens_over=5") == ('there is no route "lang"', 'did you mean "long"?')
+    assert "is no setting" in refused("limits.attempts=2")[0]
+    assert "'many' is not a whole number" in refused("routes.long.tokens_over=many")[0]
+    assert 'tries "gpt"' in refused("routes.long.try=gpt")[0]
+
+
+def test_lines_to_write_keep_the_pages_comments_and_name_the_route():
+    page = '# mine\n[[routes]]\nname = "a.b"  # odd\ntry = ["x"]\ntokens_over = 5\n'
+    changed = set_words(page, ("routes.a.b.tokens_over=none", "quality.pass_at=0.7"))
+    assert changed.text.startswith('# mine\n[[routes]]\nname = "a.b"  # odd\n')
+    assert "tokens_over" not in changed.text
+    assert changed.lines == ('[[routes]]  # "a.b"', "# without tokens_over", "", "[quality]", "pass_at = 0.7")
+
+
+def test_requests_on_two_sides_of_a_limit_a_bar_or_a_confidence_are_not_alike():
+    keys = Keys(Cuts(tokens=(800,), scores=(0.6,), confidences=(0.5,)))
+
+    def key(tokens=700, confidence=900, score=9000):
+        row = (1, 2, confidence, 3, tokens, 1, 4, 0, 0, None, 0, 5, 6, 7, 0, '{"a":1,"p":2,"c":3}')
+        attempt = (1, 7, None, score, 0, 0, tokens, 0, 0, 0, 20, None)
+        return keys.of(row, [attempt])
+
+    assert key() == key(tokens=10) == key(score=6000)
+    assert len({key(), key(tokens=800), key(tokens=801), key(confidence=400), key(score=5999)}) == 5

@@ -1,0 +1,326 @@
+"""Sums from rollups are those of the rows, whatever came when, whoever rolled, and also when the rows are gone."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from ledger_samples import MODELS, MONDAY, plain, realistic
+from msgspec.structs import replace
+from test_ledger_facts import hurt
+
+from headgate.ledger.facts import count_by, count_facts
+from headgate.ledger.opening import open_for_writing
+from headgate.ledger.queries import LedgerReader
+from headgate.ledger.retention import Keep, step
+from headgate.ledger.rollups import roll, stretches
+from headgate.ledger.sketches import from_bytes, microseconds, percentile, sketch_of, to_bytes
+from headgate.ledger.writer import LedgerWriter
+from headgate.reports.facts import Latency
+from headgate.reports.week import Week
+
+DAY = 86_400
+WEEK = Week(2025, 42).bounds(UTC)
+
+
+def roll_all(path, bite=7):
+    with closing(open_for_writing(path)) as db:
+        while roll(db, bite):
+            pass
+
+
+def tend(path, keep, now):
+    with closing(open_for_writing(path)) as db:
+        while step(db, keep, now):
+            pass
+
+
+def audit(path, verdicts):
+    """Audits of the first requests, one for each verdict."""
+    with closing(open_for_writing(path)) as db:
+        for n, verdict in enumerate(verdicts, 1):
+            db.execute("INSERT OR IGNORE INTO names (text) VALUES (?), ('a judge')", (verdict,))
+            db.execute(
+                "INSERT INTO audits (request, verdict, judge, audited, cost) SELECT ?, v.id, j.id, 0, 1000 FROM names v, names j "
+                "WHERE v.text = ? AND j.text = 'a judge'",
+                (n, verdict),
+            )
+
+
+def facts_of(path, since=WEEK[0], until=WEEK[1], zone=UTC, **how):
+    with LedgerReader(path) as ledger:
+        return count_facts(ledger, since, until, zone, **how)
+
+
+def assert_alike(one, other):
+    """The same facts; percentiles are within 1 %."""
+    mine, theirs = without_percentiles(one), without_percentiles(other)
+    for name in mine.__struct_fields__:
+        assert getattr(mine, name) == getattr(theirs, name), name
+    for mine, theirs in zip(latencies(one), latencies(other), strict=True):
+        assert mine.p50 == pytest.approx(theirs.p50, rel=0.01, abs=1e-6)
+        assert mine.p95 == pytest.approx(theirs.p95, rel=0.01, abs=1e-6)
+
+
+def latencies(facts):
+    found = [facts.latency, facts.first_token]
+    for served in facts.served:
+        found += [served.latency, served.first_token]
+    return [latency for latency in found if latency.requests]
+
+
+def without_percentiles(facts):
+    def bare(latency):
+        return Latency(latency.requests, latency.mean)
+
+    served = [
+        replace(row, latency=bare(row.latency), first_token=bare(row.first_token)) for row in facts.served
+    ]
+    return replace(
+        facts, served=tuple(served), latency=bare(facts.latency), first_token=bare(facts.first_token)
+    )
+
+
+@pytest.mark.parametrize("rolled", [1, 137, 300])
+def test_rollups_and_the_rows_after_them_make_the_facts_of_all_rows(store, rolled):
+    path = store(hurt(i, outcome) for i, outcome in enumerate([*realistic(200, seed=5), *plain(100, seed=6)]))
+    with closing(open_for_writing(path)) as db:
+        assert roll(db, rolled) == rolled
+    by_rows = facts_of(path, from_rows=True)
+    assert by_rows.requests == 300
+    assert by_rows.days
+    assert_alike(facts_of(path), by_rows)
+
+
+rare = st.one_of(st.none(), st.integers(0, 10**9))
+changes = st.fixed_dictionaries(
+    {
+        "received": st.integers(int(WEEK[0]) - 2 * DAY, int(WEEK[1]) + 2 * DAY).map(float)
+        | st.floats(WEEK[0], WEEK[1]),
+        "model": st.sampled_from([None, "llama", "claude", "nobody knows it"]),
+        "fallback": st.sampled_from([None, "token count", "quality check failed"]),
+        "fallback_limit": st.sampled_from([None, 0, 4_000, 2**32 - 2]),
+        "seconds": st.floats(0, 4_000),
+        "first_token": st.none() | st.floats(0, 4_000),
+        "cost": st.none() | st.integers(0, 10**10).map(lambda nano: nano / 1e9),
+        "baseline_cost": st.none() | st.integers(0, 10**10).map(lambda nano: nano / 1e9),
+        "energy": st.none() | st.floats(0, 1_000),
+        "energy_cost": st.none() | st.floats(0, 1),
+        "alternative": st.sampled_from(["", "gpt-4o"]),
+        "alternative_cost": st.none() | st.floats(0, 1),
+        "key": st.sampled_from(["", "anna", "ben"]),
+        "team": st.sampled_from(["", "sales"]),
+        "prices_as_of": st.sampled_from(["", "2025-10-13", "2025-10-14"]),
+    }
+)
+
+
+@settings(
+    deadline=None,
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.lists(changes, min_size=1, max_size=40),
+    st.integers(1, 50),
+    st.sampled_from(["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Europe/Berlin"]),
+    st.integers(-2 * DAY, 2 * DAY),
+)
+def test_any_ledger_has_the_same_facts_by_rollups_and_by_rows(tmp_path_factory, made, rolled, zone, shift):
+    path = tmp_path_factory.mktemp("any") / "ledger.db"
+    writer = LedgerWriter(path)
+    writer.start()
+    writer.describe(MODELS)
+    for template, change in zip([*realistic(20), *plain(20)], made, strict=False):
+        writer.put(replace(template, **change))
+    writer.close()
+    assert writer.lost == 0
+    with closing(open_for_writing(path)) as db:
+        roll(db, rolled)
+    when = {"since": WEEK[0] + shift, "until": WEEK[1] + shift, "zone": ZoneInfo(zone)}
+    by_rows = facts_of(path, **when, from_rows=True)
+    assert by_rows.requests == sum(
+        round(when["since"] * 1e6) <= round(change["received"] * 1e6) < round(when["until"] * 1e6)
+        for change in made
+    )
+    assert_alike(facts_of(path, **when), by_rows)
+
+
+def test_a_late_row_and_one_of_the_future_are_counted_once_each(store):
+    first, late, future, last = realistic(4)
+    path = store(
+        [
+            replace(first, received=MONDAY + 3 * DAY),
+            replace(late, received=MONDAY + 60),
+            replace(future, received=MONDAY + 30 * DAY),
+            replace(last, received=MONDAY + 3 * DAY + 1),
+        ]
+    )
+    roll_all(path, bite=1)
+    assert facts_of(path).requests == 3
+    assert facts_of(path, MONDAY + 29 * DAY, MONDAY + 31 * DAY).requests == 1
+
+
+def test_days_are_those_of_the_reports_zone_also_on_the_days_that_have_23_or_25_hours(store):
+    berlin = ZoneInfo("Europe/Berlin")
+    week = Week(2025, 43)  # its Sunday has 25 hours
+    since, until = week.bounds(berlin)
+    template = next(realistic(1))
+    times = [since, until - 1, until - 25 * 3600, until - 25 * 3600 - 1]
+    path = store(replace(template, received=at) for at in times)
+    for _ in range(2):
+        days = [(day.day, day.requests) for day in facts_of(path, since, until, berlin).days]
+        assert days == [("2025-10-20", 1), ("2025-10-25", 1), ("2025-10-26", 2)]
+        roll_all(path)
+
+
+def test_rows_are_removed_when_they_are_old_enough_and_no_figure_changes(store, path):
+    store(hurt(i, outcome) for i, outcome in enumerate(realistic(300, seed=8)))
+    audit(path, ["unnecessary", "unnecessary", "necessary", "good"])
+    before = facts_of(path)
+    assert before.unnecessary == 2
+    tend(path, Keep(rows=400 * DAY), MONDAY + 403.5 * DAY)
+    with LedgerReader(path) as ledger:
+        left = list(ledger.all())
+    assert 0 < len(left) < 300
+    assert all(entry.outcome.received >= MONDAY + 3 * DAY for entry in left)
+    assert_alike(facts_of(path), before)
+    tend(path, Keep(rows=400 * DAY), MONDAY + 500 * DAY)
+    assert_alike(facts_of(path), before)
+    with closing(sqlite3.connect(path)) as db:
+        left = [
+            db.execute(f"SELECT count(*) FROM {table}").fetchone()
+            for table in ("requests", "attempts", "audits")
+        ]
+    assert left == [(0,), (0,), (0,)]
+
+
+def test_a_figure_of_a_week_in_india_stays_when_its_rows_are_gone(store, path):
+    kolkata = ZoneInfo("Asia/Kolkata")
+    since, until = Week(2025, 42).bounds(kolkata)
+    store(replace(outcome, received=outcome.received - DAY / 2) for outcome in realistic(500, seed=2))
+    before = facts_of(path, since, until, kolkata)
+    assert 0 < before.requests < 500
+    tend(path, Keep(rows=DAY), MONDAY + 100 * DAY)
+    assert_alike(facts_of(path, since, until, kolkata), before)
+
+
+def test_new_requests_go_on_counting_after_all_rows_were_removed(store, path):
+    store(realistic(5))
+    tend(path, Keep(rows=DAY), MONDAY + 100 * DAY)
+    store(replace(outcome, received=MONDAY + 50 * DAY) for outcome in realistic(3, seed=4))
+    roll_all(path)
+    assert facts_of(path).requests == 5
+    assert facts_of(path, MONDAY + 49 * DAY, MONDAY + 51 * DAY).requests == 3
+
+
+def test_prompts_and_answers_are_removed_before_the_rows(store, path):
+    store(replace(outcome, prompt="the prompt", answer="the answer") for outcome in realistic(10))
+    tend(path, Keep(bodies=30 * DAY), MONDAY + 100 * DAY)
+    with LedgerReader(path) as ledger:
+        outcomes = [entry.outcome for entry in ledger.all()]
+    assert len(outcomes) == 10
+    assert not any(outcome.prompt for outcome in outcomes)
+
+
+def test_a_quiet_gate_rolls_up_and_removes_by_itself(path):
+    now = MONDAY + 20 * DAY
+    writer = LedgerWriter(path, quiet=0.05, clock=lambda: now, keep=Keep(rows=15 * DAY))
+    writer.start()
+    writer.describe(MODELS)
+    for outcome in realistic(200):
+        writer.put(outcome)
+    writer.flush()
+    try:
+        with closing(sqlite3.connect(path, timeout=10)) as db:
+            deadline = datetime.now(UTC).timestamp() + 20
+            while db.execute("SELECT count(*) FROM requests").fetchone()[0] == 200:
+                assert datetime.now(UTC).timestamp() < deadline
+    finally:
+        writer.close()
+    assert facts_of(path).requests == 200
+
+
+def test_two_that_roll_at_once_count_nothing_twice(store, path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    store(realistic(400))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: roll_all(path, 11), range(2)))
+    assert_alike(facts_of(path), facts_of(path, from_rows=True))
+
+
+def test_a_roll_that_is_cut_short_leaves_everything_as_it_was(store, path, monkeypatch):
+    from headgate.ledger import rollups
+
+    store(realistic(50))
+    monkeypatch.setattr(rollups, "_PUT_SKETCHES", "INSERT INTO no_such_table VALUES (?, ?, ?, ?, ?)")
+    with closing(open_for_writing(path)) as db, pytest.raises(sqlite3.Error):
+        roll(db)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM rollups").fetchone() == (0,)
+    monkeypatch.undo()
+    roll_all(path)
+    assert_alike(facts_of(path), facts_of(path, from_rows=True))
+
+
+def test_requests_are_grouped_by_key_team_task_and_model(store, path):
+    store(
+        replace(outcome, key="anna" if i % 3 else "ben", team="sales")
+        for i, outcome in enumerate(realistic(90))
+    )
+    for _ in range(2):
+        with LedgerReader(path) as ledger:
+            by_key = count_by(ledger, *WEEK, "key")
+            assert [(group.name, group.requests) for group in by_key] == [("anna", 60), ("ben", 30)]
+            assert [group.name for group in count_by(ledger, *WEEK, "team")] == ["sales"]
+            assert sum(group.requests for group in count_by(ledger, *WEEK, "model")) == 90
+            assert by_key[0].money.requests == 60
+        roll_all(path)
+
+
+@given(st.integers(-10, 4_000), st.integers(0, 4_000))
+def test_the_rollups_of_a_time_lie_side_by_side_and_fill_it(first, length):
+    since, until = first * 900 + 1_760_313_600, (first + length) * 900 + 1_760_313_600
+    parts = list(stretches(since, until))
+    edges = [since, *(part.until for part in parts)]
+    assert [part.since for part in parts] == edges[:-1]
+    assert edges[-1] == until
+    assert all(part.since % part.span == 0 and part.until % part.span == 0 for part in parts)
+    assert len(parts) <= 7
+
+
+@given(st.lists(st.integers(0, 10**10), min_size=1, max_size=200))
+def test_a_sketch_survives_its_bytes_and_tells_percentiles_within_one_percent(durations):
+    counted = {str(duration): durations.count(duration) for duration in durations}
+    sketch = from_bytes(to_bytes(sketch_of(counted)))
+    assert sketch == sketch_of(counted)
+    for share in (0.5, 0.95):
+        exact = percentile({int(text): number for text, number in counted.items()}, len(durations), share)
+        assert microseconds(percentile(sketch, len(durations), share)) == pytest.approx(
+            exact, rel=0.006, abs=1
+        )
+
+
+def test_many_rows_are_summed_by_several_processes_to_the_same_facts(store, path, monkeypatch):
+    from headgate.ledger import counting
+
+    store(hurt(i, outcome) for i, outcome in enumerate(plain(9_000, seed=3)))
+    alone = facts_of(path, from_rows=True)
+    monkeypatch.setattr(counting, "MANY", 4_096)
+    assert facts_of(path, from_rows=True) == alone
+
+
+def test_a_process_that_cannot_count_is_told_of(store, path, monkeypatch):
+    from headgate.core.errors import LedgerError
+    from headgate.ledger import counting, rows_apart
+
+    store(plain(9_000, seed=3))
+    monkeypatch.setattr(counting, "MANY", 4_096)
+    monkeypatch.setattr(rows_apart.sys, "executable", "/bin/false")
+    with pytest.raises(LedgerError, match="cannot be counted"):
+        facts_of(path, from_rows=True)
