@@ -60,9 +60,13 @@ def _of_money(facts: WeeklyFacts, saved: Savings, baseline: str) -> Iterator[str
         whose = f" ({', '.join(unpriced)})" if unpriced else ""
         yield f"The cost of {count(facts.cost_unknown, 'request')} is unknown and in no sum{whose}."
     if saved.unknown:
+        compared = (
+            f"they compare {dollars(saved.cost)} with the baseline"
+            if saved.requests
+            else "none is left to compare"
+        )
         yield (
-            f"Savings leave out {count(saved.unknown, 'request')} whose cost or baseline cost is unknown; "
-            f"they compare {dollars(saved.cost)} with the baseline."
+            f"Savings leave out {count(saved.unknown, 'request')} whose cost or baseline cost is unknown; {compared}."
         )
     if facts.estimated:
         yield f"The tokens of {count(facts.estimated, 'request')} are estimated; the engine did not report them."
