@@ -247,3 +247,12 @@ def test_cuts_are_where_any_setting_or_price_makes_a_difference():
     assert {1000, 2000} <= set(cuts.tokens)
     assert cuts.scores == (0.6, 0.8)
     assert not cuts.languages
+
+
+def test_where_time_or_money_ran_out_then_it_does_again():
+    one = recorded(scores=(0.1,), status="imperfect", model="small")
+    found = rerun(one, TODAY, TODAY, longest_asked([one]))
+    assert ([step.model for step in found.steps], found.stays) == (["small"], True)
+    whole = recorded(scores=(0.1,), today=policy(chain=("small",)), status="imperfect", model="small")
+    more = rerun(whole, TODAY, policy(chain=("small",)), longest_asked([whole]))
+    assert [step.model for step in more.steps] == ["small", "paid"], "there was nobody else to ask then"

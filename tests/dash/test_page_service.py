@@ -15,7 +15,6 @@ from page_ledger import week_of_requests, write_ledger
 from test_page_flows import asked, say
 
 from headgate.dash.assets import load_assets
-from headgate.dash.live import QUEUE, Feed, Watcher
 
 
 def send(url, method, path, body=b"", **headers):
@@ -178,16 +177,6 @@ def test_a_watcher_who_names_a_request_that_nobody_knows_hears_of_new_ones(gate)
     request = say(gate, "Still there?")
     assert events.next()[1] == request
     events.close()
-
-
-def test_what_a_slow_watcher_cannot_take_is_dropped_and_counted():
-    outcome = week_of_requests(1, time.time())[0]
-    feed, slow = Feed({}), Watcher()
-    feed.watchers.add(slow)
-    for _ in range(QUEUE + 5):
-        feed.note(outcome)
-    assert len(slow.waiting) == QUEUE
-    assert slow.dropped == 5
 
 
 def test_where_keys_are_needed_the_files_are_open_and_the_figures_are_not(folder, visit):

@@ -12,11 +12,11 @@ import pytest
 import headgate.demo.folder as demo_folder
 from headgate.config.changes import set_words
 from headgate.core.errors import ConfigError, UsageError
-from headgate.core.past import cuts_of
+from headgate.core.past import Cuts, cuts_of
 from headgate.demo.caller import call_all
 from headgate.demo.stage import open_stage
 from headgate.demo.week import Ask, week
-from headgate.lab.past import read_past
+from headgate.lab.past import Keys, read_past
 from headgate.lab.replays import plain, replay_ledger
 from headgate.ledger.queries import LedgerReader
 
@@ -167,3 +167,15 @@ def test_lines_to_write_keep_the_pages_comments_and_name_the_route():
     assert changed.text.startswith('# mine\n[[routes]]\nname = "a.b"  # odd\n')
     assert "tokens_over" not in changed.text
     assert changed.lines == ('[[routes]]  # "a.b"', "# without tokens_over", "", "[quality]", "pass_at = 0.7")
+
+
+def test_requests_on_two_sides_of_a_limit_a_bar_or_a_confidence_are_not_alike():
+    keys = Keys(Cuts(tokens=(800,), scores=(0.6,), confidences=(0.5,)))
+
+    def key(tokens=700, confidence=900, score=9000):
+        row = (1, 2, confidence, 3, tokens, 1, 4, 0, 0, None, 0, 5, 6, 7, 0, '{"a":1,"p":2,"c":3}')
+        attempt = (1, 7, None, score, 0, 0, tokens, 0, 0, 0, 20, None)
+        return keys.of(row, [attempt])
+
+    assert key() == key(tokens=10) == key(score=6000)
+    assert len({key(), key(tokens=800), key(tokens=801), key(confidence=400), key(score=5999)}) == 5

@@ -68,6 +68,7 @@ export const tip = (title, rows) => {
 
 const basis = (palette) => ({
   animationDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250,
+  animationDurationUpdate: 0, // other data are another chart, and no change of this one
   textStyle: { fontFamily: palette.font, color: palette.muted, fontSize: 12 },
   tooltip: {
     trigger: "axis",

@@ -305,7 +305,7 @@ const LocalFailures = ({ data, rows }) => {
           { key: "task", title: "Task", cell: (task) => html`<a href=${rows({ task: task.task ?? "none" })}>${task.task ?? "no evidence"}</a>` },
           { key: "tried", title: "Tried", right: true, cell: (task) => html`<a href=${rows({ task: task.task ?? "none", tried_locally: "yes" })}>${number(task.tried)}</a>`, sort: (task) => task.tried },
           { key: "failed", title: "Failed", right: true, hide: "narrow", cell: (task) => html`<a href=${rows({ task: task.task ?? "none", failed_locally: "yes" })}>${number(task.failed)}</a>`, sort: (task) => task.failed },
-          { key: "rate", title: "Rate", right: true, cell: (task) => percent(task.rate), sort: (task) => task.rate },
+          { key: "rate", title: "Rate", right: true, cell: (task) => (task.failing ? html`<${Tag} kind="bad">${percent(task.rate)}<//>` : percent(task.rate)), sort: (task) => task.rate },
           {
             key: "interval",
             title: "Interval",
