@@ -190,5 +190,11 @@ def _usage(told: LineUsage) -> Usage:
         cache_write_1h=told.cache_write_1h,
         output=told.output,
         reasoning=told.reasoning,
-        estimated=0 if told.exact else sum(PARTS.values()),
+        images=told.images,
+        audio=told.audio,
+        audio_output=told.audio_output,
+        searches=told.searches,
+        service=told.service,
+        charged=told.charged,
+        estimated=sum(PARTS[part] for part in set(told.estimated)),
     )

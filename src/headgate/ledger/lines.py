@@ -7,7 +7,7 @@ these classes. This module knows neither files nor tables (`importing`, `exporti
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -29,6 +29,17 @@ from headgate.core.words import (
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Amount = Annotated[float, Meta(ge=0, le=1e9)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Part = Literal[
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "images",
+    "audio",
+    "audio_output",
+]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 PASS_AT: Final = 0.6
@@ -67,8 +78,20 @@ class LineUsage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     output: Count = 0
     reasoning: Count = 0
     """The share of the output that the model thought with."""
-    exact: bool = True
-    """False: estimated, because the engine did not say."""
+    images: Count = 0
+    """The share of the input that stands for pictures."""
+    audio: Count = 0
+    """The share of the input that stands for sound."""
+    audio_output: Count = 0
+    """The share of the output that is sound."""
+    searches: Count = 0
+    """Searches of the web that the provider charges for."""
+    service: str = ""
+    """How it was served, where that has a price of its own: "batch", "flex" …"""
+    charged: Amount | None = None
+    """Dollars that the provider says it took."""
+    estimated: tuple[Part, ...] = ()
+    """The parts that nobody counted and that were estimated."""
 
 
 class LineCheck(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -249,3 +272,12 @@ def moment(time: float | str) -> float:
             f"the time {time:g} lies before 1970 or after 9999; it is in seconds, not milliseconds"
         )
     return time
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a line."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A request, as headgate ledger import reads it",
+        **msgspec.json.schema(Line),
+    }

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import get_args
 
+from headgate.core.parts import PARTS
 from headgate.core.types import Attempt, Model, Outcome
 from headgate.ledger.lines import (
     Line,
@@ -13,6 +15,7 @@ from headgate.ledger.lines import (
     LineModel,
     LineSignals,
     LineUsage,
+    Part,
 )
 
 
@@ -102,7 +105,13 @@ def _line_attempt(attempt: Attempt) -> LineAttempt:
             cache_write_1h=usage.cache_write_1h,
             output=usage.output,
             reasoning=usage.reasoning,
-            exact=usage.exact,
+            images=usage.images,
+            audio=usage.audio,
+            audio_output=usage.audio_output,
+            searches=usage.searches,
+            service=usage.service,
+            charged=usage.charged,
+            estimated=tuple(part for part in get_args(Part) if usage.estimated & PARTS[part]),
         ),
         cost=attempt.cost,
         energy=attempt.energy,
