@@ -1,57 +1,35 @@
 """The ledger at size: what a report over millions of requests takes, from rollups and from rows, and what rolling costs.
 
-    python benchmarks/ledger_size.py [--requests 10000000] [--days 365] [--keep FILE] [--write]
+    python benchmarks/ledger_size.py [--requests 10000000] [--days 365] [--keep FILE]
 
 A few thousand real outcomes are written by the real writer; SQL repeats their rows, each with an id and a time of its own,
 until the ledger is as large as wanted. Each measurement is made in a process of its own, so that its peak of memory is
-its own. The two ways of counting must come to the same. `--keep` names a ledger to make, or to use again when it is there;
-else it is made in a temporary folder and removed. `--write` puts the figures into docs/ledger.md. Linux.
+its own. `--keep` names a ledger to make, or to use again when it is there; else it is made in a temporary folder and
+removed.
 """
 
 import argparse
 import json
-<<<<<<< HEAD
 import resource
-=======
-import os
-import platform
-import random
-import re
->>>>>>> d2
 import sqlite3
 import subprocess
 import sys
 import tempfile
-<<<<<<< HEAD
 import time
-=======
->>>>>>> d2
 from contextlib import closing
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "ledger"))
 
-<<<<<<< HEAD
 from headgate.ledger.rows_apart import PROCESSES
 
-=======
-DOCS = Path(__file__).parents[1] / "docs" / "ledger.md"
-BEGIN, END = "<!-- at size: written by benchmarks/ledger_size.py --write -->", "<!-- end of at size -->"
-DAY = 86_400
-GOAL_REQUESTS = 10_000_000
-GOALS = {"rollups": 1.0, "rows": 10.0}  # seconds, of so many requests
-GOAL_MEMORY = 300  # MB
-ROUNDS = {"rollups": 3, "rows": 1}
->>>>>>> d2
 TEMPLATES = 6_000
 SINCE = 1_735_689_600  # 2025-01-01 00:00 UTC
 CHANGED = {
     "requests": {
         "n": "n + :base",
         "id": "printf('req_%020x', n + :base)",
-        "received": ":since + (n + :base - 1) * :step",
+        "received": ":since + (n + :base) * :step",
         "seconds": "seconds + (n + :base) * 7919 % 100003",
         "first_token": "first_token + (n + :base) * 104729 % 50021",
     },
@@ -69,17 +47,12 @@ def make(path, number, days):
     writer = LedgerWriter(path)
     writer.start()
     writer.describe(MODELS)
-    outcomes = [*realistic(TEMPLATES // 2, seed=1), *plain(TEMPLATES // 2, seed=2)]
-    random.Random(3).shuffle(outcomes)
-    for outcome in outcomes:
+    for outcome in [*realistic(TEMPLATES // 2, seed=1), *plain(TEMPLATES // 2, seed=2)]:
         writer.put(outcome)
     writer.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
             db.execute(f"PRAGMA {pragma}")
-        for table in ("rollups", "call_rollups", "latency_rollups", "facets"):
-            db.execute(f"DELETE FROM {table}")
-        db.execute("UPDATE rolled SET n = 0")
         copies = {}
         for table, changed in CHANGED.items():
             db.execute(f"CREATE TEMP TABLE first_{table} AS SELECT * FROM {table}")
@@ -87,7 +60,7 @@ def make(path, number, days):
             columns = [column.name for column in metadata.tables[table].columns]
             values = ", ".join(changed.get(column, column) for column in columns)
             copies[table] = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM first_{table}"
-        step = days * DAY * MICRO // number
+        step = days * 86_400 * MICRO // number
         for base in range(0, number, TEMPLATES):
             for table, copy in copies.items():
                 only = " WHERE n <= :left" if table == "requests" else " WHERE request <= :left"
@@ -96,7 +69,6 @@ def make(path, number, days):
                     copy + only, {key: value for key, value in given.items() if f":{key}" in copy + only}
                 )
         db.execute("PRAGMA journal_mode = WAL")
-<<<<<<< HEAD
 
 
 def peak():
@@ -172,188 +144,10 @@ def measure(what, path, days):
 
 
 MEASURED = ("all, from rows", "rolling up", "all, from rollups", "a week, from rows", "a week, from rollups")
-=======
-        db.execute("ANALYZE")
-
-
-def roll_up(path):
-    """As the gate does it, one bite after another."""
-    from headgate.ledger.opening import open_for_writing
-    from headgate.ledger.retention import FOR_EVER, step
-
-    with closing(open_for_writing(path)) as db:
-        before = pages(db)
-        began, longest, rolled = perf_counter(), 0.0, 0
-        while True:
-            bite = perf_counter()
-            done = step(db, FOR_EVER, SINCE)
-            if not done:
-                break
-            longest = max(longest, perf_counter() - bite)
-            rolled += done.rolled
-        seconds = perf_counter() - began
-        return {
-            "seconds": seconds,
-            "longest": longest,
-            "requests": rolled,
-            "bytes": pages(db) - before,
-            "memory": peak(),
-        }
-
-
-def count(path, since, until, *, from_rows):
-    """The facts of some time, counted anew."""
-    from headgate.ledger.facts import count_facts
-    from headgate.ledger.queries import LedgerReader
-
-    began = perf_counter()
-    with LedgerReader(path) as ledger:
-        facts = count_facts(ledger, since, until, from_rows=from_rows)
-    seconds = perf_counter() - began
-    # all but the percentiles, which are within 1 % from rollups
-    same = (
-        facts.requests,
-        facts.cost,
-        facts.money,
-        facts.tasks,
-        facts.attempts,
-        facts.fallbacks,
-        facts.days,
-        facts.statuses,
-    )
-    return {"seconds": seconds, "requests": facts.requests, "memory": peak(), "facts": repr(same)}
-
-
-def pages(db):
-    """The bytes of the file."""
-    return db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0]
-
-
-def peak():
-    """The most memory this process has had since it began its own program, in MB; `ru_maxrss` may be its parent's."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
-
-
-def apart(*words):
-    """What this program measures when it is started with these words."""
-    run = subprocess.run(
-        [sys.executable, __file__, "--measure", *map(str, words)], check=True, stdout=subprocess.PIPE
-    )
-    return json.loads(run.stdout)
-
-
-def measure(words):
-    """One measurement, in the process that was started for it."""
-    what, path, *times = words
-    if what == "roll":
-        return roll_up(Path(path))
-    since, until = map(int, times)
-    return count(Path(path), since, until, from_rows=what == "rows")
-
-
-def counted_both_ways(path, since, until):
-    """The medians of each way of counting; they come to the same facts."""
-    found = {}
-    for way, rounds in ROUNDS.items():
-        runs = [apart(way, path, since, until) for _ in range(rounds)]
-        found[way] = runs[0] | {
-            "seconds": median(run["seconds"] for run in runs),
-            "memory": max(run["memory"] for run in runs),
-        }
-    if found["rollups"]["facts"] != found["rows"]["facts"]:
-        sys.exit(f"rollups and rows do not come to the same from {since} until {until}")
-    return found
-
-
-def state(value, goal, number, *, grows=False):
-    """Whether a goal was met; of fewer than ten million requests, what can be told of it. What is read row by row grows."""
-    if value > goal:
-        return "missed"
-    if number >= GOAL_REQUESTS:
-        return "met"
-    expected = value * GOAL_REQUESTS / number
-    if grows:
-        return (
-            f"{'missed' if expected > goal else 'met'} if it grows with the requests: about {expected:.0f} s"
-        )
-    return "not proven with so few"
-
-
-def table(number, size, rolled, times, load):
-    """The figures as a page shows them."""
-    name, whole = list(times.items())[-1]
-    begin = (
-        f"`python benchmarks/ledger_size.py --requests {number}` on {os.cpu_count()} shared cores, "
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, load average {load:.1f} before it began: "
-        f"{number:,} requests ({name}), {size / 1e9:.2f} GB. The file was in the system's cache as far as it fits."
-    )
-    lines = [
-        begin,
-        "",
-        "| counted | requests | from rollups | memory | from rows | memory |",
-        "|---|---|---|---|---|---|",
-    ]
-    for time, found in times.items():
-        by, rows = found["rollups"], found["rows"]
-        lines.append(
-            f"| {time} | {by['requests']:,} | {by['seconds']:.2f} s | {by['memory']:.0f} MB "
-            f"| {rows['seconds']:.2f} s | {rows['memory']:.0f} MB |"
-        )
-    lines += [
-        "",
-        f"| goal at {GOAL_REQUESTS:,} requests | measured here | |",
-        "|---|---|---|",
-    ]
-    for way, goal in GOALS.items():
-        seconds = whole[way]["seconds"]
-        lines.append(
-            f"| all of it from {way} in {goal:.0f} s | {seconds:.2f} s | {state(seconds, goal, number, grows=way == 'rows')} |"
-        )
-    memory = max(found["memory"] for found in whole.values())
-    lines += [
-        f"| in {GOAL_MEMORY} MB | {memory:.0f} MB | {state(memory, GOAL_MEMORY, number)} |",
-        "",
-        f"Rolling up took {rolled['seconds'] / rolled['requests'] * 1e6:.0f} µs a request, "
-        f"{rolled['longest'] * 1000:.0f} ms for the longest bite and {rolled['memory']:.0f} MB of memory; "
-        f"the rollups are {rolled['bytes'] / 1e6:.0f} MB, {rolled['bytes'] / rolled['requests']:.0f} bytes a request."
-        if rolled["requests"]
-        else "It was rolled up before.",
-    ]
-    return "\n".join(lines)
-
-
-def write(text):
-    """Put the figures where the page has a place for them."""
-    page = DOCS.read_text(encoding="utf-8")
-    between = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    if not between.search(page):
-        sys.exit(f"{DOCS} has no place for the figures: {BEGIN} ... {END}")
-    DOCS.write_text(between.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page), encoding="utf-8")
-
-
-def run(path, number, days):
-    """Make the ledger unless it is there, roll it up and count."""
-    load = os.getloadavg()[0]
-    if not path.exists():
-        began = perf_counter()
-        make(path, number, days)
-        print(f"made in {perf_counter() - began:.0f} s", file=sys.stderr)
-    rolled = apart("roll", path)
-    print(f"rolled up in {rolled['seconds']:.0f} s", file=sys.stderr)
-    until = SINCE + days * DAY
-    times = {
-        "a week": counted_both_ways(path, until - 7 * DAY, until),
-        f"all {days} days": counted_both_ways(path, SINCE, until),
-    }
-    number = times[f"all {days} days"]["rows"]["requests"]
-    return table(number, path.stat().st_size, rolled, times, load)
->>>>>>> d2
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-<<<<<<< HEAD
     parser.add_argument("--requests", type=int, default=10_000_000)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--keep", type=Path, help="make this ledger, or use it again, and keep it")
@@ -371,22 +165,6 @@ def main():
             found = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
             figures = ", ".join(f"{name} {figure:,.6g}" for name, figure in found.items())
             print(f"{what}: {figures}", flush=True)
-=======
-    parser.add_argument("--requests", type=int, default=GOAL_REQUESTS)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--keep", type=Path, metavar="FILE")
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.measure:
-        print(json.dumps(measure(given.measure)))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        text = run(given.keep or Path(folder) / "ledger.db", given.requests, given.days)
-    print(text)
-    if given.write:
-        write(text)
->>>>>>> d2
 
 
 if __name__ == "__main__":
