@@ -84,15 +84,6 @@ def test_a_missing_ledger_is_named_to_a_reader_and_not_made(path):
     assert not path.exists()
 
 
-def test_an_empty_file_becomes_a_ledger(path, read):
-    path.parent.mkdir()
-    path.touch()
-    writer = LedgerWriter(path)
-    assert writer.start().sentences == ()
-    writer.close()
-    assert read() == []
-
-
 def test_the_same_tables_can_be_made_on_postgresql():
     made = [
         str(CreateTable(table).compile(dialect=postgresql.dialect()))

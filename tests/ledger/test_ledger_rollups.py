@@ -44,7 +44,7 @@ def audit(path, verdicts):
         for n, verdict in enumerate(verdicts, 1):
             db.execute("INSERT OR IGNORE INTO names (text) VALUES (?), ('a judge')", (verdict,))
             db.execute(
-                "INSERT INTO audits (request, verdict, judge, audited) SELECT ?, v.id, j.id, 0 FROM names v, names j "
+                "INSERT INTO audits (request, verdict, judge, audited, cost) SELECT ?, v.id, j.id, 0, 1000 FROM names v, names j "
                 "WHERE v.text = ? AND j.text = 'a judge'",
                 (n, verdict),
             )
@@ -304,3 +304,23 @@ def test_a_sketch_survives_its_bytes_and_tells_percentiles_within_one_percent(du
         assert microseconds(percentile(sketch, len(durations), share)) == pytest.approx(
             exact, rel=0.006, abs=1
         )
+
+
+def test_many_rows_are_summed_by_several_processes_to_the_same_facts(store, path, monkeypatch):
+    from headgate.ledger import counting
+
+    store(hurt(i, outcome) for i, outcome in enumerate(plain(9_000, seed=3)))
+    alone = facts_of(path, from_rows=True)
+    monkeypatch.setattr(counting, "MANY", 4_096)
+    assert facts_of(path, from_rows=True) == alone
+
+
+def test_a_process_that_cannot_count_is_told_of(store, path, monkeypatch):
+    from headgate.core.errors import LedgerError
+    from headgate.ledger import counting, rows_apart
+
+    store(plain(9_000, seed=3))
+    monkeypatch.setattr(counting, "MANY", 4_096)
+    monkeypatch.setattr(rows_apart.sys, "executable", "/bin/false")
+    with pytest.raises(LedgerError, match="cannot be counted"):
+        facts_of(path, from_rows=True)

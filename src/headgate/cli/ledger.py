@@ -5,6 +5,10 @@ from importlib import import_module
 import click
 
 VERBS = {
+    "import": "Add requests from a file, one JSON object a line",
+    "export": "Write requests as lines, CSV or Parquet",
+    "verify": "Is the file sound, and are the rollups those of the rows?",
+    "compact": "Roll up, remove what is old, give the space back",
     "reprice": "What every request would have cost at the prices of another day",
 }
 

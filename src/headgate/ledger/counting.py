@@ -27,12 +27,15 @@ from headgate.ledger.rollups import (
     read_sketches,
     stretches,
 )
-from headgate.ledger.rows import Counted, Part, count_rows
+from headgate.ledger.rows import CHUNK, Counted, Part, chunks_of, count_chunks
+from headgate.ledger.rows_apart import count_apart
 from headgate.ledger.schema import MICRO
 from headgate.ledger.sketches import Sketch, microseconds, percentile, sketch_of
 
 HALF: Final = 0.50
 MOST: Final = 0.95
+MANY: Final = 500_000
+"""Rows from which on it pays to sum them in processes of their own."""
 
 
 class Spread(Struct, frozen=True):
@@ -116,10 +119,19 @@ def count(path: Path, since: int, until: int, days: Days, *, from_rows: bool = F
         (rolled,) = (0,) if from_rows else db.execute("SELECT n FROM rolled").fetchone()
         first, last = -(-since // (QUARTER * MICRO)) * QUARTER, until // (QUARTER * MICRO) * QUARTER
         for part in _live(since, until, rolled, first, last):
-            counted.add_rows(count_rows(path, db, part, days))
+            counted.add_rows(_count_rows(path, db, part, days))
         if rolled and first < last:
             _add_rollups(db, first, last, days, counted)
         return counted
+
+
+def _count_rows(path: Path, db: sqlite3.Connection, part: Part, days: Days) -> Counted:
+    chunks = list(chunks_of(db, part))
+    if len(chunks) * CHUNK >= MANY:
+        return count_apart(path, chunks, part, days)
+    counted = Counted()
+    count_chunks(db, chunks, part, days, counted)
+    return counted
 
 
 def _live(since: int, until: int, rolled: int, first: int, last: int) -> Iterable[Part]:

@@ -156,7 +156,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # another gate may have been faster
-            _create(db)
+            make_tables(db)
         db.execute("COMMIT")
     except sqlite3.Error:
         if db.in_transaction:
@@ -164,7 +164,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _create(db: sqlite3.Connection) -> None:
+def make_tables(db: sqlite3.Connection) -> None:
+    """Make the tables and columns that a database lacks, and mark it as a ledger."""
     dialect = sqlite.dialect()
     for table in metadata.sorted_tables:
         db.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))

@@ -2,33 +2,27 @@
 
 SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by keys that are packed
 into few integers: that is three times as fast as one query over all of them. What is unknown in a row is a part of the key,
-so that all sums are plain ones; durations come back as one text for each group. The driver lets go of the interpreter's lock
-while SQLite works, so several threads sum several parts of a large ledger at once, each through a connection of its own.
+so that all sums are plain ones; durations come back as one text for each group. Very many rows are summed by several processes
+at once (`rows_apart`).
 """
 
-import os
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
 
 from headgate.core.policy import ANSWER_ALLOWANCE
 from headgate.ledger.cells import HOUR, QUARTER, Bar, Calls, Cell, Days, Ends, Facet, Sums, Times, merge_times
-from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import MICRO
 
 CHUNK: Final = 4_096
 """Rows that are sorted together."""
-MANY: Final = 200_000
-"""Rows from which on several threads sum them."""
-THREADS: Final = min(8, os.cpu_count() or 1)
 DENSE: Final = 0.5
 """Of the rows between the first and the last that are meant, the share from which on all are looked at."""
+Chunk = tuple[int, int]
+"""Numbers of rows: "after" and "up to"."""
 EVER: Final = 2**62
 """A time, in microseconds, after all others."""
 
@@ -41,6 +35,7 @@ _STATES: Final = (
     " | ((imported IS NOT NULL) << 8)"
 )
 _STATES_BITS: Final = 9
+_LIMIT_BITS: Final = 33
 _SIZE_BITS: Final = 5
 _SIZES: Final = range(11, 22)
 """Powers of two that prompts with room for an answer are measured by: 2,048 to 2,097,152 tokens."""
@@ -65,19 +60,21 @@ def _rounded(column: str) -> str:
 
 
 _REQUESTS: Final = f"""
-SELECT received / {{step}} * {{step}} / {MICRO},
-       {_packed("model", "task", "route")},
-       {_packed("key", "team", "status")},
-       {_packed("fallback", "baseline", "alternative")},
-       ((coalesce(fallback_limit, -1) + 1) << {_SIZE_BITS}) | {_SIZE},
+SELECT {_packed("received / {step}", "model", "task")},
+       {_packed("route", "status", "baseline")},
        (coalesce(prices_as_of, 0) << {_STATES_BITS}) | {_STATES},
+       CASE WHEN fallback IS NULL AND fallback_limit IS NULL THEN 0
+       ELSE (coalesce(fallback, 0) << {_LIMIT_BITS + _SIZE_BITS})
+           | ((coalesce(fallback_limit, -1) + 1) << {_SIZE_BITS}) | {_SIZE} END,
+       CASE WHEN key IS NULL AND team IS NULL AND alternative IS NULL THEN 0
+       ELSE {_packed("key", "team", "alternative")} END,
        count(*), sum(cost), sum(baseline_cost), sum(energy), sum(energy_cost), sum(alternative_cost),
        sum(seconds), sum(first_token),
        CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("seconds")}) END,
        CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("first_token")}) END
 FROM requests
 WHERE n > ? AND n <= ? AND +received >= ? AND +received < ?
-GROUP BY 1, 2, 3, 4, 5, 6
+GROUP BY 1, 2, 3, 4, 5
 """  # noqa: S608 - our own names
 
 _CALLS: Final = f"""
@@ -90,8 +87,8 @@ GROUP BY 1, 2
 """  # noqa: S608 - as above
 _CALLS_IN_ALL: Final = _CALLS.format(slot="0")
 _CALLS_BY_QUARTER: Final = _CALLS.format(slot=f"r.received / {QUARTER * MICRO} * {QUARTER}")
-_REQUESTS_BY_QUARTER: Final = _REQUESTS.format(step=QUARTER * MICRO)
-_REQUESTS_BY_HOUR: Final = _REQUESTS.format(step=HOUR * MICRO)
+_REQUESTS_BY_QUARTER: Final = _REQUESTS.replace("{step}", str(QUARTER * MICRO))
+_REQUESTS_BY_HOUR: Final = _REQUESTS.replace("{step}", str(HOUR * MICRO))
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -127,66 +124,46 @@ class Counted:
         merge_times(self.first_token, other.first_token)
 
 
-def count_rows(path: Path, db: sqlite3.Connection, part: Part, days: Days) -> Counted:
-    """Sum a part of the rows.
-
-    Args:
-        path: the ledger file, for the connections of threads.
-        db: an open connection to it.
-        part: which rows.
-        days: to whose bars the requests are added.
-    """
-    chunks = list(_chunks(db, part))
-    counted = Counted()
-    if len(chunks) * CHUNK < MANY:
-        _count_chunks(db, chunks, part, days, counted)
-        return counted
-
-    def work(own: list[tuple[int, int]]) -> Counted:
-        mine = Counted()
-        with closing(open_for_reading(path)) as connection:
-            _count_chunks(connection, own, part, days, mine)
-        return mine
-
-    size = -(-len(chunks) // (THREADS * 4))
-    pieces = [chunks[i : i + size] for i in range(0, len(chunks), size)]
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="headgate-count") as pool:
-        for mine in pool.map(work, pieces):
-            counted.merge(mine)
-    return counted
-
-
-def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
-    """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time."""
-    quarters: defaultdict[int, Counted] = defaultdict(Counted)
-    for after, upto in _chunks(db, part):
-        given = (after, upto, part.since, part.until)
-        for row in db.execute(_REQUESTS_BY_QUARTER, given):
-            _add(quarters[row[0]], row)
-        for row in db.execute(_CALLS_BY_QUARTER, given):
-            _add_calls(quarters[row[0]].sums, row)
-    return dict(quarters)
-
-
-def _count_chunks(
+def count_chunks(
     db: sqlite3.Connection,
-    chunks: Iterable[tuple[int, int]],
+    chunks: Iterable[Chunk],
     part: Part,
     days: Days,
     counted: Counted,
 ) -> None:
-    requests = _REQUESTS_BY_HOUR if days.on_hours else _REQUESTS_BY_QUARTER
+    """Sum the rows of some chunks.
+
+    Args:
+        db: an open connection.
+        chunks: the numbers among which they are.
+        part: which of these are meant.
+        days: to whose bars the requests are added.
+        counted: what they are added to.
+    """
+    step, requests = (HOUR, _REQUESTS_BY_HOUR) if days.on_hours else (QUARTER, _REQUESTS_BY_QUARTER)
     for after, upto in chunks:
         given = (after, upto, part.since, part.until)
         for row in db.execute(requests, given):
             facet, cell = _add(counted, row)
             bar = Bar(cell.requests, cell.cost, cell.compared_baseline)
-            counted.sums.add_bar((days.of(row[0]), facet.task, facet.model), bar)
+            counted.sums.add_bar((days.of(_slot(row) * step), facet.task, facet.model), bar)
         for row in db.execute(_CALLS_IN_ALL, given):
             _add_calls(counted.sums, row)
 
 
-def _chunks(db: sqlite3.Connection, part: Part) -> Iterator[tuple[int, int]]:
+def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
+    """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time."""
+    quarters: defaultdict[int, Counted] = defaultdict(Counted)
+    for after, upto in chunks_of(db, part):
+        given = (after, upto, part.since, part.until)
+        for row in db.execute(_REQUESTS_BY_QUARTER, given):
+            _add(quarters[_slot(row) * QUARTER], row)
+        for row in db.execute(_CALLS_BY_QUARTER, given):
+            _add_calls(quarters[row[0]].sums, row)
+    return dict(quarters)
+
+
+def chunks_of(db: sqlite3.Connection, part: Part) -> Iterator[Chunk]:
     """Pieces of the numbers among which the rows are: "after" and "up to"."""
     given = (part.after, part.upto, part.since, part.until)
     # a plus hides a column from SQLite's planner: the rows after one are found by their number, others by their time
@@ -204,22 +181,28 @@ def _chunks(db: sqlite3.Connection, part: Part) -> Iterator[tuple[int, int]]:
         yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)
 
 
+def _slot(row: tuple[Any, ...]) -> int:
+    """Which hour or quarter since 1970 the requests of a group were received in."""
+    number: int = row[0] >> 2 * _BITS
+    return number
+
+
 def _add(counted: Counted, row: tuple[Any, ...]) -> tuple[Facet, Cell]:
-    _, who, whose, why, limit, rest, requests, cost, baseline, energy, energy_cost, alternative, *times = row
+    who, how, rest, why, whose, requests, cost, baseline, energy, energy_cost, alternative, *times = row
     seconds, first_token, all_seconds, all_first_tokens = times
     facet = Facet(
-        who >> 2 * _BITS,
-        who >> _BITS & _MASK,
-        who & _MASK,
-        whose >> 2 * _BITS,
-        whose >> _BITS & _MASK,
-        whose & _MASK,
-        why >> 2 * _BITS,
-        (limit >> _SIZE_BITS) - 1,
-        why >> _BITS & _MASK,
-        why & _MASK,
-        rest >> _STATES_BITS,
-        limit & (1 << _SIZE_BITS) - 1,
+        model=who >> _BITS & _MASK,
+        task=who & _MASK,
+        route=how >> 2 * _BITS,
+        key=whose >> 2 * _BITS,
+        team=whose >> _BITS & _MASK,
+        status=how >> _BITS & _MASK,
+        fallback=why >> _LIMIT_BITS + _SIZE_BITS,
+        fallback_limit=(why >> _SIZE_BITS & (1 << _LIMIT_BITS) - 1) - 1,
+        baseline=how & _MASK,
+        alternative=whose & _MASK,
+        prices_as_of=rest >> _STATES_BITS,
+        size=why & (1 << _SIZE_BITS) - 1,
     )
     model = facet.model
     # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one

@@ -44,11 +44,18 @@ class Found(Struct, frozen=True):
     checked: bool = True
     """The file was small enough to be checked after a crash, or there was no crash."""
     flush_every: float = 0.25
+    emptied: Path | None = None
+    """The ledger file, where it was there but empty."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """For people; empty when there is nothing to say."""
-        said = [_tell(crash, self.flush_every) for crash in self.crashes]
+        said = []
+        if self.emptied is not None:
+            said.append(
+                f"{self.emptied} was empty (0 bytes): a new ledger is begun in it; if there was an older one, restore it from a copy"
+            )
+        said += [_tell(crash, self.flush_every) for crash in self.crashes]
         if self.crashes:
             said.append(
                 "the ledger was checked and is sound"

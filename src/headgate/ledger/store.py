@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
 from headgate.ledger.dimensions import Dimensions
@@ -73,6 +75,7 @@ class Store:
         Raises:
             LedgerError: the ledger cannot be used.
         """
+        emptied = self._path if self._path.exists() and not self._path.stat().st_size else None
         db = self._connect()
         try:
             found = find_crashes(db, self._path, flush_every)
@@ -88,7 +91,7 @@ class Store:
         except LedgerError:
             self._disconnect()
             raise
-        return found
+        return replace(found, emptied=emptied)
 
     def describe(self, models: Iterable[Model]) -> None:
         """From now on, rows carry these descriptions and prices."""

@@ -46,7 +46,7 @@ class UsageRow(Struct, frozen=True, array_like=True):
 
 
 class Plan(Struct, frozen=True, array_like=True):
-    """The part of a decision that many requests have in common."""
+    """The part of a decision that many requests have in common. What has a default was not told by earlier versions."""
 
     checks: tuple[str, ...]
     pass_at: float
@@ -55,8 +55,8 @@ class Plan(Struct, frozen=True, array_like=True):
     attempts_at_most: int
     by_name: bool
     tokens_over: int | None
-    order: Order
-    local_only: bool
+    order: Order = "route"
+    local_only: bool = False
     queue_for: float = 3.0
     when_busy: WhenBusy = "next"
 

@@ -1,0 +1,131 @@
+"""A ledger of every earlier version opens, keeps its figures, and gains what today's has; one that cannot be brought up to
+date is left as it was."""
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from ledger_samples import MODELS, realistic
+from msgspec.structs import replace
+
+from headgate.core.errors import LedgerError
+from headgate.ledger import opening, schema
+from headgate.ledger.facts import count_facts
+from headgate.ledger.queries import LedgerReader
+from headgate.ledger.retention import Keep, step
+from headgate.ledger.verifying import verify
+from headgate.ledger.writer import LedgerWriter
+from headgate.reports.week import Week
+
+LEDGERS = Path(__file__).parents[1] / "data" / "ledgers"
+FIGURES = json.loads((LEDGERS / "figures.json").read_text())
+EVERY = pytest.mark.parametrize("version", sorted(FIGURES))
+WEEK = Week(2025, 42).bounds(UTC)
+
+
+@pytest.fixture
+def old(path):
+    """Make the ledger of an earlier version."""
+
+    def make(version):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript((LEDGERS / f"tables-{version}.sql").read_text())
+        return path
+
+    return make
+
+
+def assert_figures(path, version):
+    with LedgerReader(path) as ledger:
+        facts = count_facts(ledger, *WEEK)
+        assert len(list(ledger.all())) == 60
+    wanted = FIGURES[version]
+    assert facts.requests == 60
+    assert facts.cost == wanted["cost"]
+    assert facts.money.baseline == wanted["baseline"]
+    assert facts.latency.mean == pytest.approx(wanted["mean"], abs=1e-9)
+    assert {row.shown: row.requests for row in facts.served} == wanted["served"]
+
+
+def columns(path):
+    with closing(sqlite3.connect(path)) as db:
+        return {
+            table: {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+            for table in schema.metadata.tables
+        }
+
+
+def test_a_fixture_of_every_earlier_version_is_there():
+    assert {int(version) for version in FIGURES} == set(range(1, 6))
+
+
+@EVERY
+def test_an_older_ledger_is_read_with_its_own_figures_and_gains_the_new_columns(old, version):
+    path = old(version)
+    assert_figures(path, version)
+    found = columns(path)
+    for table in schema.metadata.sorted_tables:
+        assert {column.name for column in table.columns} <= found[table.name]
+
+
+@EVERY
+def test_an_older_ledger_is_written_on_rolled_up_and_found_sound(old, version):
+    path = old(version)
+    writer = LedgerWriter(path)
+    writer.start()
+    writer.describe(MODELS)
+    for outcome in realistic(40, seed=77):
+        writer.put(replace(outcome, received=outcome.received + 30 * 86400, key="anna", energy=1.5))
+    writer.close()
+    assert writer.written == 40
+    with closing(opening.open_for_writing(path)) as db:
+        while step(db, Keep(), 0.0):
+            pass
+    found = verify(path)
+    assert (found.problems, found.requests, found.waiting) == ((), 100, 0)
+    with LedgerReader(path) as ledger:
+        facts = count_facts(ledger, *WEEK)
+        later = count_facts(ledger, WEEK[0] + 30 * 86400, WEEK[1] + 30 * 86400)
+    assert (facts.requests, facts.cost) == (60, FIGURES[version]["cost"])
+    assert (later.requests, later.energy) == (40, 60.0)
+
+
+@EVERY
+def test_a_migration_that_is_interrupted_leaves_the_old_ledger_whole(old, version, monkeypatch):
+    path = old(version)
+    with closing(sqlite3.connect(path)) as db:
+        before = list(db.iterdump())
+    found = columns(path)
+    make = opening.make_tables
+
+    def and_die(db):
+        make(db)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(opening, "make_tables", and_die)
+    with pytest.raises(LedgerError, match="cannot be brought up to date"):
+        LedgerReader(path)
+    assert columns(path) == found
+    with closing(sqlite3.connect(path)) as db:
+        assert list(db.iterdump()) == before
+        assert db.execute("PRAGMA user_version").fetchone() == (int(version),)
+    monkeypatch.undo()
+    assert_figures(path, version)
+
+
+def test_a_ledger_that_was_cut_to_nothing_is_named_to_a_reader_and_begun_anew_by_a_writer_with_a_word(
+    path, read
+):
+    path.parent.mkdir()
+    path.touch()
+    with pytest.raises(LedgerError, match="is empty"):
+        LedgerReader(path)
+    assert path.stat().st_size == 0
+    writer = LedgerWriter(path)
+    assert "was empty" in writer.start().sentences[0]
+    writer.close()
+    assert read() == []
