@@ -9,6 +9,7 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+import jsonschema_rs
 import pytest
 from page_gate import served
 from page_ledger import week_of_requests, write_ledger
@@ -124,6 +125,46 @@ def test_a_question_that_makes_no_sense_is_refused_with_what_to_write_instead(ga
     assert status == 400
     assert said in message
     assert hint
+
+
+def test_what_is_shown_is_what_the_document_says(gate):
+    document = asked(gate, "/openapi.json")
+    one = asked(gate, "/admin/requests?failed_locally=yes&limit=1")["requests"][0]["line"]["id"]
+    body = b'{"model": "auto", "messages": [{"role": "user", "content": "Was I charged twice?"}]}'
+    foreseen = json.loads(send(gate, "POST", "/admin/route", body, content_type="application/json")[2])
+    shown = {
+        ("/admin/overview", "get"): asked(gate, "/admin/overview?period=month"),
+        ("/admin/requests", "get"): asked(gate, "/admin/requests?limit=100"),
+        ("/admin/requests/{id}", "get"): asked(gate, f"/admin/requests/{one}"),
+        ("/admin/reports", "get"): asked(gate, "/admin/reports"),
+        ("/admin/routing", "get"): asked(gate, "/admin/routing?since=0"),
+        ("/admin/route", "post"): foreseen,
+    }
+    for (path, method), answer in shown.items():
+        told = document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
+        jsonschema_rs.validator_for({**told, "components": document["components"]}).validate(answer)
+        assert set(answer) <= set(told.get("properties", told.get("anyOf", [{}])[0].get("properties"))), path
+    assert not [path for path in document["paths"] if path.startswith("/dash")]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/overview",
+        "/admin/overview?period=never",
+        "/admin/requests?limit=0",
+        "/admin/requests/nobody",
+        "/admin/reports",
+        "/admin/reports/this?format=csv",
+        "/admin/reports/2026-W99",
+        "/admin/routing?since=-1",
+        "/dash/assets/1/nothing.js",
+        "/dash",
+    ],
+)
+def test_head_has_the_status_of_get_and_no_body(gate, path):
+    status, _, body = send(gate, "HEAD", path)
+    assert (status, body) == (send(gate, "GET", path)[0], b"")
 
 
 def test_a_week_that_there_is_not_is_not_found(gate):
