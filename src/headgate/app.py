@@ -347,11 +347,9 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             config, stale = with_cards(config, cards, fleet)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
-            tokenizer = Tokenizer()
             recounts = Recounts(
                 baseline_model(config).id,
                 config.baseline_price,
-                tokenizer,
                 await asyncio.to_thread(recounted, config),
             )
             power = await asyncio.to_thread(power_of, config)
@@ -362,7 +360,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 checks=config.checks,
                 fleet=fleet,
                 budgets=await asyncio.to_thread(open_budgets, config, alerts.put),
-                tokenizer=tokenizer,
+                tokenizer=Tokenizer(),
                 affinity=Affinity(config.conversation_stays),
                 vectors=Vectors(fleet, cache),
                 recounts=recounts,

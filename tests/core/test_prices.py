@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.prices import FREE, baseline_cost, cost, estimate
+from headgate.core.prices import FREE, baseline_cost, cost, cost_of_words, estimate, only_words
 from headgate.core.types import Band, Model, Price, Signals, Usage
 
 GPT_4O = Price(input=2.5, output=10.0, cache_read=1.25)
@@ -29,6 +29,20 @@ def test_every_part_of_the_usage_has_its_own_rate():
 def test_a_long_prompt_is_charged_at_the_higher_tier_as_a_whole():
     assert cost(Usage(input=100_000, output=10), HAIKU) == (100_000 * 0.1 + 10 * 0.5) / 1e6
     assert cost(Usage(input=100_001, output=10), HAIKU) == (100_001 * 0.5 + 10 * 2.5) / 1e6
+
+
+@given(st.integers(0, 300_000), st.integers(0, 300_000), st.sampled_from([GPT_4O, SONNET, HAIKU, FREE, None]))
+def test_the_short_way_for_plain_text_finds_the_same_cents(prompt, output, price):
+    usage = Usage(input=prompt, output=output)
+    assert only_words(usage)
+    assert cost_of_words(usage, price) == cost(usage, price)
+
+
+@pytest.mark.parametrize(
+    "part", [name for name in Usage.__struct_fields__ if name not in ("input", "output", "estimated")]
+)
+def test_a_part_with_a_rate_of_its_own_goes_the_long_way(part):
+    assert not only_words(Usage(**{part: {"service": "flex", "charged": 0.0}.get(part, 1)}))
 
 
 def test_unknown_is_not_zero():

@@ -78,6 +78,20 @@ def test_a_new_day_brings_new_money_and_a_clock_that_jumps_back_does_not():
     assert budgets.paid_today == 1.5
 
 
+def test_a_clock_that_was_years_ahead_does_not_leave_a_budget_in_a_year_to_come():
+    now = [at("2026-11-28 12:00")]
+    budgets = Budgets([budget()], BERLIN, clock=lambda: now[0])
+    everybody = budgets.of("", "", None)
+    budgets.settle(everybody, 0.5)
+    now[0] = at("2031-01-01 12:00")
+    budgets.settle(everybody, 0.25)
+    now[0] = at("2026-11-28 12:05")
+    assert budgets.allowances(everybody)[0].left == 0.25, "what was paid on that day, and meanwhile"
+    assert (budgets.paid_today, budgets.standings()[0].ends) == (0.75, at("2026-11-29 00:00"))
+    now[0] = at("2026-11-29 00:00")
+    assert budgets.allowances(everybody)[0].left == 1.0, "and the next day is a new one"
+
+
 def test_what_is_promised_over_midnight_is_promised_of_the_new_day():
     now = [at("2026-11-27 23:59")]
     budgets = Budgets([budget()], BERLIN, clock=lambda: now[0])
@@ -126,7 +140,7 @@ async def test_a_hundred_requests_at_once_cannot_overrun_a_budget(open_bench):
         ollama_more="parallel = 100",
         change=page('name = "all"\nper = "month"\ndollars = 0.05'),
     ) as bench:
-        said = await asyncio.gather(*(bench.ask() for _ in range(100)))
+        said = await asyncio.gather(*(bench.ask(max_tokens=300) for _ in range(100)))
         assert {one.status for one in said} == {200}
         outcomes = await bench.written(100)
         (all_of_it,) = bench.gate.road.budgets.standings()
@@ -142,6 +156,36 @@ async def test_a_hundred_requests_at_once_cannot_overrun_a_budget(open_bench):
         )
         skips = [outcome.decision.skipped.get("claude") for outcome in outcomes if outcome.model == "llama"]
         assert set(skips) == {"budget"}
+
+
+@pytest.mark.parametrize("limit", [{}, {"max_tokens": 16_000}])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_hundred_answers_as_long_as_they_may_be_cannot_overrun_a_budget(open_bench, limit, streamed):
+    """Nobody knows beforehand how long they get: fifty times the estimate, and each of them is charged in full."""
+    longest = lambda call: Answer(PAID, output_tokens=call.fields["max_tokens"], delay=0.1)  # noqa: E731
+    async with open_bench(
+        local=Answer(REFUSAL, delay=0.02),
+        paid=longest,
+        ollama_more="parallel = 100",
+        change=page('name = "all"\nper = "month"\ndollars = 0.30'),
+    ) as bench:
+        said = await asyncio.gather(*(bench.ask(stream=streamed, **limit) for _ in range(100)))
+        assert {one.status for one in said} == {200}
+        outcomes = await bench.written(100)
+        (all_of_it,) = bench.gate.road.budgets.standings()
+        assert 0.20 < all_of_it.spent <= 0.30
+        assert all_of_it.reserved == 0
+        paid = [outcome for outcome in outcomes if outcome.model == "claude"]
+        assert len(paid) > 10, "none takes all that is left"
+        assert any("what the money left buys" in " ".join(outcome.adjusted) for outcome in paid)
+
+
+async def test_with_money_enough_no_answer_is_shortened(open_bench):
+    async with open_bench(
+        local=REFUSAL, paid=PAID, change=page('name = "all"\nper = "month"\ndollars = 2')
+    ) as bench:
+        for limit in ({}, {"max_tokens": 16_000}):
+            assert "x-headgate-adjusted" not in (await bench.ask(**limit)).headers
 
 
 @pytest.mark.parametrize("streamed", [False, True])

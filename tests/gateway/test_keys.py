@@ -215,6 +215,36 @@ async def test_without_keys_a_name_that_was_made_to_lead_here_shows_nothing(open
         assert set(json.loads(health)) == {"status", "version", "pid"}
 
 
+async def test_without_keys_a_page_of_somebody_elses_cannot_read_what_callers_left_here(open_bench, make):
+    key = make("web")
+    async with open_bench() as bench:
+        for path in ("/v1/files", "/v1/batches", "/v1/messages/batches", "/v1/agents", "/v1/kb"):
+            status, said = await called(bench, "GET", path, "evil.example:4141")
+            assert (status, b"own address" in said) == (403, True), path
+            assert (await called(bench, "GET", path, "evil.example:4141", authorization="Bearer sk-any"))[
+                0
+            ] == 403
+            assert (await called(bench, "GET", path, "evil.example:4141", authorization=f"Bearer {key}"))[
+                0
+            ] < 403
+            for host in ("localhost:4141", "127.0.0.1:4141", "[::1]:4141", "host.docker.internal:4141"):
+                assert (await called(bench, "GET", path, host))[0] < 403, (path, host)
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-real-ip"])
+async def test_whoever_comes_by_a_proxy_is_no_admin_without_a_key(open_bench, make, header):
+    """The proxy runs on this machine and calls the gate by its address, as nginx does."""
+    admin = make("boss", admin=True)
+    async with open_bench() as bench:
+        for path in ("/admin/fleet", "/metrics", "/admin/requests"):
+            assert (await called(bench, "GET", path, "127.0.0.1", **{header: "203.0.113.9"}))[0] == 401, path
+            assert (
+                await called(bench, "GET", path, "127.0.0.1", **{header: "203.0.113.9"}, **bearer(admin))
+            )[0] == 200
+        _, health = await called(bench, "GET", "/healthz", "127.0.0.1", **{header: "203.0.113.9"})
+        assert set(json.loads(health)) == {"status", "version", "pid"}
+
+
 async def test_a_subagents_requests_are_its_callers(open_bench, make):
     key = make("web", team="it")
     async with open_bench(local="negative") as bench:
@@ -236,6 +266,19 @@ async def test_a_batch_is_its_clients_also_after_he_has_gone(open_bench, make):
         assert (outcome.key, outcome.team, outcome.status) == ("web", "it", "ok")
 
 
+async def test_a_batch_of_the_gates_own_user_is_his_without_a_key(open_bench):
+    requests = {"requests": [{"custom_id": "1", "params": CHAT | {"max_tokens": 20}}]}
+    async with open_bench(change=required) as bench:
+        local = bearer(bench.gate.local_key)
+        made = await bench.send("POST", "/v1/messages/batches", json.dumps(requests).encode(), **local)
+        assert made.status == 200, made.body
+        path = f"/v1/messages/batches/{made.json['id']}"
+        async with asyncio.timeout(10):
+            while (done := (await bench.send("GET", path, **local)).json)["processing_status"] != "ended":
+                await asyncio.sleep(0.02)
+        assert done["request_counts"]["succeeded"] == 1, done
+
+
 async def test_a_browser_gets_a_session_for_a_key_and_loses_it_with_the_key(open_bench, make, revoke):
     key = make("boss", admin=True)
     async with open_bench(change=required) as bench:
@@ -247,7 +290,7 @@ async def test_a_browser_gets_a_session_for_a_key_and_loses_it_with_the_key(open
         assert key not in line
         cookie = line.removeprefix("set-cookie: ").partition(";")[0]
         assert (await bench.send("GET", "/metrics", cookie=f"a=b; {cookie}")).status == 200
-        assert keys.by_session({b"cookie": cookie.encode()}) == Holder("boss", "", admin=True, by_cookie=True)
+        assert keys.by_session({b"cookie": cookie.encode()}) == Holder("boss", "", admin=True)
         host = bench.url.removeprefix("http://")
         strange = await bench.send(
             "POST",

@@ -2,7 +2,10 @@
 
 import http.server
 import json
+import socketserver
 import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +15,7 @@ from headgate.config.load import load_config
 from headgate.core.errors import ConfigError
 from headgate.ledger.posts import all_posts
 from headgate.ledger.writer import LedgerWriter
+from headgate.notify import sending
 from headgate.notify.targets import read_target
 from headgate.posts.due import PAUSES
 from headgate.posts.starting import poster_of
@@ -188,6 +192,87 @@ def test_an_alert_is_sent_once_for_each_subject(poster, mailbox):
     (mail,) = mailbox.mails
     assert mail["subject"] == "budget day: 80% of $25.00 spent"
     assert "Models at home go on." in mail.get_body(("plain", "html")).get_content()
+
+
+def test_a_server_that_answers_without_end_does_not_keep_the_others_waiting(poster, mailbox, monkeypatch):
+    monkeypatch.setattr("headgate.notify.sending.PATIENCE", 1.0)
+    over = threading.Event()
+
+    class Drip(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(65_536)
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+            while not over.wait(0.1):
+                with suppress(OSError):
+                    self.request.sendall(b"x")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drip) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        post = poster(f"json://127.0.0.1:{server.server_address[1]}/reports", mailbox.address)
+        begun = time.monotonic()
+        hung, mailed = post.round()
+        assert time.monotonic() - begun < 10
+        assert hung.error == "json://…: no answer within 1 seconds"
+        assert mailed.error is None
+        assert len(mailbox.mails) == 1
+        over.set()
+        server.shutdown()
+
+
+def test_a_send_is_given_up_before_another_gate_may_take_it():
+    assert PAUSES[0] > sending.PATIENCE
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Headgate: 80 % of a/b's month from 2026-11-01 are spent",
+        "Headgate: 80 % of ../../out's month",
+        'a:b*c?"d<e>f|g\\h',
+        "Headgate: 80 % of " + "\N{GRINNING FACE}" * 200,
+    ],
+)
+def test_an_alert_with_an_odd_title_is_a_file_in_its_folder(title, poster, tmp_path):
+    post = poster("file:reports", now=MONDAY - WEEK - 86_400)
+    post.tell(title, "Models at home go on.")
+    (sent,) = post.round()
+    assert sent.error is None
+    (file,) = (tmp_path / "reports").iterdir()
+    assert file.read_text() == "Models at home go on."
+    assert not set(file.name) & set('/\\:*?"<>|')
+
+
+def test_long_titles_that_begin_alike_are_files_of_their_own():
+    assert sending.file_name("a" * 300) != sending.file_name("a" * 299)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("json://bob:hunter2@example.org/token-1234?+x-key=abcd9876", "the server example.org: …:… … …"),
+        (
+            "slack://tokenA1234/tokenB1234/tokenC1234/#general",
+            "the server …: bob:hunter2 token-1234 abcd9876",
+        ),
+    ],
+)
+def test_a_plug_in_that_repeats_an_address_tells_no_secret(address, told, tmp_path):
+    target = read_target("env:TEAM", tmp_path, {"TEAM": address})
+    said = "the server {}: bob:hunter2 token-1234 abcd9876"
+    host = "example.org" if address.startswith("json") else "tokenA1234"
+    assert target.without_secrets(said.format(host)) == told.replace("…:…", "bob:…")
+
+
+def test_a_clock_that_was_years_ahead_keeps_no_later_report_back(poster, mailbox):
+    post = poster(mailbox.address, now=MONDAY)
+    post.round()
+    post.now = MONDAY + 200 * WEEK
+    post.round()
+    mailbox.mails.clear()
+    post.now = MONDAY + WEEK
+    post.round()
+    assert any("48" in subject for subject in subjects(mailbox)), subjects(mailbox)
 
 
 @pytest.mark.parametrize(

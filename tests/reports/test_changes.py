@@ -42,13 +42,23 @@ def test_a_task_that_fails_at_home_goes_first_to_the_model_that_surely_fails_les
 
 def test_a_model_that_did_better_by_luck_alone_is_not_put_first():
     change = only(failing(TriedFacts(CODER, 2_000, 400), TriedFacts(LLAMA, 6, 1)))
+    assert change.do == "Try another model at home for code"
+    assert change.edit.startswith("headgate models bench NAME")
+    assert change.edit.endswith('[[routes]] name = "code": try = ["NAME", "coder", "claude"]')
+
+
+def test_a_task_is_sent_away_only_when_more_than_half_of_its_answers_at_home_surely_fail():
+    change = only(failing(TriedFacts(CODER, 2_000, 1_400)))
+    assert change.do == "Send code to a paid model first"
     assert change.edit == '[[routes]] name = "code": try = ["claude"]'
+    assert only(failing(TriedFacts(CODER, 40, 21))).do == "Try another model at home for code"
 
 
 def test_a_task_that_shares_its_route_gets_one_of_its_own():
     change = only(failing(TriedFacts(PHI, 1_000, 300), task="sentiment"))
     assert change.edit.startswith(
-        '[[routes]] above "labels": name = "sentiment", tasks = ["sentiment"], try = ["claude"]'
+        'headgate models bench NAME tries one; then [[routes]] above "labels": name = "sentiment", '
+        'tasks = ["sentiment"], try = ["NAME", '
     )
 
 
@@ -118,8 +128,28 @@ def test_checks_are_relaxed_only_when_audits_surely_found_fallbacks_unnecessary(
 
 def test_when_the_cheap_cloud_would_have_been_cheaper_it_is_the_first_thing_to_look_at():
     change = proposed(KNOWN_COSTS)[0]
-    assert change.do.startswith("Compare home with gemini-2.5-flash-lite")
+    assert change.do.startswith(f"Ask gemini-2.5-flash-lite (API) before {CLAUDE}")
     assert "$204.34 less" in change.because
+    assert change.edit == 'a [models.NAME] for it, then try = [..., "NAME", "claude"]'
+
+
+def test_where_energy_alone_costs_more_than_the_cheap_cloud_home_itself_is_to_be_compared():
+    money = replace(KNOWN_COSTS.money, cost=0.0, alternative=2.0)
+    change = only(replace(KNOWN_COSTS, tasks=(), fallbacks=(), audits=(), cost=0.0, money=money))
+    assert change.do == "Compare home with gemini-2.5-flash-lite (API): it would have been cheaper"
+    assert "energy and hardware cost more" in change.because
+
+
+def test_three_requests_are_no_reason_to_compare_clouds():
+    few = replace(
+        QUIET, alternatives={"gemini-2.5-flash-lite (API)": 3}, money=replace(KNOWN_COSTS.money, requests=3)
+    )
+    assert proposed(few) == ()
+
+
+def test_a_comparison_with_requests_that_cannot_leave_home_proposes_nothing():
+    money = replace(KNOWN_COSTS.money, alternative_unknown=9_000)
+    assert not any("gemini" in change.do for change in proposed(replace(KNOWN_COSTS, money=money)))
 
 
 def test_the_list_is_short_and_begins_with_what_concerns_most_requests():

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pypdf import PdfReader
 from report_samples import CLAUDE, KNOWN_COSTS, LLAMA, POLICY, USERS_OWN_WEEK, USERS_WEEK, days, served
 
-from headgate.reports.charts import by_day, colours, scale, span
+from headgate.reports.charts import by_day, colours, legend, scale, span
 from headgate.reports.facts import WeeklyFacts
 from headgate.reports.page import page
 from headgate.reports.weekly import weekly
@@ -55,6 +55,17 @@ def test_it_opens_offline_without_a_word_on_the_console_and_nothing_sticks_out(c
     dark = view.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 20, 26)"
     assert dark == (theme == "dark")
     context.close()
+
+
+@in_chromium
+def test_a_billion_dollars_fit_on_a_phone(chromium, tmp_path):
+    money = replace(KNOWN_COSTS.money, cost=1e9, baseline=3e9)
+    path = tmp_path / "rich.html"
+    path.write_text(page(weekly(USERS_OWN_WEEK, replace(KNOWN_COSTS, cost=1e9, money=money))))
+    view = chromium.new_page(viewport={"width": 390, "height": 900})
+    view.goto(path.as_uri())
+    assert view.evaluate("document.documentElement.scrollWidth") <= 390
+    view.close()
 
 
 @in_chromium
@@ -155,6 +166,11 @@ def test_models_at_home_and_paid_ones_never_share_a_colour():
     assert {named[f"home {n}"] for n in range(9)} == {"home-1", "home-2", "home-3", "home-4"}
     assert {named[f"paid {n}"] for n in range(9)} == {"paid-1", "paid-2", "paid-3"}
     assert colours([(LLAMA, True), (CLAUDE, False)]) == {None: "nobody", LLAMA: "home-1", CLAUDE: "paid-1"}
+
+
+def test_a_legend_has_a_line_for_each_colour_however_many_models_there_are():
+    drawn = legend(colours([(f"home {n}", True) for n in range(37)] + [(CLAUDE, False)]))
+    assert drawn[3:] == [("home-4", "home 3 and 33 more"), ("paid-1", CLAUDE)]
 
 
 @pytest.mark.parametrize("top", [1, 3, 7, 10, 99, 101, 1_234, 3_197, 10_000_000])

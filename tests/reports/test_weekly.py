@@ -202,7 +202,10 @@ def test_every_face_of_an_empty_week_and_of_a_single_request_is_whole(form):
 
 def test_what_home_was_worth_says_what_is_not_known_and_what_would_make_it_known():
     shown = {line.label: (line.figure, line.remark) for line in worth(weekly(WEEK, USERS_WEEK))}
-    assert shown["Net of energy"] == ("not known", "set [energy] price_per_kwh")
+    assert shown["Net of energy"] == (
+        "not known",
+        "set [energy] price_per_kwh, and watts if nothing here measures them",
+    )
     assert shown["All in the cheap cloud"][0] == "not known"
 
 
@@ -211,3 +214,43 @@ def test_what_home_was_worth_says_plainly_when_the_cheap_cloud_would_have_been_c
     assert lost.remark == "on gemini-2.5-flash-lite (API): home lost by $204.34"
     dear = replace(KNOWN_COSTS, money=replace(KNOWN_COSTS.money, alternative=400.0))
     assert "home won by $90.91" in list(worth(weekly(WEEK, dear)))[-1].remark
+
+
+def test_requests_whose_energy_nobody_knows_are_told_even_where_the_known_ones_drew_nothing():
+    money = replace(USERS_WEEK.money, energy_cost=0.0, energy_unknown=11_000)
+    report = weekly(WEEK, replace(USERS_WEEK, money=money))
+    assert report.savings.net_of_energy is not None
+    assert "Energy leaves out 11,000 requests for which it was not measured." in report.notes
+
+
+def test_who_won_is_not_said_where_requests_that_must_stay_at_home_leave_it_open():
+    def shown(**money):
+        return list(worth(weekly(WEEK, replace(KNOWN_COSTS, money=replace(KNOWN_COSTS.money, **money)))))[-1]
+
+    open_ = shown(alternative_unknown=9_000)
+    assert open_.figure == ">= $104.75"
+    assert "who won cannot be said, as 9,000 of 15,238 requests could not go there" in open_.remark
+    assert "home won by at least $90.91" in shown(alternative=400.0, alternative_unknown=9_000).remark
+
+
+def test_energy_that_was_not_measured_is_said_where_the_figure_stands():
+    facts = replace(KNOWN_COSTS, money=replace(KNOWN_COSTS.money, energy_unknown=15_000))
+    shown = {line.label: (line.figure, line.remark) for line in worth(weekly(WEEK, facts))}
+    assert shown["Net of energy"] == ("<= $921.49", ">= $11.15 of energy; 15,000 requests not measured")
+    assert shown["Net of energy and hardware"][0] == "<= $909.95"
+    told = plain(weekly(WEEK, facts))["savings"]
+    assert told["energy_unknown"] == 15_000
+
+
+def test_notes_do_not_speak_of_a_comparison_where_nothing_could_be_compared():
+    facts = replace(USERS_WEEK, money=Money(unknown=15_238))
+    assert any(note.endswith("is unknown; none is left to compare.") for note in weekly(WEEK, facts).notes)
+
+
+def test_names_cannot_write_markdown_of_their_own():
+    name = "[x](javascript:1) `a` <img> | b (Ollama)"
+    facts = replace(USERS_WEEK, baselines={name: 15_238}, repriced=(name,))
+    shown = face(weekly(WEEK, facts), "md")
+    assert "[x](" not in shown.replace("\\[x](", "")
+    assert "<img>" not in shown
+    assert " `a`" not in shown

@@ -13,6 +13,7 @@ from headgate.core.types import Reply, Usage
 from headgate.core.usage import added
 from headgate.engines.profiles import DIALECTS, EMBEDDERS, OPENAI_COMPATIBLE
 from headgate.wire.upstream.openai_chat import OpenAIChat
+from headgate.wire.upstream.usage import Guess, openai_usage
 
 MODEL, REQUEST = a_model(), a_request("Is it so?")
 EXAMPLES = json.loads((Path(__file__).parents[1] / "data" / "usage" / "examples.json").read_bytes())
@@ -202,6 +203,15 @@ def test_no_figure_costs_an_answer_and_shares_never_exceed_their_whole(example):
     assert usage.prompt > 0 or example["dialect"] == "anthropic", "no prompt has no tokens"
     assert usage.output > 0 or example["dialect"] == "anthropic", "something was written"
     assert usage.charged is None or usage.charged >= 0
+
+
+@given(prompt=figures, output=figures, total=figures | st.none(), fits=st.booleans(), thought=st.booleans())
+def test_the_short_way_for_a_plain_usage_finds_the_same(prompt, output, total, fits, thought):
+    if fits and type(prompt) is int and type(output) is int:
+        total = prompt + output
+    fields = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": total}
+    guess = Guess(a_request(), ["Well, it rained."], ["Hm."] if thought else [])
+    assert openai_usage(fields, guess) == openai_usage(fields | {"its own": 1}, guess)
 
 
 counts = st.integers(1, 1_000_000)

@@ -6,7 +6,7 @@ form. How good its answer would have been, nobody knows; nor does this module kn
 
 from collections.abc import Iterable
 
-from headgate.core.prices import cost
+from headgate.core.prices import cost, cost_of_words, only_words
 from headgate.core.types import Model, Signals, Usage
 
 
@@ -19,17 +19,16 @@ def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[M
         return None
     best: tuple[Model, float] | None = None
     tokens = usage.input + usage.output
+    needs = [need for need, asked in (("tools", signals.tools), ("images", signals.images)) if asked]
+    if signals.format != "text":
+        needs.append(signals.format)
+    words = only_words(usage)
     for model in models:
         if model.context is not None and tokens > model.context:
             continue
-        able = model.capabilities
-        if (
-            (signals.tools and "tools" not in able)
-            or (signals.images and "images" not in able)
-            or (signals.format != "text" and signals.format not in able)
-        ):
+        if needs and not model.capabilities.issuperset(needs):
             continue
-        dollars = cost(usage, model.price)
+        dollars = cost_of_words(usage, model.price) if words else cost(usage, model.price)
         if dollars is not None and (best is None or dollars < best[1]):
             best = model, dollars
     return best

@@ -66,6 +66,30 @@ def cost(usage: Usage | None, price: Price | None) -> float | None:
     return total + price.request
 
 
+def only_words(usage: Usage) -> bool:
+    """Whether it is plain tokens of text, without any part that may have a rate of its own: `cost_of_words` is its cost."""
+    return not (
+        usage.cache_read
+        or usage.cache_write_5m
+        or usage.cache_write_1h
+        or usage.reasoning
+        or usage.images
+        or usage.audio
+        or usage.audio_output
+        or usage.searches
+        or usage.service
+        or usage.charged is not None
+    )
+
+
+def cost_of_words(usage: Usage, price: Price | None) -> float | None:
+    """Dollars for plain tokens of text: the same as `cost`, in a fraction of its time."""
+    if price is None:
+        return None
+    rates = rates_for(price, usage.input) if price.bands else price
+    return (usage.input * rates.input + usage.output * rates.output) / MILLION + price.request
+
+
 def rates_for(price: Price, prompt: int) -> Rates:
     """The rates of a request whose prompt has so many tokens: a long one is charged in a higher band, the whole request."""
     rates: Rates = price
@@ -74,6 +98,13 @@ def rates_for(price: Price, prompt: int) -> Rates:
             break
         rates = band
     return rates
+
+
+def of_one_band(price: Price, prompt: int) -> Price:
+    """The price as it is for a prompt of so many tokens, for any number of such requests taken together."""
+    rates = rates_for(price, prompt)
+    names = Rates.__struct_fields__
+    return replace(price, bands=(), **{name: getattr(rates, name) for name in names})
 
 
 def cost_of_tokens(usage: Usage, rates: Rates) -> float | None:
@@ -155,13 +186,34 @@ def estimate(model: Model, signals: Signals, max_tokens: int | None, *, marked: 
     return cost(usage, price)
 
 
-def tokens_for(money: float, model: Model, prompt_tokens: int) -> int | None:
-    """How many tokens of answer that money buys after the prompt; None where the price is unknown or nothing."""
-    prompt = cost(Usage(input=prompt_tokens), model.price)
-    if prompt is None or model.price is None or model.price.output <= 0:
+def cost_at_most(model: Model, prompt: int, answer: int, *, marked: bool = False) -> float | None:
+    """The most that an attempt can cost: no cache holds anything of its prompt, and its answer has all these tokens.
+
+    Args:
+        model: is asked.
+        prompt: tokens.
+        answer: tokens.
+        marked: the prompt is marked for the cache, so that all of it may be charged as written to it.
+    """
+    price = model.price
+    if price is None:
         return None
-    dearest = max([model.price.output, *[band.output for band in model.price.bands]])
-    return max(0, int((money - prompt) * MILLION / dearest))
+    rates = rates_for(price, prompt)
+    rate = max(rates.input, rates.cache_write_5m or 0.0) if marked else rates.input
+    return (prompt * rate + answer * dearest_output(price)) / MILLION + price.request
+
+
+def dearest_output(price: Price) -> float:
+    """Dollars per million tokens of answer, in the dearest band."""
+    return max([price.output, *[band.output for band in price.bands]])
+
+
+def tokens_for(money: float, model: Model, prompt: int, *, marked: bool = False) -> int | None:
+    """How many tokens of answer that money buys after the prompt; None where the price is unknown or nothing."""
+    price, read = model.price, cost_at_most(model, prompt, 0, marked=marked)
+    if price is None or read is None or price.output <= 0:
+        return None
+    return max(0, int((money - read) * MILLION / dearest_output(price)))
 
 
 def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
@@ -177,6 +229,8 @@ def baseline_cost(usage: Usage | None, price: Price | None) -> float | None:
 
 def uncached(usage: Usage) -> Usage:
     """The same tokens, all of them read anew, served in the usual way."""
+    if usage.prompt == usage.input and not usage.service and usage.charged is None:
+        return usage
     return replace(
         usage, input=usage.prompt, cache_read=0, cache_write_5m=0, cache_write_1h=0, service="", charged=None
     )

@@ -13,6 +13,7 @@ or written. The ratio is that of sums, so that over many requests the sum is rig
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -32,6 +33,7 @@ _O200K: Final = re.compile(r"(?:.*/)?(?:ft:)?(?:chatgpt-4o|gpt-(?:4o|4\.1|4\.5|[
 _THINKS: Final = re.compile(r"(?:.*/)?(?:ft:)?(?:gpt-(?:[5-9]|oss)|o[134](?:-|$))")
 
 
+@lru_cache(maxsize=1024)  # asked for each answer
 def counts_o200k(model_id: str) -> bool:
     """Whether a model's own tokens are those of o200k: OpenAI's since GPT-4o."""
     return _O200K.match(model_id) is not None

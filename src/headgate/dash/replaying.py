@@ -45,6 +45,7 @@ class Replays:
         async with self._turn:
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # nothing of the folder in which the gate was opened
                 "-m",
                 "headgate",
                 *given,

@@ -1,11 +1,13 @@
 """The money of all budgets: what is spent, what is promised, and what is left for a request.
 
-A call's expected cost is set aside before it in every budget that it is paid from, in all or in none, and its true cost settled
-after it. So requests at the same time cannot overrun a budget together by more than their estimates are wrong. Money is counted
-in integer nano-dollars: what was set aside is given back to the last one.
+The most that a call can cost is set aside before it in every budget that it is paid from, in all or in none, and its true cost
+settled after it. Where a hard budget has little left, a call gets a share of that, and its answer must be no longer than that
+buys (`Reservation.bound`). So requests at the same time cannot overrun a hard budget together, however long their answers are.
+Money is counted in integer nano-dollars: what was set aside is given back to the last one.
 
 What was spent before comes from the ledger. A cost belongs to the period in which it is settled. A period is left only forwards: a
-clock that jumps back gives nobody the same money twice.
+clock that jumps back gives nobody the same money twice. Where it jumps back by more than a period, it was ahead before: then the
+present period goes on with all that was paid in it and meanwhile.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,6 +21,9 @@ from headgate.ledger.dimensions import NANO
 
 NEAR_ITS_END = LEVELS[-2]
 """Percent of a budget that are gone before a request that finds too little left says anything about the budget."""
+
+SHARE = 4
+"""One call may have so much of what is left: a fourth. Many calls at once are cut shorter and shorter, but none takes it all."""
 
 NEVER = 2**62
 """Nano-dollars that nobody spends."""
@@ -39,6 +44,7 @@ class Account:
         reserved: … that are promised to calls under way.
         begun: Unix time at which the period began.
         begun_shown: its day, for people.
+        ahead: a clock that shows less than this was ahead when the period began.
         ends: … and at which the next one does.
         ends_shown: the same, with the time.
         level: the highest level that was told.
@@ -46,8 +52,10 @@ class Account:
     """
 
     __slots__ = (
+        "_before",
         "_week_starts",
         "_zone",
+        "ahead",
         "begun",
         "begun_shown",
         "budget",
@@ -64,16 +72,29 @@ class Account:
         self.budget = budget
         self.limit = round(budget.dollars * NANO)
         self._zone, self._week_starts = zone, week_starts
-        self.reserved = 0
+        self.begun = 0.0
+        self.spent = self.reserved = 0
         self.begin(now)
 
     def begin(self, now: float) -> None:
         """Begin the period that `now` belongs to, with all its money. What is promised stays so: it will be settled in this one."""
-        self.begun, self.ends = period_of(now, self.budget.per, self._zone, self._week_starts)
-        self.begun_shown = f"{datetime.fromtimestamp(self.begun, self._zone):%Y-%m-%d}"
-        self.ends_shown = f"{datetime.fromtimestamp(self.ends, self._zone):%Y-%m-%d %H:%M}"
+        self._before = self.begun, self.spent
+        self._enter(now)
         self.spent = 0
         self.told(0)
+
+    def go_back(self, now: float) -> None:
+        """Return to the period that `now` belongs to, because the clock was ahead. What was paid meanwhile was paid in this one."""
+        begun, spent = self._before
+        self._enter(now)
+        if begun == self.begun:
+            self.spent += spent
+
+    def _enter(self, now: float) -> None:
+        self.begun, self.ends = period_of(now, self.budget.per, self._zone, self._week_starts)
+        self.ahead = self.begun - (self.ends - self.begun)
+        self.begun_shown = f"{datetime.fromtimestamp(self.begun, self._zone):%Y-%m-%d}"
+        self.ends_shown = f"{datetime.fromtimestamp(self.ends, self._zone):%Y-%m-%d %H:%M}"
 
     def told(self, level: int) -> None:
         """Remember that people know of this level."""
@@ -115,6 +136,13 @@ class Reservation(NamedTuple):
 
     nano: int
     accounts: tuple[Account, ...]
+    cut: bool = False
+    """It is less than the call could cost."""
+
+    @property
+    def bound(self) -> float | None:
+        """Dollars that the call must keep to; None where it can cost no more than was set aside, or may."""
+        return self.nano / NANO if self.cut else None
 
 
 class Budgets:
@@ -171,17 +199,32 @@ class Budgets:
             None if overspent is None else overspent.allowance(),
         )
 
-    def reserve(self, accounts: tuple[Account, ...], dollars: float) -> Reservation | Allowance:
-        """Set a call's expected cost aside in all these accounts; or the hard budget that has not enough, and nothing is set aside."""
+    def reserve(
+        self, accounts: tuple[Account, ...], least: float, most: float = 0.0
+    ) -> Reservation | Allowance:
+        """Set money for a call aside in all these accounts; or the hard budget that has not enough, and nothing is set aside.
+
+        Args:
+            accounts: what it is paid from.
+            least: dollars that it needs to be worth making.
+            most: dollars that it can cost, if that is more.
+        """
         self._turn(accounts)
-        nano = round(dollars * NANO)
+        nano = round(least * NANO)
+        wanted = max(nano, round(most * NANO))
+        granted, bound = wanted, False
         for account in accounts:
-            if nano > account.left and account.budget.hard:
-                self._look(account, short=True)
-                return account.allowance()
+            if account.budget.hard:
+                left = account.left
+                if nano > left:
+                    self._look(account, short=True)
+                    return account.allowance()
+                granted, bound = min(granted, max(nano, left // SHARE)), True
+        if not bound:
+            granted = wanted = nano
         for account in accounts:
-            account.reserved += nano
-        return Reservation(nano, accounts)
+            account.reserved += granted
+        return Reservation(granted, accounts, cut=granted < wanted)
 
     def release(self, reservation: Reservation) -> None:
         """Give back what was set aside; the true cost comes with `settle`."""
@@ -229,11 +272,13 @@ class Budgets:
         return tuple(account.standing() for account in self._accounts)
 
     def _turn(self, accounts: tuple[Account, ...]) -> None:
-        """Begin the periods anew whose time has come."""
+        """Begin the periods anew whose time has come, and leave those whose time has not."""
         now = self._clock()
         for account in accounts:
             if now >= account.ends:
                 account.begin(now)
+            elif now < account.ahead:
+                account.go_back(now)
 
     def _look(self, account: Account, *, short: bool = False) -> None:
         """Tell people if a level has been reached that they do not know of; of several at once, the highest.

@@ -9,12 +9,18 @@ from ipaddress import ip_address
 
 from headgate.config.values import is_loopback
 from headgate.gateway.caller import Call
-from headgate.gateway.keys import ANYBODY, Holder, Keys, looks_like_ours, shown_key
+from headgate.gateway.keys import ANYBODY, OWN, Holder, Keys, looks_like_ours, shown_key
 from headgate.gateway.refusals import THIS_MACHINE
 from headgate.gateway.services import ADMIN
 from headgate.wire.faults import Fault
 
 METRICS = "/metrics"
+
+FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+"""With these, a proxy or a tunnel on this machine says that it asks for somebody else."""
+
+PRIVATE = (".localhost", ".internal")
+"""How names end that nobody can make lead here: the first is always this machine, the second belongs to no registry."""
 
 HINT = "send it as `Authorization: Bearer hg-…`, or as `x-api-key`; headgate keys create NAME makes one"
 
@@ -48,6 +54,8 @@ class Entrance:
 
     def inside(self, name: str) -> Holder | Fault:
         """Who asks through a batch of his that the gate works through by itself: the holder of the key of that name."""
+        if name == OWN:
+            return ANYBODY
         found = self.keys.named(name)
         if found is not None:
             return found
@@ -59,16 +67,22 @@ class Entrance:
         """Why a caller may not use what only admins may; None: he may.
 
         Without keys, a gate that listens on this machine alone is its user's. Then the name that he calls it by must be this
-        machine's too: a page of somebody else's whose name suddenly leads here would read along.
+        machine's too: a page of somebody else's whose name suddenly leads here would read along. Whoever comes by a proxy is not
+        on this machine.
         """
         if holder.admin:
             return None
-        if self.required or not (self.alone or is_loopback(call.address)):
+        here = (self.alone or is_loopback(call.address)) and FORWARDED.isdisjoint(call.headers)
+        if self.required or not here:
             return no_admin(holder)
-        if holder.name:
-            return None
-        host = call.headers.get(b"host", b"localhost").decode("latin-1")
-        return None if is_address(host) else strange_host()
+        return None if holder.name else foreign_name(call)
+
+    def shows(self, call: Call, holder: Holder) -> Fault | None:
+        """Why a caller may not see what callers leave here (files, batches, knowledge bases); None: he may.
+
+        A browser names no origin when a page only looks at its own site. So where nobody shows a key, the name has to tell.
+        """
+        return foreign_name(call) if self.alone and holder is ANYBODY else None
 
 
 def is_for_admins(path: str) -> bool:
@@ -76,11 +90,17 @@ def is_for_admins(path: str) -> bool:
     return path.startswith(ADMIN) or path == METRICS
 
 
+def foreign_name(call: Call) -> Fault | None:
+    """Refuse a caller who calls the gate by a name that anybody may have made to lead here."""
+    host = call.headers.get(b"host", b"localhost").decode("latin-1")
+    return None if is_address(host) else strange_host()
+
+
 def is_address(host: str) -> bool:
     """Whether a `host` header is an address or names this machine, and not a name that anybody can give to any address."""
     bare = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     bare = bare.strip("[]")
-    if bare in THIS_MACHINE:
+    if bare in THIS_MACHINE or bare.lower().endswith(PRIVATE):
         return True
     try:
         ip_address(bare)
@@ -123,7 +143,7 @@ def strange_host() -> Fault:
     """The gate is called by a name that is not this machine's."""
     return Fault(
         status=403,
-        message="what is for admins is shown only under this machine's own address",
+        message="without a key, this is shown only under this machine's own address",
         code="foreign_host",
-        hint="call it http://127.0.0.1, or show the key of an admin",
+        hint="call it http://127.0.0.1, or show a key; headgate keys create NAME makes one",
     )

@@ -19,8 +19,8 @@ from headgate.core.agent_answers import named, settle
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.parts import WHOLE
-from headgate.core.policy import decide, goes_on
-from headgate.core.prices import cost, plausible, tokens_for, unpaid
+from headgate.core.policy import decide, goes_on, smaller
+from headgate.core.prices import TYPICAL_ANSWER, cost, cost_at_most, plausible, tokens_for, unpaid
 from headgate.core.types import (
     Answer,
     Attempt,
@@ -54,7 +54,7 @@ NOTHING_USED = Usage()
 HUNG_UP = "the caller hung up"
 
 LONG_ANSWER = 16_384
-"""Tokens that an answer without any limit is taken to have at most: with money for so many, none is set."""
+"""Tokens that an answer without any limit is taken to have at most: with money set aside for so many, none is set."""
 
 
 class Journey:
@@ -328,21 +328,38 @@ class Journey:
         self.decision = cascade.skip(self.decision, model.name, reason, detail)
 
     def reserve(self, model: Model) -> bool:
-        """Set the attempt's expected cost aside. False: others were quicker, and a budget's money is promised to them.
+        """Set aside what the attempt can cost. False: others were quicker, and a budget's money is promised to them.
 
-        Under a hard budget the estimate is known, else the model would not be a candidate.
+        Under a hard budget the price is known, else the model would not be a candidate.
         """
-        expected = self.estimate_of(model) or 0.0
-        reserved = self.road.budgets.reserve(self.accounts, expected)
+        longest = self.longest_answer(model)
+        typical = self.cost_at_most(model, min(longest, TYPICAL_ANSWER))
+        reserved = self.road.budgets.reserve(self.accounts, typical, self.cost_at_most(model, longest))
         if isinstance(reserved, Reservation):
             self.reserved = reserved
             return True
-        detail = f"{reserved.sentence}, about ${expected:.4f} needed"
+        detail = f"{reserved.sentence}, about ${typical:.4f} needed"
         refused = self.decision.chain if reserved.budget.when_spent == "refuse" else (model.name,)
         for name in refused:
             self.decision = cascade.skip(self.decision, name, "budget", detail)
         self.decision = replace(self.decision, notice=reserved.notice)
         return False
+
+    def longest_answer(self, model: Model) -> int:
+        """Tokens that its answer has at most, as far as anybody set a limit."""
+        if self.request.kind == "embedding":
+            return 0
+        ours = [model.settings.get(name) for name in ("max_tokens", "max_completion_tokens")]
+        told = next((limit for limit in ours if isinstance(limit, int)), None)
+        return self.request.max_tokens or told or model.max_output or LONG_ANSWER
+
+    def cost_at_most(self, model: Model, answer: int) -> float:
+        """Dollars that an attempt with such an answer can cost; 0 where the price is unknown."""
+        return cost_at_most(model, self.signals.tokens, answer, marked=self.marks(model)) or 0.0
+
+    def marks(self, model: Model) -> bool:
+        """Whether its prompt is marked for the provider's cache."""
+        return model.engine_kind == "anthropic" and goes_on(self.request)
 
     def estimate_of(self, model: Model) -> float | None:
         """What an attempt with this model will probably cost; None is unknown."""
@@ -355,14 +372,15 @@ class Journey:
             request = with_alternatives(self.road, request, model)
         if model.local:
             return request
-        if model.engine_kind == "anthropic" and goes_on(request):
+        if self.marks(model):
             request = replace(request, cache=True)
         money = cascade.money_left(self.decision, self.attempts)
+        if self.reserved is not None:
+            money = smaller(money, self.reserved.bound)
         if money is None:
             return request
-        tokens = tokens_for(money, model, self.signals.tokens)
-        wanted = request.max_tokens or model.max_output or LONG_ANSWER
-        if tokens is None or wanted <= tokens:
+        tokens = tokens_for(money, model, self.signals.tokens, marked=self.marks(model))
+        if tokens is None or self.longest_answer(model) <= tokens:
             return request
         self.limited[model.name] = max(1, tokens)
         return replace(request, max_tokens=self.limited[model.name])

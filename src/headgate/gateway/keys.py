@@ -45,11 +45,12 @@ class Holder(Struct, frozen=True, gc=False):
     """The name of his key; "" is somebody without one of ours."""
     team: str = ""
     admin: bool = False
-    by_cookie: bool = False
-    """His browser shows it for him, on any page's behalf."""
 
 
 ANYBODY = Holder()
+
+OWN = "\t"
+"""Stands for the gate's own user where a key's name is kept; no key can be called so."""
 
 holder: ContextVar[Holder] = ContextVar("headgate-holder", default=ANYBODY)
 """Who calls, for all that is done on his behalf: set where a call comes in, and passed on to every task that it begins."""
@@ -162,8 +163,7 @@ class Keys:
         if b"cookie" not in headers or not self._sessions:
             return None
         digest, until = self._sessions.get(_hashed(_token_in(headers)), ("", 0.0))
-        found = self._holders.get(digest) if monotonic() < until else None
-        return None if found is None else Holder(found.name, found.team, found.admin, by_cookie=True)
+        return self._holders.get(digest) if monotonic() < until else None
 
 
 def shown_key(headers: Mapping[bytes, bytes]) -> str:

@@ -1,17 +1,19 @@
 """Learns how many of the baseline's tokens each model's tokens are, from a share of the answers, while nobody waits.
 
-An answer that is to be counted is put aside, which costs a request a fraction of a microsecond; a task counts those that there are,
-on another thread. The vocabulary (0.3 s, 80 MB) is loaded for the first of them. What is known at the start comes from the ledger's
-newest rows. The rule is `core.recount`.
+An answer that is to be counted is put aside, which costs a request a fraction of a microsecond; now and then a process of its own
+counts those that there are (`engines.counting`): the vocabulary of 80 MB never comes into the gate for this. What is known at the
+start comes from the ledger's newest rows. The rule is `core.recount`.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
 
+from headgate.core import tokens
 from headgate.core.prices import cost, uncached
 from headgate.core.recount import (
     FIRST,
@@ -25,12 +27,14 @@ from headgate.core.recount import (
     thinks,
 )
 from headgate.core.types import Model, Price, Reply, Request, Signals, Usage
-from headgate.engines.tokenizer import Tokenizer
+from headgate.engines.counting import CountError, count_apart
 
-EVERY: Final = 2.0
-"""Seconds between two looks at what is put aside; shorter lives than this load no vocabulary."""
+EVERY: Final = 60.0
+"""Seconds between two counts, each of which takes half a second of a processor; a shorter life than this counts nothing."""
 ASIDE: Final = 32
 """Answers that are put aside at most."""
+
+log = logging.getLogger("headgate.gateway")
 
 
 class Baseline(Struct, frozen=True, kw_only=True):
@@ -50,20 +54,16 @@ class Recounts:
     Args:
         baseline: the id of the baseline model.
         price: its price.
-        tokenizer: the gate's.
         known: tallies of earlier runs, by the models' names.
     """
 
-    def __init__(
-        self, baseline: str, price: Price | None, tokenizer: Tokenizer, known: Mapping[str, Tally] = {}
-    ) -> None:
+    def __init__(self, baseline: str, price: Price | None, known: Mapping[str, Tally] = {}) -> None:
         self.baseline = baseline
         self.price = price
         self.counts = counts_o200k(baseline)
         """Whether we have its tokenizer."""
         self.thinking = thinks(baseline)
         self.tallies: dict[str, Tally] = dict(known)
-        self._tokenizer = tokenizer
         self._seen: dict[str, int] = {name: FIRST for name, tally in known.items() if tally.answers >= FIRST}
         self._aside: list[tuple[Model, Request, Reply]] = []
         self._task: asyncio.Task[None] | None = None
@@ -129,15 +129,21 @@ class Recounts:
             self._task = None
 
     async def count(self) -> None:
-        """Count what is put aside."""
+        """Count what is put aside; what cannot be counted is forgotten."""
         aside, self._aside = self._aside, []
+        texts: dict[str, int] = {}
+        for _, request, reply in aside:
+            tokens.count(request, lambda text: texts.setdefault(text, 0))
+            answer_tokens(reply, lambda text: texts.setdefault(text, 0), thinking=self.thinking)
+        try:
+            counts = await count_apart(texts)
+        except CountError as error:
+            log.warning("the baseline's tokens were not counted: %s", error)
+            return
         for model, request, reply in aside:
-            prompt = await self._tokenizer.count(request)
-            counter = self._tokenizer.counter
-            assert counter is not None, "it has just counted"
-            output = await asyncio.to_thread(answer_tokens, reply, counter, thinking=self.thinking)
-            tally = self.tallies.setdefault(model.name, Tally())
-            tally.add(reply.usage, prompt + PRIMING, output)
+            prompt = tokens.count(request, counts.__getitem__) + PRIMING
+            output = answer_tokens(reply, counts.__getitem__, thinking=self.thinking)
+            self.tallies.setdefault(model.name, Tally()).add(reply.usage, prompt, output)
 
     async def _go_on(self) -> None:
         while True:

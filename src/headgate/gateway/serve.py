@@ -182,7 +182,11 @@ class Face:
         takes = found.service.methods[found.path]
         whose = holder.get()
         stranger = refusals.foreign_page(call.headers, known=whose is not ANYBODY or found.open)
-        forbidden = self.entrance.administers(call, whose) if found.admin else None
+        forbidden = None
+        if found.admin:
+            forbidden = self.entrance.administers(call, whose)
+        elif not found.open:
+            forbidden = self.entrance.shows(call, whose)
         if forbidden is not None:
             self.turn_away(call, forbidden)
             return

@@ -6,13 +6,26 @@ not know what a message says, nor when it is due (`posts`).
 
 import logging
 import os
+import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
+from threading import Thread
+from typing import Final
 
 from msgspec import Struct
 
 from headgate.notify.targets import NotifyMissingError, Target
+
+PATIENCE: Final = 45.0
+"""Seconds that one send may take: a server that takes a byte now and then must not keep the others waiting."""
+
+MOST_LETTERS: Final = 60
+"""Of a title in a file's name: file systems count bytes, up to 255, and a letter may have four."""
+
+_UNFIT: Final = re.compile(r"[^\w .,%$()+=\'-]+")
+"""What a file name on some system cannot hold."""
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -30,7 +43,18 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 def send(message: Message, target: Target) -> str | None:
-    """Send a message; None when it has been taken, else why not, in one sentence."""
+    """Send a message; None when it has been taken, else why not, in one sentence.
+
+    What takes longer than `PATIENCE` is given up; its thread ends with the process at the latest.
+    """
+    said: list[str | None] = []
+    thread = Thread(target=lambda: said.append(_send(message, target)), name="headgate-send", daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return said[0] if said else f"{target.shown}: no answer within {PATIENCE:.0f} seconds"
+
+
+def _send(message: Message, target: Target) -> str | None:
     folder = target.folder
     if folder is not None:
         return _write(message, folder)
@@ -43,14 +67,14 @@ def send(message: Message, target: Target) -> str | None:
         return f"{target.shown} is no address that apprise knows"
     form, body = _form(message, target)
     capture = apprise.LogCapture(level=logging.WARNING, fmt="%(message)s")  # type: ignore[no-untyped-call]  # it has no types
-    with capture as said, TemporaryDirectory() as place:
-        attached = _attachments(message, place) if target.email else None
-        try:
-            taken = service.notify(body=body, title=message.title, body_format=form, attach=attached)
-        except Exception as error:  # noqa: BLE001 - a plug-in of a hundred; whatever it raised, the message waits
-            return f"{target.shown}: {error}"
-        reason = " ".join(said.getvalue().split())
-    return None if taken else f"{target.shown}: {reason or 'it was not taken'}"
+    try:
+        with capture as said, TemporaryDirectory() as place:
+            attached = _attachments(message, place) if target.email else None
+            taken = bool(service.notify(body=body, title=message.title, body_format=form, attach=attached))
+            reason = " ".join(said.getvalue().split())
+    except Exception as error:  # noqa: BLE001 - a plug-in of a hundred, or a full disk; whatever it is, the message waits
+        taken, reason = False, f"{error}"
+    return None if taken else f"{target.shown}: {target.without_secrets(reason) or 'it was not taken'}"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -67,7 +91,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _write(message: Message, folder: Path) -> str | None:
-    files = message.files or {f"{message.title}.txt": message.text.encode()}
+    files = message.files or {f"{file_name(message.title)}.txt": message.text.encode()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -75,6 +99,14 @@ def _write(message: Message, folder: Path) -> str | None:
     except OSError as error:
         return f"{folder}: {error.strerror or error}"
     return None
+
+
+def file_name(title: str) -> str:
+    """A title as the name of a file: no folder in it, nothing that some system refuses, and not too long."""
+    name = _UNFIT.sub("-", title).strip(" .")
+    if len(name) <= MOST_LETTERS:
+        return name
+    return f"{name[:MOST_LETTERS]}-{sha256(title.encode()).hexdigest()[:8]}"
 
 
 def _form(message: Message, target: Target) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qsl, unquote
 
 from msgspec import Struct
 
@@ -23,6 +24,13 @@ EXAMPLES: Final = (
     "for an address that stands in the environment"
 )
 
+SERVERS: Final = (*EMAIL, "json", "jsons", "xml", "xmls", "form", "forms")
+"""In addresses of these kinds a server's name stands first; in others a token may."""
+
+SHORTEST_SECRET: Final = 4
+"""Letters: shorter ones are parts of ordinary words."""
+
+_BETWEEN: Final = re.compile(r"[/:@,;]+")
 _SECRET: Final = re.compile(r"(?<=://).*")
 
 
@@ -52,6 +60,22 @@ class Target(Struct, frozen=True):
         if not self.word.startswith((FILE, ENVIRONMENT)):
             return _SECRET.sub("…", self.word)
         return self.word
+
+    def without_secrets(self, sentence: str) -> str:
+        """A sentence of somebody who was given the address, without what may be secret in it: all but a mail's or webhook's server."""
+        scheme, _, rest = self.address.partition("://")
+        place, _, asked = rest.partition("?")
+        who, _, where = place.rpartition("@")
+        server = ""
+        if scheme in SERVERS:
+            server, _, where = where.partition("/")
+        words = [who, where, *[value for _, value in parse_qsl(asked, keep_blank_values=True)]]
+        secret = {part for word in words for form in (word, unquote(word)) for part in _BETWEEN.split(form)}
+        secret -= set(_BETWEEN.split(server))
+        for word in sorted(secret, key=len, reverse=True):
+            if len(word) >= SHORTEST_SECRET:
+                sentence = sentence.replace(word, "…")
+        return sentence
 
     @property
     def name(self) -> str:

@@ -44,8 +44,11 @@ def weeks_due(
         planned: the subjects of the reports that were planned for the target.
         starts: the weekday on which weeks begin; 0 is Monday.
     """
-    newest = max(planned, default="")
     today = datetime.fromtimestamp(now, zone).date()
+    present = subject_of(week_of(today, starts))
+    newest = max(
+        (subject for subject in planned if subject < present), default=""
+    )  # a clock may have been ahead
     due = []
     for back in range(1, LOOK_BACK + 1 if newest else 2):
         week = week_of(today - timedelta(days=7 * back), starts)

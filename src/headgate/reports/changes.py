@@ -22,6 +22,8 @@ MANY: Final = 0.05
 """The share of the fallbacks from which a reason is worth a change."""
 MOST: Final = 0.20
 """The share of the fallbacks from which a token limit is."""
+OFTEN: Final = 0.50
+"""The share of failed answers from which to ask home first costs more time than it saves money."""
 ENOUGH: Final = 0.80
 """The share of too long prompts that a longer window should hold."""
 
@@ -64,7 +66,7 @@ def changes(
         *_of_reasons(facts, at_least, known),
         *_of_prices(facts, known),
         *_of_audits(facts, spared, at_least),
-        *_of_the_cheap_cloud(facts, lost_to_cloud),
+        *_of_the_cheap_cloud(facts, lost_to_cloud, at_least, known),
     ]
     return tuple(sorted(found, key=lambda change: -change.requests)[:AT_MOST])
 
@@ -117,18 +119,27 @@ def _of_task(task: TaskFacts, page: _Page) -> Change:
     because = f"{task.failed_locally:,} of {count(task.tried_locally, 'request')} failed at home"
     if task.models:
         because += f"; failed answers: {', '.join(_tried(tried) for tried in task.models[:2])}"
-    better = _better(task.models)
+    better, tried = _better(task.models), ""
     route = page.route_for(task.task)
     if better is not None:
         chain = (page.name(better.shown), *page.chain(route))
         do = f"Let {better.shown} answer {name} first"
-    else:
+    elif _hopeless(task):
         paid = tuple(model for model in page.chain(route) if model not in page.local)
         chain = paid or ("...",)
-        do = f"Send {name} to a paid model first, or measure another model at home"
-    return Change(
-        do, because, _route_line(task.task, route, tuple(dict.fromkeys(chain))), task.failed_locally
-    )
+        do = f"Send {name} to a paid model first"
+    else:
+        chain = ("NAME", *page.chain(route))
+        do = f"Try another model at home for {name}"
+        tried = "headgate models bench NAME tries one; then "
+    line = _route_line(task.task, route, tuple(dict.fromkeys(chain)))
+    return Change(do, because, tried + line, task.failed_locally)
+
+
+def _hopeless(task: TaskFacts) -> bool:
+    """Whether more than half of the answers at home surely fail: less often, what succeeds is still saved."""
+    interval = wilson(task.failed_locally, task.tried_locally)
+    return interval is not None and interval[0] > OFTEN
 
 
 def _better(models: Sequence[TriedFacts]) -> TriedFacts | None:
@@ -280,12 +291,28 @@ def _of_audits(facts: WeeklyFacts, spared: tuple[int, int] | None, at_least: int
         )
 
 
-def _of_the_cheap_cloud(facts: WeeklyFacts, lost_to_cloud: float | None) -> Iterator[Change]:
-    if lost_to_cloud is not None and lost_to_cloud < 0 and facts.alternatives:
-        name, requests = next(iter(facts.alternatives.items()))
+def _of_the_cheap_cloud(
+    facts: WeeklyFacts, lost_to_cloud: float | None, at_least: int, page: _Page
+) -> Iterator[Change]:
+    if lost_to_cloud is None or lost_to_cloud >= 0 or not facts.alternatives:
+        return
+    cheap, requests = next(iter(facts.alternatives.items()))
+    if requests < at_least:
+        return
+    because = f"The same week there would have cost {dollars(-lost_to_cloud)} less than it did"
+    if facts.money.cost > facts.money.alternative:
+        dear = max((one for one in facts.served if not one.local), key=lambda one: one.cost, default=None)
+        name = "..." if dear is None else page.name(dear.shown)
         yield Change(
-            f"Compare home with {name}: it would have been cheaper",
-            f"The same week there would have cost {dollars(-lost_to_cloud)} less than it did",
-            "a [models.NAME] for it, and its name in try before the dear model",
+            f"Ask {cheap} before {name if dear is None else dear.shown}, if its answers are good enough",
+            because,
+            f"a [models.NAME] for it, then {_try(('...', 'NAME', name))}".replace('"..."', "..."),
+            requests,
+        )
+    else:
+        yield Change(
+            f"Compare home with {cheap}: it would have been cheaper",
+            f"{because}: energy and hardware cost more than its answers",
+            "a [models.NAME] for it, and NAME first in the try of what need not stay at home",
             requests,
         )

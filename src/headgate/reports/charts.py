@@ -70,6 +70,18 @@ def colours(served: Iterable[tuple[str, bool | None]]) -> dict[str | None, str]:
     return named
 
 
+def legend(colour: Mapping[str | None, str]) -> list[tuple[str, str]]:
+    """Each colour in use with its models in words: "model-4 (Ollama) and 36 more" where several share it."""
+    shared: dict[str, list[str]] = {}
+    for shown, name in colour.items():
+        if shown is not None:
+            shared.setdefault(name, []).append(shown)
+    return [
+        (name, models[0] + (f" and {len(models) - 1:,} more" if models[1:] else ""))
+        for name, models in shared.items()
+    ]
+
+
 def by_day(week: Sequence[date], facts: Iterable[DayFacts], colour: Mapping[str | None, str]) -> Bars:
     """The requests of each day, stacked by who answered."""
     counted: dict[str, dict[str | None, int]] = {day.isoformat(): {} for day in week}

@@ -1,5 +1,6 @@
 """The weekly report as Markdown, for a chat or an issue."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from headgate.core.cards import Card
@@ -8,6 +9,10 @@ from headgate.reports.judged import flagged, share, task_name, unnecessary
 from headgate.reports.shown import count, dollars, dollars_at_least, fallback_reason, milliseconds, percent
 from headgate.reports.weekly import WeeklyReport
 from headgate.reports.worth import worth
+
+_MARKS = re.compile(r"[\\|\[`]")
+"""What begins a link or code, or ends a cell."""
+_BACKTICKS = re.compile("`+")
 
 
 def markdown(report: WeeklyReport) -> str:
@@ -23,7 +28,7 @@ def markdown(report: WeeklyReport) -> str:
         parts.append(_attempts(report))
     if report.facts.cards:
         parts.append(_local_models(report.facts.cards))
-    parts.append(("## Notes", "", *(f"- {note}" for note in report.notes)))
+    parts.append(("## Notes", "", *(f"- {_cell(note)}" for note in report.notes)))
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -74,7 +79,7 @@ def _changes(report: WeeklyReport) -> Iterator[str]:
     yield ""
     for number, change in enumerate(report.changes, 1):
         yield f"{number}. **{_cell(change.do)}.** {_cell(change.because)}."
-        yield f"   `{change.edit}`"
+        yield f"   {_code(change.edit)}"
 
 
 def _tasks(report: WeeklyReport) -> Iterator[str]:
@@ -125,4 +130,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 def _cell(text: str) -> str:
     """Text that no Markdown reader takes for markup of its own."""
-    return text.replace("|", "\\|").replace("[", "\\[").replace("<", "&lt;")
+    return _MARKS.sub(r"\\\g<0>", text).replace("<", "&lt;")
+
+
+def _code(text: str) -> str:
+    """Text as code, between more backticks than it has."""
+    fence = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
+    return f"{fence}{text}{fence}" if len(fence) == 1 else f"{fence} {text} {fence}"

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from headgate.reports import cards
-from headgate.reports.charts import by_day, colours, latency_bar, span
+from headgate.reports.charts import by_day, colours, latency_bar, legend, span
 from headgate.reports.judged import NOT_MEASURED, flagged, share, task_name, unnecessary
 from headgate.reports.shown import (
     count,
@@ -45,6 +45,7 @@ def page(report: WeeklyReport) -> str:
             facts=facts,
             saved=report.savings,
             colour=colour,
+            legend=legend(colour),
             days=by_day(report.week.days, facts.days, colour),
             spans={
                 line.facts.task: span(line.rate, line.interval, report.warn_over, min(1.0, furthest))

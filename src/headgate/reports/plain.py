@@ -39,6 +39,8 @@ class SavingsJson(Struct, frozen=True, kw_only=True):
     unknown: int
     """Requests that are left out, as their cost or their baseline is unknown."""
     energy_cost: float | None
+    energy_unknown: int
+    """Of `requests`, those whose energy is in no sum: `net_of_energy` and `net_of_hardware` are at most that."""
     net_of_energy: float | None
     hardware_cost: float | None
     net_of_hardware: float | None
@@ -48,9 +50,11 @@ class SavingsJson(Struct, frozen=True, kw_only=True):
     alternative_model: str
     """The cheap cloud model that most requests are compared with."""
     alternative: float | None
-    """What the week would have cost there."""
+    """What the week would have cost there, without the requests of `alternative_unknown`."""
+    alternative_unknown: int
+    """Of `requests`, those that no cheap cloud model could have taken."""
     against_alternative: float | None
-    """That, minus what the week did cost with energy and hardware; negative where home lost."""
+    """That, minus what the week did cost with energy and hardware; negative where home lost, null where it cannot be said."""
 
 
 class FallbacksJson(Struct, frozen=True, kw_only=True):
@@ -212,11 +216,13 @@ def _savings(report: WeeklyReport) -> SavingsJson:
         requests=saved.requests,
         unknown=saved.unknown,
         energy_cost=saved.energy_cost,
+        energy_unknown=saved.energy_unknown,
         net_of_energy=saved.net_of_energy,
         hardware_cost=saved.hardware_cost,
         net_of_hardware=saved.net_of_hardware,
         break_even=report.facts.break_even,
         alternative_model=report.alternative,
         alternative=saved.alternative,
+        alternative_unknown=saved.alternative_unknown,
         against_alternative=saved.against_alternative,
     )

@@ -77,15 +77,22 @@ class Savings(Struct, frozen=True, kw_only=True):
     requests: int
     unknown: int
     energy_cost: float | None
-    """For requests and while waiting; None when nothing of it is known."""
+    """For requests and while waiting, as far as it is known; None when nothing of it is."""
+    energy_unknown: int
+    """Of the requests, those whose energy is in no sum: what is net of energy is at most that."""
     net_of_energy: float | None
     hardware_cost: float | None
     net_of_hardware: float | None
     """Net of energy and hardware."""
     alternative: float | None
-    """What the same requests would have cost on the cheapest capable cloud model; None when nothing of it is known."""
+    """What the same requests would have cost on the cheapest capable cloud model, as far as it is known; None when nothing is."""
+    alternative_unknown: int
+    """Of the requests, those that no such model could have taken: the alternative would have cost at least the rest."""
     against_alternative: float | None
-    """That, minus what they did cost with energy and hardware as far as these are known: negative where home loses."""
+    """That, minus what they did cost with energy and hardware as far as these are known: negative where home loses.
+
+    None where it cannot be said: with requests that have no alternative, the known rest of it must reach the whole cost.
+    """
 
 
 def savings(money: Money, home: Home = NO_HOME) -> Savings:
@@ -99,7 +106,9 @@ def savings(money: Money, home: Home = NO_HOME) -> Savings:
     net_of_energy = None if energy is None else saved - energy
     net_of_hardware = None if net_of_energy is None or hardware is None else net_of_energy - hardware
     alternative = money.alternative if money.requests > money.alternative_unknown else None
-    whole_cost = money.cost + (energy or 0.0) + (hardware or 0.0)
+    margin = None if alternative is None else alternative - money.cost - (energy or 0.0) - (hardware or 0.0)
+    if margin is not None and margin < 0 and money.alternative_unknown:
+        margin = None  # the requests that have no alternative would have cost something there, too
     return Savings(
         cost=money.cost,
         baseline=money.baseline,
@@ -108,11 +117,13 @@ def savings(money: Money, home: Home = NO_HOME) -> Savings:
         requests=money.requests,
         unknown=money.unknown,
         energy_cost=energy,
+        energy_unknown=money.energy_unknown,
         net_of_energy=net_of_energy,
         hardware_cost=hardware,
         net_of_hardware=net_of_hardware,
         alternative=alternative,
-        against_alternative=None if alternative is None else alternative - whole_cost,
+        alternative_unknown=money.alternative_unknown,
+        against_alternative=margin,
     )
 
 

@@ -21,7 +21,7 @@ from headgate.batches.front.inside import KEY, Door
 from headgate.batches.lock import lock, unlock
 from headgate.batches.results import sync_file
 from headgate.gateway.caller import Call
-from headgate.gateway.keys import holder
+from headgate.gateway.keys import OWN, holder
 
 DAY = 86_400
 OURS = ("x-headgate-caller", "x-headgate-task", "x-headgate-privacy")
@@ -91,8 +91,9 @@ class Desk:
         """What the client says of all requests of a batch. His key is not among it, because it would be kept; its name is."""
         said = {name: call.headers.get(name.encode()) for name in OURS}
         headers = {name: value.decode("latin-1") for name, value in said.items() if value is not None}
-        whose = holder.get().name
-        return headers | ({KEY: whose} if whose else {})
+        whose = holder.get()
+        name = whose.name or (OWN if whose.admin else "")
+        return headers | ({KEY: name} if name else {})
 
     async def create(
         self,

@@ -42,6 +42,9 @@ from headgate.core.usage import tokens_in
 USUAL = frozenset({"", "default", "standard", "auto", "on_demand", "standard_only"})
 """Words of providers for the usual service."""
 
+PLAIN = 3
+"""Figures of a plain usage (`plain_usage`)."""
+
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -76,7 +79,7 @@ class Guess:
     @property
     def reasoning(self) -> int:
         """Tokens of what was thought."""
-        return tokens_in(self._thought)
+        return tokens_in(self._thought) if self._thought else 0
 
     def usage(self) -> Usage:
         """All of it estimated."""
@@ -118,7 +121,7 @@ def figure(value: object) -> int | None:
 def tokens(fields: Mapping[str, Any], *names: str) -> int | None:
     """The first of these figures that can be a number of tokens."""
     for name in names:
-        if (found := figure(fields.get(name))) is not None:
+        if name in fields and (found := figure(fields[name])) is not None:
             return found
     return None
 
@@ -157,10 +160,17 @@ def openai_usage(
         service: the answer's `service_tier`.
         says_cost: `cost` is what this provider charged, in dollars.
     """
+    if (
+        len(fields) == PLAIN
+        and whole
+        and service is None
+        and (plain := plain_usage(fields, guess)) is not None
+    ):
+        return plain
     estimated = 0
     prompt_details = inside(fields, "prompt_tokens_details", "input_tokens_details")
     output_details = inside(fields, "completion_tokens_details", "output_tokens_details")
-    read = tokens(prompt_details, "cached_tokens")
+    read = tokens(prompt_details, "cached_tokens") if prompt_details else None
     if read is None:
         read = tokens(fields, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")
     read = read or 0
@@ -170,7 +180,7 @@ def openai_usage(
         prompt = read + missed
     if not prompt:  # no prompt has no tokens: the engine has not counted
         prompt, estimated = max(guess.prompt, read), PROMPT
-    written = tokens(prompt_details, "cache_write_tokens")
+    written = tokens(prompt_details, "cache_write_tokens") if prompt_details else None
     if written is None:
         written = tokens(fields, "cache_creation_input_tokens") or 0
     if read + written > prompt:
@@ -178,10 +188,8 @@ def openai_usage(
         read = min(read, prompt)
         written = min(written, prompt - read)
 
-    output, reasoning = (
-        tokens(fields, "completion_tokens", "output_tokens"),
-        tokens(output_details, "reasoning_tokens"),
-    )
+    output = tokens(fields, "completion_tokens", "output_tokens")
+    reasoning = tokens(output_details, "reasoning_tokens") if output_details else None
     total = tokens(fields, "total_tokens")
     if total is not None and total > prompt + (output or 0) and not estimated & PROMPT:
         if not reasoning:  # Gemini and xAI leave the thinking out of `completion_tokens`
@@ -191,14 +199,18 @@ def openai_usage(
     estimated |= told
 
     fresh = prompt - read - written
-    images, audio = tokens(prompt_details, "image_tokens") or 0, tokens(prompt_details, "audio_tokens") or 0
+    images = audio = spoken = 0
+    if prompt_details:
+        images = tokens(prompt_details, "image_tokens") or 0
+        audio = tokens(prompt_details, "audio_tokens") or 0
+    if output_details:
+        spoken = tokens(output_details, "audio_tokens") or 0
     if (images or audio) and fresh < prompt:  # nobody says whether the cache held the pictures or the words
         estimated |= (IMAGES if images else 0) | (AUDIO if audio else 0)
     if audio > fresh:
         audio, estimated = fresh, estimated | AUDIO
     if images > fresh - audio:
         images, estimated = fresh - audio, estimated | IMAGES
-    spoken = tokens(output_details, "audio_tokens") or 0
     if spoken > output - reasoning:
         spoken, estimated = output - reasoning, estimated | AUDIO_OUTPUT
     return Usage(
@@ -214,6 +226,22 @@ def openai_usage(
         charged=charge_in(fields) if says_cost else None,
         estimated=estimated,
     )
+
+
+def plain_usage(fields: Mapping[str, Any], guess: Guess) -> Usage | None:
+    """The usage of most engines at home: prompt, output and their sum, and nothing else. Any doubt is None, and goes the long way."""
+    prompt, output = fields.get("prompt_tokens"), fields.get("completion_tokens")
+    if (
+        type(prompt) is int
+        and type(output) is int
+        and 0 < prompt <= MOST_TOKENS
+        and 0 < output <= MOST_TOKENS
+        and fields.get("total_tokens") == prompt + output
+        and guess.writes
+        and not guess.reasoning
+    ):
+        return Usage(input=prompt, output=output)
+    return None
 
 
 def charge_in(fields: Mapping[str, Any]) -> float | None:

@@ -110,12 +110,13 @@ const share = (figures) => (figures.requests ? figures.at_home / figures.request
 /** What is left of the savings once home's own costs are counted, and what a cheap model in the cloud would have cost. */
 const Net = ({ savings, alternative, breakEven }) => {
   const lines = [];
-  if (savings.energy_cost) lines.push(`${dollars(savings.net_of_energy)} net of energy`);
-  if (savings.net_of_hardware !== null) lines.push(`${dollars(savings.net_of_hardware)} net of energy and hardware`);
+  const most = savings.energy_unknown ? "at most " : ""; // the energy of some requests was not measured
+  if (savings.energy_cost) lines.push(`${most}${dollars(savings.net_of_energy)} net of energy`);
+  if (savings.net_of_hardware !== null) lines.push(`${most}${dollars(savings.net_of_hardware)} net of energy and hardware`);
   if (breakEven) lines.push(`The hardware has paid for itself on ${breakEven}`);
-  if (savings.alternative) {
-    const lost = savings.against_alternative < 0;
-    lines.push(`All on ${alternative}: ${dollars(savings.alternative)}, so home ${lost ? "lost" : "won"} by ${dollars(Math.abs(savings.against_alternative))}`);
+  const against = savings.against_alternative;
+  if (savings.alternative && against !== null) { // null: some requests could not go there, and who won cannot be said
+    lines.push(`All on ${alternative}: ${dollars(savings.alternative)}, so home ${against < 0 ? "lost" : "won"} by ${dollars(Math.abs(against))}`);
   }
   return lines.map((said) => html`<dd class="more" key=${said}>${said}</dd>`);
 };
