@@ -324,3 +324,25 @@ def test_a_process_that_cannot_count_is_told_of(store, path, monkeypatch):
     monkeypatch.setattr(rows_apart.sys, "executable", "/bin/false")
     with pytest.raises(LedgerError, match="cannot be counted"):
         facts_of(path, from_rows=True)
+
+
+def test_a_time_that_cuts_quarters_of_an_hour_counts_their_rows_on_either_side_once(store, path):
+    template = next(realistic(1))
+    store(replace(template, received=MONDAY + 60 * minute) for minute in range(60))
+    roll_all(path)
+    for since, until in ((5, 50), (5, 10), (14, 16), (0, 29), (31, 60), (15, 45)):
+        found = facts_of(path, MONDAY + 60 * since, MONDAY + 60 * until)
+        assert (found.requests, found.latency.requests) == (until - since, until - since)
+
+
+def test_rows_that_are_in_no_rollup_are_never_removed(store, path, monkeypatch):
+    from headgate.ledger import retention
+
+    store(realistic(20))
+    with closing(open_for_writing(path)) as db:
+        roll(db, 5)
+        monkeypatch.setattr(retention, "roll", lambda *_: 0)
+        while step(db, Keep(rows=DAY), MONDAY + 100 * DAY):
+            pass
+        assert db.execute("SELECT count(*) FROM requests").fetchone() == (15,)
+    assert facts_of(path).requests == 20
