@@ -40,7 +40,7 @@ def test_what_has_paid_for_itself_says_so():
 @pytest.mark.parametrize(
     ("saved", "days", "why"),
     [
-        (None, 30, "nothing is known yet"),
+        (None, 30, "set [energy] price_per_kwh"),
         (5.0, 6.5, "after 7 days"),
         (-0.5, 30, "never, as it goes"),
         (0.01, 30, "more than 50 years"),

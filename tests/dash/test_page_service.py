@@ -103,15 +103,20 @@ def test_a_file_of_another_version_is_not_kept_for_good(gate):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/admin/overview?period=yesterday", 'there is no period "yesterday"'),
-        ("/admin/overview?from=2026-13-01", "'2026-13-01' is no day"),
+        ("/admin/overview?period=yesterday", 'period is "yesterday"'),
+        ("/admin/overview?period=", 'period is ""'),
+        ("/admin/overview?period=week&period=month", "period is there more than once"),
+        ("/admin/overview?from=2026-13-01", 'from is "2026-13-01"'),
         ("/admin/overview?from=2026-11-02&to=2026-11-01", "2026-11-01 is before 2026-11-02"),
-        ("/admin/requests?task=cod", 'there is no task "cod"'),
-        ("/admin/requests?local=perhaps", 'there is no local "perhaps"'),
-        ("/admin/requests?cursor=-1", "cursor '-1' is no number"),
-        ("/admin/requests?since=1e400", "since '1e400' is no time"),
-        ("/admin/reports/2026-W99", "there is no week 2026-W99"),
-        ("/admin/reports/2026-W47?format=pdf", 'there is no format "pdf"'),
+        ("/admin/overview?from=0001-01-01", "too much for one view"),
+        ("/admin/overview?from=9999-12-31&to=9999-12-31", "too much for one view"),
+        ("/admin/requests?task=cod", 'did you mean "code"?'),
+        ("/admin/requests?local=perhaps", 'local is "perhaps"'),
+        ("/admin/requests?cursor=-1", 'cursor is "-1"'),
+        ("/admin/requests?limit=501", 'limit is "501"'),
+        ("/admin/requests?since=1e400", 'since is "1e400"'),
+        ("/admin/reports/2026-W47?format=pdf", 'format is "pdf"'),
+        ("/admin/routing?since=then", 'since is "then"'),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused_with_what_to_write_instead(gate, path, said):
@@ -119,6 +124,12 @@ def test_a_question_that_makes_no_sense_is_refused_with_what_to_write_instead(ga
     assert status == 400
     assert said in message
     assert hint
+
+
+def test_a_week_that_there_is_not_is_not_found(gate):
+    for week in ("2026-W99", "nonsense"):
+        status, message, hint = fault(gate, f"/admin/reports/{week}")
+        assert (status, week in message, bool(hint)) == (404, True, True)
 
 
 def test_rows_come_piece_by_piece_without_a_gap(gate):

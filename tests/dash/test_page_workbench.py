@@ -130,6 +130,13 @@ def test_a_caller_who_leaves_ends_his_replay_and_the_next_one_runs(gate):
     [
         ("/admin/replay", b"no json", "JSON"),
         ("/admin/replay", b'{"sets": []}', "sets"),
+        ("/admin/replay", b'{"set": ["routes.long"]}', "set[0] is no setting that can be tried"),
+        (
+            "/admin/replay",
+            b'{"set": ["quality.pass_at=0.7\\u0000"]}',
+            "set[0] is no setting that can be tried",
+        ),
+        ("/admin/replay", b'{"since": -1}', "since"),
         ("/admin/route", b'{"model": "auto"}', "messages"),
         ("/admin/route", b'{"model": "nobody", "messages": [{"role": "user", "content": "x"}]}', "nobody"),
     ],

@@ -229,7 +229,9 @@ def test_costs_without_calls_are_refused_with_what_to_export_instead(desk):
 
 
 def test_a_sample_that_really_runs_narrows_the_range_and_writes_no_ledger(desk):
-    (desk.home / "headgate.toml").write_text(NANO)
+    (desk.home / "headgate.toml").write_text(
+        NANO + "[energy]\nwatts = 100\nidle_watts = 0\nprice_per_kwh = 0.3\n"
+    )
     ask = "Is this e-mail billing, technical, feature-request or escalation? I was charged twice this month."
     calls = [
         {
@@ -247,6 +249,9 @@ def test_a_sample_that_really_runs_narrows_the_range_and_writes_no_ledger(desk):
     assert task["rate"]["of"] == 12
     assert narrow["measured"]
     assert narrow["saved"]["low"] > wide["saved"]["low"] == 0
+    assert wide["energy_cost"] is None
+    hour = 0.03  # dollars of one at 100 watts; forty short answers take seconds
+    assert 0 < narrow["energy_cost"] < hour
     assert list(desk.home.rglob("ledger.db")) == []
 
 

@@ -216,6 +216,13 @@ def test_what_home_was_worth_says_plainly_when_the_cheap_cloud_would_have_been_c
     assert "home won by $90.91" in list(worth(weekly(WEEK, dear)))[-1].remark
 
 
+def test_requests_whose_energy_nobody_knows_are_told_even_where_the_known_ones_drew_nothing():
+    money = replace(USERS_WEEK.money, energy_cost=0.0, energy_unknown=11_000)
+    report = weekly(WEEK, replace(USERS_WEEK, money=money))
+    assert report.savings.net_of_energy is not None
+    assert "Energy leaves out 11,000 requests for which it was not measured." in report.notes
+
+
 def test_who_won_is_not_said_where_requests_that_must_stay_at_home_leave_it_open():
     def shown(**money):
         return list(worth(weekly(WEEK, replace(KNOWN_COSTS, money=replace(KNOWN_COSTS.money, **money)))))[-1]

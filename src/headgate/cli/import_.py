@@ -11,13 +11,16 @@ from headgate.cli.common import console, load, put, put_json, say, with_config, 
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
-    from headgate.core.types import Usage
+    from headgate.lab.imports.calls import PastCall
     from headgate.lab.imports.formats import Format
-    from headgate.lab.proof import Proving, Rate
+    from headgate.lab.rates import Rate
     from headgate.lab.sampling import Sample
+    from headgate.lab.tally import Proving
 
 NAMED = 20
 """Records that are named one by one when they cannot be read; more are counted."""
+
+DAY = 86_400
 
 KNOWN = ("openai", "anthropic", "litellm", "langfuse", "helicone", "jsonl")
 
@@ -57,21 +60,23 @@ def command(
 
     from headgate.lab.imports.formats import FORMATS
     from headgate.lab.judging import Judge
-    from headgate.lab.proof import Proving, prove
+    from headgate.lab.proof import prove
     from headgate.lab.proof_shown import markdown, text
     from headgate.lab.sampling import Sample
+    from headgate.lab.tally import Proving
 
     config = load(config_file)
-    proving, kept = Proving(priced()), Sample(sample or 0)
+    proving, kept = Proving(priced(), config.alternatives), Sample(sample or 0)
     unread = read_all(
         FORMATS[kind], [Path(file).expanduser() for file in files], Judge(config.policy), proving, kept
     )
-    rates = measured(config)
+    rates, energy = measured(config), None
     if sample:
         from headgate.cli.import_run import run_sample
 
-        rates = rates | run_sample(config, kept)
-    proof = prove(proving, rates, unread)
+        found = run_sample(config, kept)
+        rates, energy = rates | found.rates, found.energy
+    proof = prove(proving, rates, unread, energy)
     rules = "the starter page" if config.source is None else str(config.source)
     if as_json or form == "json":
         shown = msgspec.json.format(msgspec.json.encode(proof), indent=2).decode() + "\n"
@@ -122,9 +127,13 @@ def read_all(kind: "Format", paths: list[Path], judge: Any, proving: "Proving", 
                     if call.failed:
                         proving.failed += 1
                         continue
+                    cost = proving.cost_of(call)
+                    if not call.chat:
+                        proving.others.add(call.calls, cost)
+                        continue
                     judged = judge.judge(call)
-                    proving.add(call, judged)
-                    kept.offer(judged)
+                    proving.add(call, judged, cost)
+                    kept.offer(judged, cost)
     if unread > NAMED:
         say(f"… and {unread - NAMED:,} more that cannot be read")
     if not good:
@@ -167,24 +176,26 @@ def bar(paths: list[Path]) -> Iterator[Callable[[Path], Callable[[int], None]]]:
         yield seen
 
 
-def priced() -> "Callable[[str, str | None, float | None, Usage | None], float | None]":
+def priced() -> "Callable[[PastCall], float | None]":
     """What a call cost by the list of its day."""
     from datetime import UTC, datetime
     from functools import lru_cache
 
     from headgate.config.prices import find_price
-    from headgate.core.prices import cost
+    from headgate.core.prices import cost, of_one_band
     from headgate.core.types import Price
 
     @lru_cache(maxsize=10_000)
     def listed(model: str, provider: str | None, day: int | None) -> Price | None:
-        on = None if day is None else datetime.fromtimestamp(day * 86_400, UTC)
+        on = None if day is None else datetime.fromtimestamp(day * DAY, UTC)
         return find_price(model, provider, on=on) or find_price(model, None, on=on)
 
-    def of(model: str, provider: str | None, time: float | None, usage: "Usage | None") -> float | None:
-        if usage is None:
-            return None
-        return cost(usage, listed(model, provider, None if time is None else int(time // 86_400)))
+    def of(call: "PastCall") -> float | None:
+        price = listed(call.model, call.provider, None if call.time is None else int(call.time // DAY))
+        if call.calls != 1 and call.usage is not None and price is not None:
+            # a long prompt costs more a token; that many short ones make a long sum costs nothing more
+            price = of_one_band(price, call.usage.prompt // max(1, call.calls))
+        return cost(call.usage, price)
 
     return of
 
@@ -194,7 +205,7 @@ def measured(config: "Config") -> "dict[str | None, Rate]":
     import time
 
     from headgate.core.errors import LedgerError
-    from headgate.lab.proof import Rate
+    from headgate.lab.rates import Rate
     from headgate.ledger.facts import count_facts
     from headgate.ledger.queries import LedgerReader
 
@@ -209,5 +220,5 @@ def measured(config: "Config") -> "dict[str | None, Rate]":
     return {
         task.task: Rate(task.tried_locally - task.failed_locally, task.tried_locally, "the ledger")
         for task in facts.tasks
-        if task.task is not None and task.tried_locally
+        if task.tried_locally
     }

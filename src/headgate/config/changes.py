@@ -24,6 +24,10 @@ FORMS = (
 )
 
 
+SETTING = rf"^(quality\.({'|'.join(QUALITY)})|routes\.[^=\x00]+\.({'|'.join(ROUTE)}))=[^\x00]*$"
+"""What a setting looks like."""
+
+
 class Changed(Struct, frozen=True):
     """A page with other settings."""
 

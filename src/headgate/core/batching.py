@@ -6,9 +6,9 @@ This module does not know how a provider is spoken to (`engines`), nor where the
 """
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from headgate.core.prices import price_of_service
 from headgate.core.types import Failure, Model, Price, Request
@@ -40,7 +40,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     """What a provider's batch says to one request, before it is read."""
 
     custom_id: str
-    status: int
+    status: Annotated[int, Meta(ge=0, le=599)]
     """The HTTP status that a live call would have had; 0 where the request was never done."""
     body: Raw = Raw(b"null")
     detail: str = ""

@@ -100,6 +100,13 @@ def rates_for(price: Price, prompt: int) -> Rates:
     return rates
 
 
+def of_one_band(price: Price, prompt: int) -> Price:
+    """The price as it is for a prompt of so many tokens, for any number of such requests taken together."""
+    rates = rates_for(price, prompt)
+    names = Rates.__struct_fields__
+    return replace(price, bands=(), **{name: getattr(rates, name) for name in names})
+
+
 def cost_of_tokens(usage: Usage, rates: Rates) -> float | None:
     """Dollars for the tokens; None where a part that there is has no rate."""
     total = usage.input * rates.input + usage.output * rates.output

@@ -65,8 +65,13 @@ def break_even(
     if purchase is None:
         return None
     begin = purchase.begins
-    if saved is None or since is None:
+    if since is None:
         return BreakEven(None, "nothing is known yet of what it saves")
+    if saved is None:
+        return BreakEven(
+            None,
+            "what it saves, net of energy, is not known: set [energy] price_per_kwh, and watts if nothing measures them",
+        )
     days = (now - max(since, begin)) / SECONDS_A_DAY
     if days < ENOUGH_DAYS:
         return BreakEven(

@@ -5,12 +5,13 @@ It reads the ledger, once per look, and decides nothing. Blocks; the service ask
 
 from collections.abc import Iterable, Mapping
 from math import ceil, log
-from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import func, select
 
 from headgate.config.compile import Config
 from headgate.core.policy import Policy, Route
+from headgate.core.words import Mode, ModelKind
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO, requests
@@ -20,8 +21,79 @@ GROWTH = 1.25
 """The lengths of prompts are shown in bands, each so many times as wide as the one before."""
 
 
-def read_flows(config: Config, since: float, until: float) -> dict[str, Any]:
-    """All that the Routing view shows of some time.
+class Flow(Struct, frozen=True, kw_only=True):
+    """Requests with one task, route, model and result. Dollars; None is no evidence, nobody, or unknown."""
+
+    task: str | None
+    route: str
+    model: str | None
+    shown: str | None
+    """The model as reports name it."""
+    local: bool | None
+    status: str
+    fallback: str | None
+    requests: int
+    cost: float
+    """As far as it is known."""
+    unpriced: int
+    """Requests whose cost is unknown."""
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """A route, with its rule in words."""
+
+    name: str
+    rule: str
+    chain: tuple[str, ...]
+    kind: ModelKind
+    tokens_over: int | None
+    tokens_under: int | None
+    pass_at: float
+    mode: Mode
+
+
+class Quality(Struct, frozen=True):
+    """What [quality] sets, in as far as the view asks about it."""
+
+    pass_at: float | None
+    task_confidence: float
+
+
+class Known(Struct, frozen=True):
+    """A model of the config."""
+
+    name: str
+    local: bool
+    kind: ModelKind
+    label: str
+
+
+class Band(Struct, frozen=True, rename={"begin": "from"}):
+    """Prompts of about one length."""
+
+    begin: int
+    """Tokens of the shortest."""
+    requests: int
+
+
+class Flows(Struct, frozen=True, kw_only=True):
+    """All that the Routing view shows of some time. Times are Unix seconds."""
+
+    since: float
+    until: float
+    oldest: float | None
+    """When the ledger's first request came in."""
+    requests: int
+    flows: tuple[Flow, ...]
+    routes: tuple[Rule, ...]
+    quality: Quality
+    models: tuple[Known, ...]
+    lengths: tuple[Band, ...]
+    config: str | None
+
+
+def read_flows(config: Config, since: float, until: float) -> Flows:
+    """Count some time.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -41,54 +113,51 @@ def read_flows(config: Config, since: float, until: float) -> dict[str, Any]:
     for task, route, model, status, fallback, many, cost, unpriced in counted:
         found = described.get(model) if model is not None else None
         flows.append(
-            {
-                "task": None if task is None else words[task],
-                "route": words[route],
-                "model": None if model is None else by_number[model],
-                "shown": None if model is None else full_name(found, by_number[model]),
-                "local": None if found is None else found.local,
-                "status": words[status],
-                "fallback": None if fallback is None else words[fallback],
-                "requests": many,
-                "cost": (cost or 0) / NANO,
-                "unpriced": unpriced,
-            }
+            Flow(
+                task=None if task is None else words[task],
+                route=words[route],
+                model=None if model is None else by_number[model],
+                shown=None if model is None else full_name(found, by_number[model]),
+                local=None if found is None else found.local,
+                status=words[status],
+                fallback=None if fallback is None else words[fallback],
+                requests=many,
+                cost=(cost or 0) / NANO,
+                unpriced=unpriced,
+            )
         )
-    return {
-        "since": since,
-        "until": until,
-        "oldest": None if oldest is None else oldest / MICRO,
-        "requests": sum([flow["requests"] for flow in flows]),
-        "flows": flows,
-        "routes": [
-            describe_route(route, config.policy, last=index == len(config.policy.routes) - 1)
-            for index, route in enumerate(config.policy.routes)
-        ],
-        "quality": {
-            "pass_at": shared_bar(config.policy.routes),
-            "task_confidence": config.policy.task_confidence,
-        },
-        "models": [
-            {"name": model.name, "local": model.local, "kind": model.kind, "label": model.label}
-            for model in config.policy.named.values()
-        ],
-        "lengths": in_bands(tokens),
-        "config": None if config.source is None else str(config.source),
-    }
+    policy = config.policy
+    return Flows(
+        since=since,
+        until=until,
+        oldest=None if oldest is None else oldest / MICRO,
+        requests=sum([flow.requests for flow in flows]),
+        flows=tuple(flows),
+        routes=tuple(
+            describe_route(route, policy, last=index == len(policy.routes) - 1)
+            for index, route in enumerate(policy.routes)
+        ),
+        quality=Quality(shared_bar(policy.routes), policy.task_confidence),
+        models=tuple(
+            Known(model.name, model.local, model.kind, model.label) for model in policy.named.values()
+        ),
+        lengths=in_bands(tokens),
+        config=None if config.source is None else str(config.source),
+    )
 
 
-def describe_route(route: Route, policy: Policy, *, last: bool) -> dict[str, Any]:
+def describe_route(route: Route, policy: Policy, *, last: bool) -> Rule:
     """A route, with its rule in words."""
-    return {
-        "name": route.name,
-        "rule": rule_of(route, last=last),
-        "chain": [name for name in route.chain if not policy.models[name].lane_of],
-        "kind": route.kind,
-        "tokens_over": route.tokens_over,
-        "tokens_under": route.tokens_under,
-        "pass_at": route.pass_at,
-        "mode": route.mode,
-    }
+    return Rule(
+        name=route.name,
+        rule=rule_of(route, last=last),
+        chain=tuple(name for name in route.chain if not policy.models[name].lane_of),
+        kind=route.kind,
+        tokens_over=route.tokens_over,
+        tokens_under=route.tokens_under,
+        pass_at=route.pass_at,
+        mode=route.mode,
+    )
 
 
 def rule_of(route: Route, *, last: bool) -> str:
@@ -120,10 +189,10 @@ def shared_bar(routes: Iterable[Route]) -> float | None:
     return max(bars, key=bars.count, default=None)
 
 
-def in_bands(tokens: Mapping[int, int]) -> list[dict[str, int]]:
+def in_bands(tokens: Mapping[int, int]) -> tuple[Band, ...]:
     """How many prompts are how long, in bands that grow: each begins where the one before has grown by a fourth."""
     bands: dict[int, int] = {}
     for length, many in tokens.items():
         band = int(log(max(length, 1), GROWTH))
         bands[band] = bands.get(band, 0) + many
-    return [{"from": ceil(GROWTH**band), "requests": bands[band]} for band in sorted(bands)]
+    return tuple(Band(ceil(GROWTH**band), bands[band]) for band in sorted(bands))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
-from headgate.dash.periods import Period, edges_of, period_of
+from headgate.dash.periods import Period, PeriodQuery, edges_of, period_of
 from headgate.ledger.facts import count_facts
 from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
@@ -94,11 +94,11 @@ class Overview(Struct, frozen=True, kw_only=True):
     """Unix time of the ledger's first request; None in an empty one."""
 
 
-def overview(config: Config, query: dict[str, str], now: float) -> bytes:
+def overview(config: Config, query: PeriodQuery, now: float) -> bytes:
     """The view as JSON. Blocks.
 
     Raises:
-        UsageError: the query names no period.
+        UsageError: it is no period that can be shown.
         LedgerError: the ledger cannot be read.
     """
     zone = zone_of(config.timezone)

@@ -4,16 +4,31 @@ A period that is not over is compared with as much of the one before: Tuesday no
 does not know what time it is; that and the zone are arguments.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headgate.core.errors import UsageError
 
-WORDS = ("today", "week", "month")
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+LONGEST = 3_660
+"""Days of one view."""
 BY_HOUR = 3 * 86_400
 """Seconds up to which a period is shown hour by hour; above it, day by day."""
+
+
+class PeriodQuery(Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
+    """Which time is asked for."""
+
+    period: Annotated[
+        Literal["today", "week", "month"] | UnsetType,
+        Meta(description="which time; this week where nothing is said"),
+    ] = UNSET
+    first: Annotated[date | UnsetType, Meta(description="the first day; in place of `period`")] = UNSET
+    last: Annotated[
+        date | UnsetType, Meta(description="the last day; today where only the first is said")
+    ] = UNSET
 
 
 class Period(Struct, frozen=True):
@@ -34,34 +49,34 @@ class Period(Struct, frozen=True):
         return self.until - self.since <= BY_HOUR
 
 
-def period_of(query: Mapping[str, str], now: float, zone: tzinfo, week_starts: int = 0) -> Period:
+def period_of(query: PeriodQuery, now: float, zone: tzinfo, week_starts: int = 0) -> Period:
     """The period that a query asks for: `period`, or `from` and `to` as days, or nothing, which is this week.
 
     Raises:
-        UsageError: a day cannot be read, or they are in the wrong order.
+        UsageError: the days are in the wrong order, or too far from each other or from now.
     """
     today = datetime.fromtimestamp(now, zone).date()
-    if query.get("from") or query.get("to"):
-        first = _day(query.get("from") or query["to"])
-        last = _day(query.get("to") or today.isoformat())
+    if query.first is not UNSET or query.last is not UNSET:
+        last = query.last or today
+        first = query.first or last
         if last < first:
             raise UsageError(f"{last} is before {first}", "write the earlier day as from")
         length = (last - first).days + 1
+        if length > LONGEST or first.year < FIRST_YEAR or last.year > LAST_YEAR:
+            raise UsageError(f"{first} to {last} is too much for one view", "ask for ten years at most")
         return _between(
             "custom", first, last + timedelta(days=1), first - timedelta(days=length), now=now, zone=zone
         )
-    word = query.get("period") or "week"
+    word = query.period or "week"
     if word == "today":
         begin, end, earlier = today, today + timedelta(days=1), today - timedelta(days=1)
     elif word == "week":
         begin = today - timedelta(days=(today.weekday() - week_starts) % 7)
         end, earlier = begin + timedelta(days=7), begin - timedelta(days=7)
-    elif word == "month":
+    else:
         begin = today.replace(day=1)
         end = (begin + timedelta(days=32)).replace(day=1)
         earlier = (begin - timedelta(days=1)).replace(day=1)
-    else:
-        raise UsageError(f'there is no period "{word[:40]}"', f"one of: {', '.join(WORDS)}; or from and to")
     return _between(word, begin, end, earlier, now=now, zone=zone)
 
 
@@ -88,10 +103,3 @@ def _steps(since: float, until: float, step: float) -> list[float]:
 
 def _midnight(day: date, zone: tzinfo) -> float:
     return datetime.combine(day, time(), zone).timestamp()
-
-
-def _day(word: str) -> date:
-    try:
-        return date.fromisoformat(word)
-    except ValueError as error:
-        raise UsageError(f"{word[:40]!r} is no day", "write it as 2026-11-23") from error

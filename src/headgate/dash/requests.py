@@ -1,19 +1,18 @@
 """Rows of the ledger for the page: a filtered list, page by page, and one request's whole story."""
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
-from difflib import get_close_matches
-from typing import Any
+from datetime import tzinfo
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.core.errors import LedgerError, UsageError
 from headgate.core.types import Model, Outcome
-from headgate.core.words import FALLBACKS, STATUSES, TASKS
-from headgate.dash.periods import period_of
+from headgate.core.words import FallbackReason, Status, Task
+from headgate.dash.periods import PeriodQuery, period_of
 from headgate.ledger.queries import Entry, Filter, LedgerReader
 from headgate.reports.shown import full_name
 from headgate.reports.story import LogLine, line, plain_story
@@ -23,14 +22,46 @@ PAGE, MOST = 50, 500
 COUNTED = 100_000
 """Rows that are counted; of more, the page says "more than 100,000"."""
 
-CLOSED: Mapping[str, tuple[str, ...]] = {
-    "task": (*TASKS, "none"),
-    "status": STATUSES,
-    "fallback": FALLBACKS,
-}
-YES_OR_NO: Mapping[str, bool] = {"yes": True, "no": False}
+LATEST = 253_402_214_400
+"""Unix seconds that a date can still be made of: the last day of the year 9999."""
+
+Moment = Annotated[float, Meta(ge=0, le=LATEST)]
+Word = Literal["yes", "no"] | UnsetType
+
+
+class RowsQuery(PeriodQuery, frozen=True, kw_only=True):
+    """Which rows are asked for. A word that is "" does not matter."""
+
+    since: Annotated[Moment | UnsetType, Meta(description="Unix seconds; in place of `period`")] = UNSET
+    until: Annotated[Moment | UnsetType, Meta(description="Unix seconds; the first moment after")] = UNSET
+    task: Annotated[
+        Literal[Task, "none"] | UnsetType, Meta(description="only this task; none is no evidence of any")
+    ] = UNSET
+    status: Annotated[Status | UnsetType, Meta(description="only those that ended so")] = UNSET
+    fallback: Annotated[
+        FallbackReason | UnsetType, Meta(description="only those that a paid model answered for this reason")
+    ] = UNSET
+    local: Annotated[Word, Meta(description="answered at home; or else, by a paid model")] = UNSET
+    answered: Annotated[Word, Meta(description="answered at all")] = UNSET
+    failed_locally: Annotated[Word, Meta(description="a local answer failed or was rejected")] = UNSET
+    tried_locally: Annotated[Word, Meta(description="a local model was asked")] = UNSET
+    unpriced: Annotated[Word, Meta(description="those whose cost is unknown")] = UNSET
+    model: Annotated[str, Meta(description="only this model, as in the config")] = ""
+    shown: Annotated[str, Meta(description="only this model, as in reports")] = ""
+    route: Annotated[str, Meta(description="only this route")] = ""
+    key: Annotated[str, Meta(description="only the callers with this key")] = ""
+    team: Annotated[str, Meta(description="only this team")] = ""
+    agent: Annotated[str, Meta(description="only this subagent")] = ""
+    text: Annotated[str, Meta(description="only with this in the prompt or the answer")] = ""
+    cursor: Annotated[
+        Annotated[int, Meta(ge=1, le=10**18)] | UnsetType, Meta(description="`next` of the piece before")
+    ] = UNSET
+    limit: Annotated[int, Meta(ge=1, le=MOST, description="rows of one piece")] = PAGE
+
+
+WORDS = ("task", "status", "fallback", "model", "shown", "route", "key", "team", "agent", "text")
 SWITCHES = ("local", "answered", "failed_locally", "tried_locally", "unpriced")
-FREE = ("model", "shown", "route", "key", "team", "agent", "text")
+"""The words of a query that are fields of a `Filter`: as they are, and as yes or no."""
 
 
 class UnknownRequestError(UsageError):
@@ -69,17 +100,17 @@ def row_of(outcome: Outcome, models: Mapping[str, Model]) -> Row:
     )
 
 
-def list_requests(config: Config, query: Mapping[str, str], now: float) -> bytes:
+def list_requests(config: Config, query: RowsQuery, now: float) -> bytes:
     """A piece of the list as JSON. Blocks.
 
     Raises:
-        UsageError: a filter has a word that the ledger cannot hold.
+        UsageError: it is no period that can be shown.
         LedgerError: the ledger cannot be read.
     """
     zone = zone_of(config.timezone)
     which, span = filter_of(query, now, zone, config.week_starts)
-    limit = min(_number(query, "limit") or PAGE, MOST)
-    cursor = _number(query, "cursor")
+    limit = query.limit
+    cursor = None if query.cursor is UNSET else query.cursor
     with LedgerReader(config.ledger.path) as ledger:
         entries = ledger.newest(which, limit + 1, before=cursor)
         count = None if cursor is not None else ledger.count(which, COUNTED + 1)
@@ -110,67 +141,34 @@ def tell_request(config: Config, request_id: str) -> bytes:
 
 
 def filter_of(
-    query: Mapping[str, str], now: float, zone: tzinfo, week_starts: int = 0
+    query: RowsQuery, now: float, zone: tzinfo, week_starts: int = 0
 ) -> tuple[Filter, tuple[float, float] | None]:
     """Which requests a query asks for, and the period that it names.
 
     Raises:
-        UsageError: with the word that was probably meant.
+        UsageError: it is no period that can be shown.
     """
     wanted: dict[str, Any] = {}
-    for name, known in CLOSED.items():
-        word = query.get(name)
-        if word:
-            if word not in known:
-                raise _unknown(name, word, known)
-            wanted[name] = word
-    for name in SWITCHES:
-        word = query.get(name)
-        if word:
-            if word not in YES_OR_NO:
-                raise _unknown(name, word, tuple(YES_OR_NO))
-            wanted[name] = YES_OR_NO[word]
-    wanted |= {name: query[name] for name in FREE if query.get(name)}
+    for name in (*WORDS, *SWITCHES):
+        word = getattr(query, name)
+        if word not in ("", UNSET):
+            wanted[name] = word == "yes" if name in SWITCHES else word
     span = _span(query, now, zone, week_starts)
     if span is not None:
         wanted["since"], wanted["until"] = span
     return Filter(**wanted), span
 
 
-def _span(query: Mapping[str, str], now: float, zone: tzinfo, week_starts: int) -> tuple[float, float] | None:
-    if query.get("since") or query.get("until"):
-        return _moment(query, "since", 0.0), _moment(query, "until", now + 86_400)
-    if query.get("period") or query.get("from") or query.get("to"):
-        period = period_of(query, now, zone, week_starts)
-        return period.since, period.until
-    return None
-
-
-def _moment(query: Mapping[str, str], name: str, otherwise: float) -> float:
-    word = query.get(name)
-    if not word:
-        return otherwise
-    try:
-        at = float(word)
-        datetime.fromtimestamp(at).astimezone()
-    except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(f"{name} {word[:40]!r} is no time", "write it as Unix seconds") from error
-    return at
-
-
-def _number(query: Mapping[str, str], name: str) -> int | None:
-    word = query.get(name)
-    if not word:
+def _span(query: RowsQuery, now: float, zone: tzinfo, week_starts: int) -> tuple[float, float] | None:
+    if query.since is not UNSET or query.until is not UNSET:
+        return (
+            0.0 if query.since is UNSET else query.since,
+            now + 86_400 if query.until is UNSET else query.until,
+        )
+    if UNSET is query.period is query.first is query.last:
         return None
-    if not (word.isascii() and word.isdigit()) or len(word) > 18 or not int(word):
-        raise UsageError(f"{name} {word[:40]!r} is no number", "leave it out for the newest requests")
-    return int(word)
-
-
-def _unknown(name: str, word: str, known: tuple[str, ...]) -> UsageError:
-    close = get_close_matches(word[:40], known, n=1)
-    hint = f'did you mean "{close[0]}"?' if close else f"one of: {', '.join(known)}"
-    return UsageError(f'there is no {name} "{word[:40]}"', hint)
+    period = period_of(query, now, zone, week_starts)
+    return period.since, period.until
 
 
 def _row(entry: Entry) -> Row:

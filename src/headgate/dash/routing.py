@@ -11,23 +11,26 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
 from time import time
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
+from headgate.config.changes import FORMS, SETTING
 from headgate.config.compile import Config
 from headgate.core.errors import HeadgateError
 from headgate.core.policy import AGENT, decide
 from headgate.dash.flows import read_flows
 from headgate.dash.replaying import Replays
+from headgate.dash.requests import Moment
 from headgate.dash.service import LOOK
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
 from headgate.gateway.intake import Intake
+from headgate.gateway.queries import read_query
 from headgate.gateway.road import Road
 from headgate.gateway.serve import new_id
 from headgate.gateway.shown_decision import describe_decision
@@ -42,12 +45,19 @@ LINES = b"content-type: application/x-ndjson\r\ncache-control: no-store\r\n"
 FRESH = JSON + b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 
 
+class FlowsQuery(Struct, frozen=True):
+    """Which time is asked for."""
+
+    since: Annotated[Moment | UnsetType, Meta(description="Unix seconds; thirty days before `until`")] = UNSET
+    until: Annotated[Moment | UnsetType, Meta(description="Unix seconds; now")] = UNSET
+
+
 class WireReplay(Struct, forbid_unknown_fields=True):
     """The body of a replay."""
 
-    set: list[str] = []
-    since: float | None = None
-    until: float | None = None
+    set: list[Annotated[str, Meta(pattern=SETTING)]] = []
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 ASKED = msgspec.json.Decoder(WireReplay)
@@ -86,14 +96,11 @@ class RoutingService:
 
     async def flows(self, call: Call) -> Fault | None:
         """Where the requests of some time went; the last thirty days, if the query does not say."""
-        query = dict(parse_qsl(call.query))
-        try:
-            until = float(query.get("until") or time())
-            since = float(query.get("since") or until - MONTH)
-        except ValueError:
-            return Fault(
-                status=400, message="since and until are Unix seconds", code="invalid_value", param="since"
-            )
+        query = read_query(FlowsQuery, call.query)
+        if isinstance(query, Fault):
+            return query
+        until = time() if query.until is UNSET else query.until
+        since = until - MONTH if query.since is UNSET else query.since
         found = await asyncio.to_thread(read_flows, self.config, since, until)
         call.answer(200, FRESH, msgspec.json.encode(found))
         return None
@@ -104,7 +111,7 @@ class RoutingService:
             return refusals.too_large(self.intake.body_limit)
         asked = read(ASKED, call.body)
         if isinstance(asked, Fault):
-            return asked
+            return unfit_setting(asked)
         call.stream(200, LINES)
         async with aclosing(self.replays.run(asked.set, asked.since, asked.until)) as lines:
             async for line in lines:
@@ -142,3 +149,12 @@ class RoutingService:
         from headgate.dash.routing_described import described  # noqa: PLC0415  # only if somebody asks
 
         return described()
+
+
+def unfit_setting(fault: Fault) -> Fault:
+    """What is wrong with a replay, in words where it is a setting; the pattern of settings says nothing to people."""
+    if fault.param is None or not fault.param.startswith("set["):
+        return fault
+    return replace(
+        fault, message=f"{fault.param} is no setting that can be tried", hint=f"a setting is {FORMS}"
+    )

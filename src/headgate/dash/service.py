@@ -6,26 +6,27 @@ keeps no request waiting.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import time
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct
 
 from headgate.config.compile import Config
 from headgate.core.errors import HeadgateError, UsageError
 from headgate.dash.assets import GUARD, Asset, Assets, load_assets
 from headgate.dash.live import Feed, missed_since
 from headgate.dash.overview import overview
-from headgate.dash.requests import UnknownRequestError, list_requests, tell_request
-from headgate.dash.weeks import Archive, face_of
+from headgate.dash.periods import PeriodQuery
+from headgate.dash.requests import RowsQuery, UnknownRequestError, list_requests, tell_request
+from headgate.dash.weeks import Archive, ReportQuery, UnknownWeekError, face_of
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
 from headgate.gateway.keys import Keys
+from headgate.gateway.queries import read_query
 from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
 
@@ -48,6 +49,16 @@ ALONE = (
     b"referrer-policy: no-referrer\r\n"
 )
 """Of a report, which has its styles inside and no scripts."""
+
+
+class NoQuery(Struct, frozen=True):
+    """Nothing is asked for."""
+
+
+class LiveQuery(Struct, frozen=True):
+    """From where on requests are told."""
+
+    after: Annotated[str, Meta(description="the id of the last request that is known already")] = ""
 
 
 class WireLogin(Struct, forbid_unknown_fields=True):
@@ -83,11 +94,11 @@ class PageService:
         self.keys = keys
         self.archive = Archive(config)
         self._assets: Assets | None = None
-        self._shows = {
-            OVERVIEW: lambda query, _: overview(config, query, time()),
-            REQUESTS: lambda query, _: list_requests(config, query, time()),
-            REQUEST: lambda _, names: tell_request(config, names["id"]),
-            WEEKS: lambda _, __: self.archive.list_weeks(time()),
+        self._shows: Mapping[str, tuple[type[Struct], Callable[[Any, Mapping[str, str]], bytes]]] = {
+            OVERVIEW: (PeriodQuery, lambda query, _: overview(config, query, time())),
+            REQUESTS: (RowsQuery, lambda query, _: list_requests(config, query, time())),
+            REQUEST: (NoQuery, lambda _, names: tell_request(config, names["id"])),
+            WEEKS: (NoQuery, lambda _, __: self.archive.list_weeks(time())),
         }
 
     async def answer(self, call: Call, path: str, names: Mapping[str, str]) -> None:
@@ -122,28 +133,38 @@ class PageService:
         name = "/".join(names[part] for part in ("folder", "package", "file") if part in names)
         asset = assets.files.get(name)
         if asset is None:
-            answer_fault(call, Fault(status=404, message=f"the page has no file {name}", code="unknown_url"))
+            hint = "load the page again, at /dash/"
+            unknown = Fault(status=404, message=f"the page has no file {name}", code="unknown_url", hint=hint)
+            answer_fault(call, unknown)
         else:
             _send(call, asset, FOR_GOOD if names["version"] == assets.version else ASK_AGAIN)
 
     # ── The figures ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _show(self, call: Call, path: str, names: Mapping[str, str]) -> None:
+        form, show = self._shows[path]
+        query = read_query(form, call.query)
+        if isinstance(query, Fault):
+            answer_fault(call, query)
+            return
         try:
-            body = await asyncio.to_thread(self._shows[path], query_of(call), names)
+            body = await asyncio.to_thread(show, query, names)
         except HeadgateError as error:
             answer_fault(call, fault_of(error))
         else:
             call.answer(200, JSON + FRESH, body)
 
     async def _report(self, call: Call, week: str) -> None:
-        query = query_of(call)
+        query = read_query(ReportQuery, call.query)
+        if isinstance(query, Fault):
+            answer_fault(call, query)
+            return
         try:
-            face = await asyncio.to_thread(face_of, self.config, week, query.get("format", "html"))
+            face = await asyncio.to_thread(face_of, self.config, week, query.format)
         except HeadgateError as error:
             answer_fault(call, fault_of(error))
             return
-        how = "attachment" if "download" in query else "inline"
+        how = "inline" if query.download is UNSET else "attachment"
         lines = f'content-type: {face.type}\r\ncontent-disposition: {how}; filename="{face.name}"\r\n'
         call.answer(200, lines.encode() + FRESH + ALONE, face.body)
 
@@ -151,7 +172,11 @@ class PageService:
         if self.feed.full:
             answer_fault(call, TOO_MANY)
             return
-        last = call.headers.get(b"last-event-id", b"").decode("latin-1") or query_of(call).get("after", "")
+        query = read_query(LiveQuery, call.query)
+        if isinstance(query, Fault):
+            answer_fault(call, query)
+            return
+        last = call.headers.get(b"last-event-id", b"").decode("latin-1") or query.after
         missed = partial(asyncio.to_thread, missed_since, self.config.ledger.path, last) if last else None
         await self.feed.watch(call, missed)
 
@@ -193,16 +218,13 @@ TOO_MANY = Fault(
 )
 
 
-def query_of(call: Call) -> dict[str, str]:
-    """The words of a call's query; of several with one name the last."""
-    return {name: values[-1] for name, values in parse_qs(call.query).items()}
-
-
 def fault_of(error: HeadgateError) -> Fault:
     """What went wrong, for the page."""
     status, code = 503, "ledger_unusable"
     if isinstance(error, UnknownRequestError):
         status, code = 404, "request_not_found"
+    elif isinstance(error, UnknownWeekError):
+        status, code = 404, "week_not_found"
     elif isinstance(error, UsageError):
         status, code = 400, "unsupported_value"
     return Fault(status=status, message=error.message, code=code, hint=error.hint)

@@ -4,10 +4,12 @@ A week that is over hardly changes, so its line is counted once and remembered; 
 into weeks that are over, which is noticed by the number of the ledger's last row.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
@@ -23,7 +25,8 @@ from headgate.reports.week import Week, week_of
 MOST = 520
 """Weeks of the archive; older ones are reached by name."""
 
-TYPES = {
+Form = Literal["html", "text", "md", "json", "csv"]
+TYPES: Mapping[Form, str] = {
     "html": "text/html; charset=utf-8",
     "text": "text/plain; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
@@ -31,6 +34,17 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
 }
 """The faces that the page gives out."""
+
+
+class ReportQuery(Struct, frozen=True):
+    """As what a week's report is asked for."""
+
+    format: Annotated[Form, Meta(description="as a page where nothing is said")] = "html"
+    download: Annotated[str | UnsetType, Meta(description="as a file to keep")] = UNSET
+
+
+class UnknownWeekError(UsageError):
+    """There is no such week."""
 
 
 class Face(Struct, frozen=True):
@@ -112,7 +126,7 @@ class Archive:
         return line
 
 
-def face_of(config: Config, word: str, form: str) -> Face:
+def face_of(config: Config, word: str, form: Form) -> Face:
     """One week's report. Blocks.
 
     Args:
@@ -121,12 +135,13 @@ def face_of(config: Config, word: str, form: str) -> Face:
         form: one of `TYPES`.
 
     Raises:
-        UsageError: there is no such week or form.
+        UnknownWeekError: there is no such week.
         LedgerError: the ledger cannot be read.
     """
-    if form not in TYPES:
-        raise UsageError(f'there is no format "{form[:40]}"', f"one of: {', '.join(TYPES)}")
-    report = weekly_report(config, word)
+    try:
+        report = weekly_report(config, word)
+    except UsageError as error:
+        raise UnknownWeekError(error.message, error.hint) from error
     return Face(TYPES[form], file_name(report, form), face(report, form).encode())
 
 

@@ -14,7 +14,9 @@ from headgate import __version__
 from headgate.core.words import TASKS, TEXT_USES, DialectName
 from headgate.gateway import paths, shown
 from headgate.gateway.asking import PRIORITIES
+from headgate.gateway.entrance import is_for_admins
 from headgate.gateway.openapi_answers import ANSWERS, Schema, has, maybe, one_of
+from headgate.gateway.queries import words_of
 from headgate.gateway.services import Service
 from headgate.wire.doors import Reader
 from headgate.wire.faults import ANTHROPIC_TYPES
@@ -112,21 +114,24 @@ TELLING: Mapping[str, tuple[str, Schema]] = {
 
 REFUSALS: Mapping[int, str] = {
     400: "the body, a header or a wish cannot be taken; the message says which and why",
-    403: "a web page of another site sent it",
+    401: "a key is needed and there is none, or it is none of this gate's",
+    402: "there is no money left for a model that could answer, in Anthropic's words",
+    403: "a web page of another site sent it, or the path is for admins",
     404: "no such model, agent or earlier answer",
     413: "more than `body_limit_mb`",
     415: "the body is compressed",
+    429: "there is no money left for a model that could answer, or too many watch",
     500: "a fault of ours",
     503: "no model gave an answer; `x-should-retry` says whether trying later may help",
     504: "every attempt ran out of time",
     529: "the same as 503 where trying later may help, in Anthropic's words",
 }
-TAKING = (400, 403, 404, 413, 415, 500)
+TAKING = (400, 401, 403, 404, 413, 415, 500)
 """What can go wrong before a model is asked."""
 ANSWERING: Mapping[DialectName, tuple[int, ...]] = {
-    "openai": (*TAKING, 503, 504),
-    "anthropic": (*TAKING, 503, 504, 529),
-    "ollama": (*TAKING, 503, 504),
+    "openai": (*TAKING, 429, 503, 504),
+    "anthropic": (*TAKING, 402, 503, 504, 529),
+    "ollama": (*TAKING, 429, 503, 504),
 }
 
 ENVELOPES: Mapping[DialectName, Schema] = {
@@ -135,7 +140,9 @@ ENVELOPES: Mapping[DialectName, Schema] = {
             "error": has(
                 {
                     "message": WORD,
-                    "type": one_of("invalid_request_error", "api_error"),
+                    "type": one_of(
+                        "invalid_request_error", "api_error", "server_error", "insufficient_quota"
+                    ),
                     "param": maybe(TEXT),
                     "code": maybe(TEXT),
                     "hint": WORD,
@@ -219,9 +226,9 @@ def operation(path: str, method: str, schemas: dict[str, Schema]) -> dict[str, A
         told["responses"] = answers_of(path, reader)
     elif path == paths.SHOW:
         told["requestBody"] = body(path, "Show", shown.SHOW_FORM, schemas)
-        told["responses"] = {"200": answer(path, "GET"), **refusals("ollama", (400, 404, 413, 415, 500))}
+        told["responses"] = {"200": answer(path, "GET"), **refusals("ollama", TAKING)}
     else:
-        told["responses"] = {"200": answer(path, method)}
+        told["responses"] = {"200": answer(path, method), **turned_away(path, method)}
         if path == "/healthz":
             told["responses"]["503"] = answer(path, method)
         if path == ONE_MODEL:
@@ -244,6 +251,19 @@ def body(path: str, name: str, form: Any, schemas: dict[str, Schema]) -> dict[st
     return {"required": True, "content": {"application/json": media}}
 
 
+def in_query(form: type[msgspec.Struct]) -> list[dict[str, Any]]:
+    """The words of a query, by the type that it is read as."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema["description"],
+            "schema": plain({key: value for key, value in schema.items() if key != "description"}),
+        }
+        for name, schema in words_of(form).items()
+    ]
+
+
 def whole(form: Any) -> Schema:
     """The schema of a type, with what it refers to in its place, for a path that has no share in the components."""
     schema = msgspec.json.schema(form)
@@ -260,10 +280,18 @@ def whole(form: Any) -> Schema:
 
 
 def plain(schema: Any) -> Any:
-    """A schema without the names of our types and without tags told twice, which say nothing to others."""
+    """A schema without the names of our types and without tags told twice, which say nothing to others.
+
+    A tuple of like values is told as a list of so many: not every tool knows `prefixItems`.
+    """
     if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
         schema = schema | {"$ref": schema["$ref"].replace(f".{OURS}", ".")}
     if isinstance(schema, dict):
+        like = schema.get("prefixItems", [])
+        if like and all(item == like[0] for item in like):
+            schema = {key: value for key, value in schema.items() if key != "prefixItems"} | {
+                "items": like[0]
+            }
         return {
             key: value if key in ("examples", "enum", "default") else plain(value)
             for key, value in schema.items()
@@ -281,6 +309,21 @@ def answers_of(path: str, reader: Reader) -> dict[str, Any]:
         kind = paths.STREAMING[path].stream_type.decode().partition(";")[0]
         good["content"][kind] = {"schema": EVENTS if kind == "text/event-stream" else LINES}
     return {"200": good, **refusals(reader.dialect, ANSWERING[reader.dialect])}
+
+
+def turned_away(path: str, method: str) -> dict[str, Any]:
+    """Who may not look at a path that shows something: whoever has no key where one is needed, and who is no admin."""
+    statuses = () if path in paths.OPEN else (401, 403) if is_for_admins(path) else (401,)
+    if method == "HEAD":
+        return silent(statuses)
+    if path in ("/v1/models", ONE_MODEL):
+        return {str(status): either(status) for status in statuses}
+    return refusals(paths.dialect_of(path, {}), statuses)
+
+
+def silent(statuses: Iterable[int]) -> dict[str, Any]:
+    """Refusals of HEAD, which have no body."""
+    return {str(status): {"description": REFUSALS[status]} for status in statuses}
 
 
 def answer(path: str, method: str) -> dict[str, Any]:

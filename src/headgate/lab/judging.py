@@ -6,7 +6,7 @@ a prompt only its size is known, and its task is not. What an answer from home w
 
 from bisect import bisect_left
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from headgate.core.policy import Policy, decide
 from headgate.core.signals import measure
 from headgate.core.types import FleetView, Message, Request, Signals
-from headgate.core.words import TASKS, Task
+from headgate.core.words import TASKS, FormatKind, Task
 from headgate.lab.imports.calls import PastCall, Record
 from headgate.wire.doors.anthropic_messages import Messages
 from headgate.wire.doors.openai_chat import ChatCompletions
@@ -35,6 +35,8 @@ SKIPPED = {
     "capability": "needs what no model of its route at home can do: tools, images or a schema",
     "format": "asks for a form that no model of its route at home keeps to",
 }
+
+FORMS: tuple[FormatKind, ...] = get_args(FormatKind)
 
 _EVERYTHING = FleetView()
 _CHAT, _MESSAGES = ChatCompletions(), Messages()
@@ -56,6 +58,8 @@ class Judged(Struct, frozen=True, kw_only=True):
     """Why it goes to the cloud, or why nobody can say."""
     tokens: int = 0
     """Of the prompt."""
+    signals: Signals | None = None
+    """What was measured on its prompt, where it is known."""
     request: Request | None = None
 
 
@@ -76,15 +80,17 @@ class Judge:
     def judge(self, call: PastCall) -> Judged:
         """Where the call would have gone."""
         tokens = 0 if call.usage is None else call.usage.prompt
-        if call.calls != 1:
+        if call.calls != 1:  # of their sum, some may be of any size
             mean = tokens // call.calls if call.calls else 0
-            return Judged(way="unknown", why=ONLY_SUMS, possible=bool(self._at_size(mean)), tokens=mean)
+            return Judged(way="unknown", why=ONLY_SUMS, possible=self._possible(None), tokens=mean)
         if call.body is None:
-            return Judged(way="unknown", why=NO_PROMPT, possible=bool(self._at_size(tokens)), tokens=tokens)
+            possible = self._possible(None if call.usage is None else tokens)
+            return Judged(way="unknown", why=NO_PROMPT, possible=possible, tokens=tokens)
         request = as_request(call.body, call.provider)
         if isinstance(request, Fault):
             why = f"{UNREADABLE}: {request.message}"
-            return Judged(way="unknown", why=why, possible=bool(self._at_size(tokens)), tokens=tokens)
+            possible = self._possible(None if call.usage is None else tokens)
+            return Judged(way="unknown", why=why, possible=possible, tokens=tokens)
         signals = measure(request, self.policy)
         if tokens:
             signals = replace(signals, tokens=tokens, tokens_exact=True)
@@ -106,11 +112,14 @@ class Judge:
             model=first,
             why="" if home else SKIPPED.get(skip or "", f"the route {decision.route} does not begin at home"),
             tokens=signals.tokens,
+            signals=signals,
             request=request if home else None,
         )
 
-    def _at_size(self, tokens: int) -> frozenset[Task | None]:
-        return self._homely(self._step(tokens), "text", False, False)
+    def _possible(self, tokens: int | None) -> bool:
+        """Whether any call of that size could have gone home; None is a size that is not known."""
+        steps = (0, *self._edges) if tokens is None else (self._step(tokens),)
+        return any(self._homely(step, form, False, False) for step in steps for form in FORMS)
 
     def _key(self, signals: Signals) -> tuple[int, Any, bool, bool]:
         return self._step(signals.tokens), signals.format, signals.tools > 0, signals.images > 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
 
-from headgate.lab.proof import Line, Proof, Range
+from headgate.lab.proof import CheapCloud, Line, Proof, Range
 from headgate.reports.shown import columns, count, dollars, percent
 
 WIDEST = 100
@@ -76,7 +76,9 @@ def notes(proof: Proof) -> Iterator[str]:
             f"{proof.peak.tokens / 60:,.0f} tokens a second in the minute in which most are written; "
             "headgate models bench says what a machine writes."
         )
-    if proof.billed < proof.calls:
+    if not proof.billed:
+        yield "The export tells no costs: every call is charged at the list price of its day."
+    elif proof.billed < proof.calls:
         rest = proof.calls - proof.billed
         yield f"The export says what {count(proof.billed, 'call')} cost; {count(rest, 'call')} are charged at the list price of their day."
     if proof.cost_unknown:
@@ -84,6 +86,10 @@ def notes(proof: Proof) -> Iterator[str]:
     for number, said in (
         (proof.failed, "brought no answer and {are} left out"),
         (proof.doubles, "{are} there twice and counted once"),
+        (
+            proof.others.calls,
+            f"{{are}} for embeddings, pictures or speech ({_money(proof.others)}) and left out",
+        ),
     ):
         if number:
             yield f"{count(number, 'call')} {said.format(are='is' if number == 1 else 'are')}."
@@ -91,18 +97,38 @@ def notes(proof: Proof) -> Iterator[str]:
         yield f"{count(proof.unread, 'record')} could not be read; they are named above."
     if proof.until is not None and proof.since is not None:
         yield f"From {_day(proof.since)} to {_day(proof.until)}."
-    yield "Local models count as free here: energy and hardware are not in it. Nothing was written into a ledger."
+    if proof.energy_cost is None:
+        yield "Local models count as free here: energy and hardware are not in it. Nothing was written into a ledger."
+    else:
+        yield (
+            f"Energy at home, as the sample drew it: about {dollars(proof.energy_cost)} for these calls, which is to be "
+            "taken off what is saved; hardware is not in it. Nothing was written into a ledger."
+        )
 
 
 def _answer(proof: Proof, rules: str) -> Iterator[str]:
     cost = dollars(proof.cost) if proof.cost_unknown < max(1, proof.calls) else "an unknown sum"
-    yield f"{count(proof.calls, 'call')} that cost {cost}, judged by the routes of {rules}:"
-    simple = _between(proof.simple, percent)
-    yield f"{simple} of them {'is' if simple.startswith('0') else 'are'} simple enough to go home first; they cost {_between(proof.simple_cost, dollars)}."
-    yield f"{_between(proof.saved, dollars)} would have been saved{_monthly(proof)}."
-    share = (proof.saved.low / proof.cost, proof.saved.high / proof.cost) if proof.cost else None
-    if share is not None:
-        yield f"That is {_between(Range(*share), percent)} of the bill."
+    calls = count(proof.calls, "call") if proof.calls else "Calls, nobody says how many,"
+    yield f"{calls} that cost {cost}, judged by the routes of {rules}:"
+    if proof.calls:
+        yield f"{_between(proof.simple, percent)} of them can be answered at home first; these cost {_between(proof.simple_cost, dollars)}."
+    share = ""
+    if proof.cost:
+        share = f": {_between(Range(proof.saved.low / proof.cost, proof.saved.high / proof.cost), percent)} of the bill"
+    yield f"{_between(proof.saved, dollars)} would have been saved{_monthly(proof)}{share}."
+    if proof.cheap_cloud is not None:
+        yield _beside(proof.cheap_cloud, proof.calls)
+
+
+def _beside(cheap: CheapCloud, calls: int) -> str:
+    """What would have been saved without any gate, by moving to a cheap cloud model."""
+    which = "Beside it: all" if cheap.calls == calls else f"Beside it: {cheap.calls:,}"
+    saved = cheap.paid - cheap.cost
+    margin = f"{dollars(saved)} less" if saved > 0 else f"{dollars(-saved)} more"
+    return (
+        f"{which} of these calls, on the cheapest cloud model that takes them (mostly {cheap.model}), "
+        f"cost {dollars(cheap.cost)}, {margin}; nobody knows how good its answers are."
+    )
 
 
 def _monthly(proof: Proof) -> str:
@@ -128,18 +154,23 @@ def _tasks(proof: Proof) -> list[Sequence[str]]:
         rate = line.rate
         passed = "not measured" if rate is None else _between(Range(*rate.interval), percent)
         where = "" if rate is None else f"{rate.passed:,} of {rate.of:,} in {rate.source}"
-        rows.append((line.task, f"{line.calls:,}", dollars(line.cost), passed, where))
+        rows.append((line.name, f"{line.calls:,}", _money(line), passed, where))
     return rows
 
 
 def _rows(lines: Sequence[Line]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [("", "Calls", "Cost")]
     for line in lines:
-        known = line.cost_unknown < max(1, line.calls)
-        cost = dollars(line.cost) if known else "unknown"
         calls = f"{line.calls:,}" if line.calls else "not told"
-        rows.append((line.name, calls, f">= {cost}" if known and line.cost_unknown else cost))
+        rows.append((line.name, calls, _money(line)))
     return rows
+
+
+def _money(line: Line) -> str:
+    """What they cost, as far as that is known."""
+    if line.cost_unknown >= max(1, line.calls):
+        return "unknown"
+    return f">= {dollars(line.cost)}" if line.cost_unknown else dollars(line.cost)
 
 
 def _wrapped(note: str) -> list[str]:

@@ -2,7 +2,17 @@
 
 import random
 
+from msgspec import Struct
+
 from headgate.lab.judging import Judged
+
+
+class Sampled(Struct, frozen=True):
+    """One of them."""
+
+    judged: Judged
+    cost: float | None
+    """Dollars that it has cost; None is unknown."""
 
 
 class Sample:
@@ -15,18 +25,18 @@ class Sample:
 
     def __init__(self, size: int, seed: int = 0) -> None:
         self.size = size
-        self.kept: list[Judged] = []
+        self.kept: list[Sampled] = []
         self._offered = 0
         self._chance = random.Random(seed)
 
-    def offer(self, judged: Judged) -> None:
+    def offer(self, judged: Judged, cost: float | None) -> None:
         """A call that may be kept, if it would have gone home and its prompt is known."""
         if not self.size or judged.request is None:
             return
         self._offered += 1
         if len(self.kept) < self.size:
-            self.kept.append(judged)
+            self.kept.append(Sampled(judged, cost))
             return
         at = self._chance.randrange(self._offered)
         if at < self.size:
-            self.kept[at] = judged
+            self.kept[at] = Sampled(judged, cost)

@@ -13,13 +13,12 @@ from sqlalchemy import Connection, func, select
 from headgate.config.energy import EnergySettings
 from headgate.core.power import MICROJOULES, energy_cost
 from headgate.core.purchase import BreakEven, break_even, used_up
+from headgate.ledger.cells import HOUR, QUARTER
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, power, requests
+from headgate.ledger.schema import MICRO, power, requests, rollups
 from headgate.reports.facts import WeeklyFacts
 from headgate.reports.savings import Home, savings
-
-HOUR = 3_600
 
 
 def with_home(ledger: LedgerReader, energy: EnergySettings, facts: WeeklyFacts, now: float) -> WeeklyFacts:
@@ -56,24 +55,38 @@ def break_even_of(ledger: LedgerReader, energy: EnergySettings, now: float) -> B
         return None
     since = bought.begins
     with ledger.connect() as db:
-        query = select(func.min(requests.c.received)).where(requests.c.received >= round(since * MICRO))
-        first = db.execute(query).scalar_one()
+        first = _first_request(db, since)
     if first is None:
         return break_even(bought, None, None, now)
     money = count_facts(ledger, since, now).money
     saved = savings(money, replace(home_of(ledger, energy, since, now), hardware_cost=None)).net_of_energy
-    return break_even(bought, saved, first / MICRO, now)
+    return break_even(bought, saved, first, now)
+
+
+def _first_request(db: Connection, since: float) -> float | None:
+    """Unix time of the first request from then on; of those whose rows are gone, to the quarter of an hour."""
+    kept = select(func.min(requests.c.received)).where(requests.c.received >= round(since * MICRO))
+    summed = select(func.min(rollups.c.start)).where(rollups.c.span == QUARTER, rollups.c.start >= since)
+    row, quarter = db.execute(kept).scalar_one(), db.execute(summed).scalar_one()
+    found = [moment for moment in (None if row is None else row / MICRO, quarter) if moment is not None]
+    return min(found, default=None)
 
 
 def _idle(db: Connection, watts: float | None, since: float, until: float) -> float | None:
-    """Joules that were drawn for nobody; None when nothing was read."""
-    read = func.sum(power.c.energy - power.c.requests_energy)
-    query = select(read, func.max(power.c.seconds)).where(
+    """Joules that were drawn for nobody; None when nothing was read.
+
+    An hour that was read for longer than an hour was read by several gates on this machine: each has read all of it.
+    """
+    query = select(power.c.hour, power.c.seconds, power.c.energy, power.c.requests_energy).where(
         power.c.hour > round((since - HOUR) * MICRO), power.c.hour < round(until * MICRO)
     )
-    rows = db.execute(query.group_by(power.c.hour)).all()
+    rows = db.execute(query).all()
     if not rows:
         return None
     if watts is not None:
-        return watts * float(sum(seconds for _, seconds in rows))
-    return float(sum(drawn for drawn, _ in rows)) / MICROJOULES
+        open_: dict[int, int] = {}
+        for hour, seconds, *_ in rows:
+            open_[hour] = max(open_.get(hour, 0), min(seconds, HOUR))
+        return watts * float(sum(open_.values()))
+    idle = [max(0.0, drawn * min(1.0, HOUR / max(1, seconds)) - given) for _, seconds, drawn, given in rows]
+    return float(sum(idle)) / MICROJOULES

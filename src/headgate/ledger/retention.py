@@ -98,7 +98,8 @@ def _prune(db: sqlite3.Connection, before: int) -> int:
         "INSERT INTO audit_rollups (start, verdict, judge, requests, cost) "
         "SELECT received / ? * ?, verdict, judge, count(*), coalesce(sum(audits.cost), 0) "
         "FROM audits JOIN requests ON n = request WHERE request IN (SELECT n FROM leaving) GROUP BY 1, 2, 3 "
-        "ON CONFLICT (start, verdict, judge) DO UPDATE SET requests = requests + excluded.requests, cost = cost + excluded.cost",
+        "ON CONFLICT (start, verdict, judge) DO UPDATE SET requests = requests + excluded.requests, "
+        "cost = cost + excluded.cost",
         (QUARTER * MICRO, QUARTER),
     )
     for table in ("audits", "bodies", "turns", "attempts"):

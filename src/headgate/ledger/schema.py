@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from headgate.ledger.cells import Calls, Cell, Ends
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
 
@@ -359,7 +359,7 @@ audit_rollups = Table(
     Column("verdict", ForeignKey("names.id"), primary_key=True, autoincrement=False),
     Column("judge", ForeignKey("names.id"), primary_key=True, autoincrement=False),
     Column("requests", BigInteger, nullable=False),
-    Column("cost", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 

@@ -10,7 +10,7 @@ CONFIDENT: Final = 1.959964
 """Standard deviations of a 95 % interval."""
 
 
-def wilson(hits: int, total: int, z: float = CONFIDENT) -> tuple[float, float] | None:
+def wilson(hits: float, total: float, z: float = CONFIDENT) -> tuple[float, float] | None:
     """Wilson's score interval of a rate, both ends in 0-1; None of nothing."""
     if not total:
         return None

@@ -70,9 +70,9 @@ def _of_money(facts: WeeklyFacts, saved: Savings, baseline: str) -> Iterator[str
         )
     if facts.estimated:
         yield f"The tokens of {count(facts.estimated, 'request')} are estimated; the engine did not report them."
-    if facts.money.energy_cost and facts.money.energy_unknown:
+    if saved.energy_cost is not None and facts.money.energy_unknown:
         yield f"Energy leaves out {count(facts.money.energy_unknown, 'request')} for which it was not measured."
-    if facts.money.alternative and facts.money.alternative_unknown:
+    if saved.alternative is not None and facts.money.alternative_unknown:
         left_out = count(facts.money.alternative_unknown, "request")
         yield f"The cheap cloud's cost leaves out {left_out} for which no such model is known."
     if len(facts.baselines) > 1:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.core.words import RUN_STATUSES, TASKS
-from headgate.gateway.openapi import ASKING, INPUT, TASK, TEXT, WORD, ref, refusals
+from headgate.gateway.openapi import ASKING, INPUT, TAKING, TASK, TEXT, WORD, ref, refusals
 from headgate.gateway.openapi_answers import (
     ANY_OBJECT,
     NUMBER,
@@ -15,6 +15,7 @@ from headgate.gateway.openapi_answers import (
     maybe,
     one_of,
 )
+from headgate.workers.agents_service import LATEST
 
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 AMOUNT: Schema = {"type": "number", "minimum": 0}
@@ -95,15 +96,22 @@ ANSWERED: Schema = {
         "input": INPUT_OF,
         "model": {"description": "the paid model that was asked", "type": "string"},
         "job": {"description": "the provider's name for the batch", "type": "string"},
-        "submitted": {"description": "Unix time at which it was handed over", "type": "number"},
+        "submitted": {
+            "description": "Unix time at which it was handed over",
+            "type": "number",
+            "minimum": 0,
+            "maximum": LATEST,
+        },
         "answer": {
             "type": "object",
             "required": ["custom_id", "status"],
             "properties": {
-                "custom_id": WORD,
+                "custom_id": TEXT,
                 "status": {
                     "description": "that a live call would have had; 0: never done",
                     "type": "integer",
+                    "minimum": 0,
+                    "maximum": 599,
                 },
                 "body": {"description": "the answer, in the words of the provider"},
                 "detail": TEXT,
@@ -134,7 +142,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
         "responses": {
             "200": good("What became of it; also where it failed", RUN)
             | {"headers": {name: ref("headers", name) for name in TOLD}},
-            **refusals("openai", (400, 403, 404, 413, 415, 500)),
+            **refusals("openai", TAKING),
         },
     }
     answers = {
@@ -145,7 +153,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
         "responses": {
             "200": good("What became of it; also where it failed", RUN)
             | {"headers": {name: ref("headers", name) for name in TOLD}},
-            **refusals("openai", (400, 403, 404, 413, 500)),
+            **refusals("openai", TAKING),
         },
     }
     return {
@@ -163,9 +171,9 @@ def looks(operation: str, summary: str, schema: Schema, wrong: tuple[int, ...]) 
         "operationId": operation,
         "summary": summary,
         **parameters,
-        "responses": {"200": good(summary, schema), **refusals("openai", (403, *wrong))},
+        "responses": {"200": good(summary, schema), **refusals("openai", (401, 403, *wrong))},
     }
-    silent = {str(status): {"description": summary} for status in (200, *wrong)}
+    silent = {str(status): {"description": summary} for status in (200, 401, 403, *wrong)}
     head = {"operationId": f"{operation}_head", "summary": summary, **parameters, "responses": silent}
     return {"get": get, "head": head}
 

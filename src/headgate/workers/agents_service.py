@@ -36,6 +36,10 @@ TAKES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+LATEST = 253_402_214_400
+"""Unix seconds that a date can still be made of: the last day of the year 9999."""
+
+
 class WireGiven(Struct, forbid_unknown_fields=True):
     """The body of a run."""
 
@@ -57,7 +61,7 @@ class WireAnswered(Struct, forbid_unknown_fields=True):
     """Who was asked."""
     job: str
     """The provider's name for the batch."""
-    submitted: float
+    submitted: Annotated[float, Meta(ge=0, le=LATEST)]
     """Unix time at which it was handed over."""
     answer: BatchAnswer
 

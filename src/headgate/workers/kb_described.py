@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.gateway.openapi import ASKING, INPUT, TASK, TELLING, TEXT, WORD, ref, refusals, whole
+from headgate.gateway.openapi import ASKING, INPUT, TAKING, TASK, TELLING, TEXT, WORD, ref, refusals, whole
 from headgate.gateway.openapi_answers import NUMBER, YES_OR_NO, Schema, has, many, maybe
 from headgate.workers.agents_described import RUN
 from headgate.workers.kb_service import ASK, LIST, SEARCH, WireQuestion, WireSearch
@@ -49,7 +49,7 @@ HIT = has(
     }
 )
 NAME = {"name": "name", "in": "path", "required": True, "schema": WORD, "description": "the base"}
-WRONG = (400, 403, 404, 413, 415, 500, 503)
+WRONG = (*TAKING, 429, 503, 504)
 
 
 def described() -> Mapping[str, Mapping[str, Any]]:

@@ -12,36 +12,44 @@ def before_call(context, case, **kwargs):
     if case.meta is None:
         return
     if case.meta.generation.mode.is_positive:
-        keep_valid(case)
+        name_what_is_there(case)
+        if case.media_type == "application/json" and isinstance(case.body, dict):
+            case.body = kept_valid(case)
     elif case.media_type == "multipart/form-data" and isinstance(case.body, dict):
         keep_wrong(case)
 
 
-def keep_valid(case):
-    """What has to be so in a valid request, and no JSON Schema can say."""
-    if case.media_type != "application/json" or not isinstance(case.body, dict):
-        return  # a body that is set here is judged again, and a form with a file in it cannot be
+def name_what_is_there(case):
+    """Names in the path of a valid request: the document cannot say which there are."""
+    path, names = case.operation.path, case.path_parameters
+    if path.startswith("/v1/agents/"):
+        names["name"] = AGENT
+    elif path.startswith("/v1/kb/"):
+        names["name"] = BASE
+    elif path == "/admin/reports/{week}":
+        names["week"] = "this"
+    if case.query and {"from", "to"} & case.query.keys():  # the one is not after the other
+        case.query |= {"from": "2026-11-01", "to": "2026-11-30"}
+
+
+def kept_valid(case):
+    """The body of a valid request, with what has to be so in it and no JSON Schema can say."""
     if "x-headgate-within" in (case.headers or {}):
         case.headers["x-headgate-within"] = "20"  # with less than a moment, no model is asked
-    body = whole(case.body)
+    path, body = case.operation.path, whole(case.body)
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") in ("tool", "function"):
         del body["tool_choice"]  # it names one of `tools`; JSON Schema cannot tie the two
-    path = case.operation.path
-    if path.startswith("/v1/agents/"):
-        case.path_parameters["name"] = AGENT
-    if path.startswith("/v1/kb/"):
-        case.path_parameters["name"] = BASE
     if path == "/v1/agents/{name}/runs":  # white space alone is no input
         given = body["input"]
         body["input"] = f"{given}." if isinstance(given, str) else given | {"input": "I was charged twice."}
-    if path == "/v1/agents/{name}/answers":
+    elif path == "/v1/agents/{name}/answers":
         body["model"] = PAID
-    if path == "/v1/batches":
+    elif path == "/v1/batches":
         body["input_file_id"] = uploaded(case.operation.base_url)
-    if path == "/v1/messages/batches":  # no two may have the same custom_id
+    elif path == "/v1/messages/batches":  # no two may have the same custom_id
         body["requests"] = list({each["custom_id"]: each for each in body["requests"]}.values())
-    case.body = body
+    return body
 
 
 def keep_wrong(case):
@@ -52,7 +60,7 @@ def keep_wrong(case):
 
 
 def uploaded(gate):
-    """The id of a file: the document cannot say which there are."""
+    """The id of a file that there is."""
     form = {"files": {"file": ("requests.jsonl", b"")}, "data": {"purpose": "batch"}}
     return requests.post(f"{gate.rstrip('/')}/v1/files", **form, timeout=20).json()["id"]
 

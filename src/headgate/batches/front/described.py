@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from msgspec import Struct
-
 from headgate.batches.front.book import Status
-from headgate.batches.front.pages import BatchesQuery, FilesQuery, words_of
+from headgate.batches.front.pages import BatchesQuery, FilesQuery
 from headgate.batches.front.service import (
     BATCH,
     BATCHES,
@@ -19,7 +17,7 @@ from headgate.batches.front.service import (
     SHORTEST_LIFE,
     WireBatch,
 )
-from headgate.gateway.openapi import TEXT, WORD, refusals, whole
+from headgate.gateway.openapi import TEXT, WORD, in_query, refusals, whole
 from headgate.gateway.openapi_answers import NUMBER, YES_OR_NO, Schema, has, many, maybe, one_of
 
 LIFE: Schema = {"type": "integer", "minimum": SHORTEST_LIFE, "maximum": LONGEST_LIFE}
@@ -75,12 +73,14 @@ def described() -> Mapping[str, Mapping[str, Any]]:
         "parameters": [file],
         "responses": {
             "200": {"description": "The content", "content": binary},
-            **refusals("openai", (403, 404)),
+            **refusals("openai", (401, 403, 404)),
         },
     }
     return {
         FILES: {
-            "get": looks("list_files", "The files, the newest first", pages(FILE_OBJECT), query(FilesQuery)),
+            "get": looks(
+                "list_files", "The files, the newest first", pages(FILE_OBJECT), in_query(FilesQuery)
+            ),
             "post": takes(
                 "upload_file", "Upload requests for a batch", FORM, FILE_OBJECT, kind="multipart/form-data"
             ),
@@ -92,7 +92,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
         CONTENT: {"get": content},
         BATCHES: {
             "get": looks(
-                "list_batches", "The batches, the newest first", pages(BATCH_OBJECT), query(BatchesQuery)
+                "list_batches", "The batches, the newest first", pages(BATCH_OBJECT), in_query(BatchesQuery)
             ),
             "post": takes(
                 "create_batch",
@@ -114,14 +114,6 @@ def one(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": WORD}
 
 
-def query(form: type[Struct]) -> list[dict[str, Any]]:
-    """The parameters of a list, by the type that its query is read as."""
-    return [
-        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
-        for name, schema in words_of(form).items()
-    ]
-
-
 def pages(entry: Schema) -> Schema:
     """A part of a list."""
     ends = {"first_id": maybe(WORD), "last_id": maybe(WORD), "has_more": YES_OR_NO}
@@ -131,7 +123,7 @@ def pages(entry: Schema) -> Schema:
 def looks(operation: str, summary: str, schema: Schema, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     """An operation without a body."""
     good = {"description": summary, "content": {"application/json": {"schema": schema}}}
-    wrong = refusals("openai", (403, 404) if parameters[0]["in"] == "path" else (400, 403))
+    wrong = refusals("openai", (401, 403, 404) if parameters[0]["in"] == "path" else (400, 401, 403))
     return {
         "operationId": operation,
         "summary": summary,
@@ -156,6 +148,6 @@ def takes(
         "requestBody": {"required": True, "content": {kind: {"schema": form}}},
         "responses": {
             "200": {"description": summary, "content": {"application/json": {"schema": schema}}},
-            **refusals("openai", (400, 403, 413, *also)),
+            **refusals("openai", (400, 401, 403, 413, *also)),
         },
     }

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.batches.front.described import one, query
+from headgate.batches.front.described import one
 from headgate.batches.front.lines import LONGEST_ID
 from headgate.batches.front.messages import BATCH, BATCHES, CANCEL, MOST_REQUESTS, RESULTS
 from headgate.batches.front.pages import MessageBatchesQuery
-from headgate.gateway.openapi import TEXT, WORD, refusals
+from headgate.gateway.openapi import TEXT, WORD, in_query, refusals
 from headgate.gateway.openapi_answers import ANY_OBJECT, NUMBER, YES_OR_NO, Schema, has, many, maybe, one_of
 
 COUNTS = has(dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), NUMBER))
@@ -43,7 +43,7 @@ def described() -> Mapping[str, Mapping[str, Any]]:
     deleted = has({"id": WORD, "type": one_of("message_batch_deleted")})
     body = {"required": True, "content": {"application/json": {"schema": ASKED}}}
     create = operation(
-        "create_message_batch", "Have many messages answered", BATCH_OBJECT, [], (400, 403, 413)
+        "create_message_batch", "Have many messages answered", BATCH_OBJECT, [], (400, 401, 403, 413)
     )
     results = operation("message_batch_results", "The results of a batch that has ended", LINES, [name])
     results["responses"]["200"]["content"] = {"application/x-jsonl": {"schema": LINES}}
@@ -53,8 +53,8 @@ def described() -> Mapping[str, Mapping[str, Any]]:
                 "list_message_batches",
                 "The batches, the newest first",
                 LISTED,
-                query(MessageBatchesQuery),
-                (400, 403),
+                in_query(MessageBatchesQuery),
+                (400, 401, 403),
             ),
             "post": create | {"requestBody": body},
         },
@@ -72,7 +72,7 @@ def operation(
     summary: str,
     schema: Schema,
     parameters: list[dict[str, Any]],
-    wrong: tuple[int, ...] = (400, 403, 404),
+    wrong: tuple[int, ...] = (400, 401, 403, 404),
 ) -> dict[str, Any]:
     """One operation."""
     good = {"description": summary, "content": {"application/json": {"schema": schema}}}

@@ -15,11 +15,12 @@ from msgspec import Raw, Struct
 from headgate.batches.front.book import OVER, Kept
 from headgate.batches.front.desk import DAY, Desk
 from headgate.batches.front.lines import LONGEST_ID
-from headgate.batches.front.pages import MessageBatchesQuery, read_query
+from headgate.batches.front.pages import MessageBatchesQuery
 from headgate.batches.front.service import TAKEN, missing, too_large_upload, wrong
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
 from headgate.gateway.http import Upload
+from headgate.gateway.queries import read_query
 from headgate.wire.faults import Fault
 
 ENDPOINT = "/v1/messages"

@@ -6,15 +6,11 @@ It does not know where entries are kept.
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import parse_qsl
 
-import msgspec
 from msgspec import Meta, Struct
 
 from headgate.batches.front.book import BatchObject
 from headgate.batches.front.files import FileObject
-from headgate.wire.doors.reading import LONGEST, bad_value
-from headgate.wire.faults import Fault
 
 USUAL = 20
 """Entries of a page, where nothing is said; both OpenAI's batches and Anthropic's have it so."""
@@ -56,36 +52,6 @@ Query = TypeVar("Query", FilesQuery, BatchesQuery, MessageBatchesQuery)
 
 
 One = TypeVar("One", FileObject, BatchObject)
-
-
-def read_query(form: type[Query], query: str) -> Query | Fault:
-    """What a query asks for, or what is wrong with it. Words that are not known here are passed over, as everywhere."""
-    words: dict[str, str] = {}
-    for name, word in parse_qsl(query, keep_blank_values=True):
-        if name in words and name in form.__struct_fields__:
-            return bad_value(name, f"{name} is there more than once", "send it once")
-        words[name] = word
-    try:
-        return msgspec.convert(words, form, strict=False)  # a query has only texts, also for numbers
-    except msgspec.ValidationError as error:
-        name = str(error).rpartition("$.")[2].rstrip("`")
-        return bad_value(name, f'{name} is "{words[name][:LONGEST]}"', f"send {fitting(form, name)}")
-
-
-def fitting(form: type[Struct], name: str) -> str:
-    """What would have been right for a word of a query, for people."""
-    wanted = words_of(form)[name]
-    if "enum" in wanted:
-        return f"one of: {', '.join(wanted['enum'])}"
-    if "minimum" in wanted:
-        return f"a whole number from {wanted['minimum']} to {wanted['maximum']}"
-    return "the id of an entry of this list"
-
-
-def words_of(form: type[Struct]) -> dict[str, dict[str, Any]]:
-    """The words of a query, each with its JSON Schema."""
-    properties: dict[str, dict[str, Any]] = msgspec.json.schema(form)["$defs"][form.__name__]["properties"]
-    return properties
 
 
 def page(

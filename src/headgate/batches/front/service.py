@@ -15,11 +15,12 @@ from headgate.batches.front.book import BatchObject
 from headgate.batches.front.desk import Desk
 from headgate.batches.front.files import PIECE, FileObject, copy_part
 from headgate.batches.front.forms import read_form
-from headgate.batches.front.pages import BatchesQuery, FilesQuery, page, read_query
+from headgate.batches.front.pages import BatchesQuery, FilesQuery, page
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
 from headgate.gateway.http import Upload
+from headgate.gateway.queries import read_query
 from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
 

@@ -7,7 +7,18 @@ tells money and no calls, so it is not read.
 from collections.abc import Sequence
 
 from headgate.core.types import Usage
-from headgate.lab.imports.calls import PastCall, Record, anthropic_usage, inner, moment, text, tokens
+from headgate.core.usage import BATCH
+from headgate.lab.imports.calls import (
+    DAY,
+    PastCall,
+    Record,
+    anthropic_usage,
+    inner,
+    moment,
+    service_of,
+    text,
+    tokens,
+)
 
 COSTS = "it tells costs and no tokens: export the usage instead"
 
@@ -20,6 +31,7 @@ def looks_like(record: Record) -> bool:
         or "usage_input_tokens_no_cache" in record
         or ("cost_usd" in record and "usage_date_utc" in record)
         or text(answer, "type") == "message"
+        or ("custom_id" in record and ("params" in record or "type" in inner(record, "result")))
         or text(record, "type") == "message"
     )
 
@@ -32,18 +44,21 @@ def read(record: Record) -> Sequence[PastCall] | str:
         return _bucket(record)
     if "cost_usd" in record:
         return COSTS
-    answer = inner(record, "response", "message") or record
+    result = inner(record, "result")
+    if result and text(result, "type") != "succeeded":
+        return (PastCall(model="", provider="anthropic", failed=True),)
+    answer = inner(result, "message") or inner(record, "response", "message") or record
     asked = inner(record, "request", "params", "body")
     model = text(answer, "model") or text(asked, "model")
     if not model:
         return "it names no model"
     return (
         PastCall(
-            id=text(answer, "id") or text(record, "id", "custom_id"),
+            id=text(answer, "id") or text(record, "id"),
             time=moment(record, "time", "created_at", "timestamp"),
             model=model,
             provider="anthropic",
-            usage=anthropic_usage(inner(answer, "usage")),
+            usage=anthropic_usage(inner(answer, "usage"), BATCH if result else ""),
             body=asked or None,
             who=text(inner(asked, "metadata"), "user_id"),
         ),
@@ -66,6 +81,7 @@ def _bucket(record: Record) -> Sequence[PastCall] | str:
         found.append(
             PastCall(
                 time=moment(record, "starting_at"),
+                until=moment(record, "ending_at"),
                 model=model,
                 provider="anthropic",
                 calls=0,
@@ -86,10 +102,14 @@ def _console(record: Record) -> Sequence[PastCall] | str:
         cache_write_5m=tokens(record, "usage_input_tokens_cache_write_5m") or 0,
         cache_write_1h=tokens(record, "usage_input_tokens_cache_write_1h") or 0,
         output=tokens(record, "usage_output_tokens") or 0,
+        searches=tokens(record, "web_search_count") or 0,
+        service=service_of(record),
     )
+    day = moment(record, "usage_date_utc")
     return (
         PastCall(
-            time=moment(record, "usage_date_utc"),
+            time=day,
+            until=None if day is None else day + DAY,
             model=model,
             provider="anthropic",
             calls=0,

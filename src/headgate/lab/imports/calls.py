@@ -4,6 +4,7 @@ A record may stand for one call, or for the calls of a day: then only their sums
 """
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,12 +13,29 @@ import msgspec
 from msgspec import Struct
 
 from headgate.core.types import Usage
+from headgate.core.usage import BATCH
 
 Record = Mapping[str, Any]
 """One object of an export, as it stands there."""
 
-MILLISECONDS: Final = 100_000_000_000
-"""Numbers above it are Unix times in milliseconds, the others in seconds."""
+FIRST: Final = 1_400_000_000.0
+LAST: Final = 4_102_444_800.0
+"""Unix times between which calls to a model can be: 2014 to 2100. Others are not told."""
+FINEST: Final = 1_000_000_000
+"""Of a second, the finest parts in which a Unix time is counted."""
+MOST_TOKENS: Final = 10**13
+"""More no sum of a day is."""
+MOST_DOLLARS: Final = 1e9
+"""Likewise."""
+DAY: Final = 86_400.0
+
+USUAL: Final = frozenset({"", "default", "standard", "auto", "on_demand", "standard_only"})
+"""Words for the usual service."""
+HIDDEN: Final = frozenset({"redacted-by-litellm"})
+"""What stands where a message was, in exports that keep none."""
+
+_NO_CHAT: Final = re.compile(r"embed|image|dall-e|whisper|transcri|speech|tts|moderation|rerank")
+_THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 
 
 class PastCall(Struct, frozen=True, kw_only=True):
@@ -26,6 +44,8 @@ class PastCall(Struct, frozen=True, kw_only=True):
     model: str
     time: float | None = None
     """Unix time."""
+    until: float | None = None
+    """Of sums, the Unix time at which theirs ends."""
     id: str = ""
     calls: int = 1
     """How many; more than one where the export tells only their sums."""
@@ -40,6 +60,8 @@ class PastCall(Struct, frozen=True, kw_only=True):
     """Whose it was: a user, a key, a project."""
     failed: bool = False
     """It brought no answer."""
+    chat: bool = True
+    """A call for an embedding, a picture or speech is none of those that are judged."""
 
 
 def text(record: Record, *names: str) -> str:
@@ -52,39 +74,65 @@ def text(record: Record, *names: str) -> str:
 
 
 def number(record: Record, *names: str) -> float | None:
-    """The first of these fields that is a number, or a text that is one: "$1,234.50"."""
+    """The first of these fields that is a number, or a text that is one: "$1,234.50", "0,0125"."""
     for name in names:
         value = record.get(name)
-        if isinstance(value, str):
-            value = value.strip().removeprefix("$").replace(",", "")
-            try:
-                value = float(value)
-            except ValueError:
+        try:
+            if isinstance(value, str):
+                found = float(_plain(value))
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                found = float(value)
+            else:
                 continue
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
+        except (ValueError, OverflowError):
+            continue
+        if math.isfinite(found):
+            return found
     return None
+
+
+def _plain(value: str) -> str:
+    """A number without its dollar sign, its thousands' commas, or with a decimal point for its comma."""
+    value = value.strip().removeprefix("$")
+    return value.replace(",", "" if _THOUSANDS.fullmatch(value) else ".")
 
 
 def tokens(record: Record, *names: str) -> int | None:
     """The first of these fields that is a number of tokens."""
-    found = number(record, *names)
-    return None if found is None or found < 0 else int(found)
+    for name in names:
+        found = number(record, name)
+        if found is not None and 0 <= found <= MOST_TOKENS:
+            return int(found)
+    return None
+
+
+def billed(record: Record, *names: str) -> float | None:
+    """The first of these fields that is an amount of money. Nought is not: so exports write a price that they do not know."""
+    for name in names:
+        found = number(record, name)
+        if found is not None and 0 < found <= MOST_DOLLARS:
+            return found
+    return None
 
 
 def moment(record: Record, *names: str) -> float | None:
-    """The first of these fields that is a moment: Unix time in seconds or milliseconds, or ISO 8601; without a zone it is UTC."""
+    """The first of these fields that is a moment: Unix time, in whole seconds or finer parts, or ISO 8601; without a zone it is UTC."""
     for name in names:
         value = record.get(name)
-        if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+        found = number(record, name)
+        if isinstance(value, str) and (found is None or len(value.strip()) == len("20261014")):
             try:
                 at = datetime.fromisoformat(value.strip().replace(" UTC", "+00:00"))
-            except ValueError:
+                found = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+            except (ValueError, OverflowError):
                 continue
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-        figure = number(record, name)
-        if figure is not None and figure > 0:
-            return figure / 1000 if figure > MILLISECONDS else figure
+        if found is None:
+            continue
+        finer = 1
+        while found / finer > LAST and finer < FINEST:
+            finer *= 1000
+        if FIRST <= found / finer <= LAST:
+            return found / finer
     return None
 
 
@@ -102,31 +150,58 @@ def nested(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return value
     return value
 
 
-def openai_usage(usage: Record) -> Usage | None:
-    """Usage in the words of OpenAI's API, where cached tokens are inside; in either API's names for the sums."""
+def service_of(record: Record) -> str:
+    """How it was served, where that has another price: "batch", "flex" …; "" is the usual way."""
+    if text(record, "batch").lower() == "true" or text(record, "usage_type").lower() == BATCH:
+        return BATCH
+    word = text(record, "service_tier").lower()
+    return "" if word in USUAL else word
+
+
+def openai_usage(usage: Record, service: str = "") -> Usage | None:
+    """Usage in the words of OpenAI's API, where cached tokens are inside; in either API's names for the sums.
+
+    LiteLLM writes so of Anthropic's models, too, with the names of that API for the parts of the cache.
+    """
     prompt = tokens(usage, "prompt_tokens", "input_tokens", "promptTokens", "input")
     output = tokens(usage, "completion_tokens", "output_tokens", "completionTokens", "output")
     if prompt is None and output is None:
         return None
     details = inner(usage, "prompt_tokens_details", "input_tokens_details")
-    cached = min(tokens(details, "cached_tokens") or tokens(usage, "input_cached_tokens") or 0, prompt or 0)
-    written = min(tokens(details, "cache_write_tokens") or 0, (prompt or 0) - cached)
-    thought = tokens(inner(usage, "completion_tokens_details", "output_tokens_details"), "reasoning_tokens")
+    said = inner(usage, "completion_tokens_details", "output_tokens_details")
+    prompt, output = prompt or 0, output or 0
+    cached = tokens(details, "cached_tokens")
+    if cached is None:
+        cached = tokens(usage, "input_cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
+    written = tokens(details, "cache_write_tokens", "cache_creation_tokens")
+    if written is None:
+        written = tokens(usage, "cache_creation_input_tokens")
+    cached = min(cached or 0, prompt)
+    written = min(written or 0, prompt - cached)
     return Usage(
-        input=(prompt or 0) - cached - written,
+        input=prompt - cached - written,
         cache_read=cached,
         cache_write_5m=written,
-        output=output or 0,
-        reasoning=min(thought or 0, output or 0),
+        output=output,
+        reasoning=min(tokens(said, "reasoning_tokens") or 0, output),
+        audio=min(
+            tokens(details, "audio_tokens") or tokens(usage, "input_audio_tokens") or 0,
+            prompt - cached - written,
+        ),
+        audio_output=min(
+            tokens(said, "audio_tokens") or tokens(usage, "output_audio_tokens") or 0,
+            output,
+        ),
+        service=service,
     )
 
 
-def anthropic_usage(usage: Record) -> Usage | None:
+def anthropic_usage(usage: Record, service: str = "") -> Usage | None:
     """Usage in the words of Anthropic's API, where cached tokens are outside."""
     fresh = tokens(usage, "input_tokens", "uncached_input_tokens")
     output = tokens(usage, "output_tokens")
@@ -143,6 +218,21 @@ def anthropic_usage(usage: Record) -> Usage | None:
         cache_write_5m=five,
         cache_write_1h=hour,
         output=output or 0,
+        searches=tokens(inner(usage, "server_tool_use"), "web_search_requests") or 0,
+        service=service or service_of(usage),
+    )
+
+
+def is_chat(model: str, kind: str = "") -> bool:
+    """Whether a call is one for an answer of words, as far as its model's name and its own kind tell."""
+    return _NO_CHAT.search(f"{kind} {model}".lower()) is None
+
+
+def is_told(messages: object) -> bool:
+    """Whether messages are as they were asked, and no gateway has put its own words in their place."""
+    return not isinstance(messages, list) or not any(
+        isinstance(message, dict) and isinstance(message.get("content"), str) and message["content"] in HIDDEN
+        for message in messages
     )
 
 

@@ -12,11 +12,13 @@ from headgate.lab.imports.calls import (
     PastCall,
     Record,
     anthropic_usage,
+    billed,
     inner,
+    is_chat,
     moment,
-    number,
     openai_usage,
     provider_of,
+    service_of,
     text,
 )
 
@@ -34,7 +36,10 @@ def read(record: Record) -> Sequence[PastCall] | str:
         return 'it names no model: write "model": "gpt-4o"'
     told, rest = provider_of(model)
     usage = inner(record, "usage") or inner(answer, "usage")
-    outside = "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage
+    outside = "input_tokens" in usage and (
+        "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage
+    )
+    service = service_of(usage) or service_of(answer) or service_of(record)
     messages = record.get("messages")
     body = asked or ({**record} if isinstance(messages, list) and messages else None)
     prompt = text(record, "prompt")
@@ -46,9 +51,11 @@ def read(record: Record) -> Sequence[PastCall] | str:
             time=moment(record, "time", "timestamp", "created_at", "created"),
             model=rest,
             provider=text(record, "provider") or told,
-            usage=anthropic_usage(usage) if outside else openai_usage(usage),
-            cost=number(record, "cost", "cost_usd"),
+            usage=anthropic_usage(usage, service) if outside else openai_usage(usage, service),
+            cost=billed(record, "cost", "cost_usd"),
             body=body,
             who=text(record, "user", "key", "team"),
+            failed=bool(record.get("error")) and not usage,
+            chat=is_chat(rest),
         ),
     )

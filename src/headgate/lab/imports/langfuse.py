@@ -9,12 +9,15 @@ from typing import Any
 
 from headgate.core.types import Usage
 from headgate.lab.imports.calls import (
+    HIDDEN,
     PastCall,
     Record,
+    billed,
     inner,
+    is_chat,
+    is_told,
     moment,
     nested,
-    number,
     openai_usage,
     provider_of,
     text,
@@ -33,7 +36,7 @@ def looks_like(record: Record) -> bool:
 def read(record: Record) -> Sequence[PastCall] | str:
     """The call that an observation tells of; a span or an event tells of none."""
     kind = text(record, "type").upper()
-    if kind not in ("GENERATION", ""):
+    if kind not in ("GENERATION", "EMBEDDING", ""):
         return ()
     model = text(record, "model", "provided_model_name", "providedModelName", "internalModelId")
     if not model:
@@ -47,10 +50,11 @@ def read(record: Record) -> Sequence[PastCall] | str:
             model=rest,
             provider=told,
             usage=_usage(record),
-            cost=number(costs, "total") or number(record, "totalCost", "total_cost", "calculatedTotalCost"),
+            cost=billed(costs, "total") or billed(record, "totalCost", "total_cost", "calculatedTotalCost"),
             body=_body(record),
             who=text(record, "userId", "user_id", "traceName", "trace_name"),
             failed=text(record, "level").upper() == "ERROR",
+            chat=is_chat(rest, kind.lower()),
         ),
     )
 
@@ -63,21 +67,32 @@ def _usage(record: Record) -> Usage | None:
     if fresh is None and output is None:
         return None
     thought = tokens(parts, "output_reasoning_tokens", "output_reasoning") or 0
+    heard, spoken = (
+        tokens(parts, "input_audio_tokens", "input_audio") or 0,
+        tokens(parts, "output_audio_tokens", "output_audio") or 0,
+    )
+    hour = tokens(parts, "input_cache_creation_1h") or 0
+    five = tokens(parts, "input_cache_creation_5m")
+    if five is None:
+        five = tokens(parts, "cache_creation_input_tokens", "input_cache_creation") or 0
     return Usage(
-        input=fresh or 0,
+        input=(fresh or 0) + heard,
         cache_read=tokens(parts, "input_cached_tokens", "cache_read_input_tokens", "input_cache_read") or 0,
-        cache_write_5m=tokens(parts, "cache_creation_input_tokens", "input_cache_creation") or 0,
-        output=(output or 0) + thought,
+        cache_write_5m=five,
+        cache_write_1h=hour,
+        output=(output or 0) + thought + spoken,
         reasoning=thought,
+        audio=heard,
+        audio_output=spoken,
     )
 
 
 def _body(record: Record) -> Record | None:
     asked: Any = nested(record.get("input"))
     if isinstance(asked, dict) and isinstance(asked.get("messages"), list):
-        return asked
+        return asked if is_told(asked["messages"]) else None
     if isinstance(asked, list) and asked and isinstance(asked[0], dict) and "role" in asked[0]:
-        return {"messages": asked}
-    if isinstance(asked, str) and asked.strip():
+        return {"messages": asked} if is_told(asked) else None
+    if isinstance(asked, str) and asked.strip() and asked not in HIDDEN:
         return {"messages": [{"role": "user", "content": asked}]}
     return None

@@ -1,7 +1,7 @@
 """LiteLLM: rows of its table LiteLLM_SpendLogs, and the payloads that its logging callbacks write (`StandardLoggingPayload`).
 
 Source: the migrations in litellm-proxy-extras and https://docs.litellm.ai/docs/proxy/logging_spec (November 2026).
-`spend` is LiteLLM's own figure, by its own prices.
+`spend` is LiteLLM's own figure, by its own prices; where it knows none, it writes 0, which is no price.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,15 @@ from typing import Any
 from headgate.lab.imports.calls import (
     PastCall,
     Record,
+    billed,
     inner,
+    is_chat,
+    is_told,
     moment,
     nested,
-    number,
     openai_usage,
     provider_of,
+    service_of,
     text,
 )
 
@@ -27,27 +30,26 @@ def looks_like(record: Record) -> bool:
 
 def read(record: Record) -> Sequence[PastCall] | str:
     """The call that a record tells of."""
-    model = text(record, "model", "model_group")
-    if not model:
+    model, failed = text(record, "model", "model_group"), text(record, "status") == "failure"
+    if not model and not failed:
         return "it names no model"
     metadata = inner(record, "metadata")
     known = inner(metadata, "usage_object") or record
-    kind = text(record, "call_type")
-    if "embedding" in kind or "image" in kind or "transcription" in kind or "speech" in kind:
-        return ()
+    service = service_of(known) or service_of(inner(record, "model_parameters"))
     told, rest = provider_of(model)
-    cost = number(record, "spend", "response_cost")
+    again = text(record, "cache_hit").lower() == "true"
     return (
         PastCall(
             id=text(record, "request_id", "id"),
             time=moment(record, "startTime", "start_time"),
             model=rest,
             provider=text(record, "custom_llm_provider") or told,
-            usage=openai_usage(known) or openai_usage(record),
-            cost=cost,
+            usage=openai_usage(known, service) or openai_usage(record, service),
+            cost=0.0 if again else billed(record, "spend", "response_cost"),
             body=_body(record),
             who=text(record, "end_user", "user", "team_id", "team_alias", "api_key"),
-            failed=text(record, "status") == "failure",
+            failed=failed,
+            chat=is_chat(rest, text(record, "call_type")),
         ),
     )
 
@@ -56,8 +58,8 @@ def _body(record: Record) -> Record | None:
     asked = inner(record, "proxy_server_request")
     asked = inner(asked, "body") or asked
     if asked.get("messages"):
-        return asked
+        return asked if is_told(asked["messages"]) else None
     messages: Any = nested(record.get("messages"))
-    if isinstance(messages, list) and messages:
+    if isinstance(messages, list) and messages and is_told(messages):
         return {"messages": messages, **inner(record, "model_parameters")}
     return None

@@ -7,7 +7,9 @@ told with its line, and the reading goes on. This module does not know what a re
 import csv
 import gzip
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from io import TextIOWrapper
@@ -28,6 +30,14 @@ WRAPPERS: Final = ("data", "results", "requests", "observations", "logs", "items
 
 OWN: Final = frozenset({"id", "model", "start_time", "starting_at"})
 """Fields of records; an object with one of them is no wrapper."""
+
+HELD: Final = re.compile(rf'"(?:{"|".join(WRAPPERS)})"\s*:\s*\[')
+"""Where the array of such a document begins."""
+BETWEEN: Final = re.compile(r"[\s,]*")
+"""What stands between two objects of an array."""
+
+BROKEN: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
+"""What an archive raises that was cut off, damaged or locked."""
 
 Seen = Callable[[int], None]
 """Told how many bytes of the file have been read so far."""
@@ -64,8 +74,14 @@ def read_records(path: Path, seen: Seen = lambda _: None) -> Iterator[Record | U
         raise UsageError(f"{path} is empty", "export again; an export of no calls proves nothing")
     with ExitStack() as opened:
         raw = opened.enter_context(path.open("rb"))
-        letters = opened.enter_context(_unpacked(path, raw, opened))
-        yield from _records(path, letters, lambda: seen(min(raw.tell(), size)))
+        at = 0
+        try:
+            letters = opened.enter_context(_unpacked(path, raw, opened))
+            for record in _records(path, letters, lambda: seen(min(raw.tell(), size))):
+                at = record.line
+                yield record
+        except BROKEN as error:
+            yield Unread(at + 1, f"the file cannot be unpacked any further: {error}")
         seen(size)
 
 
@@ -109,7 +125,7 @@ def _records(path: Path, letters: TextIOWrapper, tick: Callable[[], None]) -> It
 def _whole(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -152,13 +168,21 @@ def _table(
 
     def texts() -> Iterator[str]:
         yield first
-        yield from letters
+        while line := letters.readline(LONGEST):
+            yield line
 
     reader = csv.reader(texts(), delimiter=separator)
     header = [name.strip() for name in next(reader)]
     if len(set(header)) < 2:
         raise UsageError(f"{path} has no columns", "its first line must name them")
-    for row in reader:
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            yield Unread(reader.line_num, f"it is no CSV: {error}")
+            continue
+        if row is None:
+            return
         at = reader.line_num
         if not row:
             continue
@@ -174,37 +198,45 @@ def _document(
     path: Path, first: str, letters: TextIOWrapper, tick: Callable[[], None]
 ) -> Iterator[Record | Unread]:
     """The objects of an array; or of the array that an object holds under one of `WRAPPERS`."""
-    if first.lstrip()[:1] == "{":
-        yield from _wrapped(path, first + letters.read())
+    if first.lstrip()[:1] == "[":
+        yield from _array(first, first.index("[") + 1, letters, tick)
         return
+    start = first + letters.read(LONGEST - len(first))
+    if len(start) < LONGEST:
+        yield from _wrapped(path, start)
+    elif found := HELD.search(start):
+        yield from _array(start, found.end(), letters, tick)
+    else:
+        raise UsageError(f"{path} is one object of JSON, and too large for one", "export it as JSON Lines")
+
+
+def _array(text: str, at: int, letters: TextIOWrapper, tick: Callable[[], None]) -> Iterator[Record | Unread]:
+    """The objects of an array that begins before `at` in the text, and goes on in the file."""
     decoder = json.JSONDecoder()
-    text, number, ended = first.lstrip()[1:], 0, False
+    number = 0
     while True:
-        text = text.lstrip(" \t\r\n,")
-        if text[:1] == "]":
+        at = BETWEEN.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        if text[at : at + 1] == "]":
             return
         problem: ValueError | RecursionError | None = None
+        end = at
         try:
-            value, end = decoder.raw_decode(text)
-            whole = end < len(text)  # a number at the end may go on
+            value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            value, end, whole, problem = None, 0, False, error
-        if not whole:
-            more = "" if ended else letters.read(PIECE)
+            problem = error
+        if problem is not None or end == len(text):  # a number at the end may go on
+            more = letters.read(max(PIECE, len(text) - at))
             tick()
-            if not more and (problem is not None or not text):
-                yield Unread(
-                    number + 1, f"the document ends in the middle, or is no JSON: {problem or 'no ]'}"
-                )
-                return
-            if len(text) > LONGEST:
-                yield Unread(number + 1, "it is too long for one record, or the document is no JSON")
-                return
-            ended, text = not more, text + more
             if more:
+                text, at = text[at:] + more, 0
+                if len(text) > LONGEST:
+                    yield Unread(number + 1, "it is too long for one record, or the document is no JSON")
+                    return
                 continue
-        number += 1
-        text = text[end:]
+            if problem is not None:
+                yield Unread(number + 1, f"the document ends in the middle, or is no JSON: {problem}")
+                return
+        number, at = number + 1, end
         yield Record(number, value) if isinstance(value, dict) else Unread(number, "it is no object")
 
 

@@ -26,9 +26,16 @@ class WireChosen(Struct, gc=False, tag_field="type", tag="function"):
     function: WireNamed
 
 
+class WireOneOfSome(Struct, gc=False):
+    """A tool among those that may be called; a tag that tells nothing apart would not be demanded."""
+
+    type: Literal["function"]
+    function: WireNamed
+
+
 class WireAllowed(Struct, gc=False):
     mode: Literal["auto", "required"]
-    tools: list[WireChosen]
+    tools: list[WireOneOfSome]
 
 
 class WireAllowedTools(Struct, gc=False, tag_field="type", tag="allowed_tools"):
