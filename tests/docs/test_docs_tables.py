@@ -15,8 +15,11 @@ from headgate.batches.front.service import FrontService
 from headgate.cli.main import COMMANDS
 from headgate.config import schema
 from headgate.core import words
+from headgate.dash.routing import RoutingService
+from headgate.dash.service import PageService
 from headgate.gateway.metrics import Metrics
 from headgate.gateway.paths import METHODS, ONE_MODEL
+from headgate.gateway.services import ADMIN
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.kb_service import KbService
 
@@ -189,6 +192,15 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     assert {
         (method, path.replace("FILE_ID", "file_id").replace("BATCH_ID", "batch_id")) for method, path in front
     } == served
+    shown = {
+        cells[0].strip("`").split()[1]: cells[0].strip("`").split()[0]
+        for cells in rows(section(DOCS / "api.md", "## What the page asks for"))
+    }
+    assert shown == {
+        path.replace("{id}", "ID").replace("{week}", "WEEK"): methods[0]
+        for path, methods in (PageService.methods | RoutingService.methods).items()
+        if path.startswith(ADMIN)
+    }
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "gateway").glob("*.py")))
     code += "".join(
         path.read_text(encoding="utf-8") for path in sorted((SOURCE / "batches" / "front").glob("[fs]*.py"))
@@ -199,7 +211,10 @@ def test_the_page_of_the_door_names_every_path_header_code_and_counter():
     doors = sorted((SOURCE / "wire" / "doors").glob("*.py"))
     code += "".join(path.read_text(encoding="utf-8") for path in doors)
     errors = section(DOCS / "api.md", "## Errors")
-    missing = [word for word in re.findall(r'code="(\w+)"', code) if f"`{word}`" not in errors]
+    code += "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "dash").glob("*.py")))
+    missing = [
+        word for word in re.findall(r'(?:code="|code = \d+, ")(\w+)"', code) if f"`{word}`" not in errors
+    ]
     assert not missing
     named = {span for span in coded(section(DOCS / "api.md", "## /metrics")) if span.startswith("headgate_")}
     for metric in Metrics().registry.collect():

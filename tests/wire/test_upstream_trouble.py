@@ -207,3 +207,10 @@ def test_schemas_are_closed_inside_too_and_property_names_are_no_words():
     }
     assert inner["enum"] == {"enum": [{"minimum": 1}]}
     assert changes == ("maxLength left out", "objects closed")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"retry-after-ms": "1e300"}, {"retry-after-ms": "inf"}, {"retry-after": "9" * 400}]
+)
+def test_no_engine_can_ask_for_more_patience_than_a_year(asked):
+    assert failure_from(429, asked, b"{}").retry_after == 366 * 86_400

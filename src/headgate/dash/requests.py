@@ -13,6 +13,7 @@ from headgate.core.errors import LedgerError, UsageError
 from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.dash.periods import PeriodQuery, period_of
+from headgate.gateway.queries import Moment
 from headgate.ledger.queries import Entry, Filter, LedgerReader
 from headgate.reports.shown import full_name
 from headgate.reports.story import LogLine, line, plain_story
@@ -22,10 +23,6 @@ PAGE, MOST = 50, 500
 COUNTED = 100_000
 """Rows that are counted; of more, the page says "more than 100,000"."""
 
-LATEST = 253_402_214_400
-"""Unix seconds that a date can still be made of: the last day of the year 9999."""
-
-Moment = Annotated[float, Meta(ge=0, le=LATEST)]
 Word = Literal["yes", "no"] | UnsetType
 
 

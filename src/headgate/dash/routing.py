@@ -23,14 +23,13 @@ from headgate.core.errors import HeadgateError
 from headgate.core.policy import AGENT, decide
 from headgate.dash.flows import read_flows
 from headgate.dash.replaying import Replays
-from headgate.dash.requests import Moment
-from headgate.dash.service import LOOK
+from headgate.dash.service import LOOK, fault_of
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
 from headgate.gateway.intake import Intake
-from headgate.gateway.queries import read_query
+from headgate.gateway.queries import Moment, read_query
 from headgate.gateway.road import Road
 from headgate.gateway.serve import new_id
 from headgate.gateway.shown_decision import describe_decision
@@ -90,7 +89,7 @@ class RoutingService:
         try:
             fault = await paths[path](call)
         except HeadgateError as error:
-            fault = Fault(status=400, message=error.message, code="unusable", hint=error.hint)
+            fault = fault_of(error)
         if fault is not None:
             answer_fault(call, fault)
 

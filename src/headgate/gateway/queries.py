@@ -6,16 +6,21 @@ It does not know any path's words.
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from headgate.wire.doors.reading import LONGEST, bad_value
 from headgate.wire.faults import Fault
 
 Query = TypeVar("Query", bound=Struct)
+
+LATEST = 253_402_214_400
+"""Unix seconds that a date can still be made of: the last day of the year 9999."""
+Moment = Annotated[float, Meta(ge=0, le=LATEST)]
+"""A time that a caller names."""
 
 
 def read_query(form: type[Query], query: str) -> Query | Fault:

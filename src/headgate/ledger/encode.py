@@ -10,15 +10,14 @@ long to bind a `bool` or a `None` as to bind an `int` or a `str`.
 """
 
 from collections.abc import Iterable
-from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
 
 from headgate.core.types import Attempt, Outcome, Usage
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import CONFIDENCE, FINE, MICRO, NOTHING
+from headgate.ledger.storable import storable
 from headgate.ledger.stories import attempt_story, request_story, text_of
 
 Row = tuple[Any, ...]
@@ -47,8 +46,9 @@ def encode(outcomes: Iterable[Outcome], n: int, numbers: Dimensions) -> Rows:
     for number, outcome in enumerate(outcomes, n):
         try:
             request, attempts = _request(outcome, number, numbers)
-        except (ValueError, OverflowError):  # rounding met a figure that is no number
-            request, attempts = _request(_without_odd_figures(outcome), number, numbers)
+        except (ValueError, OverflowError):  # a figure that is no number, say
+            outcome = storable(outcome)  # noqa: PLW2901 - what follows has to be that too
+            request, attempts = _request(outcome, number, numbers)
         rows.requests.append(request)
         rows.attempts.extend(attempts)
         if outcome.prompt is not UNSET or outcome.answer is not UNSET:
@@ -95,7 +95,7 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
         outcome.id,
         round(outcome.received * MICRO),
         None if task is None else names[task],
-        round((signals.task_confidence or 0) * CONFIDENCE),
+        round(signals.task_confidence * CONFIDENCE),
         names[signals.task_by],
         signals.tokens,
         +signals.tokens_exact,
@@ -199,14 +199,3 @@ def _body(outcome: Outcome, n: int) -> Row:
 
 
 _NO_USAGE: Final = (None,) * 7 + (NOTHING,) * 3
-
-
-def _without_odd_figures(value: Any) -> Any:
-    """The same, with None for each figure in it that is no number."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, tuple):
-        return tuple([_without_odd_figures(part) for part in value])
-    if isinstance(value, Struct):
-        return replace(value, **{k: _without_odd_figures(getattr(value, k)) for k in value.__struct_fields__})
-    return value

@@ -1,7 +1,7 @@
 """Batches of outcomes into one ledger file, each batch whole or not at all.
 
 Owned by the writer's thread. It opens the file again when it has been moved away or its connection broke, and it never
-lets one outcome that cannot be stored take its batch with it. It does not know queues, waiting or retries (`writer`).
+lets one outcome that cannot be stored take its batch with it: what a row cannot hold of it becomes unknown (`storable`). It does not know queues, waiting or retries (`writer`).
 """
 
 import sqlite3
@@ -22,6 +22,7 @@ from headgate.ledger.opening import is_damaged, open_for_writing, unreadable
 from headgate.ledger.retention import FOR_EVER, Keep, step
 from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
 from headgate.ledger.schema import MICRO, attempts, bodies, insert_sql, requests, turns
+from headgate.ledger.storable import storable
 
 BITE: Final = 24
 """Requests encoded and inserted at a stretch."""
@@ -171,16 +172,8 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             for outcome in batch:
-                db.execute("SAVEPOINT one")
-                try:
-                    self._insert(db, (outcome,), self._next(db))
-                except Exception as error:
-                    if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_THE_ROW):
-                        raise
-                    db.execute("ROLLBACK TO one")
-                    self._numbers.forget()
+                if not self._insert_alone(db, outcome) and not self._insert_alone(db, storable(outcome)):
                     spoiled += 1
-                db.execute("RELEASE one")
             self._note(db, len(batch) - spoiled, lost + spoiled)
             db.execute("COMMIT")
         except BaseException:
@@ -188,6 +181,22 @@ class Store:
             raise
         self._numbers.keep()
         return spoiled
+
+    def _insert_alone(self, db: sqlite3.Connection, outcome: Outcome) -> bool:
+        """Insert the rows of one outcome; False, and nothing of it, where a value in it cannot be stored."""
+        db.execute("SAVEPOINT one")
+        try:
+            self._insert(db, (outcome,), self._next(db))
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_THE_ROW):
+                raise
+            db.execute("ROLLBACK TO one")
+            self._numbers.forget()
+            stored = False
+        else:
+            stored = True
+        db.execute("RELEASE one")
+        return stored
 
     def _insert(self, db: sqlite3.Connection, outcomes: Sequence[Outcome], n: int) -> int:
         """Insert the rows of outcomes from number `n` on; the next number."""

@@ -222,6 +222,8 @@ _encode: Final = msgspec.json.Encoder().encode
 def _common(
     asked: str, why: str, decision: Decision, chain: list[str | None], numbers: Dimensions
 ) -> CommonStory:
+    if not isfinite(decision.pass_at + decision.within + decision.queue_for):
+        raise ValueError("a limit that is no number would be a null that nobody can read")
     plan = Plan(
         checks=decision.checks,
         pass_at=decision.pass_at,

@@ -15,7 +15,7 @@ from headgate.gateway.openapi_answers import (
     maybe,
     one_of,
 )
-from headgate.workers.agents_service import LATEST
+from headgate.gateway.queries import LATEST
 
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 AMOUNT: Schema = {"type": "number", "minimum": 0}

@@ -22,6 +22,7 @@ from headgate.gateway import refusals
 from headgate.gateway.asking import apply_headers, caller_of
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault, ascii_bytes, dollars
+from headgate.gateway.queries import Moment
 from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
 from headgate.workers.runs import Runs
@@ -34,10 +35,6 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     RUN: ("POST",),
     ANSWER: ("POST",),
 }
-
-
-LATEST = 253_402_214_400
-"""Unix seconds that a date can still be made of: the last day of the year 9999."""
 
 
 class WireGiven(Struct, forbid_unknown_fields=True):
@@ -61,7 +58,7 @@ class WireAnswered(Struct, forbid_unknown_fields=True):
     """Who was asked."""
     job: str
     """The provider's name for the batch."""
-    submitted: Annotated[float, Meta(ge=0, le=LATEST)]
+    submitted: Moment
     """Unix time at which it was handed over."""
     answer: BatchAnswer
 

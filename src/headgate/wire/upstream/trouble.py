@@ -59,6 +59,9 @@ WAIT = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)?(?:ms|h|m|
 SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
+LONGEST_WAIT = 366 * 86_400.0
+"""Seconds that an engine may ask us to wait. More (1e300, say) is no time that anybody waits."""
+
 
 class Trouble(Struct, frozen=True):
     """What an engine says is wrong."""
@@ -78,12 +81,13 @@ def read_trouble(body: bytes) -> Trouble:
 def failure_from(status: int, headers: Headers, body: bytes) -> Failure:
     """The failure behind a status that is not a success."""
     trouble = read_trouble(body)
-    wait = retry_after(headers)
+    said = retry_after(headers)
+    wait = trouble.wait if said is None else said
     return Failure(
         reason=classify(trouble, "http_error"),
         detail=describe(trouble, status),
         status=status,
-        retry_after=trouble.wait if wait is None else wait,
+        retry_after=wait if wait is None else min(wait, LONGEST_WAIT),
     )
 
 

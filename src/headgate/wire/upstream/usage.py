@@ -42,6 +42,9 @@ from headgate.core.usage import tokens_in
 USUAL = frozenset({"", "default", "standard", "auto", "on_demand", "standard_only"})
 """Words of providers for the usual service."""
 
+MOST_DOLLARS = 1_000_000.0
+"""More for one attempt cannot be."""
+
 PLAIN = 3
 """Figures of a plain usage (`plain_usage`)."""
 
@@ -131,7 +134,7 @@ def tokens(fields: Mapping[str, Any], *names: str) -> int | None:
 
 def dollars(value: object) -> float | None:
     """A figure that can be an amount of money."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_DOLLARS
     return float(value) if known else None  # type: ignore[arg-type]  # seen above
 
 
