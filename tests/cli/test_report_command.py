@@ -1,9 +1,11 @@
 """`headgate report` as a person, cron and CI use it: forms, files, warnings, and ledgers that hold nothing."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -162,3 +164,19 @@ def test_a_report_can_be_cut_off_by_a_pipe(office):
     )
     assert done.stdout == "WEEKLY ROUTING SUMMARY\n"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("report", *WEEK), ("log",), ("ledger", "reprice", "--as-of", "2025-10-13")],
+    ids=["report", "log", "reprice"],
+)
+@pytest.mark.parametrize("version", [1, 4])
+def test_a_ledger_of_an_older_headgate_is_read_before_any_gate_has_opened_it(shell, words, version):
+    shell.write(PAGE + "[ledger]\npath = 'ledger.db'\n")
+    tables = Path(__file__).parents[1] / "data" / "ledgers" / f"tables-{version}.sql"
+    with closing(sqlite3.connect(shell.home / "ledger.db")) as db:
+        db.executescript(tables.read_text())
+    told = shell(*words)
+    assert told.code == 0, told.err
+    assert "claude" in told.out

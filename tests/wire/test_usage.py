@@ -47,12 +47,19 @@ def read(example, text=TEXT):
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example["name"] for example in EXAMPLES])
 def test_a_published_example_is_read_as_its_provider_means_it(example):
     assert example["from"].startswith("https://")
+    assert example["figures"] in ("page", "quoted", "ours")
     expected = dict(example["expected"])
     bits = sum(PARTS[name] for name in expected.pop("estimated", ()))
     reply = read(example)
     assert isinstance(reply, Reply), reply
     assert reply.usage == Usage(**expected, estimated=bits)
     assert reply.usage.exact
+
+
+@pytest.mark.parametrize("place", ["global", "not_available", "", None, 3])
+def test_an_answer_that_was_computed_anywhere_is_served_as_usual(place):
+    told = {"input_tokens": 25, "output_tokens": 150, "inference_geo": place}
+    assert read({"dialect": "anthropic", "usage": told}).usage == Usage(input=25, output=150)
 
 
 def chunks(*pieces):

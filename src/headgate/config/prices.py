@@ -8,6 +8,7 @@ the whole of a listed one. A model that nobody has a price for stays unknown, an
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -127,6 +128,7 @@ def rate_at(listed: Any, above: int | None) -> Any:
     return None if listed is None else float(rate_of(listed, above))
 
 
+@cache
 def package_version() -> str:
     """The version of the price list."""
     from importlib.metadata import version  # noqa: PLC0415  # only needed beside a price

@@ -100,7 +100,10 @@ def _of_names(facts: WeeklyFacts) -> Iterator[str]:
 def _of_the_ledger(facts: WeeklyFacts) -> Iterator[str]:
     if facts.clock_jumps:
         times = "once" if facts.clock_jumps == 1 else f"{facts.clock_jumps:,} times"
-        yield f"The machine's clock was set back {times}: some requests may stand under another hour or day."
+        yield (
+            f"In runs of the gate that reach into this week the machine's clock was set back {times}: "
+            "some requests may stand under another hour or day."
+        )
     yield f"Requests lost by the ledger: {facts.lost:,}.{_unclosed(facts)}"
 
 

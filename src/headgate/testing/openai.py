@@ -7,6 +7,8 @@ The Responses API is not played.
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+import msgspec
+
 from headgate.testing.answers import Answering, ServedModel, count_prompt, limited
 from headgate.testing.batch_play import BatchPlay
 from headgate.testing.calls import ReceivedCall
@@ -35,6 +37,9 @@ STYLE = ChatStyle(
     reasoning_field=None,  # OpenAI never shows it; it is only counted
     sse_type="text/event-stream; charset=utf-8",
 )
+
+SERVED_AS = frozenset({"flex", "priority"})
+"""The tiers that an answer names when they were asked for; "auto" and all others are served as "default"."""
 
 _REFUSED = {
     FaultKind.OVERLOADED: Problem(
@@ -156,10 +161,12 @@ class OpenAIDouble(Double):
         model = fault.text if fault and fault.kind is FaultKind.WRONG_MODEL else call.model
         counted = fault is None or fault.kind is not FaultKind.NO_USAGE
         exchange = Exchange(f"chatcmpl-{self._count:029d}", model, call, answer, counted=counted)
+        tier = body.get("service_tier")
+        style = msgspec.structs.replace(STYLE, service_tier=tier) if tier in SERVED_AS else STYLE
         if body.get("stream") is not True:
-            whole = completion(STYLE, exchange)
+            whole = completion(style, exchange)
             return Plain(whole.body, headers=self._ids(), delay=whole.delay)
-        return stream(STYLE, exchange, failure=_FAILURE, headers=self._ids())
+        return stream(style, exchange, failure=_FAILURE, headers=self._ids())
 
     def _embed(self, call: ReceivedCall) -> Reply:
         problem = embedding_problem(call) or self._model_problem(call, "embedding")

@@ -31,6 +31,9 @@ STOPS: dict[Finish, str] = {
     "content_filter": "refusal",
 }
 
+TIERS = frozenset({"standard", "priority", "batch"})
+"""What a client of Anthropic's knows to be a tier."""
+
 Kind = Literal["text", "thinking", "tool_use"]
 
 BEGINNINGS: dict[Kind, bytes] = {
@@ -57,7 +60,7 @@ def encode_reply(reply: Reply, about: About) -> bytes:
                     "ephemeral_5m_input_tokens": reply.usage.cache_write_5m,
                     "ephemeral_1h_input_tokens": reply.usage.cache_write_1h,
                 },
-                "service_tier": reply.usage.service or "standard",
+                "service_tier": reply.usage.service if reply.usage.service in TIERS else "standard",
             },
         }
     )

@@ -48,6 +48,9 @@ MOST_DOLLARS = 1_000_000.0
 PLAIN = 3
 """Figures of a plain usage (`plain_usage`)."""
 
+ANYWHERE = frozenset({"", "global", "not_available"})
+"""Words of Anthropic for no place in particular."""
+
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -330,9 +333,15 @@ def anthropic_usage(fields: Mapping[str, Any], guess: Guess, *, whole: bool) -> 
         output=output,
         reasoning=reasoning,
         searches=tokens(inside(fields, "server_tool_use"), "web_search_requests") or 0,
-        service=service_of(fields.get("service_tier"), fields.get("speed")),
+        service=service_of(place_of(fields), fields.get("service_tier"), fields.get("speed")),
         estimated=estimated | told,
     )
+
+
+def place_of(fields: Mapping[str, Any]) -> str:
+    """Where Anthropic was told to compute, as a word for a service: it charges a tenth more for "us", in every part."""
+    place = fields.get("inference_geo")
+    return f"in {place}" if isinstance(place, str) and place.lower() not in ANYWHERE else ""
 
 
 # ── Ollama's words ───────────────────────────────────────────────────────────────────────────────────────────────────
