@@ -14,7 +14,7 @@ with pytest.MonkeyPatch.context() as patch:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
-@pytest.mark.parametrize(("chunks", "every_ms"), [(20_000, 0), (100, 1)])
+@pytest.mark.parametrize(("chunks", "every_ms"), [(100_000, 0), (100, 1)])
 def test_tokens_and_gaps_count_from_when_all_streams_have_begun(chunks, every_ms):
     begun = []
     with streams.paced_engine(process.cores()[1]) as port:
