@@ -6,7 +6,7 @@ right without more ado, and two processes that roll at once do no harm. What a r
 an hour within its time, and the rows after `rolled.n` (`counting`).
 
 The same sums are kept for four spans: quarters of an hour, since every time zone's days begin on one, hours, days and months
-of thirty days (`SPANS`). This module does not know when rolling is due (`upkeep`).
+of thirty days (`SPANS`). This module does not know when rolling is due (`retention`).
 """
 
 import sqlite3
