@@ -4,7 +4,7 @@ import { fineDollars, number, percent } from "../lib/format.js";
 import { Place, Tag } from "../lib/ui.js";
 
 const taskOf = (data) => {
-  if (!data.task) return html`no clear task <span class="muted">the best guess is only ${percent(data.task_confidence, 0)} sure</span>`;
+  if (!data.task) return html`no evidence <span class="muted">the best guess is only ${percent(data.task_confidence, 0)} sure</span>`;
   return html`${data.task} <span class="muted">${data.task_by === "rules" ? `${percent(data.task_confidence, 0)} sure` : "by your word"}</span>`;
 };
 

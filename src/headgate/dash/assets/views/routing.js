@@ -44,7 +44,7 @@ const Quiet = ({ days }) => html`<${Notice}><p>Nothing was asked in the last ${d
 // ── The flow ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const NOBODY = "nobody";
-const UNSURE = "no clear task";
+const UNSURE = "no evidence";
 const RESULTS = { ok: "answered", imperfect: "imperfect", failed: "failed", broken: "broken off", cancelled: "cancelled" };
 const SIDES = { task: "Task", route: "Route", model: "Model", result: "Result" };
 
