@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from headgate.config.audit import AuditTable
 from headgate.config.energy import EnergyTable
 from headgate.core.words import (
     Capability,
@@ -315,4 +316,5 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     batches: BatchesTable = BatchesTable()
     report: ReportTable = ReportTable()
     energy: EnergyTable = EnergyTable()
+    audit: AuditTable = AuditTable()
     agents: dict[str, AgentTable] = {}

@@ -191,4 +191,5 @@ SKIP_TO_FALLBACK: dict[Skip, FallbackReason] = {
     "capability": "unsupported output format",
     "budget": "engine unavailable",
     "privacy": "engine unavailable",
+    "unlikely": "predicted to fail",
 }

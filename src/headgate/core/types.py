@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from headgate.core.budgets import Allowance
 from headgate.core.parts import REASONING
+from headgate.core.sampled import Sampled
 from headgate.core.words import (
     Capability,
     DialectName,
@@ -227,6 +228,8 @@ class Signals(Struct, frozen=True, gc=False, kw_only=True):
     """Its caller, its conversation or its route lets it go nowhere but to machines of the user's."""
     keeps_to: str = ""
     """The model that answered the last turn of this conversation a short while ago; "" when there is none."""
+    chances: Mapping[str, float] = {}
+    """How likely each model's answer is acceptable, by the learned router; a model of which it cannot say is missing."""
     cached: int = 0
     """Tokens of the prompt that this model's prompt cache should still hold."""
 
@@ -634,5 +637,7 @@ class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     prompt: str | UnsetType = UNSET
     answer: str | UnsetType = UNSET
     """Bodies, only when the user turned on keeping them."""
+    audit: Sampled | UnsetType = UNSET
+    """What an audit of the request needs, where one was chosen. It is not read with the outcome."""
     turn: Turn | UnsetType = UNSET
     """Only of a request that a later one may go on from. It is read by itself, and not with the outcome."""

@@ -24,8 +24,8 @@ TASKS: tuple[Task, ...] = get_args(Task)
 TaskBy = Literal["caller", "rules", "none"]
 """Who named the task: the caller's own word, the classifier's rules, or nobody (no evidence)."""
 
-Skip = Literal["down", "busy", "window", "format", "capability", "budget", "breaker", "privacy"]
-"""Why a candidate was not tried."""
+Skip = Literal["down", "busy", "window", "format", "capability", "budget", "breaker", "privacy", "unlikely"]
+"""Why a candidate was not tried. "unlikely": the learned router does not expect an answer that passes."""
 SKIPS: tuple[Skip, ...] = get_args(Skip)
 
 FailureReason = Literal[
@@ -50,10 +50,11 @@ FallbackReason = Literal[
     "asked for by name",
     "sent by its route",
     "conversation stays",
+    "predicted to fail",
 ]
 """Why a paid model answered in the end. "sent by its route" is a rule other than a token limit that names a paid model
 first; it is kept apart so that a user's own rule is never blamed on a local engine. "conversation stays" is a later turn of
-a conversation that a paid model answered before."""
+a conversation that a paid model answered before. "predicted to fail": the learned router expected no good answer from home."""
 FALLBACKS: tuple[FallbackReason, ...] = get_args(FallbackReason)
 
 Status = Literal["ok", "imperfect", "failed", "broken", "cancelled"]
@@ -65,6 +66,25 @@ AuditVerdict = Literal["necessary", "unnecessary", "unclear", "good", "missed"]
 """What an audit found. Of a fallback: paying was necessary, was unnecessary because a local model answers as well, or nobody can
 say. Of a local answer: it was good, or it was wrong and its checks missed that."""
 AUDIT_VERDICTS: tuple[AuditVerdict, ...] = get_args(AuditVerdict)
+
+AuditKind = Literal["fallback", "local"]
+"""What an audit asks: of a fallback, whether a local model would have done; of a local answer, whether it was good."""
+
+Judge = Literal[
+    "exact",
+    "label",
+    "fields",
+    "facts",
+    "similarity",
+    "local model",
+    "cloud model",
+    "decisions",
+    "person",
+    "caller",
+]
+"""Who compared two answers, the cheapest first: the same text, the same label, the same JSON fields, the same numbers and names, the
+similarity of their embeddings, a model at home or in the cloud, OpenAI's Decisions API, a person in a review, or the caller."""
+JUDGES: tuple[Judge, ...] = get_args(Judge)
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -89,10 +109,19 @@ FormatKind = Literal["text", "json", "schema"]
 EngineKind = Literal["ollama", "lmstudio", "llamacpp", "openai_compatible", "openai", "anthropic"]
 ENGINE_KINDS: tuple[EngineKind, ...] = get_args(EngineKind)
 
-Order = Literal["route", "cheapest first", "ablest first", "conversation stays", "loaded first", "home first"]
+Order = Literal[
+    "route",
+    "cheapest first",
+    "ablest first",
+    "conversation stays",
+    "loaded first",
+    "home first",
+    "expected cost",
+]
 """Why the candidates stand in the order in which they are tried: as their route names them, as the caller asked
 (`auto:cheap`, `auto:quality`), because the conversation stays with the model that has it in its prompt cache, because
-another model at home is as good at the task and needs no loading, or because a soft budget is spent."""
+another model at home is as good at the task and needs no loading, because a soft budget is spent, or because this order is
+expected to cost least."""
 
 WhenBusy = Literal["next", "pay", "wait"]
 """What a request does when the wait for a local model would be too long: try the next model of its route, go to the first

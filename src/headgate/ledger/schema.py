@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from headgate.ledger.cells import Calls, Cell, Ends
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
 
@@ -244,6 +244,66 @@ audits = Table(
     Column("audited", BigInteger, nullable=False),
     Column("cost", BigInteger),
     Column("story", Text),
+    # since 9: the chance with which the request was chosen, in millionths, NULL where nobody chose by chance; the model at home that
+    # was asked anew, and the lowest score of its answer
+    Column("probability", Integer),
+    Column("model", ForeignKey("models.id")),
+    Column("score", SmallInteger),
+)
+
+# Requests whose audit waits to be made: `material` is what it needs (`core.audits.Material`), sealed where the user says so, and
+# removed at `expires`.
+audit_jobs = Table(
+    "audit_jobs",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("request", BigInteger, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("probability", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, judged, failed
+    Column("due", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("tries", SmallInteger, nullable=False),
+    Column("error", Text),
+    Column("material", LargeBinary),
+)
+Index("audit_jobs_by_due", audit_jobs.c.state, audit_jobs.c.due)
+
+# What each judge said of a request; `audits` holds what is in force. A person's and a caller's word are labels, and the others are
+# measured against them. `score` is how sure the judge is, or NULL.
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("request", BigInteger, primary_key=True, autoincrement=False),
+    Column("judge", ForeignKey("names.id"), primary_key=True, autoincrement=False),
+    Column("verdict", ForeignKey("names.id"), nullable=False),
+    Column("given", BigInteger, nullable=False),
+    Column("score", SmallInteger),
+    Column("cost", BigInteger),
+    Column("story", Text),
+)
+
+# Changes of the config that `headgate tune` has applied: what was written, what was expected of it, and what became of it.
+changes = Table(
+    "changes",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("applied", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # watched, kept, rolled back
+    Column("decided", BigInteger),
+    Column("proposal", Text, nullable=False),
+    Column("story", Text),
+)
+
+# Routers that `headgate learn` has made; at most one is in use.
+routers = Table(
+    "routers",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("made", BigInteger, nullable=False),
+    Column("used", BigInteger),  # since when; NULL is not in use
+    Column("report", Text, nullable=False),
+    Column("router", LargeBinary, nullable=False),
 )
 
 # What the machines at home drew in one hour while the gate was open: in all, and of that for requests; microjoules.

@@ -1,0 +1,96 @@
+"""Audits: was paying for a request necessary, and was a local answer good? What is kept for one, and what it finds.
+
+    Material ── the request anew on the local chain, or on the paid one ──► Pair ── a judge ──► Opinion
+
+A fallback is audited by asking the models at home (what they answered before they were passed over is in the material already), a
+local answer by asking the paid model that it spared. Who judges is `core.words.Judge`. This module holds values and decides nothing.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from headgate.core.types import Request, ToolCall
+from headgate.core.words import AuditKind, AuditVerdict, Judge, Task
+
+
+class Said(Struct, frozen=True, gc=False, kw_only=True):
+    """One model's answer, as an audit compares it."""
+
+    model: str
+    local: bool
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    label: str = ""
+    """The one that it names, where a subagent offers labels."""
+    score: float | None = None
+    """The lowest of its checks' scores, 0-1; None without evidence."""
+    scores: Mapping[str, float] = {}
+    """By check, as far as there is evidence."""
+    logprob: float | None = None
+    cost: float | None = None
+    """Dollars; None is unknown."""
+
+
+class Material(Struct, frozen=True, gc=False, kw_only=True):
+    """What an audit needs of a request that is over."""
+
+    id: str
+    kind: AuditKind
+    request: Request
+    task: Task | None
+    route: str
+    chain: tuple[str, ...]
+    """The models of its route, in order, whether they could serve or not."""
+    said: tuple[Said, ...]
+    """Every answer that there was, in order."""
+    answered: str
+    """The model whose answer went out."""
+    pass_at: float
+    checks: tuple[str, ...]
+    cause: str = ""
+    """Of a fallback: the check that rejected the local answer, or else the reason of the fallback."""
+
+
+class Pair(Struct, frozen=True, gc=False):
+    """Two answers to one request, to be compared: is the local one as good as the paid one?"""
+
+    request: Request
+    task: Task | None
+    local: Said
+    paid: Said
+
+
+class Opinion(Struct, frozen=True, gc=False, kw_only=True):
+    """What a judge said. `unnecessary` and `good` say that the local answer is as good as the paid one, or better."""
+
+    verdict: AuditVerdict
+    judge: Judge
+    by: str = ""
+    """The model that judged, or the person or key."""
+    score: float | None = None
+    """How sure the judge is that the local answer is as good, 0-1; None where it does not say."""
+    reason: str = ""
+    cost: float | None = 0.0
+    """Dollars for asking; None is unknown."""
+
+
+class Finding(Struct, frozen=True, gc=False, kw_only=True):
+    """An audit that was made, as estimates and tuning use it: one request that stands for 1 / probability."""
+
+    request: int
+    """Its number in the ledger."""
+    kind: AuditKind
+    verdict: AuditVerdict
+    judge: str
+    probability: float | None
+    """None where nobody chose by chance: it stands for itself, and for no other."""
+    route: str
+    task: Task | None
+    model: str = ""
+    """The model at home whose answer was compared; "" is unknown."""
+    cause: str = ""
+    score: float | None = None
+    """The lowest score of the local answer's checks."""
+    cost: float | None = None
+    """Dollars that the request cost, for what an unnecessary fallback has wasted."""
