@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "What the recorded requests would have come to under other settings; calls no model",
     "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
+    "lab": "Measure routers on public benchmarks",
     "kb": "Knowledge bases: add folders, search, ask with citations",
     "models": "Plan, fetch, load and measure models",
     "engines": "List, test, start and stop engines",
