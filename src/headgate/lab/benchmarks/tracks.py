@@ -63,10 +63,10 @@ class Expected(Struct, frozen=True):
 
 def expect(fit: Ready, test: Ready, seed: int) -> Expected:
     """Learn on the fit part."""
-    learner = Learner(seed).learn(fit.bodies, fit.set.scores, fit.set.tasks, fit.groups)
+    learner = Learner(seed).learn(fit.counted, fit.set.scores, fit.set.tasks, fit.groups)
     familiar = Familiar(seed).learn(learner.guesses.view, np.array(fit.set.tasks), fit.groups)
-    view = learner.guesses.wording.read(test.bodies)
-    return Expected(held=learner.held, test=learner.expect_view(view), known=familiar.sure(view))
+    view = learner.guesses.wording.read(test.counted)
+    return Expected(held=learner.held, test=learner.expect(view), known=familiar.sure(view))
 
 
 def judge(parts: Parts, seed: int, many: int, *, cascade: bool = True) -> list[Row]:
