@@ -14,9 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from headgate.lab.benchmarks.grouping import Rows
 from headgate.lab.benchmarks.stacking import combine, stack
@@ -90,7 +89,7 @@ class Guesses:
         self._trees.fit(view.dense, self._scores)
         names, where = np.unique(kinds, return_inverse=True)
         self._by_kind = np.array([self._scores[where == kind].mean(axis=0) for kind in range(len(names))])
-        self._kinds = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1) if len(names) > 1 else None
+        self._kinds = LogisticRegression(max_iter=100, tol=1e-3) if len(names) > 1 else None
         if self._kinds is not None:
             self._kinds.fit(view.dense, where)
         return self

@@ -31,6 +31,8 @@ DIRECTIONS = 100
 """Of the sparse features (LSA)."""
 READ_AT_MOST = 6_000
 """Characters of a prompt that are read, from its end: the question stands last."""
+DIRECTION_WEIGHT = 5.0
+"""Of a direction beside plain figures of deviation 1: what a prompt is about tells more than how long it is."""
 PLAIN_WEIGHT = 0.1
 """Of a plain figure of deviation 1 beside words, whose rows have length 1."""
 
@@ -108,7 +110,7 @@ class Wording:
         length = np.linalg.norm(along, axis=1, keepdims=True)
         return View(
             sparse=sparse.hstack([both, PLAIN_WEIGHT * plain]).tocsr(),
-            dense=np.hstack([plain, along]),
+            dense=np.hstack([plain, DIRECTION_WEIGHT * along]),
             directions=along / np.maximum(length, 1e-9),
             known=self._words.known(counted.words),
         )
