@@ -36,6 +36,9 @@ DIRECTION_WEIGHT = 5.0
 PLAIN_WEIGHT = 0.1
 """Of a plain figure of deviation 1 beside words, whose rows have length 1."""
 
+WORD_OR_SIGN = r"\w+|[^\w\s]"
+"""A word, or a sign."""
+
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
@@ -80,7 +83,7 @@ def count(bodies: Sequence[str]) -> Counted:
     """Count what stands in prompts. Nothing is learned from them."""
     texts = [body[-READ_AT_MOST:] for body in bodies]
     common = {"n_features": SLOTS, "norm": None, "alternate_sign": False, "dtype": np.float32}
-    words = HashingVectorizer(ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", **common).transform(texts)  # noqa: S106  # no password
+    words = HashingVectorizer(ngram_range=(1, 2), token_pattern=WORD_OR_SIGN, **common).transform(texts)
     pieces = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **common).transform(texts)
     for each in (words, pieces):
         each.data = 1 + np.log(each.data)
