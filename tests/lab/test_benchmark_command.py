@@ -228,6 +228,16 @@ def test_a_folder_without_a_set_a_broken_file_and_a_set_without_a_choice_are_ref
     assert "no other is cheaper" in refusal(tmp_path, "--quick").message
 
 
+def test_a_set_that_cannot_be_used_is_left_out_and_named_while_there_are_others(tmp_path):
+    make_set(tmp_path / "good", many=60)
+    make_set(tmp_path / "few", many=10)
+    done = benchmark(tmp_path, "--quick")
+    assert done.exit_code == 0
+    assert "left out:" in done.stderr
+    assert "few has 10 prompts" in done.stderr
+    assert "good: 60 prompts" in done.stdout
+
+
 def test_one_folder_or_two_by_name(tmp_path):
     assert "name one FOLDER" in refusal().message
     assert "name one FOLDER" in refusal("--fit", tmp_path).message
