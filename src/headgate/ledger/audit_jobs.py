@@ -1,11 +1,11 @@
 """Audits that wait to be made: a queue in the ledger that survives whatever happens to the process.
 
-    writer ── keep ──► waiting ── take · finish ──► judged
+    waiting ── take ──► (made) ── finish ──► judged
                           └────── fail, too often ──► failed
 
-The ledger's writer puts a job in with its request, in one transaction (`keep_jobs`). Whoever makes the audit takes it first, which
-moves its next try into the future: a process that dies at it leaves a job that is taken again then. What a job needs is removed at
-its `expires` (`expire`, a step of `retention`). This module does not know how an audit is made, nor which requests are chosen.
+Whoever makes an audit takes it first, which moves its next try into the future: a process that dies at it leaves a job that is taken
+again then. How jobs come into the queue, and what is removed from it, is said in `audit_queue`. This module does not know how an
+audit is made.
 """
 
 import sqlite3
@@ -20,7 +20,9 @@ from msgspec.structs import replace
 
 from headgate.core.audits import Material, Said
 from headgate.core.errors import LedgerError
+from headgate.core.material import material_bytes, material_from
 from headgate.core.words import AuditKind
+from headgate.ledger.audit_queue import give_up
 from headgate.ledger.audits import MILLION, Judged, keep_findings
 from headgate.ledger.opening import open_for_reading, open_for_writing
 from headgate.ledger.schema import MICRO
@@ -29,10 +31,6 @@ from headgate.ledger.store import complaint
 
 KINDS: Final[tuple[AuditKind, ...]] = get_args(AuditKind)
 
-MOST_WAITING: Final = 5_000
-"""Jobs that may wait."""
-MOST_BYTES: Final = 200 * 1024 * 1024
-"""Bytes that all jobs which wait may need together."""
 LEASE: Final = 900.0
 """Seconds for which a job belongs to whoever took it."""
 TRIES: Final = 6
@@ -40,13 +38,12 @@ TRIES: Final = 6
 FIRST_PAUSE: Final = 60.0
 """Seconds until the second try; each later pause is four times the one before it."""
 
-TOO_LARGE: Final = "too large to be kept"
-FULL: Final = "too many others were waiting"
-TOO_LATE: Final = "nobody made it in time"
+LOCKED: Final = 3_600.0
+"""Seconds until it is looked again whether the key of a sealed job is there."""
+
 TOO_OFTEN: Final = "it was begun too often and never ended"
 
-_decode: Final = msgspec.json.Decoder(Material).decode
-_encode: Final = msgspec.json.Encoder().encode
+_LATER: Final = "UPDATE audit_jobs SET due = ?, error = ? WHERE n = ? AND state = 'waiting'"
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -65,28 +62,6 @@ class Job(Struct, frozen=True, kw_only=True):
     material: Material
 
 
-class Standing(Struct, frozen=True, kw_only=True):
-    """How it stands with the audits of a ledger."""
-
-    chosen: int
-    """Requests that were chosen, as far as their rows are there."""
-    waiting: dict[AuditKind, int]
-    judged: int
-    failed: int
-    failures: dict[str, int]
-    """Why, the most frequent first."""
-    bytes: int
-    """That are kept for them."""
-    sealed: int
-    """Jobs whose material is sealed, of those that have any."""
-    kept: int
-    """Jobs that have material."""
-    due: float | None
-    """Unix time at which the next one may be made."""
-    until: float | None
-    """Unix time at which the last of the material is removed."""
-
-
 class AuditJobs:
     """The audits that wait in a ledger. Every method opens the file, and blocks.
 
@@ -102,7 +77,7 @@ class AuditJobs:
     def take(self, now: float, kinds: Collection[AuditKind] = KINDS) -> Job | None:
         """The job that is due for the longest time, for `LEASE` seconds; None when none is.
 
-        A job that was begun too often is given up, and so is one whose material cannot be read.
+        A job that was begun too often is given up. One that is sealed with a key that is not here waits until it may be.
 
         Args:
             now: Unix time.
@@ -116,22 +91,26 @@ class AuditJobs:
         marks = ", ".join("?" * len(kinds))
         query = (
             "SELECT n, request, kind, probability, tries, expires, material FROM audit_jobs "  # noqa: S608 - question marks
-            f"WHERE state = 'waiting' AND due <= ? AND kind IN ({marks}) ORDER BY due, n LIMIT 1"
+            f"WHERE state = 'waiting' AND due <= ? AND expires > ? AND kind IN ({marks}) ORDER BY due, n LIMIT 1"
         )
+        moment = round(now * MICRO)
         with self._writing() as db:
-            while row := db.execute(query, (round(now * MICRO), *kinds)).fetchone():
+            while row := db.execute(query, (moment, moment, *kinds)).fetchone():
                 n, request, kind, probability, tries, expires, material = row
                 if tries >= TRIES:
-                    _give_up(db, n, TOO_OFTEN)
+                    give_up(db, n, TOO_OFTEN)
                     continue
                 try:
-                    needed = _decode(opened(material, self._seal))
-                except (LedgerError, msgspec.MsgspecError) as error:
-                    _give_up(db, n, error.message if isinstance(error, LedgerError) else str(error))
+                    needed = material_from(opened(material, self._seal))
+                except LedgerError as error:
+                    db.execute(_LATER, (moment + round(LOCKED * MICRO), error.message, n))
+                    continue
+                except msgspec.MsgspecError as error:
+                    give_up(db, n, str(error))
                     continue
                 db.execute(
                     "UPDATE audit_jobs SET tries = tries + 1, due = ?, error = NULL WHERE n = ?",
-                    (round((now + LEASE) * MICRO), n),
+                    (moment + round(LEASE * MICRO), n),
                 )
                 return Job(
                     n=n,
@@ -178,13 +157,10 @@ class AuditJobs:
         """
         with self._writing() as db:
             if job.tries >= TRIES:
-                _give_up(db, job.n, error)
+                give_up(db, job.n, error)
                 return
             due = now + FIRST_PAUSE * 4 ** (job.tries - 1)
-            db.execute(
-                "UPDATE audit_jobs SET due = ?, error = ? WHERE n = ? AND state = 'waiting'",
-                (round(due * MICRO), error, job.n),
-            )
+            db.execute(_LATER, (round(due * MICRO), error, job.n))
 
     def put_back(self, job: Job, now: float) -> None:
         """The audit was not made, through no fault of its own; it is due again at once, and the try does not count.
@@ -223,7 +199,7 @@ class AuditJobs:
         query = "SELECT material FROM audit_jobs WHERE request = ?"
         with closing(open_for_reading(self.path)) as db:
             row = db.execute(query, (request,)).fetchone()
-        return None if row is None or row[0] is None else _decode(opened(row[0], self._seal))
+        return None if row is None or row[0] is None else material_from(opened(row[0], self._seal))
 
     def waiting(self) -> dict[AuditKind, int]:
         """How many jobs wait, by kind.
@@ -241,7 +217,7 @@ class AuditJobs:
             return any(kind in kinds for (kind,) in db.execute(query, (round(now * MICRO),)))
 
     def _closed(self, material: Material) -> bytes:
-        plain = _encode(material)
+        plain = material_bytes(material)
         return plain if self._seal is None else self._seal.close(plain)
 
     @contextmanager
@@ -256,7 +232,3 @@ class AuditJobs:
                     f"the audits in the ledger cannot be written: {complaint(error)}",
                     "free some space, close the other program, or name another file under [ledger] in headgate.toml",
                 ) from error
-
-
-def _give_up(db: sqlite3.Connection, n: int, error: str) -> None:
-    db.execute("UPDATE audit_jobs SET state = 'failed', error = ?, material = NULL WHERE n = ?", (error, n))

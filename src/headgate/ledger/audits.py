@@ -17,6 +17,7 @@ from headgate.core.audits import Opinion
 from headgate.core.words import AuditVerdict
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.schema import FINE, MICRO, audit_rollups, audits, requests
+from headgate.ledger.stories import scaled, text_of
 from headgate.reports.facts import AuditFacts
 
 MILLION: Final = 1_000_000
@@ -45,10 +46,14 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 class OpinionStory(Struct, frozen=True, omit_defaults=True):
-    """What no column of an opinion says, as JSON."""
+    """What no column of an opinion says."""
 
     by: str = ""
+    """The model that judged, or the person or key."""
     reason: str = ""
+
+
+_decode_story: Final = msgspec.json.Decoder(OpinionStory).decode
 
 
 def keep_findings(db: sqlite3.Connection, found: Iterable[Judged]) -> int:
@@ -80,9 +85,9 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
                 _number(db, opinion.judge),
                 _number(db, opinion.verdict),
                 at,
-                _scaled(opinion.score, FINE),
-                _scaled(opinion.cost, NANO),
-                told if (told := opinion_story(opinion)) != "{}" else None,
+                scaled(opinion.score, FINE),
+                scaled(opinion.cost, NANO),
+                opinion_story(opinion.by, opinion.reason),
             )
             for opinion in judged.opinions
         ],
@@ -102,26 +107,27 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
             at,
             None if None in costs else round(sum(cost for cost in costs if cost is not None) * NANO),
             force.reason or None,
-            _scaled(judged.probability, MILLION),
+            scaled(judged.probability, MILLION),
             model,
-            _scaled(judged.score, FINE),
+            scaled(judged.score, FINE),
         ),
     )
     return True
 
 
-def opinion_story(opinion: Opinion) -> str:
-    """What no column says of an opinion; "{}" is nothing."""
-    return msgspec.json.encode(OpinionStory(by=opinion.by, reason=opinion.reason)).decode()
+def opinion_story(by: str, reason: str) -> str | None:
+    """What no column says of an opinion, as JSON; None where there is nothing."""
+    return text_of(OpinionStory(by, reason)) if by or reason else None
+
+
+def opinion_told(story: str | None) -> OpinionStory:
+    """The other direction."""
+    return OpinionStory() if story is None else _decode_story(story)
 
 
 def _number(db: sqlite3.Connection, word: str) -> int:
     db.execute("INSERT OR IGNORE INTO names (text) VALUES (?)", (word,))
     return int(db.execute("SELECT id FROM names WHERE text = ?", (word,)).fetchone()[0])
-
-
-def _scaled(figure: float | None, unit: int) -> int | None:
-    return None if figure is None else round(figure * unit)
 
 
 def read_audits(

@@ -1,11 +1,12 @@
 """Prompts and answers that are kept for audits, sealed with a key of the user's (Fernet: AES-128-CBC and HMAC-SHA256).
 
 What was written before there was a key stays readable, and says by its first byte that it is not sealed. This module does not know
-where a key is kept (`config.places`), nor what it seals.
+what it seals.
 """
 
 from typing import Final
 
+from headgate.config.audit import AuditSettings
 from headgate.core.errors import ConfigError, LedgerError
 
 _PLAIN: Final = b"{"
@@ -57,6 +58,22 @@ class Seal:
                 "what was kept for this audit was sealed with another key",
                 "give [audit] the key from before, or let it expire",
             ) from error
+
+
+def seal_of(settings: AuditSettings) -> Seal | None:
+    """The seal that [audit] wants; None where it wants none.
+
+    Raises:
+        ConfigError: the key is not where the page says, is no Fernet key, or the package is missing.
+    """
+    if settings.key_reference is None:
+        return None
+    if settings.key is None:
+        raise ConfigError(
+            f"the key of [audit] is not there: {settings.key_reference}",
+            "put it there, or take key out of [audit] in headgate.toml: then prompts are kept as they are",
+        )
+    return Seal(settings.key)
 
 
 def is_sealed(kept: bytes) -> bool:
