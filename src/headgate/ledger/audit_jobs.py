@@ -144,6 +144,44 @@ class AuditJobs:
                 (material, job.n),
             )
 
+    def keep(self, job: Job, said: Iterable[Said]) -> Job:
+        """Keep answers that were asked for anew before anything else happens, so that nobody has to ask for them again.
+
+        Args:
+            job: as it was taken.
+            said: the answers, in order.
+
+        Returns:
+            The job with them.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        job = replace(job, material=replace(job.material, said=(*job.material.said, *said)))
+        material = self._closed(job.material)
+        with self._writing() as db:
+            db.execute(
+                "UPDATE audit_jobs SET material = ? WHERE n = ? AND material IS NOT NULL", (material, job.n)
+            )
+        return job
+
+    def put_off(self, job: Job, why: str, until: float) -> None:
+        """The audit cannot be made before some time, through no fault of its own; the try does not count.
+
+        Args:
+            job: as it was taken.
+            why: one sentence.
+            until: Unix time.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        with self._writing() as db:
+            db.execute(
+                "UPDATE audit_jobs SET due = ?, error = ?, tries = max(0, tries - 1) WHERE n = ? AND state = 'waiting'",
+                (round(until * MICRO), why, job.n),
+            )
+
     def fail(self, job: Job, error: str, now: float) -> None:
         """A try has failed; the next one is later each time, and after `TRIES` of them the job is given up.
 
