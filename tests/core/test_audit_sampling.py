@@ -45,7 +45,9 @@ def test_a_stratum_without_traffic_yet_is_sampled_like_the_least_known_one():
 
 @given(
     st.floats(0.001, 1),
-    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 2_000), st.floats(0, 1)), min_size=1, max_size=9),
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.integers(0, 2_000), st.floats(0, 1)), min_size=1, max_size=9
+    ),
 )
 def test_the_mean_is_the_share_and_no_stratum_goes_below_the_floor(sample, counts):
     strata = {

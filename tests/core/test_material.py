@@ -48,7 +48,9 @@ def material(request):
 
 
 @pytest.mark.parametrize(
-    "request_", [REQUEST, Request(id="a", asked="auto", messages=(Message("user", "Hi"),))], ids=["full", "plain"]
+    "request_",
+    [REQUEST, Request(id="a", asked="auto", messages=(Message("user", "Hi"),))],
+    ids=["full", "plain"],
 )
 def test_material_comes_back_as_it_was(request_):
     before = material(request_)
