@@ -268,6 +268,7 @@ audit_jobs = Table(
     Column("material", LargeBinary),
 )
 Index("audit_jobs_by_due", audit_jobs.c.state, audit_jobs.c.due)
+Index("audit_jobs_by_expiry", audit_jobs.c.expires, sqlite_where=audit_jobs.c.material.isnot(None))
 
 # What each judge said of a request; `audits` holds what is in force. A person's and a caller's word are labels, and the others are
 # measured against them. `score` is how sure the judge is, or NULL.
