@@ -204,6 +204,9 @@ class _Import:
                     round((received if audit.time is None else moment(audit.time)) * MICRO),
                     None if audit.cost is None else round(audit.cost * NANO),
                     audit.reason or None,
+                    None,  # nobody chose it by chance
+                    None,
+                    None,
                 )
                 for n, audit, received in self._audits
             ],
