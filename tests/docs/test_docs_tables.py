@@ -40,6 +40,7 @@ TABLES = {
     "## [batches]": schema.BatchesTable,
     "## [report]": schema.ReportTable,
     "## [energy]": schema.EnergyTable,
+    "## [audit]": schema.AuditTable,
     "## [agents.NAME]": schema.AgentTable,
 }
 

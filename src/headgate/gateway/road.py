@@ -15,6 +15,7 @@ from headgate.fleet.power.sampler import Power
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.budgets import Account, Budgets
 from headgate.gateway.keys import holder
+from headgate.gateway.presence import Presence
 from headgate.gateway.recounts import Recounts
 from headgate.gateway.sampling import Sampling
 from headgate.gateway.vectors import Vectors
@@ -41,6 +42,8 @@ class Road(Struct, kw_only=True):
     """Chooses the requests that are audited; None chooses none."""
     temperatures: Mapping[tuple[str, str], float] = {}
     """Of the calibration of each agent with each model; those that are missing have none."""
+    presence: Presence = msgspec.field(default_factory=Presence)
+    """Who is on it."""
     silent: set[str] = msgspec.field(default_factory=set)
     """Models whose engines refused to tell log-probabilities."""
     chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}

@@ -284,6 +284,19 @@ opinions = Table(
     Column("story", Text),
 )
 
+# What audits pay, call by call: written before the call with the most that it can cost, and again once its cost is known. So what a
+# gate paid that was killed counts too.
+audit_payments = Table(
+    "audit_payments",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("request", BigInteger, nullable=False),
+    Column("paid", BigInteger, nullable=False),  # when
+    Column("cost", BigInteger, nullable=False),
+)
+Index("audit_payments_by_request", audit_payments.c.request)
+Index("audit_payments_by_time", audit_payments.c.paid)
+
 # Changes of the config that `headgate tune` has applied: what was written, what was expected of it, and what became of it.
 changes = Table(
     "changes",
