@@ -78,7 +78,7 @@ class Judgement(Struct, frozen=True):
         return self.opinions[-1] if self.opinions else None
 
 
-async def judge(pair: Pair, kind: AuditKind, panel: Panel) -> Judgement:  # noqa: ARG001, RUF029 - the signature comes first
+async def judge(pair: Pair, kind: AuditKind, panel: Panel) -> Judgement:  # noqa: ARG001 - the signature comes first
     """Ask the judges until one is sure."""
     opinion = compare(pair, kind)
     return Judgement((opinion,)) if opinion else Judgement(())

@@ -83,7 +83,9 @@ def _sum(path: Path, query: str, values: tuple[object, ...]) -> float:
         try:
             return float(db.execute(query, values).fetchone()[0] or 0) / NANO
         except sqlite3.OperationalError as error:
-            if "no such table" in str(error):  # of an older Headgate; the next start of the gate adds the table
+            if "no such table" in str(
+                error
+            ):  # of an older Headgate; the next start of the gate adds the table
                 return 0.0
             raise LedgerError(
                 f"what audits have paid cannot be read: {error}", "headgate doctor looks at the ledger"
