@@ -10,7 +10,7 @@ audit is made.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, get_args
 
@@ -248,6 +248,39 @@ class AuditJobs:
         query = "SELECT kind, count(*) FROM audit_jobs WHERE state = 'waiting' GROUP BY kind"
         with closing(open_for_reading(self.path)) as db:
             return dict.fromkeys(KINDS, 0) | dict(db.execute(query).fetchall())
+
+    def due(self, now: float) -> dict[AuditKind, int]:
+        """How many jobs could be taken now, by kind.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        query = "SELECT kind, count(*) FROM audit_jobs WHERE state = 'waiting' AND due <= ? GROUP BY kind"
+        with closing(open_for_reading(self.path)) as db:
+            return dict.fromkeys(KINDS, 0) | dict(db.execute(query, (round(now * MICRO),)).fetchall())
+
+    def look(self, kind: AuditKind, now: float, limit: int) -> list[Material]:
+        """What the jobs need that would be taken next, without taking them; those that cannot be read are left out.
+
+        Args:
+            kind: of jobs.
+            now: Unix time.
+            limit: so many at most.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        query = (
+            "SELECT material FROM audit_jobs WHERE state = 'waiting' AND kind = ? AND due <= ? "
+            "ORDER BY due, n LIMIT ?"
+        )
+        with closing(open_for_reading(self.path)) as db:
+            rows = db.execute(query, (kind, round(now * MICRO), limit)).fetchall()
+        found = []
+        for (kept,) in rows:
+            with suppress(LedgerError, msgspec.MsgspecError):
+                found.append(material_from(opened(kept, self._seal)))
+        return found
 
     def _is_any_due(self, now: float, kinds: Collection[AuditKind]) -> bool:
         query = "SELECT DISTINCT kind FROM audit_jobs WHERE state = 'waiting' AND due <= ?"

@@ -11,7 +11,7 @@ here, nor which requests are chosen.
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from time import time
 from typing import Final, Literal
 
@@ -19,10 +19,11 @@ from msgspec import Struct
 
 from headgate.core.audits import Opinion, Said
 from headgate.core.errors import HeadgateError
+from headgate.core.policy import Policy
 from headgate.core.words import AuditKind, AuditVerdict
 from headgate.gateway.presence import Presence
 from headgate.lab.auditing.aside import Aside
-from headgate.lab.auditing.pairs import PutOff, at_home, elsewhere, paid_model
+from headgate.lab.auditing.pairs import PutOff, at_home, elsewhere
 from headgate.lab.auditing.panel import panel_for
 from headgate.lab.auditing.purse import Purse
 from headgate.lab.judges import judge
@@ -93,7 +94,9 @@ class Auditor:
             self._loop.cancel()
             await asyncio.wait([self._loop])
 
-    async def make_next(self, kinds: Collection[AuditKind] = KINDS, *, displaces: bool = False) -> Made | None:
+    async def make_next(
+        self, kinds: Collection[AuditKind] = KINDS, *, displaces: bool = False
+    ) -> Made | None:
         """Make the audit that has been due for the longest time; None when none is, or none of these can be made now.
 
         Args:
@@ -110,6 +113,11 @@ class Auditor:
                 return None
             self._ask.displaces = displaces
             return await self._in_hand(job)
+
+    @property
+    def policy(self) -> Policy:
+        """The gate's, with prices as they are now."""
+        return self._ask.road.policy
 
     async def able(self) -> Collection[AuditKind]:
         """The kinds that can be made now: a local answer is only checked with money for a paid one."""
@@ -142,7 +150,7 @@ class Auditor:
     async def _make(self, job: Job) -> Made:
         """The missing answer, then the judges, then the ledger."""
 
-        async def keep(said: list[Said]) -> None:
+        async def keep(said: Iterable[Said]) -> None:
             nonlocal job
             job = await asyncio.to_thread(self.jobs.keep, job, said)
 
@@ -157,8 +165,12 @@ class Auditor:
         panel = panel_for(job.request, job.material, self._ask, self.judge, await self.purse.left())
         judgement = await judge(found, job.kind, panel)
         if judgement.opinion is None:
-            said = "; ".join(f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles)
-            return await self._put_off(job, PutOff(f"no judge could be asked: {said}" if said else "there is no judge"))
+            said = "; ".join(
+                f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles
+            )
+            return await self._put_off(
+                job, PutOff(f"no judge could be asked: {said}" if said else "there is no judge")
+            )
         return await self._judged(job, judgement.opinions, found.local)
 
     async def _judged(self, job: Job, opinions: tuple[Opinion, ...], local: Said | None) -> Made:

@@ -47,18 +47,20 @@ async def expect(auditor: Auditor, kind: AuditKind | None, limit: int | None) ->
     able = await auditor.able()
     wanted = [one for one in KINDS if kind in (None, one)]
     due = await asyncio.to_thread(auditor.jobs.due, time())
-    made, rest = {}, limit if limit is not None else sum(due.values())
+    made: dict[AuditKind, int] = {}
+    rest = sum(due.values()) if limit is None else limit
     for one in wanted:
         made[one] = min(due[one], rest) if one in able else 0
         rest -= made[one]
+    number = sum([*made.values()])
     left, models = await auditor.purse.left(), auditor.policy.models
     judge = chosen_judge(auditor.policy, auditor.judge)
-    judged_outside = judge is not None and not judge.local
     paid: dict[str, None] = {}
-    most = left if sum(made.values()) > LOOKED_AT or (judged_outside and sum(made.values())) else 0.0
-    if judged_outside and sum(made.values()):
+    most = left if number > LOOKED_AT else 0.0
+    if number and judge is not None and not judge.local:  # nobody knows for how many it is needed
         paid[judge.name] = None
-    if made.get("local"):
+        most = left
+    if made.get("local", 0):
         jobs = await asyncio.to_thread(auditor.jobs.look, "local", time(), min(made["local"], LOOKED_AT))
         for material in jobs:
             name = paid_model(auditor.policy, material)

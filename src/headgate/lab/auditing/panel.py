@@ -56,7 +56,9 @@ def chosen_judge(policy: Policy, judge: str) -> Model | None:
     if able:
         return policy.models[max(able, key=able.__getitem__)]
     rising = [
-        name for name in policy.routes[-1].chain if policy.models[name].local and not policy.models[name].lane_of
+        name
+        for name in policy.routes[-1].chain
+        if policy.models[name].local and not policy.models[name].lane_of
     ]
     return policy.models[rising[-1]] if rising else None
 
@@ -66,7 +68,9 @@ def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Reque
 
     async def heard(request: Request) -> Heard | Down:
         nonlocal left
-        walked = await ask.walk(aside(request), (model.name,), audited=job, money=0.0 if model.local else left)
+        walked = await ask.walk(
+            aside(request), (model.name,), audited=job, money=0.0 if model.local else left
+        )
         costs = [attempt.cost for attempt in walked.attempts]
         left -= sum([cost or 0.0 for cost in costs])
         if not isinstance(walked.result, Reply):
@@ -77,7 +81,9 @@ def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Reque
     return heard
 
 
-def _embedding(job: int, ask: Aside, model: Model) -> Callable[[Sequence[str]], Awaitable[list[bytes] | Down]]:
+def _embedding(
+    job: int, ask: Aside, model: Model
+) -> Callable[[Sequence[str]], Awaitable[list[bytes] | Down]]:
     async def embedded(texts: Sequence[str]) -> list[bytes] | Down:
         messages = tuple([Message("user", text) for text in texts])
         request = aside(Request(id="", asked="auto", kind="embedding", messages=messages), at_home=True)
