@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headgate.config.compile import Config
 from headgate.core.errors import HeadgateError
@@ -31,7 +31,7 @@ from headgate.wire.faults import Fault
 
 STATUS, RUN = "/admin/audits", "/admin/audits/run"
 FRESH = JSON + b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
-MOST_ASKED = 10_000
+Limit = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class Audits(Struct, frozen=True, kw_only=True):
@@ -52,8 +52,8 @@ class Audits(Struct, frozen=True, kw_only=True):
 class ExpectQuery(Struct, frozen=True):
     """Which audits are meant."""
 
-    kind: Annotated[AuditKind | None, Meta(description="those of one kind; all")] = None
-    limit: Annotated[int | None, Meta(ge=1, le=MOST_ASKED, description="so many at most; all")] = None
+    kind: Annotated[AuditKind | UnsetType, Meta(description="those of one kind; all")] = UNSET
+    limit: Annotated[Limit | UnsetType, Meta(description="so many at most; all")] = UNSET
 
 
 class WireRun(Struct, forbid_unknown_fields=True):
@@ -117,7 +117,10 @@ class AuditService:
     async def expected(self, call: Call) -> Expected | Fault:
         """How many would be made, and for how much."""
         query = read_query(ExpectQuery, call.query)
-        return query if isinstance(query, Fault) else await expect(self.auditor, query.kind, query.limit)
+        if isinstance(query, Fault):
+            return query
+        kind = None if query.kind is UNSET else query.kind
+        return await expect(self.auditor, kind, None if query.limit is UNSET else query.limit)
 
     async def run(self, call: Call) -> Ran | Fault:
         """Make one."""

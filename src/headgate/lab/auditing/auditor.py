@@ -12,6 +12,7 @@ here, nor which requests are chosen.
 import asyncio
 import logging
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from time import time
 from typing import Final, Literal
 
@@ -30,8 +31,9 @@ from headgate.lab.judges import judge
 from headgate.ledger.audit_jobs import KINDS, AuditJobs, Job
 from headgate.ledger.audits import Judged
 
+FIRST_LOOK: Final = 0.5
 LOOK_EVERY: Final = 30.0
-"""Seconds between two looks for an audit that is due."""
+"""Seconds between two looks for an audit that is due: more each time, as long as nobody has been there."""
 LEAST: Final = 0.05
 """Seconds that are slept at least between two looks whether anybody is there."""
 DRAIN: Final = 8.0
@@ -81,6 +83,7 @@ class Auditor:
         self._one_at_a_time = asyncio.Lock()
         self._work: asyncio.Task[Made] | None = None
         self._loop: asyncio.Task[None] | None = None
+        self._came = asyncio.Event()
 
     def start(self) -> None:
         """Begin to make audits whenever nobody is there; belongs to a running event loop."""
@@ -222,26 +225,48 @@ class Auditor:
     # ── While the gate is open ───────────────────────────────────────────────────────────────────────────────────────
 
     async def _run(self) -> None:
-        begun = False
+        await self._resume()
+        pause = FIRST_LOOK
         while True:
-            pause = LOOK_EVERY
+            made = None
+            if (wait := self._quiet_in()) > 0:
+                pause = FIRST_LOOK
+                await asyncio.sleep(wait)
+                continue
             try:
-                if not begun:
-                    await asyncio.to_thread(self.jobs.resume, time())
-                    begun = True
-                pause = await self._step()
+                made = await self.make_next()
             except HeadgateError as error:
                 log.warning("no audit can be made: %s", error.message)
             except Exception:
                 log.exception("no audit can be made")
-            await asyncio.sleep(pause)
+            if made is None:
+                await self._look_away(pause)
+                pause = min(2 * pause, LOOK_EVERY)
 
-    async def _step(self) -> float:
-        """Make an audit if nobody is there; the seconds until the next look."""
-        quiet = self._presence.quiet()
-        if quiet < self.idle_for or self._presence.under_way:
-            return max(LEAST, self.idle_for - quiet)
-        return LOOK_EVERY if await self.make_next() is None else 0.0
+    async def _resume(self) -> None:
+        """Take up what a gate had in hand that was killed."""
+        try:
+            await asyncio.to_thread(self.jobs.resume, time())
+        except HeadgateError as error:
+            log.warning("audits that were begun before wait for a while: %s", error.message)
+
+    def _quiet_in(self) -> float:
+        """Seconds until nobody has been there for long enough, as far as is known now; 0 or less is now."""
+        if self._presence.under_way:
+            return max(LEAST, self.idle_for)
+        return self.idle_for - self._presence.quiet()
+
+    async def _look_away(self, seconds: float) -> None:
+        """Wait for so long, or until somebody comes."""
+        self._came.clear()
+        self._presence.arrives = self._come
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._came.wait(), seconds)
+        self._presence.arrives = None
+
+    def _come(self) -> None:
+        self._came.set()
+        self._presence.arrives = None
 
 
 def _made(job: Job, state: Literal["judged", "later", "interrupted"], **more: object) -> Made:
