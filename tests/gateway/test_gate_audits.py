@@ -98,7 +98,7 @@ async def test_a_rejected_local_answer_is_used_as_it_is_and_not_asked_for_again(
 
 async def test_without_any_answer_from_home_paying_was_necessary(open_bench):
     async with open_bench(change=audited(), local=SAME, paid=SAME) as bench:
-        bench.ollama.fail_next(Fault(FaultKind.CONTEXT_OVERFLOW))
+        bench.ollama.inject(Fault(FaultKind.CONTEXT_OVERFLOW))
         await bench.ask(LONG)
         ((_, verdict, _, _, _, model, score),) = await audits_of(bench)
         assert (verdict, model, score) == ("necessary", None, None)
@@ -108,7 +108,7 @@ async def test_without_any_answer_from_home_paying_was_necessary(open_bench):
 
 async def test_a_model_that_is_down_is_asked_again_later_and_not_taken_for_unable(open_bench):
     async with open_bench(change=audited(), local=SAME, paid=SAME) as bench:
-        bench.ollama.fail_next(Fault(FaultKind.SERVER_ERROR))
+        bench.ollama.inject(Fault(FaultKind.SERVER_ERROR))
         await bench.ask(LONG)
         ((state, tries, error),) = await until(lambda: [row for row in states(bench) if row[2]])
         assert (state, tries) == ("waiting", 1)
@@ -227,9 +227,8 @@ async def test_without_money_local_answers_wait_and_fallbacks_are_audited(open_b
 
 async def test_what_must_stay_at_home_never_reaches_a_paid_model(open_bench):
     def private(page):
-        return audited()(
-            page.replace('name = "everything else"', 'name = "everything else"\nlocal_only = true')
-        )
+        last = page.rindex('try = ["llama", "claude"]')
+        return audited()(page[:last] + 'local_only = true\ntry = ["llama"]' + page[last + 25 :])
 
     async with open_bench(change=audited(NEVER_IDLE), local=SAME, paid=SAME) as bench:
         await bench.ask()
