@@ -12,10 +12,12 @@ from msgspec.structs import replace
 
 from headgate.config.audit import AUTO, NONE
 from headgate.core.audits import Material
+from headgate.core.decisions import Questions
 from headgate.core.policy import Policy
 from headgate.core.types import Message, Model, Reply, Request
 from headgate.lab.auditing.aside import Aside, aside
-from headgate.lab.judges import Down, Embedder, Heard, ModelJudge, Panel, measured
+from headgate.lab.auditing.deciding import decide, decides
+from headgate.lab.judges import Decider, Down, Embedder, Heard, ModelJudge, Panel, Weighed, measured
 
 log = logging.getLogger("headgate.audits")
 
@@ -43,13 +45,17 @@ class Judges:
             money: dollars that asking them may cost.
         """
         chosen = chosen_judge(self._ask.road.policy, self.word)
-        asked = None
+        asked, decider = None, None
         if chosen is not None and (chosen.local or (money > 0 and not material.request.local_only)):
-            asked = ModelJudge(chosen.name, _asking(job, self._ask, chosen, money))
+            if decides(self._ask.road, chosen) is not None:
+                decider = Decider(chosen.name, _deciding(job, self._ask, chosen, money))
+            else:
+                asked = ModelJudge(chosen.name, _asking(job, self._ask, chosen, money))
         outside = chosen is not None and not chosen.local
         return Panel(
             embedder=await self._embedder(job),
             local=None if outside else asked,
+            decider=decider,
             cloud=asked if outside else None,
         )
 
@@ -110,6 +116,20 @@ def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Reque
         return Heard(walked.result.text, sum(known) if len(known) == len(costs) else None)
 
     return heard
+
+
+def _deciding(
+    job: int, ask: Aside, model: Model, money: float
+) -> Callable[[Questions], Awaitable[Weighed | Down]]:
+    left = money
+
+    async def weighed(asked: Questions) -> Weighed | Down:
+        nonlocal left
+        found = await decide(ask.road, ask.purse, asked, model, audited=job, money=left)
+        left -= found.cost or 0.0 if isinstance(found, Weighed) else 0.0
+        return found
+
+    return weighed
 
 
 def _embedding(
