@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.audits import Finding
-from headgate.core.tallies import Span
+from headgate.core.spans import Span
 from headgate.core.words import AuditKind, AuditVerdict, Task
 
 Stratum = tuple[str, Task | None]
