@@ -18,7 +18,7 @@ from headgate.core.audits import Finding
 from headgate.core.past import Past
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting
-from headgate.core.tallies import Span
+from headgate.core.spans import Span
 from headgate.core.types import Model
 
 FLOOR = 0.98

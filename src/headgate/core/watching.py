@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting
-from headgate.core.tallies import Span
+from headgate.core.spans import Span
 from headgate.core.tuning import Effect, Record
 
 
