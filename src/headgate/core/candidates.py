@@ -9,6 +9,9 @@ first. So a proposal can be understood, and what it does wrong is bounded. Nothi
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
+from headgate.core.past import Cuts, cuts_of
 from headgate.core.policy import Policy, Route
 from headgate.core.settings import QUALITY, ROUTES, Key, Setting, named_chain
 
@@ -94,5 +97,33 @@ def chains_near(route: Route, policy: Policy, homes: frozenset[str]) -> Iterator
     for index in range(len(names) - 1):
         swapped = (*names[:index], names[index + 1], names[index], *names[index + 2 :])
         yield swapped
-    for name in sorted(homes - set(names)):
-        yield (name, *names)
+    if route.tokens_over is None:  # else its limit is the finer step
+        for name in sorted(homes - set(names)):
+            yield (name, *names)
+
+
+def cuts_for(policy: Policy) -> Cuts:
+    """The figures at which any policy that a search may reach makes a difference."""
+    cuts = cuts_of((policy,))
+    tokens, scores = set(cuts.tokens), set(cuts.scores)
+    for route in policy.routes:
+        for limit in (route.tokens_over, route.tokens_under):
+            if limit:
+                tokens.update(round_figures(limit / FURTHEST, limit * FURTHEST))
+        scores.update(all_scores(route.pass_at))
+    confidences = {*cuts.confidences, *all_scores(policy.task_confidence)}
+    return replace(
+        cuts,
+        tokens=tuple(sorted(tokens)),
+        scores=tuple(sorted(scores)),
+        confidences=tuple(sorted(confidences)),
+    )
+
+
+def all_scores(today: float) -> set[float]:
+    """All scores that a search may reach from today's."""
+    found, new = {today}, {today}
+    while new:
+        new = {other for score in new for other in scores_near(score, today)} - found
+        found |= new
+    return found

@@ -97,6 +97,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
         "too few audits",
         "one class",
         "labels contradict",
+        "model vanished",
         "floor not sure",
         "nothing better",
     ]
@@ -128,7 +129,7 @@ def tune(
         avoid: settings that were tried and rolled back.
         labels: whether people contradict each other.
     """
-    refusal = what_is_missing(to_find, to_judge, labels)
+    refusal = what_is_missing(to_find, to_judge, labels) or what_has_vanished(to_find, to_judge, policy)
     if refusal is not None:
         return refusal
     finding, judging = (Weights(record, policy, known) for record in (to_find, to_judge))
@@ -168,6 +169,24 @@ def what_is_missing(to_find: Record, to_judge: Record, labels: Labels) -> Refusa
             reason="too few audits", why=why, needs=(Need("audits of fallbacks", wanted - audits),)
         )
     return None
+
+
+def what_has_vanished(to_find: Record, to_judge: Record, policy: Policy) -> Refusal | None:
+    """Why audits of models that are in the config no more say little of those that are."""
+    gone: dict[str, int] = {}
+    audits = to_find.audits + to_judge.audits
+    for one in (*to_find.past, *to_judge.past):
+        for found in one.found:
+            if found.good is not None and named(found.model) not in policy.models:
+                gone[named(found.model)] = gone.get(named(found.model), 0) + found.audits
+    if 2 * sum(gone.values()) <= audits:
+        return None
+    names = ", ".join(sorted(gone))
+    left = audits - sum(gone.values())
+    why = f"{sum(gone.values())} of {count(audits)} that were audited tell of {names}, which the config has no more"
+    return Refusal(
+        reason="model vanished", why=why, needs=(Need("audits of fallbacks", max(1, 2 * EACH - left)),)
+    )
 
 
 def homes_of(weights: Weights) -> Homes:
@@ -212,7 +231,7 @@ class Search:
         The steps are judged in the order in which they were found, and the first that may break the floor ends it. So however many
         are judged, a wrong one is let through in no more than 5 % (a fixed sequence of tests).
         """
-        path = self.path(self.worth_it)
+        path = self.path(self.mend(), self.worth_it)
         best: tuple[Policy, Effect] | None = None
         failed: Policy | None = None
         for policy in path:
@@ -239,7 +258,7 @@ class Search:
     def safer(self, now: Effect) -> Proposal | Refusal:
         """The settings that bring quality back above the floor for the least money, or as near to it as the steps allow."""
         best: tuple[Policy, Effect] | None = None
-        for policy in self.path(self.worth_its_price):
+        for policy in self.path(self.today, self.worth_its_price):
             judged = self.judging.effect(policy)
             if judged.quality.expected <= (now if best is None else best[1]).quality.expected:
                 continue
@@ -277,9 +296,17 @@ class Search:
 
     # ── Finding ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def path(self, worth: Worth) -> list[Policy]:
-        """The settings that a search passes, each one step further than the one before."""
-        policy, effect = self.today, self.finding.effect(self.today, LOOSE)
+    def mend(self) -> Policy:
+        """Where to begin: today's settings, or where these may break the floor, the cheapest that hold it.
+
+        What they cost more has to be saved by the steps that follow.
+        """
+        path = self.path(self.today, self.worth_its_price)
+        return path[-1] if path else self.today
+
+    def path(self, policy: Policy, worth: Worth) -> list[Policy]:
+        """The settings that a search passes from some on, each one step further than the one before."""
+        effect = self.finding.effect(policy, LOOSE)
         found: list[Policy] = []
         seen = {key_of(policy)}
         while len(found) < MOST_STEPS:

@@ -12,10 +12,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from headgate.core.cutting import Span
 from headgate.core.effects import ERROR, Effect, Record, Weights
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting
-from headgate.core.tallies import Span
 from headgate.core.types import Model
 
 DAY = 86_400.0
@@ -48,6 +48,8 @@ class AppliedChange(Struct, frozen=True, kw_only=True):
     """Unix time."""
     settings: tuple[Setting, ...]
     before: tuple[Setting, ...]
+    undo: tuple[str, ...] = ()
+    """The words that put the page back (`config.changes`)."""
     floor: float
     expected: Effect
     looks: tuple[Look, ...] = ()
