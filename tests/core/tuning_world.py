@@ -39,7 +39,9 @@ class Ask:
 
     def __init__(self, random, *, bad, bad_code=0.0, bad_long=0.0, long_share=0.3, task=None):
         self.task = task or random.choice(TASKS)
-        self.tokens = random.randrange(4001, 9000) if random.random() < long_share else random.randrange(100, 4001)
+        self.tokens = (
+            random.randrange(4001, 9000) if random.random() < long_share else random.randrange(100, 4001)
+        )
         wrong = bad_code if self.task == "code" else bad_long if self.tokens > 6000 else bad
         self.good = random.random() >= wrong
         # a check sees most wrong answers, and doubts some good ones
@@ -138,7 +140,9 @@ def truth(asks, settings):
     """Quality and dollars of these requests under some settings, as nobody at the gate can know."""
     good, dollars = 0, 0.0
     for ask in asks:
-        signals = Signals(task=ask.task, task_confidence=0.9, task_by="rules", tokens=ask.tokens, tokens_exact=True)
+        signals = Signals(
+            task=ask.task, task_confidence=0.9, task_by="rules", tokens=ask.tokens, tokens_exact=True
+        )
         decision = decide(settings, FleetView(), Request(id="r", asked="auto", messages=()), signals)
         for name in decision.chain:
             home = settings.models[name].local

@@ -18,11 +18,11 @@ from math import sqrt
 from msgspec import Struct
 
 from headgate.core.bounds import Sample, Share
-from headgate.core.cutting import Span
 from headgate.core.past import Asked, Found, Past, longest_asked
 from headgate.core.policy import AGENT, Policy, is_auto, match
 from headgate.core.rerun import Rerun, Step, Unknown, rerun, signals_under
 from headgate.core.settings import named
+from headgate.core.spans import Span
 from headgate.core.types import Model
 
 ERROR = 0.05

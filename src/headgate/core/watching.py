@@ -12,10 +12,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from headgate.core.cutting import Span
 from headgate.core.effects import ERROR, Effect, Record, Weights
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting
+from headgate.core.spans import Span
 from headgate.core.types import Model
 
 DAY = 86_400.0
