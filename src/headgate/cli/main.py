@@ -23,6 +23,7 @@ COMMANDS = {
     "keys": "Make, list and revoke the keys of callers",
     "report": "The weekly routing report",
     "replay": "What the recorded requests would have come to under other settings; calls no model",
+    "tune": "Settings that would cost less and keep a quality floor; --apply writes them and watches them",
     "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",
