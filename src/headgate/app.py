@@ -61,6 +61,7 @@ from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.lab.watching import keep_tuned
 from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
@@ -401,7 +402,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            keeping = [asyncio.create_task(keep_prices(road, config.prices, gate.describe))]
+            keeping = [
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_tuned(road, config, poster.tell)),
+            ]
             if sampling is not None:
                 keeping.append(
                     asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
