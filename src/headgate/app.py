@@ -31,6 +31,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
@@ -60,6 +61,7 @@ from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.lab.watching import keep_tuned
 from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
@@ -71,6 +73,7 @@ from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
     alternatives_beside,
+    auditor_of,
     baseline_model,
     build_engine,
     loaded_at_once,
@@ -142,6 +145,7 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.auditor = auditor_of(config, road)
         self.feed = Feed(road.policy.models)
         intake = Intake(
             config.policy,
@@ -158,6 +162,7 @@ class OpenGate:
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
+            AuditService(config, self.auditor),
         ]
         self.http = Face(
             road,
@@ -296,6 +301,7 @@ class OpenGate:
         )
         await server.open(listening)
         self.batches.go_on()
+        self.auditor.start()
         try:
             if opened is not None:
                 opened(address_of(listening))
@@ -396,7 +402,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            keeping = [asyncio.create_task(keep_prices(road, config.prices, gate.describe))]
+            keeping = [
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_tuned(road, config, poster.tell)),
+            ]
             if sampling is not None:
                 keeping.append(
                     asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
@@ -404,6 +413,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             try:
                 yield gate
             finally:
+                await gate.auditor.close()
                 await keys.close()
                 await alerts.close()
                 for task in keeping:

@@ -22,7 +22,10 @@ from headgate.gateway.vectors import Vectors
 
 
 class Road(Struct, kw_only=True):
-    """The compiled policy, and the ways out. Of all this only prices change while the gate is open (`prices`)."""
+    """The compiled policy, and the ways out.
+
+    Of all this only prices (`prices`) and settings that were tuned (`lab.watching`) change while the gate is open.
+    """
 
     policy: Policy
     checks: Mapping[str, Check]

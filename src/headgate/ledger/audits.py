@@ -99,7 +99,7 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
     query = "SELECT text FROM audits JOIN names ON id = judge WHERE request = ?"
     before = db.execute(query, (judged.request,)).fetchone()
     word = (_number(db, force.verdict), _number(db, force.judge), at, force.reason or None)
-    model = db.execute("SELECT max(id) FROM models WHERE name = ?", (judged.model,)).fetchone()[0]
+    model = _model(db, judged.model) if judged.model else None
     db.execute(
         "INSERT INTO audits (request, verdict, judge, audited, story, cost, probability, model, score) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO UPDATE SET cost = cost + excluded.cost, "
@@ -130,6 +130,14 @@ def opinion_story(by: str, reason: str) -> str | None:
 def opinion_told(story: str | None) -> OpinionStory:
     """The other direction."""
     return OpinionStory() if story is None else _decode_story(story)
+
+
+def _model(db: sqlite3.Connection, name: str) -> int:
+    """The newest description of a model at home; no more than its name where it has answered nobody yet."""
+    found = db.execute("SELECT max(id) FROM models WHERE name = ?", (name,)).fetchone()[0]
+    if found is None:
+        found = db.execute("INSERT INTO models (name, local) VALUES (?, 1)", (name,)).lastrowid
+    return int(found)
 
 
 def _number(db: sqlite3.Connection, word: str) -> int:
