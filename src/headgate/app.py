@@ -31,6 +31,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
@@ -55,10 +56,13 @@ from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
 from headgate.gateway.recounts import Recounts
 from headgate.gateway.road import Road
+from headgate.gateway.sampling import keep_learning
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.lab.watching import keep_tuned
+from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
 from headgate.ledger.power import keep_power
@@ -69,6 +73,7 @@ from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
     alternatives_beside,
+    auditor_of,
     baseline_model,
     build_engine,
     loaded_at_once,
@@ -76,6 +81,7 @@ from headgate.starting import (
     power_of,
     recounted,
     requests_at_once,
+    sampling_of,
     start_embedded,
     traffic,
     with_cards,
@@ -139,6 +145,7 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.auditor = auditor_of(config, road)
         self.feed = Feed(road.policy.models)
         intake = Intake(
             config.policy,
@@ -155,6 +162,7 @@ class OpenGate:
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
+            AuditService(config, self.auditor),
         ]
         self.http = Face(
             road,
@@ -293,6 +301,7 @@ class OpenGate:
         )
         await server.open(listening)
         self.batches.go_on()
+        self.auditor.start()
         try:
             if opened is not None:
                 opened(address_of(listening))
@@ -312,10 +321,11 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
 
     Raises:
-        ConfigError: a tool of a subagent cannot be loaded.
+        ConfigError: a tool of a subagent cannot be loaded, or what is kept for audits cannot be sealed.
         LedgerError: the ledger cannot be opened.
     """
     tools = await asyncio.to_thread(load_all_tools, config.policy.agents, config.source)
+    sampling = sampling_of(config)
     models = config.policy.models.values()
     writer = LedgerWriter(
         config.ledger.path,
@@ -370,6 +380,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
+                sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
             poster, unsent = await asyncio.to_thread(poster_of, config)
@@ -391,14 +402,23 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
+            keeping = [
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_tuned(road, config, poster.tell)),
+            ]
+            if sampling is not None:
+                keeping.append(
+                    asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
+                )
             try:
                 yield gate
             finally:
+                await gate.auditor.close()
                 await keys.close()
                 await alerts.close()
-                pricing.cancel()
-                await asyncio.wait([pricing])
+                for task in keeping:
+                    task.cancel()
+                await asyncio.wait(keeping)
                 await power.close()
                 await recounts.close()
                 await poster.close()

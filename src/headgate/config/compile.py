@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
 from headgate.config.alternatives import alternatives_of
+from headgate.config.audit import AuditSettings, audit_from
 from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
 from headgate.config.energy import EnergySettings, energy_from
@@ -24,6 +25,7 @@ from headgate.config.prefixes import prefixes_of
 from headgate.config.price_sources import PriceSources, at_home, source_of, sources_from
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
+from headgate.config.tuning import TuneTable, tuning_from
 from headgate.config.values import (
     address,
     gibibytes,
@@ -100,6 +102,8 @@ class Config(Struct, frozen=True, kw_only=True):
     alternatives: tuple[Model, ...]
     """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
     energy: EnergySettings
+    audit: AuditSettings
+    tune: TuneTable
     timezone: str
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
@@ -223,6 +227,8 @@ def compile_config(
         prices=sources,
         alternatives=alternatives_of(table.report.alternative, models, price_finder),
         energy=energy_from(table.energy),
+        audit=audit_from(table.audit, models),
+        tune=tuning_from(table.tune),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),

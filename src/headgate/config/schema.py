@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from headgate.config.audit import AuditTable
 from headgate.config.energy import EnergyTable
+from headgate.config.tuning import TuneTable
 from headgate.core.words import (
     Capability,
     EngineKind,
@@ -317,4 +318,5 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     report: ReportTable = ReportTable()
     energy: EnergyTable = EnergyTable()
     audit: AuditTable = AuditTable()
+    tune: TuneTable = TuneTable()
     agents: dict[str, AgentTable] = {}
