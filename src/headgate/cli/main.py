@@ -23,6 +23,7 @@ COMMANDS = {
     "keys": "Make, list and revoke the keys of callers",
     "report": "The weekly routing report",
     "replay": "What the recorded requests would have come to under other settings; calls no model",
+    "learn": "Learn from audits what models at home answer well; turn a router on",
     "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",

@@ -270,7 +270,10 @@ class Keys:
             told.candidates,
             spend and 1,
             told.kept and told.kept[0],
-            *[(model, bisect_right(self.chances, chance), trusted) for model, chance, trusted in told.expected],
+            *[
+                (model, bisect_right(self.chances, chance), trusted)
+                for model, chance, trusted in told.expected
+            ],
             usage is not None and usage[6] is not None,
             bisect_right(self.tokens, prompt),
             *[
