@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
+from headgate.core.agreement import agreement, anew, doubted
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.parts import WHOLE
@@ -139,6 +140,8 @@ class Journey:
     def mode(self) -> Mode:
         """How this stream is held. Structured answers are always judged whole: half a JSON object proves nothing."""
         request = self.request
+        if self.decision.confirm:
+            return "hold"  # a second answer has to agree before the first goes out
         if self.decision.mode == "peek" and self.signals.format != "text":
             return "hold"
         if request.agent and (request.labels or request.format.kind != "text"):
@@ -155,6 +158,9 @@ class Journey:
                 return self.deliver(step)
             if isinstance(step, GiveUp):
                 return step
+            if step.confirms:
+                await self.confirm(step)
+                continue
             model = self.road.policy.models[step.model]
             sought = None
             if self.request.kind == "embedding":
@@ -181,6 +187,36 @@ class Journey:
             finally:
                 self.leave(place, started, result)
             self.conclude(model, started, place.queued, result)
+
+    async def confirm(self, step: Try) -> None:
+        """Have the request answered a second time, and let both attempts say whether the answers agree.
+
+        Where nobody has time for it, or it fails, the first answer stands as it is.
+        """
+        before = self.decision
+        model = self.road.policy.models[step.model]
+        place = await take(self, model, step.within)
+        if place is None:
+            self.decision = replace(before, confirm="")
+            return
+        request = self.affordable(model)
+        if before.confirm == cascade.ITSELF:
+            request = anew(request)
+        started = self.now()
+        self.meter(model)
+        result: Reply | Failure | None = None
+        try:
+            result = await self.road.fleet.engines[model.engine].chat(request, place.model, place.left)
+        except CancelledError:
+            self.conclude(model, started, place.queued, self.hung_up(), confirms=True)
+            raise
+        finally:
+            self.leave(place, started, result)
+        self.conclude(model, started, place.queued, result, confirms=True)
+        one, other = self.replies[-2], self.replies[-1]
+        if one is not None and other is not None:
+            found = agreement(self.request, self.signals, one, other)
+            self.attempts[-2:] = [doubted(attempt, found) for attempt in self.attempts[-2:]]
 
     def deliver(self, step: Deliver) -> Reply | GiveUp:
         """The reply that the cascade chose; of a subagent, the best of those that have its form."""
@@ -227,6 +263,9 @@ class Journey:
             if isinstance(step, Deliver):
                 yield self.deliver(step)
                 return
+            if step.confirms:
+                await self.confirm(step)
+                continue
             async with aclosing(self.stream_attempt(step)) as items:
                 async for item in items:
                     yield item
@@ -408,7 +447,14 @@ class Journey:
             self.drawn = None
 
     def conclude(
-        self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
+        self,
+        model: Model,
+        started: float,
+        queued: float,
+        result: Reply | Failure,
+        *,
+        late: bool = False,
+        confirms: bool = False,
     ) -> None:
         """Judge what came back, and write the attempt down."""
         self.read_meters()
@@ -447,6 +493,7 @@ class Journey:
                 logprob=reply.logprob if reply is not None else None,
                 finish=reply.finish if reply is not None else None,
                 late=late,
+                confirms=confirms,
             )
         )
 
