@@ -55,10 +55,12 @@ from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
 from headgate.gateway.recounts import Recounts
 from headgate.gateway.road import Road
+from headgate.gateway.sampling import keep_learning
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
 from headgate.ledger.power import keep_power
@@ -76,6 +78,7 @@ from headgate.starting import (
     power_of,
     recounted,
     requests_at_once,
+    sampling_of,
     start_embedded,
     traffic,
     with_cards,
@@ -313,10 +316,11 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
 
     Raises:
-        ConfigError: a tool of a subagent cannot be loaded.
+        ConfigError: a tool of a subagent cannot be loaded, or what is kept for audits cannot be sealed.
         LedgerError: the ledger cannot be opened.
     """
     tools = await asyncio.to_thread(load_all_tools, config.policy.agents, config.source)
+    sampling = sampling_of(config)
     models = config.policy.models.values()
     writer = LedgerWriter(
         config.ledger.path,
@@ -372,6 +376,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
+                sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
             poster, unsent = await asyncio.to_thread(poster_of, config)
@@ -393,14 +398,19 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
+            keeping = [asyncio.create_task(keep_prices(road, config.prices, gate.describe))]
+            if sampling is not None:
+                keeping.append(
+                    asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
+                )
             try:
                 yield gate
             finally:
                 await keys.close()
                 await alerts.close()
-                pricing.cancel()
-                await asyncio.wait([pricing])
+                for task in keeping:
+                    task.cancel()
+                await asyncio.wait(keeping)
                 await power.close()
                 await recounts.close()
                 await poster.close()

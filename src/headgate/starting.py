@@ -28,6 +28,8 @@ from headgate.fleet.power.sampler import Power
 from headgate.fleet.power.sensors import Found, find_sensors, this_machine
 from headgate.fleet.sizes import Memory, caches, pools_for
 from headgate.gateway.budgets import Budgets
+from headgate.gateway.sampling import Sampling
+from headgate.ledger.sealing import seal_of
 
 LATELY = 20_000
 """Requests of the ledger that tell how often each model's answers pass."""
@@ -184,6 +186,16 @@ def recounted(config: Config) -> dict[str, Tally]:
             return reader.recounted(NEWEST)
     except LedgerError:
         return {}
+
+
+def sampling_of(config: Config) -> Sampling | None:
+    """Who chooses the requests that are audited; None where none are.
+
+    Raises:
+        ConfigError: what is kept for them is to be sealed, and cannot be.
+    """
+    seal = seal_of(config.audit)
+    return Sampling(config.audit, seal) if config.audit.on else None
 
 
 def open_budgets(config: Config, on_level: Callable[[Alert], object] = lambda _: None) -> Budgets:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
 from headgate.config.alternatives import alternatives_of
+from headgate.config.audit import AuditSettings, audit_from
 from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
 from headgate.config.energy import EnergySettings, energy_from
@@ -101,6 +102,7 @@ class Config(Struct, frozen=True, kw_only=True):
     alternatives: tuple[Model, ...]
     """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
     energy: EnergySettings
+    audit: AuditSettings
     timezone: str
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
@@ -224,6 +226,7 @@ def compile_config(
         prices=sources,
         alternatives=alternatives_of(table.report.alternative, models, price_finder),
         energy=energy_from(table.energy),
+        audit=audit_from(table.audit, models),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.config.agent_files import AgentPage, Origin, find_pages, read_text, read_toml
+from headgate.config.audit import AuditTable
 from headgate.config.compile import Config, compile_config
 from headgate.config.energy import EnergyTable, HardwareTable, Measure
 from headgate.config.lines import find_line
@@ -56,6 +57,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "ledger": LedgerTable,
     "report": ReportTable,
     "energy": EnergyTable,
+    "audit": AuditTable,
     "agents": AgentTable,
 }
 INNER: dict[tuple[str, str], type[msgspec.Struct]] = {

@@ -5,7 +5,8 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 (`lab.past`) or what would have become of them (`replay`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +23,22 @@ SHORT, LONG = 1 / 1.23, 1 / 0.73
 """What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
 
 
+class Found(Struct, frozen=True, kw_only=True):
+    """Audits of requests that were alike, as far as they found the same."""
+
+    model: str
+    """At home, whose answer was compared with the paid one."""
+    good: bool | None
+    """Whether it is as good ("good", "unnecessary"); None is "unclear"."""
+    score: float | None = None
+    """The lowest score of its checks, or of others between the same two `Cuts.scores`; None without evidence."""
+    audits: int = 1
+    speaks_for: float = 0.0
+    """Requests that they stand for beside themselves: the sum of 1 / probability - 1. One that nobody chose by chance stands for none."""
+    squares: float = 0.0
+    """The sum of (1 / probability - 1)²: how unevenly they do."""
+
+
 class Past(Struct, frozen=True, kw_only=True):
     """Recorded requests that were alike."""
 
@@ -36,6 +53,10 @@ class Past(Struct, frozen=True, kw_only=True):
     """Tokens of these answers likewise."""
     longest: int
     """Prompt tokens of the longest of them, as they were measured."""
+    found: tuple[Found, ...] = ()
+    """What audits of them found."""
+    chances: Mapping[str, float] = {}
+    """How likely each model's answer is acceptable, by the learned router, on the average of them; where it cannot say, it is missing."""
 
     @property
     def cost(self) -> float | None:
@@ -90,12 +111,15 @@ def is_near(tokens: int, limits: Iterable[int]) -> bool:
 class Rate(Struct, frozen=True):
     """How often a model's answers have passed, with a 95 % interval."""
 
-    passed: int
-    tried: int
+    passed: float
+    tried: float
+    """Where it rests on audits: as many as would tell as much if all had had the same chance to be chosen."""
     low: float
     high: float
     bound: bool = False
     """Whether an end of it is only what cannot be excluded, and says nothing of how likely that is."""
+    audited: bool = False
+    """Whether it rests on audits, for which the model was asked afterwards."""
 
     @property
     def share(self) -> float:
@@ -103,8 +127,11 @@ class Rate(Struct, frozen=True):
         return self.passed / self.tried
 
 
-Interval = Callable[[int, int], tuple[float, float] | None]
-"""Hits and total → the ends of a 95 % interval (`reports.intervals.wilson`)."""
+class Interval(Protocol):
+    """Hits and total → the ends of a 95 % interval; None of nothing (`reports.intervals.wilson`)."""
+
+    def __call__(self, hits: float, total: float, /) -> tuple[float, float] | None:
+        """Both ends in 0-1."""
 
 
 class Asked(Struct, frozen=True):

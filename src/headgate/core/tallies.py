@@ -24,6 +24,29 @@ class Span(Struct, frozen=True):
     high: float
 
 
+class Quality(Struct, frozen=True, kw_only=True):
+    """The share of requests whose delivered answer is as good as the paid model's: a paid one is, and of those from home audits tell."""
+
+    before: Span
+    """As it was, 0-1."""
+    after: Span
+    """Under the new settings."""
+    sure: float
+    """The lower end of a one-sided 95 % interval of `after`: at least this good, 95 % sure."""
+    requests: float
+    """Those that it is a share of: all but those whose callers left. One that nobody answered is not good."""
+    paid: float
+    """Of these, expected under the new settings: answered by a paid model."""
+    audited: float
+    """Answered at home, and this very answer was audited."""
+    inferred: float
+    """Answered at home, and audits of answers like it tell."""
+    modelled: float
+    """Answered at home, and only the learned router says how likely they are good."""
+    unjudged: float
+    """Answered at home, and nobody knows how well: all of them may be good, or none."""
+
+
 class Tally(Struct, frozen=True, kw_only=True):
     """Some recorded requests, and what would have become of them."""
 
@@ -40,6 +63,10 @@ class Tally(Struct, frozen=True, kw_only=True):
     """Requests that would move from home, or from nobody, to a paid model."""
     dollars: Span
     """More (or, below zero, fewer) dollars than were paid."""
+    good: Span
+    """More (or, below zero, fewer) requests answered as well as the paid model would."""
+    quality: Quality
+    """Of all of them."""
     unchanged: int
     """The new settings touch nothing of these."""
     exact: int

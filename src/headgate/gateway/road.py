@@ -15,7 +15,9 @@ from headgate.fleet.power.sampler import Power
 from headgate.gateway.affinity import Affinity
 from headgate.gateway.budgets import Account, Budgets
 from headgate.gateway.keys import holder
+from headgate.gateway.presence import Presence
 from headgate.gateway.recounts import Recounts
+from headgate.gateway.sampling import Sampling
 from headgate.gateway.vectors import Vectors
 
 
@@ -36,8 +38,12 @@ class Road(Struct, kw_only=True):
     prices_as_of: str
     peek_characters: int
     keep_bodies: bool
+    sampling: Sampling | None = None
+    """Chooses the requests that are audited; None chooses none."""
     temperatures: Mapping[tuple[str, str], float] = {}
     """Of the calibration of each agent with each model; those that are missing have none."""
+    presence: Presence = msgspec.field(default_factory=Presence)
+    """Who is on it."""
     silent: set[str] = msgspec.field(default_factory=set)
     """Models whose engines refused to tell log-probabilities."""
     chosen: dict[tuple[str, ...], tuple[tuple[str, Check], ...]] = {}

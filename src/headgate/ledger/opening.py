@@ -148,6 +148,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             "put it on a local disk: name another file under [ledger] in headgate.toml",
         )
     db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA secure_delete = ON")  # prompts that are removed leave no trace in the file
     db.execute(
         "PRAGMA cache_size = -4096"
     )  # rows and ids come in order of time: only the last pages are warm

@@ -268,6 +268,7 @@ audit_jobs = Table(
     Column("material", LargeBinary),
 )
 Index("audit_jobs_by_due", audit_jobs.c.state, audit_jobs.c.due)
+Index("audit_jobs_by_expiry", audit_jobs.c.expires, sqlite_where=audit_jobs.c.material.isnot(None))
 
 # What each judge said of a request; `audits` holds what is in force. A person's and a caller's word are labels, and the others are
 # measured against them. `score` is how sure the judge is, or NULL.
@@ -282,6 +283,19 @@ opinions = Table(
     Column("cost", BigInteger),
     Column("story", Text),
 )
+
+# What audits pay, call by call: written before the call with the most that it can cost, and again once its cost is known. So what a
+# gate paid that was killed counts too.
+audit_payments = Table(
+    "audit_payments",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("request", BigInteger, nullable=False),
+    Column("paid", BigInteger, nullable=False),  # when
+    Column("cost", BigInteger, nullable=False),
+)
+Index("audit_payments_by_request", audit_payments.c.request)
+Index("audit_payments_by_time", audit_payments.c.paid)
 
 # Changes of the config that `headgate tune` has applied: what was written, what was expected of it, and what became of it.
 changes = Table(
