@@ -175,8 +175,11 @@ class Journey:
             if not sought.missing:
                 self.model = model
                 return answer(sought)
+        before = self.decision
         place = self.place = await take(self, model, step.within)
         if place is None:
+            if step.confirms:  # nobody has time for it, and the first answer stands as it is
+                self.decision = replace(before, confirm="")
             return None
         started = self.now()
         self.meter(model)
@@ -184,15 +187,20 @@ class Journey:
         try:
             engine = self.road.fleet.engines[model.engine]
             if sought is None:
-                result = await engine.chat(self.affordable(model), place.model, place.left)
+                request = self.affordable(model)
+                if step.confirms and before.confirm == cascade.ITSELF:
+                    request = anew(request)
+                result = await engine.chat(request, place.model, place.left)
             else:
                 result = await self.road.vectors.make(sought, engine, place.model, place.left)
         except CancelledError:
-            self.conclude(model, started, place.queued, self.hung_up())
+            self.conclude(model, started, place.queued, self.hung_up(), confirms=step.confirms)
             raise
         finally:
             self.leave(started, result)
-        self.conclude(model, started, place.queued, result)
+        self.conclude(model, started, place.queued, result, confirms=step.confirms)
+        if step.confirms:
+            self.compare()
         return None
 
     def compare(self) -> None:
@@ -221,7 +229,7 @@ class Journey:
         )
         for index in order:
             reply = self.replies[index]
-            if reply is None:
+            if reply is None or self.attempts[index].confirms:
                 continue
             settled = settle(agent, self.request, reply)
             if isinstance(settled, Reply):
@@ -248,6 +256,9 @@ class Journey:
                 if isinstance(step, Deliver):
                     yield self.deliver(step)
                     return
+                if step.confirms:
+                    await self.attempt(step)
+                    continue
                 async with aclosing(self.stream_attempt(step)) as items:
                     async for item in items:
                         yield item
