@@ -66,6 +66,8 @@ class End(Struct, frozen=True):
     """Who answers; None is nobody."""
     cost: float | None
     """Dollars for all requests of this kind; None is unknown."""
+    passed: bool | None = None
+    """Whether the answer that goes out has passed; None where it is the last that is asked, and goes out well or not."""
 
 
 def rerun(
@@ -126,11 +128,12 @@ def ends(found: Rerun, pass_rate: Callable[[Asked], float]) -> tuple[End, ...]:
             float(step.passes) if isinstance(step.passes, bool) else 1.0 if last else pass_rate(step.passes)
         )
         if share > 0.0:
-            result.append(End(chance * share, step.model, spent if priced else None))
+            passed = None if last and not isinstance(step.passes, bool) else True
+            result.append(End(chance * share, step.model, spent if priced else None, passed))
         chance *= 1.0 - share
         if chance <= 0.0:
             return tuple(result)
-    result.append(End(chance, best_of(found.steps), spent if priced else None))
+    result.append(End(chance, best_of(found.steps), spent if priced else None, passed=False))
     return tuple(result)
 
 

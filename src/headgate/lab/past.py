@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 from sqlalchemy import Connection
 
-from headgate.core.past import LONG, SHORT, Cuts, Past
+from headgate.core.past import LONG, SHORT, Cuts, Found, Past
 from headgate.core.types import Model
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
@@ -43,13 +43,32 @@ class Told(Struct, frozen=True, gc=False):
     kept: tuple[str, int] | None = field(default=None, name="k")
 
 
+class Audits:
+    """Audits that found the same, while they are counted."""
+
+    __slots__ = ("audits", "score", "speaks_for", "squares")
+
+    def __init__(self, score: int | None) -> None:
+        self.score = score
+        self.audits = 0
+        self.speaks_for = self.squares = 0.0
+
+    def add(self, probability: int | None) -> None:
+        """One more, of a request that was chosen with this probability, in millionths."""
+        others = 0.0 if probability is None else MICRO / probability - 1
+        self.audits += 1
+        self.speaks_for += others
+        self.squares += others * others
+
+
 class Group:
     """Requests that are alike, while they are counted."""
 
-    __slots__ = ("costs", "longest", "n", "output", "prompt", "requests")
+    __slots__ = ("audits", "costs", "longest", "n", "output", "prompt", "requests")
 
     def __init__(self, n: int, attempts: int) -> None:
         self.n = n
+        self.audits: dict[tuple[int, str, int | None], Audits] = {}
         self.requests = self.prompt = self.output = self.longest = 0
         self.costs = [0] * attempts
 
@@ -62,6 +81,15 @@ ATTEMPTS = (
     "SELECT request, model, failure, score, late, cost, input, cache_read, cache_write_5m, cache_write_1h, output, story "
     "FROM attempts WHERE request > ? AND request <= ? ORDER BY request, position"
 )
+AUDITS = "SELECT request, verdict, probability, model, score FROM audits WHERE request > ? AND request <= ?"
+GOOD: Mapping[str, bool | None] = {
+    "good": True,
+    "unnecessary": True,
+    "missed": False,
+    "necessary": False,
+    "unclear": None,
+}
+"""Whether an audit's verdict says that the answer from home is as good as the paid one."""
 ENDLESS = 2**62
 
 
@@ -86,13 +114,16 @@ def read_past(
         first, last, many = db.exec_driver_sql(
             "SELECT min(n), max(n), count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
         ).one()
+        words, described, names = reader.words(db), reader.described(db), reader.model_names(db)
         done = 0
         for below in range((first or 1) - 1, last or 0, PIECE):
             to = min(below + PIECE, last)
-            tried = attempts_of(db, below, to)
+            tried, audited = attempts_of(db, below, to), audits_of(db, below, to)
             for row in rows(db, REQUESTS, (below, to, start, end)):
                 made = tried.get(row[0], ())
-                add(groups, key.of(row, made), row, made)
+                group = add(groups, key.of(row, made), row, made)
+                if row[0] in audited:
+                    add_audit(group, audited[row[0]], compared(audited[row[0]], made, described), words, key)
                 done += 1
             progress(done, many)
     entries = {entry.n: entry for entry in reader.numbered([group.n for group in groups.values()])}
@@ -109,6 +140,7 @@ def read_past(
             ),
             prompt=group.prompt if entries[group.n].outcome.usage is not None else None,
             output=group.output if entries[group.n].outcome.usage is not None else None,
+            found=found_by(group, names),
         )
         for group in groups.values()
     ]
@@ -128,6 +160,49 @@ def attempts_of(db: Connection, after: int, to: int) -> dict[int, list[tuple[Any
     for row in rows(db, ATTEMPTS, (after, to)):
         found.setdefault(row[0], []).append(row)
     return found
+
+
+def audits_of(db: Connection, after: int, to: int) -> dict[int, tuple[Any, ...]]:
+    """The audits of some requests, by the requests' numbers."""
+    return {row[0]: row for row in rows(db, AUDITS, (after, to))}
+
+
+def compared(
+    audit: tuple[Any, ...], made: Sequence[tuple[Any, ...]], described: Mapping[int, Model]
+) -> int | None:
+    """The model whose answer was compared; where the audit does not say, the last one at home that was asked."""
+    if audit[3] is not None:
+        return int(audit[3])
+    at_home = [attempt[1] for attempt in made if attempt[1] in described and described[attempt[1]].local]
+    return at_home[-1] if at_home else None
+
+
+def add_audit(
+    group: Group, audit: tuple[Any, ...], model: int | None, words: Mapping[int, str], key: "Keys"
+) -> None:
+    """Count an audit with those of its kind that found the same; of one whose model nobody knows nothing is learned."""
+    _, verdict, probability, _, score = audit
+    if model is None:
+        return
+    bin_ = None if score is None else bisect_right(key.scores, score)
+    group.audits.setdefault((model, words[verdict], bin_), Audits(score)).add(probability)
+
+
+def found_by(group: Group, names: Mapping[int, str]) -> tuple[Found, ...]:
+    """What the audits of a group found."""
+    return tuple(
+        [
+            Found(
+                model=names[model],
+                good=GOOD[verdict],
+                score=None if told.score is None else told.score / FINE,
+                audits=told.audits,
+                speaks_for=told.speaks_for,
+                squares=told.squares,
+            )
+            for (model, verdict, _), told in group.audits.items()
+        ]
+    )
 
 
 class Keys:
@@ -215,7 +290,7 @@ def add(
     key: tuple[Any, ...],
     row: tuple[Any, ...],
     made: Sequence[tuple[Any, ...]],
-) -> None:
+) -> Group:
     """Count a request with those that are alike."""
     group = groups.get(key)
     if group is None:
@@ -229,6 +304,7 @@ def add(
         usage = made[answered]
         group.prompt += usage[6] + usage[7] + usage[8] + usage[9]
         group.output += usage[10]
+    return group
 
 
 def known_costs(group: Group, entry: Any) -> list[int | None]:
