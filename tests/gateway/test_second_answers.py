@@ -135,9 +135,9 @@ async def test_a_stream_waits_for_the_second_answer(open_bench, second, who):
 
 
 async def test_free_prose_is_not_asked_for_twice(open_bench):
-    everywhere = lambda page: page.replace(
-        'name = "everything else"\n', 'name = "everything else"\nconfirm = "itself"\n'
-    )
+    def everywhere(page):
+        return page.replace('name = "everything else"\n', 'name = "everything else"\nconfirm = "itself"\n')
+
     async with open_bench(change=everywhere) as bench:
         await bench.ask("Write a short poem about the harbour in the morning, please.")
         assert len(chat_calls(bench.ollama)) == 1
