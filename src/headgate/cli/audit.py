@@ -2,7 +2,7 @@
 
 import click
 
-from headgate.cli import audit_status
+from headgate.cli import audit_run, audit_status
 
 
 @click.group("audit")
@@ -11,3 +11,4 @@ def command() -> None:
 
 
 command.add_command(audit_status.command)
+command.add_command(audit_run.command)

@@ -19,8 +19,12 @@ SHORT = 60
 """Words of an answer that can be told by its words and figures alone."""
 BRIEF = 30
 """Words of an answer whose one figure is its answer."""
-FIGURED: frozenset[Task | None] = frozenset({"qa", "reasoning", "extraction"})
-"""Tasks whose answers are right or wrong by their figure."""
+TELLING: frozenset[Task | None] = frozenset({"qa", "reasoning", "extraction"})
+"""Tasks whose answers tell something that is right or wrong, a figure for instance."""
+
+
+LETTERS: frozenset[Task | None] = frozenset({"writing", "translation", "chat"})
+"""Tasks whose answers may be letters that decline on somebody's behalf."""
 
 
 def facts(pair: Pair) -> Found | None:
@@ -30,7 +34,7 @@ def facts(pair: Pair) -> Found | None:
         return None
     if paid and not local:
         return Found(False, "the local answer is empty", 0.0)
-    if declines(pair.request, local) and not declines(pair.request, paid):
+    if pair.task not in LETTERS and declines(pair.request, local) and not declines(pair.request, paid):
         return Found(False, "the local answer declines, the paid one does not", 0.0)
     if pair.task == "code" or ("```" in local and "```" in paid):
         return code(local, paid)
@@ -38,14 +42,18 @@ def facts(pair: Pair) -> Found | None:
         return None
     one, other = sense_of(local), sense_of(paid)
     asked = sense_of("\n".join([message.text for message in pair.request.messages]))
-    return contradiction(pair.task, asked, one, other) or agreement(asked, one, other)
+    return contradiction(pair.task, asked, one, other) or agreement(pair.task, asked, one, other)
 
 
-def agreement(asked: Sense, local: Sense, paid: Sense) -> Found | None:
-    """Both state the same, and something at all."""
+def agreement(task: Task | None, asked: Sense, local: Sense, paid: Sense) -> Found | None:
+    """Both state the same, and something at all.
+
+    Where the task is to tell something, either may repeat of the ask what it likes. What is rewritten or made up has to be all the same.
+    """
     if max(local.length, paid.length) > SHORT or difference(local, paid, asked.figures):
         return None
-    mine, theirs = lacking(local.words, asked.words), lacking(paid.words, asked.words)
+    known = asked.words if task in TELLING else ()
+    mine, theirs = lacking(local.words, known), lacking(paid.words, known)
     figures = unmatched(paid.figures, asked.figures)
     if not (theirs or figures or (local.lead and local.lead == paid.lead)):
         return None
@@ -67,7 +75,7 @@ def contradiction(task: Task | None, asked: Sense, local: Sense, paid: Sense) ->
         return None
     if local.lead and paid.lead and local.lead != paid.lead:
         return Found(False, f"the local answer says {local.lead}, the paid one {paid.lead}", 0.03)
-    if task not in FIGURED:
+    if task not in TELLING:
         return None
     mine, theirs = unmatched(local.figures, asked.figures), unmatched(paid.figures, asked.figures)
     if len(mine) != 1 or len(theirs) != 1 or not unmatched(mine, theirs):

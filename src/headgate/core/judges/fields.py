@@ -32,6 +32,7 @@ OURS = frozenset({"confidence", "probability"})
 _DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|[^\W\d_]{3,9}\.? \d{1,2},? \d{4}|\d{1,2}\.? [^\W\d_]{3,9} \d{4}"
 )
+_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n?```", re.DOTALL | re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
@@ -41,10 +42,11 @@ def fields(pair: Pair) -> Found | None:
     if pair.paid.tool_calls or pair.local.tool_calls:
         return tool_calls(pair)
     asked = pair.request.format
-    paid = value_in(pair.paid)
-    if paid is None or not (asked.kind != "text" or isinstance(paid, dict | list)):
+    bare = asked.kind != "text"
+    paid = value_in(pair.paid, bare=bare)
+    if paid is None or not (bare or isinstance(paid, dict | list)):
         return None
-    local = value_in(pair.local)
+    local = value_in(pair.local, bare=bare)
     if local is None:
         if asked.kind == "text":
             return None
@@ -96,10 +98,17 @@ def weigh(local: Any, paid: Any, schema: Any, what: str) -> Found | None:
     return Found(True, f"all {len(ways)} {what}s agree" if len(ways) > 1 else f"the {what} agrees", 1.0)
 
 
-def value_in(answer: Said) -> Any:
-    """The JSON value that an answer is, fences taken off; None if it is none."""
+def value_in(answer: Said, *, bare: bool) -> Any:
+    """The JSON value that an answer is; None if it is none.
+
+    Args:
+        answer: a model's.
+        bare: whether words around it are passed over, because JSON was asked for. A fence around all of it always is.
+    """
     text = said(answer.text).strip()
-    for form in (text, bare_json(text)):
+    fenced = _FENCE.fullmatch(text)
+    text = fenced[1] if fenced else text
+    for form in (text, bare_json(text)) if bare else (text,):
         try:
             return msgspec.json.decode(form)
         except (msgspec.DecodeError, RecursionError):

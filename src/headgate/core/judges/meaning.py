@@ -34,7 +34,7 @@ _OPPOSITES = (
     "agree disagree|true false|correct incorrect|correct wrong|right wrong|right left|positive negative|pass fail|passed failed|"
     "succeed fail|succeeded failed|success failure|open closed|opens closes|opened closed|before after|earlier later|early late|"
     "always never|all none|include exclude|included excluded|with without|enable disable|enabled disabled|on off|win lose|won lost|"
-    "wins loses|buy sell|bought sold|safe dangerous|safe unsafe|good bad|better worse|best worst|good poor|like dislike|love hate|hot cold|warm cold|"
+    "wins loses|raise lower|raises lowers|raised lowered|surcharge discount|charge discount|throws keeps|morning evening|welcome unwelcome|keep delete|sells lends|twice half|double half|all half|all some|broken repaired|broke repaired|always sometimes|buy sell|bought sold|safe dangerous|safe unsafe|good bad|better worse|best worst|good poor|like dislike|love hate|hot cold|warm cold|"
     "hotter colder|fast slow|faster slower|big small|bigger smaller|larger smaller|large small|long short|longer shorter|old new|"
     "older newer|older younger|old young|strong weak|stronger weaker|light dark|full empty|cheap expensive|cheaper dearer|"
     "first last|start stop|starts stops|start end|begin end|begins ends|add remove|added removed|maximum minimum|max min|profit loss|"
@@ -55,10 +55,18 @@ OPPOSITES: frozenset[frozenset[str]] = frozenset([frozenset(two.split()) for two
 
 _TURNING = ("un", "in", "im", "il", "ir", "dis", "non", "non-", "mis")
 """What turns a word into its contrary in front of it."""
+_KNOWN_UNITS = frozenset(UNITS.values())
 _POLAR = frozenset([word for pair in OPPOSITES for word in pair])
 
 YES = frozenset(["yes", "yeah", "yep", "correct", "true", "ja", "oui", "sí", "si"])
 NO = frozenset(["no", "nope", "nein", "non", "incorrect", "false"])
+
+LEAST_TURNED = 4
+"""Words that both texts must have before one may begin with what the other ends with."""
+SEQUENCE = frozenset(
+    ["then", "before", "after", "afterwards", "first", "finally", "once", "until", "dann", "bevor", "nachdem", "danach", "zuerst", "puis", "avant", "après", "ensuite", "luego", "antes", "después", "cause", "causes", "caused", "because", "weil", "therefore"]
+)
+"""Words that make it matter what is said first."""
 
 Figure = tuple[float, ...]
 """A number, with all that it may mean."""
@@ -69,6 +77,8 @@ class Sense(Struct, frozen=True, gc=False, kw_only=True):
 
     words: tuple[str, ...]
     """Those that say something, in small letters and in order, each once."""
+    sequence: bool
+    """What is said first matters."""
     polar: frozenset[str]
     """Those that have an opposite, small words among them."""
     figures: tuple[Figure, ...]
@@ -101,6 +111,7 @@ def sense_of(text: str) -> Sense:
     ]  # fmt: skip
     return Sense(
         words=tuple(dict.fromkeys(words)),
+        sequence=not SEQUENCE.isdisjoint(tokens),
         polar=_POLAR.intersection(tokens),
         figures=tuple([values for _, _, values, _, _ in found]),
         written=tuple([written for _, written, _, _, _ in found]),
@@ -128,6 +139,8 @@ def difference(one: Sense, other: Sense, asked: Sequence[Figure] = ()) -> str:
     )
     if missing:
         return f"the figure {written_as(missing[0], one, other)} is in one of them only"
+    if counted := miscounted(one, other):
+        return f"one counts {counted[0]}s, the other {counted[1]}s"
     if one.denials != other.denials:
         return "one denies what the other does not"
     if turned := opposed(one, other):
@@ -135,6 +148,22 @@ def difference(one: Sense, other: Sense, asked: Sequence[Figure] = ()) -> str:
     if not in_step(one.figures, other.figures):
         return "the same figures stand in another order"
     return ""
+
+
+def miscounted(one: Sense, other: Sense) -> tuple[str, str] | None:
+    """What the same figure counts in each of two texts, where that differs: two days, two weeks."""
+    for figure, unit in zip(one.figures, one.units, strict=True):
+        partners = [
+            counted for at, counted in zip(other.figures, other.units, strict=True) if same_figure(figure, at)
+        ]
+        if (
+            unit in _KNOWN_UNITS
+            and partners
+            and unit not in partners
+            and all(p in _KNOWN_UNITS for p in partners)
+        ):
+            return unit, partners[0]
+    return None
 
 
 def written_as(figure: Figure, *senses: Sense) -> str:
@@ -185,6 +214,22 @@ def in_order(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether the words that both have stand in the same order."""
     both = [word for word in one if word in other]
     return both == [word for word in other if word in one]
+
+
+def turned(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether the words that both have stand in the same order, or one begins with what the other ends with.
+
+    "Today the train leaves from platform seven", "The train leaves from platform seven today". Who does what to whom cannot be turned
+    round in that way; which of two things comes first can, so a text that tells of a sequence has to keep to its order.
+    """
+    both = [word for word in one if word in other]
+    there = [word for word in other if word in one]
+    if both == there:
+        return True
+    if len(both) < LEAST_TURNED:
+        return False
+    at = there.index(both[0])
+    return both == there[at:] + there[:at]
 
 
 def in_step(one: Sequence[Figure], other: Sequence[Figure]) -> bool:

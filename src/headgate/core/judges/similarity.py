@@ -15,7 +15,7 @@ from msgspec import Struct
 from headgate.core.audits import Opinion, Pair
 from headgate.core.checks.material import said
 from headgate.core.judges.found import Found, opinion_from
-from headgate.core.judges.meaning import Sense, difference, in_order, lacking, sense_of
+from headgate.core.judges.meaning import Sense, difference, in_order, lacking, sense_of, turned
 from headgate.core.words import AuditKind
 
 LONGEST = 220
@@ -56,7 +56,10 @@ def comparable(pair: Pair) -> bool:
     if len(mine) > NEW * len(one.words) or len(theirs) > NEW * len(other.words):
         return False
     alike = 1 - (len(mine) + len(theirs)) / max(1, len(one.words) + len(other.words))
-    return alike < LIKE or in_order(one.words, other.words)
+    if alike < LIKE:
+        return True
+    keeps = in_order if one.sequence or other.sequence else turned
+    return keeps(one.words, other.words)
 
 
 def same_names(local: str, paid: str, one: Sense, other: Sense) -> bool:
