@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from headgate.core.audits import Finding
 from headgate.core.judge_errors import Agreement, Errors, errors_of
 from headgate.core.shares import share_ends
-from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
 from headgate.core.spans import SURE, Span
+from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
 from headgate.core.words import AuditKind, AuditVerdict
 
 STEADY: Final = 2.0

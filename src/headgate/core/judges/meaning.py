@@ -78,8 +78,6 @@ SEQUENCE = frozenset(
         "nachdem",
         "danach",
         "zuerst",
-    ]
-    + [
         "puis",
         "avant",
         "après",
