@@ -52,6 +52,7 @@ from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.keys import Keys
+from headgate.gateway.learned import Following
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
@@ -86,6 +87,7 @@ from headgate.starting import (
     start_embedded,
     traffic,
     with_cards,
+    with_rates,
 )
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
@@ -217,7 +219,7 @@ class OpenGate:
             spend: dollars that it may cost, if less than the config allows.
         """
         road = self.road if spend is None else thrifty(self.road, spend)
-        signals = await road.tokenizer.measure(request, road.policy, 0)
+        signals = await road.measure(request, 0)
         journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
         if checks is not None:
             journey.decision = replace(journey.decision, checks=checks)
@@ -357,6 +359,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             troubles = await start_embedded(engines)
             await fleet.start()
             config, stale = with_cards(config, cards, fleet)
+            config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             recounts = Recounts(
@@ -385,8 +388,17 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
+            following = Following(config.ledger.path, road)
+            unusable = await following.open()
             poster, unsent = await asyncio.to_thread(poster_of, config)
-            notes = (*found.sentences, *troubles, *stale, *unsent, *power.notes)
+            notes = (
+                *found.sentences,
+                *troubles,
+                *stale,
+                *unsent,
+                *power.notes,
+                *([unusable] if unusable else []),
+            )
             gate = OpenGate(
                 config,
                 road,
@@ -418,6 +430,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await gate.auditor.close()
                 await keys.close()
                 await alerts.close()
+                await following.close()
                 for task in keeping:
                     task.cancel()
                 await asyncio.wait(keeping)
