@@ -47,6 +47,8 @@ class Agreement(Struct, frozen=True, gc=False, kw_only=True):
     """Of which it said something sure."""
     unclear: int
     """Of which it could not say."""
+    good: int
+    """Of these `pairs`, those whose local answer is as good."""
     agreed: int
     rate: float | None
     """0-1; None of nothing."""
@@ -129,6 +131,7 @@ def _agreement(judge: Judge, by: str, told: Sequence[Told]) -> Agreement:
         by=by,
         pairs=len(sure),
         unclear=len(told) - len(sure),
+        good=count(sure, lambda one: one.label),
         agreed=agreed,
         rate=agreed / len(sure) if sure else None,
         low=None if ends is None else ends[0],
