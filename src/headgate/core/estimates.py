@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from headgate.core.audits import Finding
 from headgate.core.judge_errors import Agreement, Errors, errors_of
 from headgate.core.shares import share_ends
+from headgate.core.spans import SURE, Span
 from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
-from headgate.core.tallies import SURE, Span
 from headgate.core.words import AuditKind, AuditVerdict
 
 STEADY: Final = 2.0
@@ -181,7 +181,7 @@ def effective_size(chosen: Sequence[tuple[float, float, float]], share: float) -
 
 
 def span_of(parts: Sequence[Part | None], errors: Mapping[str, Errors | None]) -> Span | None:
-    """The parts put together by the squares of their distances (MOVER, as in `tallies`); None where any is missing."""
+    """The parts put together by the squares of their distances (MOVER, as in `spans`); None where any is missing."""
     if any(part is None for part in parts):
         return None
     told = [part for part in parts if part is not None]
