@@ -85,9 +85,7 @@ class Aside:
             raise asyncio.CancelledError("somebody is there")
         road = replace(self.road, presence=Presence(), power=Power(Found()), keep_bodies=False)
         signals = await road.tokenizer.measure(request, road.policy, 0)
-        journey = Journey(
-            road, request, signals, received=time(), begun=perf_counter(), caller=CALLER
-        )
+        journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=CALLER)
         candidates = tuple([self._weighed(journey, name, money) for name in chain])
         journey.decision = replace(
             journey.decision,
@@ -162,7 +160,9 @@ class Aside:
         )
         displaced = found.skip is None and model.local and not self.displaces
         if displaced and not road.fleet.admission.has_room(name):
-            return replace(found, skip="busy", detail=f"{name} would have to be loaded in place of another model")
+            return replace(
+                found, skip="busy", detail=f"{name} would have to be loaded in place of another model"
+            )
         return found
 
     async def _pay(self, journey: Journey, name: str, audited: int, money: float) -> Reply | GiveUp:

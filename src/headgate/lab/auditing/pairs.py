@@ -43,9 +43,7 @@ class PutOff(Struct, frozen=True):
     """Unix time before which it makes no sense to try again; None is after a pause that grows with each try."""
 
 
-async def at_home(
-    job: int, material: Material, ask: Aside, keep: Keep
-) -> Pair | Opinion | PutOff:
+async def at_home(job: int, material: Material, ask: Aside, keep: Keep) -> Pair | Opinion | PutOff:
     """The paid answer beside that of the models at home; an opinion at once where these have none.
 
     Args:
@@ -80,9 +78,7 @@ async def at_home(
     return Pair(material.request, material.task, best(known, material.pass_at), paid)
 
 
-async def elsewhere(
-    job: int, material: Material, ask: Aside, keep: Keep, purse: Purse
-) -> Pair | PutOff:
+async def elsewhere(job: int, material: Material, ask: Aside, keep: Keep, purse: Purse) -> Pair | PutOff:
     """The local answer beside that of the paid model that it has spared.
 
     Args:
