@@ -20,6 +20,7 @@ from headgate.ledger.counting import Count, Durations, count
 from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.findings import populations, read_findings
+from headgate.ledger.opinions import read_agreements
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO
 from headgate.reports.facts import (
@@ -88,6 +89,7 @@ def count_facts(
         audits = read_audits(db, since, until, names.words)
         judging = read_judging(db, since, until)
         findings = read_findings(db, since, until)
+        agreed = read_agreements(db, until=until).judges
         measured = read_cards(db, before=until)
     total = _total(sums.cells.values())
     used = {ends.model for ends in sums.calls}
@@ -104,6 +106,7 @@ def count_facts(
         fallbacks=_fallbacks(sums.cells, names),
         audits=audits,
         findings=findings,
+        agreement=agreed,
         populations=populations(sums.cells, names.words, names.local),
         judging=judging / NANO,
         days=_bars(sums, days, names),

@@ -3,7 +3,7 @@
 The figures are those of `core.estimates`; every face shows these lines. Where nothing is audited, they say what to do first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from math import ceil
 from typing import Final
 
@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from headgate.core.curves import Curve, curves
 from headgate.core.estimates import HITS, Estimates, estimate
-from headgate.core.judge_errors import LABELS, Agreement
+from headgate.core.judge_errors import confusions, errors_of
+from headgate.core.judges.agreement import Agreement
+from headgate.core.judges.standing import LABELS
 from headgate.core.spans import Span
 from headgate.reports.facts import WeeklyFacts
 from headgate.reports.shown import count, dollars, percent
@@ -20,8 +22,6 @@ NEEDED: Final = 100
 """Judged requests that tell a share to about ten points up and down."""
 LINES: Final = 5
 """Causes that a report names."""
-LABELS_OF: Final[Sequence[str]] = ("person", "caller")
-"""Judges whose word is a label: the others are measured by them."""
 
 
 class Audited(Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class Audited(Struct, frozen=True, kw_only=True):
     fallbacks: Estimates
     local: Estimates
     curves: tuple[Curve, ...]
-    agreement: Mapping[str, Agreement]
+    agreement: tuple[Agreement, ...]
     judges: tuple[str, ...]
     """Whose verdicts are in force, the busiest first."""
     cost: float
@@ -58,7 +58,9 @@ class Line(Struct, frozen=True):
 
 def audited(facts: WeeklyFacts) -> Audited:
     """What a week's findings come to."""
-    fallbacks, local = (estimate(facts.findings, facts.populations, kind, facts.agreement) for kind in HITS)
+    fallbacks, local = (
+        estimate(facts.findings, facts.populations, kind, confusions(facts.agreement)) for kind in HITS
+    )
     judges: dict[str, int] = {}
     for finding in facts.findings:
         judges[finding.judge] = judges.get(finding.judge, 0) + 1
@@ -126,10 +128,11 @@ def _by_cause(made: Estimates) -> Iterator[Line]:
 
 
 def _judges(found: Audited) -> Iterator[Line]:
+    known = confusions(found.agreement)
     said = []
     for judge in found.judges:
-        one = found.agreement.get(judge)
-        if judge in LABELS_OF:
+        one = known.get(judge)
+        if judge in LABELS:
             said.append(f"{judge} (labels)")
         elif one is None or not (labelled := one.good + one.bad):
             said.append(f"{judge} (no labels yet)")
@@ -138,9 +141,7 @@ def _judges(found: Audited) -> Iterator[Line]:
                 f"{judge} ({percent((one.good_said + one.bad_said) / labelled)} of {labelled:,} labels)"
             )
     corrected = [
-        judge
-        for judge in found.judges
-        if (one := found.agreement.get(judge)) is not None and min(one.good, one.bad) >= LABELS
+        judge for judge, one in known.items() if judge in found.judges and errors_of(one, "fallback")
     ]
     yield Line(
         "Judged by",

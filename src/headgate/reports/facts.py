@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from headgate.core.audits import Finding
 from headgate.core.cards import Card
-from headgate.core.judge_errors import Agreement
+from headgate.core.judges.agreement import Agreement
 from headgate.core.strata import Population
 from headgate.core.words import AuditVerdict
 from headgate.reports.savings import Home, Money
@@ -150,8 +150,8 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """What these audits found, as estimates use it."""
     populations: tuple[Population, ...] = ()
     """The requests that they are a sample of, by stratum."""
-    agreement: Mapping[str, Agreement] = {}
-    """By judge: how often it says what labels say."""
+    agreement: tuple[Agreement, ...] = ()
+    """How the judges agree with the labels that there were until then."""
     judging: float = 0.0
     """Dollars that audits cost; they are in `cost`."""
     days: tuple[DayFacts, ...] = ()

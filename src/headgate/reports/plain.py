@@ -13,7 +13,7 @@ from msgspec import Struct
 from headgate.core.cards import Card
 from headgate.core.curves import Curve
 from headgate.core.estimates import Estimate, Estimates
-from headgate.core.judge_errors import Agreement
+from headgate.core.judges.agreement import Agreement
 from headgate.reports.audited import Audited
 from headgate.reports.changes import Change
 from headgate.reports.facts import (
@@ -100,8 +100,8 @@ class AuditedJson(Struct, frozen=True, kw_only=True):
     curves: tuple[Curve, ...]
     """By check: at each threshold, failures against dollars, as if that check alone decided."""
     judges: tuple[str, ...]
-    agreement: dict[str, Agreement]
-    """By judge: how often it says what labels say."""
+    agreement: tuple[Agreement, ...]
+    """How the judges agree with labels, each model by itself."""
     cost: float
     """Dollars for repeated answers and judges."""
 
@@ -251,7 +251,7 @@ def _audited(found: Audited) -> AuditedJson:
         local=_estimates(found.local),
         curves=found.curves,
         judges=found.judges,
-        agreement=dict(found.agreement),
+        agreement=found.agreement,
         cost=found.cost,
     )
 
