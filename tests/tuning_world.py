@@ -37,12 +37,12 @@ TODAY = policy()
 class Ask:
     """One request and the truth of it."""
 
-    def __init__(self, random, *, bad, bad_code=0.0, bad_long=0.0, long_share=0.3, task=None):
+    def __init__(self, random, *, bad=0.005, bad_code=0.0, bad_long=0.0, bad_from=6000, long_share=0.3, task=None):
         self.task = task or random.choice(TASKS)
         self.tokens = (
             random.randrange(4001, 9000) if random.random() < long_share else random.randrange(100, 4001)
         )
-        wrong = bad_code if self.task == "code" else bad_long if self.tokens > 6000 else bad
+        wrong = bad_code if self.task == "code" else bad_long if self.tokens > bad_from else bad
         self.good = random.random() >= wrong
         # a check sees most wrong answers, and doubts some good ones
         self.score = random.uniform(0.6, 1.0) if random.random() < (0.85 if self.good else 0.3) else 0.52
