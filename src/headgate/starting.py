@@ -27,7 +27,12 @@ from headgate.fleet.power.sampler import Power
 from headgate.fleet.power.sensors import Found, find_sensors, this_machine
 from headgate.fleet.sizes import Memory, caches, pools_for
 from headgate.gateway.budgets import Budgets
+from headgate.gateway.road import Road
 from headgate.gateway.sampling import Sampling
+from headgate.lab.auditing.aside import Aside
+from headgate.lab.auditing.auditor import Auditor
+from headgate.lab.auditing.purse import Purse
+from headgate.ledger.audit_jobs import AuditJobs
 from headgate.ledger.sealing import seal_of
 
 NEWEST = 2_000
@@ -170,6 +175,19 @@ def sampling_of(config: Config) -> Sampling | None:
     """
     seal = seal_of(config.audit)
     return Sampling(config.audit, seal) if config.audit.on else None
+
+
+def auditor_of(config: Config, road: Road) -> Auditor:
+    """Who makes the audits of a gate."""
+    settings = config.audit
+    purse = Purse(config.ledger.path, settings.paid_per_week, zone_of(config.timezone), config.week_starts)
+    return Auditor(
+        AuditJobs(config.ledger.path, seal_of(settings)),
+        Aside(road, purse),
+        purse,
+        judge=settings.judge,
+        idle_for=settings.idle_for,
+    )
 
 
 def open_budgets(config: Config, on_level: Callable[[Alert], object] = lambda _: None) -> Budgets:

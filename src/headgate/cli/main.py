@@ -22,6 +22,7 @@ COMMANDS = {
     "budgets": "What each budget has spent and left",
     "keys": "Make, list and revoke the keys of callers",
     "report": "The weekly routing report",
+    "audit": "Was paying necessary, were local answers good? Requests that are looked at again",
     "replay": "What the recorded requests would have come to under other settings; calls no model",
     "tune": "Settings that would cost less and keep a quality floor; --apply writes them and watches them",
     "import": "What would have been saved, from an export of past calls",

@@ -19,6 +19,7 @@ from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
 from headgate.config.energy import EnergySettings, energy_from
 from headgate.config.engine import EngineSettings, engine_from
+from headgate.config.learning import learning_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
 from headgate.config.prefixes import prefixes_of
@@ -205,6 +206,7 @@ def compile_config(
             ),
             task_confidence=share(("quality", "task_confidence"), table.quality.task_confidence),
             baseline=table.report.baseline,
+            learning=learning_from(table.learn),
             token_limits=token_limits(routes, models.values()),
         ),
         stated=frozenset(name for name, model in table.models.items() if model.capabilities is not None),

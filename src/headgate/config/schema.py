@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from headgate.config.audit import AuditTable
 from headgate.config.energy import EnergyTable
+from headgate.config.learning import LearnTable
 from headgate.config.tuning import TuneTable
 from headgate.core.words import (
     Capability,
@@ -319,4 +320,5 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     energy: EnergyTable = EnergyTable()
     audit: AuditTable = AuditTable()
     tune: TuneTable = TuneTable()
+    learn: LearnTable = LearnTable()
     agents: dict[str, AgentTable] = {}

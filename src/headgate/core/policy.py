@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from headgate.core.agents import for_agent
 from headgate.core.budgets import Allowance
+from headgate.core.expecting import Learning, chance_of, put_first, skip_unlikely
 from headgate.core.prices import estimate
 from headgate.core.subagent import Agent
 from headgate.core.tokens import NEAR, longest
@@ -121,6 +122,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     task_confidence: float = 0.5
     """A classifier's guess below this is "no evidence"."""
     baseline: str = "gpt-4o"
+    learning: Learning = Learning()
+    """What a learned router may do."""
     token_limits: tuple[int, ...] = ()
     """All limits that a token count is compared with (`token_limits`), so that guesses near one are counted exactly."""
 
@@ -176,6 +179,16 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
             order = prefer_loaded(candidates, policy.models, fleet.cold, signals.task)
         if order != "route":
             why += f"; {candidates[0].model} goes first: {order}"
+    if signals.chances and not by_name:
+        if policy.learning.brings_home and order == "route" and not request.agent:
+            home = trusted_home(policy, fleet, request, signals, candidates)
+            if home is not None:
+                candidates, order = put_first(candidates, home), "trusted first"
+                chance = chance_of(policy.models[home.model], signals.chances)
+                why += (
+                    f"; {home.model} goes first: the learned router trusts it, with a chance of {chance:.2f}"
+                )
+        candidates = skip_unlikely(candidates, policy.models, signals.chances, policy.learning.skip_below)
     return Decision(
         route=BY_NAME if by_name else route.name,
         why=why,
@@ -241,6 +254,21 @@ def home_first(candidates: list[Candidate], models: Mapping[str, Model]) -> bool
     before = candidates.copy()
     candidates.sort(key=lambda c: not models[c.model].local)
     return candidates != before
+
+
+def trusted_home(
+    policy: Policy, fleet: FleetView, request: Request, signals: Signals, candidates: list[Candidate]
+) -> Candidate | None:
+    """The likeliest of the trusted models that can serve, where a paid one would be asked first; None where there is none."""
+    first = next((c for c in candidates if c.skip is None), None)
+    if first is None or policy.models[first.model].local:
+        return None
+    able = [
+        weigh(policy.models[name], fleet, request, signals, local_only=True, spend=0.0)
+        for name in signals.trusted
+        if name in policy.models and policy.models[name].local
+    ]
+    return next((candidate for candidate in able if candidate.skip is None), None)
 
 
 def refuse(candidates: Iterable[Candidate], allowance: Allowance) -> list[Candidate]:

@@ -230,6 +230,8 @@ class Signals(Struct, frozen=True, gc=False, kw_only=True):
     """The model that answered the last turn of this conversation a short while ago; "" when there is none."""
     chances: Mapping[str, float] = {}
     """How likely each model's answer is acceptable, by the learned router; a model of which it cannot say is missing."""
+    trusted: tuple[str, ...] = ()
+    """Models of these that answered such requests well often enough to be trusted with them, the likeliest first."""
     cached: int = 0
     """Tokens of the prompt that this model's prompt cache should still hold."""
 

@@ -41,6 +41,7 @@ class Told(Struct, frozen=True, gc=False):
     candidates: int | str = field(default=0, name="c")
     spend_at_most: int | None = field(default=None, name="s")
     kept: tuple[str, int] | None = field(default=None, name="k")
+    expected: tuple[tuple[int, int, bool], ...] = field(default=(), name="l")
 
 
 class Audits:
@@ -216,6 +217,7 @@ class Keys:
         self.tokens = sorted({edge for cut in cuts.tokens for edge in (cut, cut + 1)})
         self.scores = [round(score * FINE) for score in cuts.scores]
         self.confidences = [round(share * CONFIDENCE) for share in cuts.confidences]
+        self.chances = [round(chance * FINE) for chance in cuts.chances]
         self.languages, self.verdicts = cuts.languages, cuts.verdicts
         self._decode = msgspec.json.Decoder(Told).decode
 
@@ -268,6 +270,10 @@ class Keys:
             told.candidates,
             spend and 1,
             told.kept and told.kept[0],
+            *[
+                (model, bisect_right(self.chances, chance), trusted)
+                for model, chance, trusted in told.expected
+            ],
             usage is not None and usage[6] is not None,
             bisect_right(self.tokens, prompt),
             *[

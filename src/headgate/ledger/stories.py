@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from headgate.core.types import Attempt, Decision, Outcome, Usage, Verdict
+from headgate.core.types import Attempt, Decision, Outcome, Signals, Usage, Verdict
 from headgate.core.words import Mode, Order, WhenBusy
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import FINE, MICRO
@@ -84,6 +84,8 @@ class RequestStory(Struct, frozen=True, omit_defaults=True):
     """The model that the conversation was with, and the tokens of its prompt cache."""
     adjusted: Shared = field(default=0, name="j")
     """JSON: what was said otherwise for the answering model."""
+    expected: tuple[tuple[int, int, bool], ...] = field(default=(), name="l")
+    """What the learned router said: model, chance in ten-thousandths, whether it is trusted."""
 
 
 class AttemptStory(Struct, frozen=True, omit_defaults=True):
@@ -147,6 +149,7 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
             UNSET if usage is told else other_usage(usage, told),
             (signals.keeps_to, signals.cached) if signals.keeps_to else None,
             numbers.sentence(text_of(outcome.adjusted)) if outcome.adjusted else 0,
+            _expected(signals, numbers) if signals.chances else (),
         )
     )
     return common if own == "{}" else f"{common[:-1]},{own[1:]}"
@@ -248,6 +251,17 @@ def _common(
         plan=numbers.share(text_of(plan)),
         candidates=numbers.share(text_of(flat)),
         details=tuple([numbers.sentence(detail) for detail in details]) if any(details) else (),
+    )
+
+
+def _expected(signals: Signals, numbers: Dimensions) -> tuple[tuple[int, int, bool], ...]:
+    """The trusted models first, in their order."""
+    names = (*signals.trusted, *[name for name in signals.chances if name not in signals.trusted])
+    return tuple(
+        [
+            (numbers.models[name], round(signals.chances[name] * FINE), name in signals.trusted)
+            for name in names
+        ]
     )
 
 
