@@ -4,7 +4,6 @@ from math import comb
 
 import pytest
 from msgspec.structs import replace
-from tuning_world import MODELS, TODAY, grouped, policy, truth, world
 
 from headgate.core.bounds import lower, upper
 from headgate.core.candidates import cuts_for, round_figures, steps
@@ -13,6 +12,7 @@ from headgate.core.past import Found
 from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.tuning import Labels, Proposal, Refusal, tune
 from headgate.core.watching import AppliedChange, judge_change
+from tuning_world import MODELS, TODAY, grouped, policy, truth, world
 
 LONG = "routes.long"
 
@@ -228,7 +228,8 @@ def test_the_record_is_cut_wherever_a_step_may_lead():
 DAY = 86_400.0
 
 
-def change(settings=(Setting(LONG, "tokens_over", 6000),)):
+def change():
+    settings = (Setting(LONG, "tokens_over", 6000),)
     judged = tuned(bad=0.005)[1].judged
     before = tuple(setting_of(TODAY, one.table, one.key) for one in settings)
     return AppliedChange(applied=0.0, settings=settings, before=before, floor=0.98, expected=judged)
