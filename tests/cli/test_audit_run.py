@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.testing import AnthropicDouble, Answer, OllamaDouble
+from headgate.testing import Answer, AnthropicDouble, OllamaDouble
 
 SAME = "Yes, the figures of the third quarter are complete and were sent on Monday morning."
 LONG = "The zebra minutes of the day. " * 700
