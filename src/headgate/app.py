@@ -86,6 +86,7 @@ from headgate.starting import (
     start_embedded,
     traffic,
     with_cards,
+    with_rates,
 )
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
@@ -356,6 +357,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             troubles = await start_embedded(engines)
             await fleet.start()
             config, stale = with_cards(config, cards, fleet)
+            config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             recounts = Recounts(

@@ -25,6 +25,7 @@ COMMANDS = {
     "audit": "Was paying necessary, were local answers good? Requests that are looked at again",
     "replay": "What the recorded requests would have come to under other settings; calls no model",
     "tune": "Settings that would cost less and keep a quality floor; --apply writes them and watches them",
+    "learn": "Learn from audits what models at home answer well; turn a router on",
     "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
     "kb": "Knowledge bases: add folders, search, ask with citations",

@@ -20,6 +20,7 @@ from headgate.core.words import (
     Mode,
     ModelKind,
     Per,
+    RouteOrder,
     Task,
     Weekday,
     WhenBusy,
@@ -132,6 +133,10 @@ class RouteTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, 
     pass_at: float | None = None
     checks: list[str] | None = None
     """In place of the checks that [quality] names."""
+    order: RouteOrder = "given"
+    """As `try` names them, or in the order, and as many of them, as is expected to cost least."""
+    confirm: str | None = None
+    """Who has to agree before an answer from home goes out: "itself", asked a second time, or another model at home."""
 
 
 class FleetTable(Struct, forbid_unknown_fields=True, frozen=True):
