@@ -114,7 +114,7 @@ def grouped(asks, today=TODAY, **how):
     groups = {}
     for ask in asks:
         one = recorded(ask, today, **how)
-        key = (ask.task, (ask.tokens - 1) // 500, ask.score >= 0.6, ask.score >= 0.55)
+        key = (ask.task, (ask.tokens - 1) // 500, ask.score >= 0.6, len(one.costs), one.example.model)
         groups.setdefault(key, []).append(one)
     return tuple([merged(group) for group in groups.values()])
 

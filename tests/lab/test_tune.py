@@ -18,6 +18,7 @@ from headgate.lab.watching import keep_tuned, watch
 from headgate.ledger.audits import Judged, keep_findings
 from headgate.ledger.changes import all_changes, note_change
 from headgate.ledger.opening import open_for_writing
+from headgate.ledger.reporting import weekly_report
 from tune_desk import PAGE, Desk, a_week, rows
 from tuning_world import recorded, truth
 
@@ -277,3 +278,12 @@ def test_an_open_gate_takes_a_change_and_takes_it_back_by_itself(desk, monkeypat
     ((subject, text),) = told
     assert "routes.long.tokens_over is 4000 again" in subject
     assert "surely below the floor" in text
+
+
+def test_the_weeks_report_tells_of_a_change_and_of_its_end(changed):
+    changed.record(a_week(seed=9, bad=0.3), since=time.time() + 60, weeks=0.001)
+    report = weekly_report(changed.config, "this")
+    assert any("changed routes.long.tokens_over from 4000 to 5000" in note for note in report.notes)
+    look(changed, days=0.001)
+    report = weekly_report(changed.config, "this")
+    assert any("was taken back: " in note for note in report.notes)

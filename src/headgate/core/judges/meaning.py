@@ -64,7 +64,34 @@ NO = frozenset(["no", "nope", "nein", "non", "incorrect", "false"])
 LEAST_TURNED = 4
 """Words that both texts must have before one may begin with what the other ends with."""
 SEQUENCE = frozenset(
-    ["then", "before", "after", "afterwards", "first", "finally", "once", "until", "dann", "bevor", "nachdem", "danach", "zuerst", "puis", "avant", "après", "ensuite", "luego", "antes", "después", "cause", "causes", "caused", "because", "weil", "therefore"]
+    [
+        "then",
+        "before",
+        "after",
+        "afterwards",
+        "first",
+        "finally",
+        "once",
+        "until",
+        "dann",
+        "bevor",
+        "nachdem",
+        "danach",
+        "zuerst",
+        "puis",
+        "avant",
+        "après",
+        "ensuite",
+        "luego",
+        "antes",
+        "después",
+        "cause",
+        "causes",
+        "caused",
+        "because",
+        "weil",
+        "therefore",
+    ]
 )
 """Words that make it matter what is said first."""
 
