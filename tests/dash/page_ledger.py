@@ -3,16 +3,22 @@
 import random
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from time import time
 
+from headgate.core.audits import Material, Said
+from headgate.core.material import material_bytes
 from headgate.core.types import (
     Attempt,
     Candidate,
     Decision,
     Failure,
+    Message,
     Model,
     Outcome,
     Price,
+    Request,
     Signals,
+    Text,
     Usage,
     Verdict,
 )
@@ -216,3 +222,41 @@ def write_audits(path, seed=3):
                     "INSERT INTO opinions (request, judge, verdict, given) VALUES (?, ?, ?, 0)",
                     (n, number[who], number[verdict]),
                 )
+
+
+PAIRS = {
+    "What is the capital of Austria?": ("Vienna.", "It is Vienna."),
+    "Say yes in Scots.": ("Nay.", "Aye."),
+}
+"""What was asked, what the model at home said, and what the paid one did."""
+
+
+def write_pairs(path):
+    """Keep both answers to two fallbacks, as an audit does of which no judge was sure."""
+    with closing(open_for_writing(path)) as db:
+        found = db.execute(
+            "SELECT n, id FROM requests WHERE fallback IS NOT NULL AND n NOT IN (SELECT request FROM audits) ORDER BY n LIMIT 2"
+        ).fetchall()
+        for (n, id_), (asked, (local, paid)) in zip(found, PAIRS.items(), strict=True):
+            material = Material(
+                id=id_,
+                kind="fallback",
+                request=Request(
+                    id=id_, asked="auto", messages=(Message(role="user", content=(Text(asked),)),)
+                ),
+                task="chat",
+                route="everything else",
+                chain=("llama", "claude"),
+                said=(
+                    Said(model="llama", local=True, text=local),
+                    Said(model="claude", local=False, text=paid),
+                ),
+                answered="claude",
+                pass_at=0.6,
+                checks=(),
+            )
+            db.execute(
+                "INSERT INTO audit_jobs (request, kind, probability, state, due, expires, tries, material) "
+                "VALUES (?, 'fallback', 600000, 'waiting', ?, ?, 0, ?)",
+                (n, *(round((time() + 30 * 86_400) * 1e6),) * 2, material_bytes(material)),
+            )

@@ -11,7 +11,7 @@ export const Review = ({ onJudged }) => {
   const { data, error, reload } = useJson("/admin/audits/pairs", { limit: 20 });
   const [done, setDone] = useState([]);
   const [fault, setFault] = useState(null);
-  const left = (data?.pairs ?? []).filter((pair) => !done.some((one) => one.id === pair.id));
+  const left = (data?.data ?? []).filter((pair) => !done.some((one) => one.id === pair.id));
   const last = done.at(-1);
   const pair = left[0];
   const busy = useRef(false);
@@ -20,9 +20,9 @@ export const Review = ({ onJudged }) => {
     if (busy.current) return;
     busy.current = true;
     try {
-      const told = await api(`/admin/audits/${encodeURIComponent(id)}/opinion`, { body: { choice } });
+      const told = await api(`/admin/audits/${encodeURIComponent(id)}/opinion`, { body: choice === null ? { verdict: null } : { choice } });
       setFault(null);
-      setDone((before) => (choice === null ? before.filter((one) => one.id !== id) : [...before, { ...pair, choice, verdict: told.verdict }]));
+      setDone((before) => (choice === null ? before.filter((one) => one.id !== id) : [...before, told]));
       heading.current?.focus();
       onJudged();
       if (left.length <= 1) reload();
@@ -50,7 +50,7 @@ export const Review = ({ onJudged }) => {
       <p class="sr" role="status" tabindex="-1" ref=${heading}>${last ? `${last.id}: ${last.verdict}. ` : ""}${pair ? `${number(left.length)} to look at` : "nothing left to look at"}</p>
       ${fault && html`<${Fault} error=${fault} />`}
       ${last &&
-      html`<p class="judged-last"><${Tag} kind="good">${last.verdict}<//> the first was ${last.answers[0].model}, the second ${last.answers[1].model}
+      html`<p class="judged-last"><${Tag} kind="good">${last.verdict}<//> the first answer was ${last.first}'s, the second ${last.second}'s
         <button type="button" class="quiet" onClick=${() => send(last.id, null)}>Take it back</button></p>`}
       ${data.locked > 0 && html`<p class="muted">The answers of ${number(data.locked)} more are sealed with a key that this gate does not have.</p>`}
       ${pair ? html`<${Pair} pair=${pair} left=${left.length} choose=${(choice) => send(pair.id, choice)} key=${pair.id} />` : html`<p class="muted">Nothing to look at: what was chosen has been judged by a person, or waits for its audit.</p>`}
@@ -63,14 +63,14 @@ const Pair = ({ pair, left, choose }) => html`
     <p class="pair-of muted">${number(left)} to look at · ${pair.task ?? "no task"} · route ${pair.route}${pair.verdict ? ` · ${pair.judge} said ${pair.verdict}` : ""}</p>
     <details open>
       <summary>What was asked</summary>
-      <div class="asked" tabindex="0" role="region" aria-label="What was asked">${pair.asked.map((message) => html`<p><span class="muted">${message.role}</span> ${message.content}</p>`)}</div>
+      <div class="asked" tabindex="0" role="region" aria-label="What was asked">${pair.asked.map((message) => html`<p><span class="muted">${message.role}</span> ${message.text}</p>`)}</div>
     </details>
     <div class="answers" style=${{ "--columns": 2 }}>
-      ${pair.answers.map(
-        (answer, place) => html`
+      ${[pair.first, pair.second].map(
+        (text, place) => html`
           <article class="answer" aria-label=${place ? "The second answer" : "The first answer"}>
             <header><h3>${place ? "Second" : "First"}</h3><kbd>${place + 1}</kbd></header>
-            <div class="answer-text" tabindex="0" role="region" aria-label=${place ? "Text of the second answer" : "Text of the first answer"}>${answer.text}</div>
+            <div class="answer-text" tabindex="0" role="region" aria-label=${place ? "Text of the second answer" : "Text of the first answer"}>${text}</div>
           </article>
         `,
       )}
