@@ -31,6 +31,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
@@ -50,6 +51,7 @@ from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.keys import Keys
+from headgate.gateway.learned import Following
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
@@ -60,6 +62,7 @@ from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.lab.watching import keep_tuned
 from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
@@ -71,6 +74,7 @@ from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
     alternatives_beside,
+    auditor_of,
     baseline_model,
     build_engine,
     loaded_at_once,
@@ -82,6 +86,7 @@ from headgate.starting import (
     start_embedded,
     traffic,
     with_cards,
+    with_rates,
 )
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
@@ -142,6 +147,7 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.auditor = auditor_of(config, road)
         self.feed = Feed(road.policy.models)
         intake = Intake(
             config.policy,
@@ -158,6 +164,7 @@ class OpenGate:
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
+            AuditService(config, self.auditor),
         ]
         self.http = Face(
             road,
@@ -210,7 +217,7 @@ class OpenGate:
             spend: dollars that it may cost, if less than the config allows.
         """
         road = self.road if spend is None else thrifty(self.road, spend)
-        signals = await road.tokenizer.measure(request, road.policy, 0)
+        signals = await road.measure(request, 0)
         journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
         if checks is not None:
             journey.decision = replace(journey.decision, checks=checks)
@@ -296,6 +303,7 @@ class OpenGate:
         )
         await server.open(listening)
         self.batches.go_on()
+        self.auditor.start()
         try:
             if opened is not None:
                 opened(address_of(listening))
@@ -349,6 +357,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             troubles = await start_embedded(engines)
             await fleet.start()
             config, stale = with_cards(config, cards, fleet)
+            config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             recounts = Recounts(
@@ -377,8 +386,17 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
+            following = Following(config.ledger.path, road)
+            unusable = await following.open()
             poster, unsent = await asyncio.to_thread(poster_of, config)
-            notes = (*found.sentences, *troubles, *stale, *unsent, *power.notes)
+            notes = (
+                *found.sentences,
+                *troubles,
+                *stale,
+                *unsent,
+                *power.notes,
+                *([unusable] if unusable else []),
+            )
             gate = OpenGate(
                 config,
                 road,
@@ -396,7 +414,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            keeping = [asyncio.create_task(keep_prices(road, config.prices, gate.describe))]
+            keeping = [
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_tuned(road, config, poster.tell)),
+            ]
             if sampling is not None:
                 keeping.append(
                     asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
@@ -404,8 +425,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             try:
                 yield gate
             finally:
+                await gate.auditor.close()
                 await keys.close()
                 await alerts.close()
+                await following.close()
                 for task in keeping:
                     task.cancel()
                 await asyncio.wait(keeping)

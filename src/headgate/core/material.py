@@ -52,9 +52,8 @@ def least_size(material: Material) -> int:
     size = sum([len(said.text) for said in material.said])
     for message in request.messages:
         size += len(message.text) + sum([len(image.url) for image in message.images])
-    for raw in (request.raw_messages, request.raw_system, request.raw_tools):
-        size += len(raw) if raw is not None else 0
-    return size
+    raws = (request.raw_messages, request.raw_system, request.raw_tools, *request.extra.values())
+    return size + sum([len(raw) for raw in raws if raw is not None])
 
 
 def material_from(plain: bytes) -> Material:

@@ -71,6 +71,8 @@ class Cuts(Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
     confidences: tuple[float, ...] = ()
+    chances: tuple[float, ...] = ()
+    """Below which a learned router's word lets a model be passed by."""
     languages: bool = False
     """Whether any route asks for a language."""
     verdicts: bool = False
@@ -82,12 +84,14 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
     tokens: set[int] = set()
     scores: set[float] = set()
     confidences: set[float] = set()
+    chances: set[float] = set()
     checks: set[tuple[tuple[str, tuple[str, ...]], ...]] = set()
     languages = False
     models = list(known)
     for policy in policies:
         tokens.update(policy.token_limits)
         confidences.add(policy.task_confidence)
+        chances.add(policy.learning.skip_below)
         models += policy.models.values()
         for route in policy.routes:
             scores.add(route.pass_at)
@@ -98,6 +102,7 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
         tokens=tuple(sorted(tokens)),
         scores=tuple(sorted(scores)),
         confidences=tuple(sorted(confidences)),
+        chances=tuple(sorted(chances)),
         languages=languages,
         verdicts=len(checks) > 1,
     )
@@ -223,6 +228,13 @@ class Rates:
                 passed += requests
         ends = self._interval(passed, tried)
         return None if ends is None else Rate(passed, tried, *ends)
+
+
+def without_second_answers(outcome: Outcome) -> Outcome:
+    """The outcome without the attempts that were made to confirm others; what they said is among the others' verdicts."""
+    if not any(attempt.confirms for attempt in outcome.attempts):
+        return outcome
+    return replace(outcome, attempts=tuple([a for a in outcome.attempts if not a.confirms]))
 
 
 def broke_off(outcome: Outcome) -> bool:

@@ -80,6 +80,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     id: str
     """What the engine called it then: under the same name it may be another model now."""
     weights: Weights
+    words: bool = True
+    """Whether it learned from what humans wrote; without, from signals alone."""
     tasks: Mapping[str, int]
     """Audited requests, by task; only tasks of which there are enough. "" is requests without a task."""
     longest: int
@@ -168,15 +170,18 @@ class Prepared:
             for pair in self.known
             if task in pair[0].tasks and signals.tokens <= pair[0].longest * LONGER
         ]
-        if not able or signals.images:
+        if not able or signals.images:  # what a picture shows is in no feature
             return NOTHING
-        seen = features(ask, signals)
+        seen: dict[bool, Features] = {}
         chances: dict[str, float] = {}
         trusted: list[str] = []
         for learned, scorer in able:
-            if learned.familiar and scorer.familiar(seen) < learned.familiar:
+            looked = seen.get(learned.words)
+            if looked is None:
+                looked = seen[learned.words] = features(ask if learned.words else "", signals)
+            if learned.familiar and scorer.familiar(looked) < learned.familiar:
                 continue
-            chance = chances[learned.model] = round(scorer.chance(seen), 4)
+            chance = chances[learned.model] = round(scorer.chance(looked), 4)
             if learned.home_at is not None and chance >= learned.home_at:
                 trusted.append(learned.model)
         trusted.sort(key=lambda model: -chances[model])

@@ -89,6 +89,11 @@ def changed_route(route: Route, policy: Policy, setting: Setting) -> Route:
     return replace(route, chain=tuple(lanes))
 
 
+def named(model: str) -> str:
+    """The name that the page has for a model, of which this may be a longer lane."""
+    return model.partition("@")[0]
+
+
 def setting_of(policy: Policy, table: str, key: Key) -> Setting:
     """The setting that is in force.
 

@@ -28,8 +28,9 @@ OWN = """instr(substr(r.story, instr(r.story, ',"e":') + 5), ':')"""
 
 TOLD = f"""CASE
     WHEN NOT instr(r.story, ',"e":') OR instr(r.story, '"k":') THEN r.story
-    ELSE substr(r.story, 1, instr(r.story, ',"e":') - 1) || CASE
-        WHEN NOT {OWN} THEN '}}' WHEN instr(r.story, '"s":0') THEN ',"s":0}}' WHEN instr(r.story, '"s":') THEN ',"s":1}}' ELSE '}}' END
+    ELSE substr(r.story, 1, instr(r.story, ',"e":') - 1) || CASE WHEN NOT {OWN} THEN '}}' ELSE
+        CASE WHEN instr(r.story, '"s":0') THEN ',"s":0' WHEN instr(r.story, '"s":') THEN ',"s":1' ELSE '' END ||
+        iif(instr(r.story, '"l":'), ',' || substr(r.story, instr(r.story, '"l":')), '}}') END
 END"""
 """A story without the estimates; of the dollars that may be spent, only whether there are any; whole where a conversation is kept."""
 
@@ -96,6 +97,7 @@ def attempt_in_common(i: int, cuts: Cuts) -> Iterable[str]:
     flags = (
         f"a{i}.late",
         f"a{i}.cost IS NULL",
+        f"""instr(ifnull(a{i}.story, ''), '"c":true') > 0""",
         *[f"ifnull(a{j}.score, 0) > ifnull(a{i}.score, 0)" for j in range(i)],
     )
     packed = [f"{2**k} * ({flag})" for k, flag in enumerate(flags)]

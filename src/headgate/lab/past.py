@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 from sqlalchemy import Connection
 
-from headgate.core.past import Cuts, Found, Past
+from headgate.core.past import Cuts, Found, Past, without_second_answers
 from headgate.core.types import Model, Outcome
 from headgate.lab.alike import ASKED, SUMS, Alike
 from headgate.ledger.dimensions import NANO
@@ -42,6 +42,7 @@ class Told(Struct, frozen=True, gc=False):
     candidates: int | str = field(default=0, name="c")
     spend_at_most: int | None = field(default=None, name="s")
     kept: tuple[str, int] | None = field(default=None, name="k")
+    expected: tuple[tuple[int, int, bool], ...] = field(default=(), name="l")
 
 
 class Audits:
@@ -76,11 +77,12 @@ class Audits:
 class Group:
     """Requests that are alike, while they are counted."""
 
-    __slots__ = ("audits", "costs", "longest", "n", "output", "prompt", "requests")
+    __slots__ = ("audits", "chances", "costs", "longest", "n", "output", "prompt", "requests")
 
     def __init__(self, n: int, attempts: int) -> None:
         self.n = n
         self.audits: dict[tuple[int, str, int | None], Audits] = {}
+        self.chances: dict[int, int] = {}
         self.requests = self.prompt = self.output = self.longest = 0
         self.costs = [0] * attempts
 
@@ -102,6 +104,8 @@ GOOD: Mapping[str, bool | None] = {
     "unclear": None,
 }
 """Whether an audit's verdict says that the answer from home is as good as the paid one."""
+EXPECTED = '"l":'
+"""In the story of a request of which the learned router said something (`ledger.stories`)."""
 ENDLESS = 2**62
 
 
@@ -141,16 +145,17 @@ def read_past(
 
 
 def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
-    """A group as a replay takes it; `outcome` is its example."""
+    """A group as a replay takes it; `outcome` is its example. Second answers come from home and cost nothing."""
     counted = outcome.usage is not None
     return Past(
-        example=outcome,
+        example=without_second_answers(outcome),
         requests=group.requests,
         longest=group.longest,
         costs=tuple(
             [
                 cost / NANO if attempt.cost is not None else None
                 for cost, attempt in zip(group.costs, outcome.attempts, strict=False)
+                if not attempt.confirms
             ]
         ),
         prompt=group.prompt if counted else None,
@@ -186,6 +191,7 @@ class Groups:
         self._alike, self._attempts = Alike(cuts, attempts), attempts
         self._words, self._described = words, described
         self._scores = [round(score * FINE) for score in cuts.scores]
+        self._chances = [round(chance * FINE) for chance in cuts.chances]
         self._told: dict[str, tuple[Any, ...]] = {}
         self._decode = msgspec.json.Decoder(Told).decode
 
@@ -195,6 +201,8 @@ class Groups:
         for row in rows(db, self._alike.grouped, piece):
             group = self._group(row[SUMS + most :], row[0])
             group.add(row[1:SUMS], row[SUMS : SUMS + most])
+            for model, chance, _ in self._decode(row[-1]).expected if EXPECTED in row[-1] else ():
+                group.chances[model] = group.chances.get(model, 0) + row[1] * chance
             self.requests += row[1]
         for row in rows(db, self._alike.audits, piece):
             verdict, probability, model, score = row[:ASKED]
@@ -223,6 +231,11 @@ class Groups:
         if found is None:
             told = self._decode(story)
             kept = told.kept and told.kept[0]
-            found = told.asked, told.plan, told.candidates, told.spend_at_most and 1, kept
-            self._told[story] = found
+            expected = [
+                (model, bisect_right(self._chances, chance), trusted)
+                for model, chance, trusted in told.expected
+            ]
+            found = told.asked, told.plan, told.candidates, told.spend_at_most and 1, kept, *expected
+            if not expected:  # these differ from request to request
+                self._told[story] = found
         return found
