@@ -46,6 +46,7 @@ from headgate.gateway.alerts import Alerts
 from headgate.gateway.batched import settle
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.entrance import Entrance
+from headgate.gateway.feedback import FeedbackService
 from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
@@ -161,6 +162,7 @@ class OpenGate:
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
+            FeedbackService(writer, config.body_limit),
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),

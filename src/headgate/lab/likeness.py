@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from headgate.core.features import SLOTS
 
-BANDS, WIDTH = 4, 6
+BANDS, WIDTH = 16, 8
 """Bands of the sketch, and hashes in each."""
 
 
@@ -23,7 +23,7 @@ def groups_of(words: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
         words: the slots of each prompt's words (`core.features`).
     """
     chance = np.random.default_rng(0)
-    orders = np.stack([chance.permutation(SLOTS) for _ in range(BANDS * WIDTH)])
+    orders = np.stack([chance.permutation(SLOTS).astype(np.uint16) for _ in range(BANDS * WIDTH)])
     leader = list(range(len(words)))
 
     def lead(one: int) -> int:

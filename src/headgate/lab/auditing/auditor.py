@@ -21,14 +21,15 @@ from msgspec import Struct
 from headgate.core.audits import Opinion, Said
 from headgate.core.errors import HeadgateError
 from headgate.core.policy import Policy
+from headgate.core.types import Model
 from headgate.core.words import AuditKind, AuditVerdict
 from headgate.gateway.presence import Presence
 from headgate.lab.auditing.aside import Aside
 from headgate.lab.auditing.pairs import PutOff, at_home, elsewhere
-from headgate.lab.auditing.panel import panel_for
+from headgate.lab.auditing.panel import Judges, chosen_judge
 from headgate.lab.auditing.purse import Purse
 from headgate.lab.judges import judge
-from headgate.ledger.audit_jobs import KINDS, AuditJobs, Job
+from headgate.ledger.audit_jobs import KINDS, TRIES, AuditJobs, Job
 from headgate.ledger.audits import Judged
 
 FIRST_LOOK: Final = 0.5
@@ -74,11 +75,11 @@ class Auditor:
     def __init__(self, jobs: AuditJobs, ask: Aside, purse: Purse, *, judge: str, idle_for: float) -> None:
         self.jobs = jobs
         self.purse = purse
-        self.judge = judge
         self.idle_for = idle_for
         self.under_way: AuditKind | None = None
         """What is being made just now."""
         self._ask = ask
+        self._judges = Judges(ask, judge)
         self._presence: Presence = ask.road.presence
         self._one_at_a_time = asyncio.Lock()
         self._work: asyncio.Task[Made] | None = None
@@ -121,6 +122,11 @@ class Auditor:
     def policy(self) -> Policy:
         """The gate's, with prices as they are now."""
         return self._ask.road.policy
+
+    @property
+    def judge(self) -> Model | None:
+        """The model that compares answers where nothing cheaper can."""
+        return chosen_judge(self.policy, self._judges.word)
 
     async def able(self) -> Collection[AuditKind]:
         """The kinds that can be made now: a local answer is only checked with money for a paid one."""
@@ -165,16 +171,12 @@ class Auditor:
             return await self._put_off(job, found)
         if isinstance(found, Opinion):
             return await self._judged(job, (found,), None)
-        panel = panel_for(job.request, job.material, self._ask, self.judge, await self.purse.left())
+        panel = await self._judges.panel(job.request, job.material, await self.purse.left())
         judgement = await judge(found, job.kind, panel)
-        if judgement.opinion is None:
-            said = "; ".join(
-                f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles
-            )
-            return await self._put_off(
-                job, PutOff(f"no judge could be asked: {said}" if said else "there is no judge")
-            )
-        return await self._judged(job, judgement.opinions, found.local)
+        if judgement.settled or (judgement.opinions and job.tries >= TRIES):
+            return await self._judged(job, judgement.opinions, found.local)
+        troubles = [f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles]
+        return await self._put_off(job, PutOff(f"no judge could say: {'; '.join(troubles)}"))
 
     async def _judged(self, job: Job, opinions: tuple[Opinion, ...], local: Said | None) -> Made:
         opinion = opinions[-1]
