@@ -31,6 +31,7 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
@@ -45,6 +46,7 @@ from headgate.gateway.alerts import Alerts
 from headgate.gateway.batched import settle
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.entrance import Entrance
+from headgate.gateway.feedback import FeedbackService
 from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
@@ -61,6 +63,7 @@ from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.lab.watching import keep_tuned
 from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
@@ -72,6 +75,7 @@ from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
     alternatives_beside,
+    auditor_of,
     baseline_model,
     build_engine,
     loaded_at_once,
@@ -83,6 +87,7 @@ from headgate.starting import (
     start_embedded,
     traffic,
     with_cards,
+    with_rates,
 )
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
@@ -143,6 +148,7 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.auditor = auditor_of(config, road)
         self.feed = Feed(road.policy.models)
         intake = Intake(
             config.policy,
@@ -156,9 +162,11 @@ class OpenGate:
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
+            FeedbackService(writer, config.body_limit),
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
+            AuditService(config, self.auditor),
         ]
         self.http = Face(
             road,
@@ -297,6 +305,7 @@ class OpenGate:
         )
         await server.open(listening)
         self.batches.go_on()
+        self.auditor.start()
         try:
             if opened is not None:
                 opened(address_of(listening))
@@ -350,6 +359,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             troubles = await start_embedded(engines)
             await fleet.start()
             config, stale = with_cards(config, cards, fleet)
+            config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             recounts = Recounts(
@@ -406,7 +416,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            keeping = [asyncio.create_task(keep_prices(road, config.prices, gate.describe))]
+            keeping = [
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_tuned(road, config, poster.tell)),
+            ]
             if sampling is not None:
                 keeping.append(
                     asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
@@ -414,6 +427,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             try:
                 yield gate
             finally:
+                await gate.auditor.close()
                 await keys.close()
                 await alerts.close()
                 await following.close()

@@ -26,10 +26,10 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
     from headgate.core.types import FleetView
     from headgate.engines.tokenizer import load_counter
     from headgate.gateway.shown_decision import describe_decision
-    from headgate.starting import open_budgets
+    from headgate.starting import open_budgets, with_rates
 
     prompt = read_prompt(given)
-    config = load(config_file)
+    config = with_rates(load(config_file))
     request = as_texts(request_for(prompt, given, config.policy), config.policy)
     signals = measure(request, config.policy)
     if signals.tokens_exact is False and near_a_limit(signals.tokens, config):

@@ -230,6 +230,13 @@ class Rates:
         return None if ends is None else Rate(passed, tried, *ends)
 
 
+def without_second_answers(outcome: Outcome) -> Outcome:
+    """The outcome without the attempts that were made to confirm others; what they said is among the others' verdicts."""
+    if not any(attempt.confirms for attempt in outcome.attempts):
+        return outcome
+    return replace(outcome, attempts=tuple([a for a in outcome.attempts if not a.confirms]))
+
+
 def broke_off(outcome: Outcome) -> bool:
     """Whether the request ended before its cascade did: its caller hung up, or its stream broke after the first byte."""
     return outcome.status in ("cancelled", "broken")

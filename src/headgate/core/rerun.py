@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.core.agreement import AGREEMENT
 from headgate.core.cascade import best_answer, passes
 from headgate.core.parts import WHOLE
 from headgate.core.past import MUCH_LONGER, Asked, Longest, Past, broke_off
@@ -233,6 +234,8 @@ def steps_of(
         longer = past.longest > MUCH_LONGER * longest.get((name, task), past.longest)
         asked = Asked(name, task, decision.pass_at, after, longer)
         index = told.get(name)
+        if index is None and name == outcome.decision.confirm and was_doubted(steps):
+            continue  # it has answered already, and otherwise
         if index is None:
             steps.append(Step(name, None, price_of(models[name], past), asked))
             continue
@@ -248,6 +251,12 @@ def steps_of(
         if verdict is True or (verdict is False and had_to_stop(outcome, steps)):
             break
     return tuple(steps)
+
+
+def was_doubted(steps: list[Step]) -> bool:
+    """Whether an answer was compared with a second one."""
+    recorded = [step.recorded for step in steps if step.recorded is not None]
+    return any(verdict.check == AGREEMENT for attempt in recorded for verdict in attempt.verdicts)
 
 
 def had_to_stop(outcome: Outcome, steps: list[Step]) -> bool:

@@ -124,6 +124,9 @@ Order = Literal[
 another model at home is as good at the task and needs no loading, because a soft budget is spent, because this order is
 expected to cost least, or because the learned router trusts a model at home with it."""
 
+RouteOrder = Literal["given", "expected cost"]
+"""Whether a route tries its models as it names them, or in the order, and as many of them, as is expected to cost least."""
+
 WhenBusy = Literal["next", "pay", "wait"]
 """What a request does when the wait for a local model would be too long: try the next model of its route, go to the first
 paid one at once, or wait as long as it has time. With nobody else to go to, it waits."""

@@ -26,7 +26,10 @@ from headgate.gateway.vectors import Vectors
 
 
 class Road(Struct, kw_only=True):
-    """The compiled policy, and the ways out. Of all this only prices (`prices`) and the router (`learned`) change in an open gate."""
+    """The compiled policy, and the ways out.
+
+    Of all this only prices (`prices`), settings that were tuned (`lab.watching`) and the router (`learned`) change in an open gate.
+    """
 
     policy: Policy
     checks: Mapping[str, Check]

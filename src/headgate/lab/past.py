@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 from sqlalchemy import Connection
 
-from headgate.core.past import LONG, SHORT, Cuts, Found, Past
+from headgate.core.past import LONG, SHORT, Cuts, Found, Past, without_second_answers
 from headgate.core.types import Model
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
@@ -91,6 +91,8 @@ GOOD: Mapping[str, bool | None] = {
     "unclear": None,
 }
 """Whether an audit's verdict says that the answer from home is as good as the paid one."""
+CONFIRMS = '"c":true'
+"""In the story of an attempt that was made to confirm another (`ledger.stories`)."""
 ENDLESS = 2**62
 
 
@@ -133,7 +135,7 @@ def read_past(
         models |= entry.models
     past = [
         Past(
-            example=entries[group.n].outcome,
+            example=without_second_answers(entries[group.n].outcome),
             requests=group.requests,
             longest=group.longest,
             costs=tuple(
@@ -283,7 +285,7 @@ class Keys:
                     None if attempt[3] is None else bisect_right(self.scores, attempt[3]),
                     attempt[4],
                     attempt[5] is None,
-                    attempt[11] if self.verdicts else None,
+                    attempt[11] if self.verdicts else CONFIRMS in (attempt[11] or ""),
                 )
                 for attempt in made
             ],
@@ -314,9 +316,10 @@ def add(
 
 
 def known_costs(group: Group, entry: Any) -> list[int | None]:
-    """Nano-dollars of each attempt of a group; None where they are unknown."""
+    """Nano-dollars of each attempt of a group; None where they are unknown. Second answers come from home and cost none."""
     attempts = entry.outcome.attempts
     return [
         cost if attempt.cost is not None else None
         for cost, attempt in zip(group.costs, attempts, strict=True)
+        if not attempt.confirms
     ]

@@ -10,7 +10,7 @@ audit is made.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, get_args
 
@@ -144,6 +144,44 @@ class AuditJobs:
                 (material, job.n),
             )
 
+    def keep(self, job: Job, said: Iterable[Said]) -> Job:
+        """Keep answers that were asked for anew before anything else happens, so that nobody has to ask for them again.
+
+        Args:
+            job: as it was taken.
+            said: the answers, in order.
+
+        Returns:
+            The job with them.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        job = replace(job, material=replace(job.material, said=(*job.material.said, *said)))
+        material = self._closed(job.material)
+        with self._writing() as db:
+            db.execute(
+                "UPDATE audit_jobs SET material = ? WHERE n = ? AND material IS NOT NULL", (material, job.n)
+            )
+        return job
+
+    def put_off(self, job: Job, why: str, until: float) -> None:
+        """The audit cannot be made before some time, through no fault of its own; the try does not count.
+
+        Args:
+            job: as it was taken.
+            why: one sentence.
+            until: Unix time.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        with self._writing() as db:
+            db.execute(
+                "UPDATE audit_jobs SET due = ?, error = ?, tries = max(0, tries - 1) WHERE n = ? AND state = 'waiting'",
+                (round(until * MICRO), why, job.n),
+            )
+
     def fail(self, job: Job, error: str, now: float) -> None:
         """A try has failed; the next one is later each time, and after `TRIES` of them the job is given up.
 
@@ -210,6 +248,39 @@ class AuditJobs:
         query = "SELECT kind, count(*) FROM audit_jobs WHERE state = 'waiting' GROUP BY kind"
         with closing(open_for_reading(self.path)) as db:
             return dict.fromkeys(KINDS, 0) | dict(db.execute(query).fetchall())
+
+    def due(self, now: float) -> dict[AuditKind, int]:
+        """How many jobs could be taken now, by kind.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        query = "SELECT kind, count(*) FROM audit_jobs WHERE state = 'waiting' AND due <= ? GROUP BY kind"
+        with closing(open_for_reading(self.path)) as db:
+            return dict.fromkeys(KINDS, 0) | dict(db.execute(query, (round(now * MICRO),)).fetchall())
+
+    def look(self, kind: AuditKind, now: float, limit: int) -> list[Material]:
+        """What the jobs need that would be taken next, without taking them; those that cannot be read are left out.
+
+        Args:
+            kind: of jobs.
+            now: Unix time.
+            limit: so many at most.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        query = (
+            "SELECT material FROM audit_jobs WHERE state = 'waiting' AND kind = ? AND due <= ? "
+            "ORDER BY due, n LIMIT ?"
+        )
+        with closing(open_for_reading(self.path)) as db:
+            rows = db.execute(query, (kind, round(now * MICRO), limit)).fetchall()
+        found = []
+        for (kept,) in rows:
+            with suppress(LedgerError, msgspec.MsgspecError):
+                found.append(material_from(opened(kept, self._seal)))
+        return found
 
     def _is_any_due(self, now: float, kinds: Collection[AuditKind]) -> bool:
         query = "SELECT DISTINCT kind FROM audit_jobs WHERE state = 'waiting' AND due <= ?"

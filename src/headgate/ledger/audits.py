@@ -22,6 +22,8 @@ from headgate.reports.facts import AuditFacts
 
 MILLION: Final = 1_000_000
 """Probabilities are kept in millionths."""
+WEIGHTS: Final = {"caller": 1, "person": 2}
+"""Of words that count as labels; all other judges have none."""
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -59,8 +61,9 @@ _decode_story: Final = msgspec.json.Decoder(OpinionStory).decode
 def keep_findings(db: sqlite3.Connection, found: Iterable[Judged]) -> int:
     """Write down what was found of requests; of how many.
 
-    A request whose row is gone is left out. What an audit has cost adds up over its opinions; its probability, model and score
-    stay what they were where they are not given anew.
+    A request whose row is gone is left out. A person's word stays in force whatever others say later, and so does a caller's against
+    all but a person's. What an audit has cost adds up over its opinions; its probability, model and score stay what they were where
+    they are not given anew.
 
     Args:
         db: a connection in a transaction of its caller's.
@@ -93,25 +96,29 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
         ],
     )
     force = judged.in_force
-    model = db.execute("SELECT max(id) FROM models WHERE name = ?", (judged.model,)).fetchone()[0]
+    query = "SELECT text FROM audits JOIN names ON id = judge WHERE request = ?"
+    before = db.execute(query, (judged.request,)).fetchone()
+    word = (_number(db, force.verdict), _number(db, force.judge), at, force.reason or None)
+    model = _model(db, judged.model) if judged.model else None
     db.execute(
-        "INSERT INTO audits (request, verdict, judge, audited, cost, story, probability, model, score) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO UPDATE SET verdict = excluded.verdict, "
-        "judge = excluded.judge, audited = excluded.audited, cost = cost + excluded.cost, story = excluded.story, "
+        "INSERT INTO audits (request, verdict, judge, audited, story, cost, probability, model, score) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO UPDATE SET cost = cost + excluded.cost, "
         "probability = coalesce(excluded.probability, probability), model = coalesce(excluded.model, model), "
         "score = coalesce(excluded.score, score)",
         (
             judged.request,
-            _number(db, force.verdict),
-            _number(db, force.judge),
-            at,
+            *word,
             None if None in costs else round(sum(cost for cost in costs if cost is not None) * NANO),
-            force.reason or None,
             scaled(judged.probability, MILLION),
             model,
             scaled(judged.score, FINE),
         ),
     )
+    if before is not None and WEIGHTS.get(before[0], 0) <= WEIGHTS.get(force.judge, 0):
+        db.execute(
+            "UPDATE audits SET verdict = ?, judge = ?, audited = ?, story = ? WHERE request = ?",
+            (*word, judged.request),
+        )
     return True
 
 
@@ -123,6 +130,14 @@ def opinion_story(by: str, reason: str) -> str | None:
 def opinion_told(story: str | None) -> OpinionStory:
     """The other direction."""
     return OpinionStory() if story is None else _decode_story(story)
+
+
+def _model(db: sqlite3.Connection, name: str) -> int:
+    """The newest description of a model at home; no more than its name where it has answered nobody yet."""
+    found = db.execute("SELECT max(id) FROM models WHERE name = ?", (name,)).fetchone()[0]
+    if found is None:
+        found = db.execute("INSERT INTO models (name, local) VALUES (?, 1)", (name,)).lastrowid
+    return int(found)
 
 
 def _number(db: sqlite3.Connection, word: str) -> int:

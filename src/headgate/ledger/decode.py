@@ -180,6 +180,7 @@ def _decision(
         local_only=plan.local_only,
         queue_for=plan.queue_for,
         when_busy=plan.when_busy,
+        confirm=plan.confirm,
     )
 
 
@@ -203,6 +204,7 @@ def _attempt(row: Row, text: str, names: Mapping[int, str], models: Mapping[int,
         logprob=_part(row.logprob, FINE),
         finish=None if row.finish is None else names[row.finish],  # type: ignore[arg-type]  # a closed list
         late=bool(row.late),
+        confirms=story.confirms,
     )
 
 

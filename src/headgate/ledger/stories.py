@@ -59,6 +59,7 @@ class Plan(Struct, frozen=True, array_like=True):
     local_only: bool = False
     queue_for: float = 3.0
     when_busy: WhenBusy = "next"
+    confirm: str = ""
 
 
 class CommonStory(Struct, frozen=True, omit_defaults=True):
@@ -99,6 +100,7 @@ class AttemptStory(Struct, frozen=True, omit_defaults=True):
     usage: UsageRow | UnsetType | None = field(default=UNSET, name="u")
     first_token: int | UnsetType | None = field(default=UNSET, name="f")
     seconds: int | UnsetType = field(default=UNSET, name="t")
+    confirms: bool = field(default=False, name="c")
 
 
 def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> str:
@@ -132,6 +134,7 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
         decision.local_only,
         decision.queue_for,
         decision.when_busy,
+        decision.confirm,
         *chain,
     )
     common = numbers.told.get(key)
@@ -159,14 +162,16 @@ def attempt_story(attempt: Attempt, lasted: int, numbers: Dimensions) -> str | N
     """The story of an attempt that took `lasted` microseconds; None when there is nothing to tell."""
     failure = attempt.failure
     if failure is None:
-        if not attempt.verdicts:
+        confirms = attempt.confirms
+        if not (attempt.verdicts or confirms):
             return None
-        text = numbers.told.get(attempt.verdicts)
+        key = (attempt.verdicts, confirms) if confirms else attempt.verdicts
+        text = numbers.told.get(key)
         if text is None:
             verdicts = _verdicts(attempt.verdicts, numbers)
-            text = text_of(AttemptStory(verdicts))
+            text = text_of(AttemptStory(verdicts, confirms=confirms))
             if _is_settled((verdicts,)):
-                numbers.remember(attempt.verdicts, text)
+                numbers.remember(key, text)
         return text
     seconds, first = round(failure.seconds * MICRO), scaled(failure.first_token, MICRO)
     return text_of(
@@ -178,6 +183,7 @@ def attempt_story(attempt: Attempt, lasted: int, numbers: Dimensions) -> str | N
             usage=other_usage(failure.usage, attempt.usage),
             first_token=UNSET if first == scaled(attempt.first_token, MICRO) else first,
             seconds=UNSET if seconds == lasted else seconds,
+            confirms=attempt.confirms,
         )
     )
 
@@ -239,6 +245,7 @@ def _common(
         local_only=decision.local_only,
         queue_for=decision.queue_for,
         when_busy=decision.when_busy,
+        confirm=decision.confirm,
     )
     details = [detail or "" for detail in chain[2::3]]
     flat: list[int] = []
