@@ -33,6 +33,7 @@ from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
 from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
+from headgate.dash.pairs import PairService
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
@@ -46,11 +47,13 @@ from headgate.gateway.alerts import Alerts
 from headgate.gateway.batched import settle
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.entrance import Entrance
+from headgate.gateway.feedback import FeedbackService
 from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.keys import Keys
+from headgate.gateway.learned import Following
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
@@ -61,6 +64,7 @@ from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.lab.watching import keep_tuned
 from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
@@ -84,6 +88,7 @@ from headgate.starting import (
     start_embedded,
     traffic,
     with_cards,
+    with_rates,
 )
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
@@ -158,10 +163,12 @@ class OpenGate:
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
+            FeedbackService(writer, config.body_limit),
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
             AuditService(config, self.auditor),
+            PairService(config),
         ]
         self.http = Face(
             road,
@@ -214,7 +221,7 @@ class OpenGate:
             spend: dollars that it may cost, if less than the config allows.
         """
         road = self.road if spend is None else thrifty(self.road, spend)
-        signals = await road.tokenizer.measure(request, road.policy, 0)
+        signals = await road.measure(request, 0)
         journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
         if checks is not None:
             journey.decision = replace(journey.decision, checks=checks)
@@ -354,6 +361,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             troubles = await start_embedded(engines)
             await fleet.start()
             config, stale = with_cards(config, cards, fleet)
+            config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             recounts = Recounts(
@@ -382,8 +390,17 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
+            following = Following(config.ledger.path, road)
+            unusable = await following.open()
             poster, unsent = await asyncio.to_thread(poster_of, config)
-            notes = (*found.sentences, *troubles, *stale, *unsent, *power.notes)
+            notes = (
+                *found.sentences,
+                *troubles,
+                *stale,
+                *unsent,
+                *power.notes,
+                *([unusable] if unusable else []),
+            )
             gate = OpenGate(
                 config,
                 road,
@@ -401,7 +418,10 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            keeping = [asyncio.create_task(keep_prices(road, config.prices, gate.describe))]
+            keeping = [
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_tuned(road, config, poster.tell)),
+            ]
             if sampling is not None:
                 keeping.append(
                     asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
@@ -412,6 +432,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await gate.auditor.close()
                 await keys.close()
                 await alerts.close()
+                await following.close()
                 for task in keeping:
                     task.cancel()
                 await asyncio.wait(keeping)

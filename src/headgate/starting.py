@@ -19,6 +19,7 @@ from headgate.core.errors import EngineError, LedgerError
 from headgate.core.memory import need
 from headgate.core.recount import Tally
 from headgate.core.types import Model
+from headgate.core.words import TASKS, Task
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
@@ -34,6 +35,11 @@ from headgate.lab.auditing.auditor import Auditor
 from headgate.lab.auditing.purse import Purse
 from headgate.ledger.audit_jobs import AuditJobs
 from headgate.ledger.sealing import seal_of
+
+LATELY = 20_000
+"""Requests of the ledger that tell how often each model's answers pass."""
+ENOUGH = 50
+"""Answers of a model to a task below which nothing is said of how often they pass."""
 
 NEWEST = 2_000
 """Requests of the ledger that tell how many of the baseline's tokens a model's are."""
@@ -137,6 +143,26 @@ def traffic(config: Config) -> dict[str, float]:
     except LedgerError:
         return {}
     return {name: count / WEEK for name, count in counts.items()}
+
+
+def with_rates(config: Config) -> Config:
+    """The config with how often each model's answers passed lately, where a route wants to know it and there is a ledger."""
+    policy = config.policy
+    if not config.ledger.path.exists() or all(route.order == "given" for route in policy.routes):
+        return config
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+
+    try:
+        with LedgerReader(config.ledger.path) as reader:
+            found = reader.passing(LATELY)
+    except LedgerError:
+        return config
+    passing: dict[str, dict[Task, float]] = {}
+    for (name, task), (passed, tried) in found.items():
+        if tried >= ENOUGH and task in TASKS:
+            passing.setdefault(name, {})[task] = passed / tried
+    models = {name: replace(model, passing=passing.get(name, {})) for name, model in policy.models.items()}
+    return replace(config, policy=replace(policy, models=models))
 
 
 def alternatives_beside(config: Config) -> list[Model]:

@@ -43,16 +43,11 @@ def set_words(text: str, words: Iterable[str]) -> Changed:
         UsageError: it is no setting that can be tried, its value is of another kind, or the page has no such route.
         ConfigError: the page is no TOML.
     """
-    try:
-        page = tomlkit.parse(text)
-    except TOMLKitError as error:
-        raise ConfigError(f"the page cannot be changed: {error}", "headgate config check") from error
+    page = parse(text)
     told: dict[str, list[str]] = {}
     for word in words:
         path, equals, value = word.partition("=")
-        names = split(path.strip())
-        if not equals or names is None:
-            raise UsageError(f"{word!r} is no setting that can be tried", f"--set takes {FORMS}")
+        names = names_in(path.strip() if equals else "", word)
         heading, table, key, kind = find(page, names)
         shown = put(table, key, value.strip(), kind, word)
         told.setdefault(heading, []).append(shown)
@@ -62,6 +57,48 @@ def set_words(text: str, words: Iterable[str]) -> Changed:
         for line in (*([""] if heading != next(iter(told)) else []), heading, *said)
     ]
     return Changed(tomlkit.dumps(page), tuple(lines))
+
+
+def words_to_undo(text: str, words: Iterable[str]) -> tuple[str, ...]:
+    """The settings that put a page back after these: the values as it has them, "none" where it has no such line.
+
+    Raises:
+        UsageError: it is no setting that can be tried, or the page has no such route.
+        ConfigError: the page is no TOML.
+    """
+    page = parse(text)
+    found = []
+    for word in words:
+        path = word.partition("=")[0].strip()
+        _, table, key, _ = find(page, names_in(path, word))
+        value = table.get(key)
+        shown = "none" if value is None else ",".join(value) if isinstance(value, list) else str(value)
+        found.append(f"{path}={shown}")
+    return tuple(found)
+
+
+def parse(text: str) -> tomlkit.TOMLDocument:
+    """The page, ready to be changed.
+
+    Raises:
+        ConfigError: it is no TOML.
+    """
+    try:
+        return tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ConfigError(f"the page cannot be changed: {error}", "headgate config check") from error
+
+
+def names_in(path: str, word: str) -> tuple[str, ...]:
+    """The names in a setting's path.
+
+    Raises:
+        UsageError: it is no setting that can be tried.
+    """
+    names = split(path)
+    if names is None:
+        raise UsageError(f"{word!r} is no setting that can be tried", f"--set takes {FORMS}")
+    return names
 
 
 def split(path: str) -> tuple[str, ...] | None:

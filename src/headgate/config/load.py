@@ -39,6 +39,7 @@ from headgate.config.schema import (
     ShownTable,
     StreamingTable,
 )
+from headgate.config.tuning import TuneTable
 from headgate.config.values import meant
 from headgate.core.errors import ConfigError
 from headgate.core.words import TASKS
@@ -58,6 +59,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "report": ReportTable,
     "energy": EnergyTable,
     "audit": AuditTable,
+    "tune": TuneTable,
     "agents": AgentTable,
 }
 INNER: dict[tuple[str, str], type[msgspec.Struct]] = {

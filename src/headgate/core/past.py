@@ -5,7 +5,7 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 (`lab.past`) or what would have become of them (`replay`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -71,6 +71,8 @@ class Cuts(Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
     confidences: tuple[float, ...] = ()
+    chances: tuple[float, ...] = ()
+    """Below which a learned router's word lets a model be passed by."""
     languages: bool = False
     """Whether any route asks for a language."""
     verdicts: bool = False
@@ -82,12 +84,14 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
     tokens: set[int] = set()
     scores: set[float] = set()
     confidences: set[float] = set()
+    chances: set[float] = set()
     checks: set[tuple[tuple[str, tuple[str, ...]], ...]] = set()
     languages = False
     models = list(known)
     for policy in policies:
         tokens.update(policy.token_limits)
         confidences.add(policy.task_confidence)
+        chances.add(policy.learning.skip_below)
         models += policy.models.values()
         for route in policy.routes:
             scores.add(route.pass_at)
@@ -98,6 +102,7 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
         tokens=tuple(sorted(tokens)),
         scores=tuple(sorted(scores)),
         confidences=tuple(sorted(confidences)),
+        chances=tuple(sorted(chances)),
         languages=languages,
         verdicts=len(checks) > 1,
     )
@@ -166,13 +171,21 @@ class Rates:
     Where a model was only asked after others, its rate is too low for whoever is asked first, so that its upper end is 1; and the
     other way round, its lower end is 0. The lower end is 0, too, for prompts that are much longer than all it was asked.
 
+    Where all that is recorded gives no more than such a bound, and audits have asked the model for just these requests, they tell.
+
     Args:
         past: all recorded requests.
         interval: says how sure a rate is.
+        audited: how many answers would pass of those that audits have asked for, and of how many, where there are any.
     """
 
-    def __init__(self, past: Iterable[Past], interval: Interval) -> None:
-        self._interval = interval
+    def __init__(
+        self,
+        past: Iterable[Past],
+        interval: Interval,
+        audited: Callable[[Asked], tuple[float, float] | None] = lambda _: None,
+    ) -> None:
+        self._interval, self._audited = interval, audited
         self._attempts: dict[tuple[str, Task | None, bool], list[tuple[Attempt, int]]] = {}
         self._found: dict[Asked, Rate | None] = {}
         for one in past:
@@ -198,7 +211,14 @@ class Rates:
                 )
         if rate is not None and asked.longer:
             rate = replace(rate, low=0.0, bound=True)
+        if rate is None or rate.bound:
+            return self._by_audits(asked) or rate
         return rate
+
+    def _by_audits(self, asked: Asked) -> Rate | None:
+        passed, tried = self._audited(asked) or (0.0, 0.0)
+        ends = self._interval(passed, tried)
+        return None if ends is None else Rate(passed, tried, *ends, audited=True)
 
     def _count(self, asked: Asked, *, after: bool) -> Rate | None:
         passed = tried = 0
@@ -208,6 +228,13 @@ class Rates:
                 passed += requests
         ends = self._interval(passed, tried)
         return None if ends is None else Rate(passed, tried, *ends)
+
+
+def without_second_answers(outcome: Outcome) -> Outcome:
+    """The outcome without the attempts that were made to confirm others; what they said is among the others' verdicts."""
+    if not any(attempt.confirms for attempt in outcome.attempts):
+        return outcome
+    return replace(outcome, attempts=tuple([a for a in outcome.attempts if not a.confirms]))
 
 
 def broke_off(outcome: Outcome) -> bool:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
+from headgate.core.agreement import agreement, anew, doubted
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.parts import WHOLE
@@ -142,6 +143,8 @@ class Journey:
     def mode(self) -> Mode:
         """How this stream is held. Structured answers are always judged whole: half a JSON object proves nothing."""
         request = self.request
+        if self.decision.confirm:
+            return "hold"  # a second answer has to agree before the first goes out
         if self.decision.mode == "peek" and self.signals.format != "text":
             return "hold"
         if request.agent and (request.labels or request.format.kind != "text"):
@@ -172,8 +175,11 @@ class Journey:
             if not sought.missing:
                 self.model = model
                 return answer(sought)
+        before = self.decision
         place = self.place = await take(self, model, step.within)
         if place is None:
+            if step.confirms:  # nobody has time for it, and the first answer stands as it is
+                self.decision = replace(before, confirm="")
             return None
         started = self.now()
         self.meter(model)
@@ -181,16 +187,28 @@ class Journey:
         try:
             engine = self.road.fleet.engines[model.engine]
             if sought is None:
-                result = await engine.chat(self.affordable(model), place.model, place.left)
+                request = self.affordable(model)
+                if step.confirms and before.confirm == cascade.ITSELF:
+                    request = anew(request)
+                result = await engine.chat(request, place.model, place.left)
             else:
                 result = await self.road.vectors.make(sought, engine, place.model, place.left)
         except CancelledError:
-            self.conclude(model, started, place.queued, self.hung_up())
+            self.conclude(model, started, place.queued, self.hung_up(), confirms=step.confirms)
             raise
         finally:
             self.leave(started, result)
-        self.conclude(model, started, place.queued, result)
+        self.conclude(model, started, place.queued, result, confirms=step.confirms)
+        if step.confirms:
+            self.compare()
         return None
+
+    def compare(self) -> None:
+        """Let the last two attempts say whether their answers agree. Where one has none, the other stands as it is."""
+        one, other = self.replies[-2], self.replies[-1]
+        if one is not None and other is not None:
+            found = agreement(self.request, self.signals, one, other)
+            self.attempts[-2:] = [doubted(attempt, found) for attempt in self.attempts[-2:]]
 
     def deliver(self, step: Deliver) -> Reply | GiveUp:
         """The reply that the cascade chose; of a subagent, the best of those that have its form."""
@@ -211,7 +229,7 @@ class Journey:
         )
         for index in order:
             reply = self.replies[index]
-            if reply is None:
+            if reply is None or self.attempts[index].confirms:
                 continue
             settled = settle(agent, self.request, reply)
             if isinstance(settled, Reply):
@@ -238,6 +256,9 @@ class Journey:
                 if isinstance(step, Deliver):
                     yield self.deliver(step)
                     return
+                if step.confirms:
+                    await self.attempt(step)
+                    continue
                 async with aclosing(self.stream_attempt(step)) as items:
                     async for item in items:
                         yield item
@@ -424,7 +445,14 @@ class Journey:
             self.drawn = None
 
     def conclude(
-        self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
+        self,
+        model: Model,
+        started: float,
+        queued: float,
+        result: Reply | Failure,
+        *,
+        late: bool = False,
+        confirms: bool = False,
     ) -> None:
         """Judge what came back, and write the attempt down."""
         self.read_meters()
@@ -463,6 +491,7 @@ class Journey:
                 logprob=reply.logprob if reply is not None else None,
                 finish=reply.finish if reply is not None else None,
                 late=late,
+                confirms=confirms,
             )
         )
 

@@ -84,7 +84,7 @@ def answering(journey: Journey) -> Attempt | None:
     """The attempt whose answer goes out."""
     if journey.model is not None:
         for attempt in reversed(journey.attempts):
-            if attempt.model == journey.model.name:
+            if attempt.model == journey.model.name and not attempt.confirms:
                 return attempt
     return None
 
@@ -143,7 +143,7 @@ def bodies(journey: Journey) -> dict[str, Any]:
     prompt = "\n\n".join(f"{message.role}: {message.text}" for message in journey.request.messages)
     answer = ""
     for attempt, reply in zip(journey.attempts, journey.replies, strict=True):
-        if journey.model is not None and attempt.model == journey.model.name:
+        if journey.model is not None and attempt.model == journey.model.name and not attempt.confirms:
             answer = (
                 reply.text
                 if reply is not None

@@ -58,7 +58,9 @@ def fit(
     labels: Sequence[float] | Floats,
     weights: Sequence[float] | Floats | None = None,
     groups: Sequence[int] | Ints | None = None,
+    *,
     settings: Sequence[Setting] = (),
+    known: Sequence[bool] | None = None,
 ) -> Fitted:
     """Learn.
 
@@ -68,6 +70,7 @@ def fit(
         weights: how many requests each row stands for; None is one each.
         groups: rows with the same number are never on both sides; None is every row by itself.
         settings: those to choose from; () is all of `STRENGTHS` and `WORDS`.
+        known: the rows whose label is the truth. The others help to learn, but nothing is chosen or calibrated by them. None is all.
 
     Raises:
         ValueError: the labels say that all is acceptable, or nothing.
@@ -75,22 +78,26 @@ def fit(
     truth = np.asarray(labels, dtype=np.float64)
     mass = np.ones(len(truth)) if weights is None else np.asarray(weights, dtype=np.float64)
     mass = mass / mass.mean()
-    if not 0 < float(mass @ truth) < float(mass.sum()):
+    sure = np.ones(len(truth), dtype=bool) if known is None else np.asarray(known, dtype=bool)
+    if not 0 < float(mass[sure] @ truth[sure]) < float(mass[sure].sum()):
         raise ValueError("all rows are of one class")
     folds = fold(np.arange(len(truth)) if groups is None else np.asarray(groups))
     table = Table(rows)
+
+    def surprise(sums: Floats) -> float:
+        drawn = line(sums[sure], truth[sure], mass[sure])
+        return log_loss(truth[sure], mass[sure], apply(drawn, sums[sure]))
+
     tried = [
         (setting, sums_left_out(table, truth, mass, folds, setting))
         for setting in settings or [Setting(strength, words) for strength in STRENGTHS for words in WORDS]
     ]
-    setting, sums = min(
-        tried, key=lambda one: log_loss(truth, mass, apply(line(one[1], truth, mass), one[1]))
-    )
-    slope, offset = line(sums, truth, mass)
+    setting, sums = min(tried, key=lambda one: surprise(one[1]))
+    slope, offset = line(sums[sure], truth[sure], mass[sure])
     left_out = np.empty(len(truth))
     for part in range(FOLDS):  # the line, too, must not have seen what it is applied to
-        inside = folds == part
-        left_out[inside] = apply(line(sums[~inside], truth[~inside], mass[~inside]), sums[inside])
+        inside, outside = folds == part, (folds != part) & sure
+        left_out[inside] = apply(line(sums[outside], truth[outside], mass[outside]), sums[inside])
     return Fitted(replace(table.learn(truth, mass, setting), slope=slope, offset=offset), left_out, setting)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from headgate.core.errors import LedgerError
 from headgate.core.words import AuditKind, AuditVerdict
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.opening import bring_up_to_date, open_for_reading
+from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import MICRO
 
 _OPENING: Final = b"{"
@@ -62,17 +62,17 @@ NOTHING: Final = Standing(
 
 
 def read_standing(path: Path) -> Standing:
-    """How it stands; nothing where there is no ledger yet.
+    """How it stands; nothing where there is no ledger yet, or one of an older Headgate.
 
     Raises:
         LedgerError: it cannot be read.
     """
     if not path.exists():
         return NOTHING
-    bring_up_to_date(path)
     with closing(open_for_reading(path)) as db:
         try:
-            return _standing(db)
+            there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit_jobs'").fetchone()
+            return NOTHING if there is None else _standing(db)
         except sqlite3.Error as error:
             raise LedgerError(
                 f"the audits of {path} cannot be read: {error}",

@@ -135,6 +135,8 @@ class LineAttempt(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     logprob: float | None = None
     late: bool = False
     """Judged only after its bytes had gone out."""
+    confirms: bool = False
+    """It was made to compare its answer with that of the attempt before it."""
 
 
 class LineSignals(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
