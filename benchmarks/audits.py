@@ -98,7 +98,27 @@ MAILS = (
     "Could you add a dark mode to version {0}? My eyes would thank you.",
     "This is the {0}th time I write. I want to talk to your manager now.",
 )
-WORDS = "we our the order invoice last week again because nobody answered and then it was still wrong please look".split()
+WORDS = [
+    "we",
+    "our",
+    "the",
+    "order",
+    "invoice",
+    "last",
+    "week",
+    "again",
+    "because",
+    "nobody",
+    "answered",
+    "and",
+    "then",
+    "it",
+    "was",
+    "still",
+    "wrong",
+    "please",
+    "look",
+]
 MEDIAN = math.log(100)
 SORT = "Classify this support email as billing, technical, feature-request or escalation.\n"
 TALK = "Tell me in two or three sentences what one should know about the number {0} before lunch."
