@@ -33,6 +33,7 @@ from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
 from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
+from headgate.dash.pairs import PairService
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
@@ -167,6 +168,7 @@ class OpenGate:
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
             AuditService(config, self.auditor),
+            PairService(config),
         ]
         self.http = Face(
             road,

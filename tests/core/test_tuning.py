@@ -277,3 +277,43 @@ def test_looking_every_day_rolls_a_good_change_back_in_fewer_than_5_percent():
             if judged.look is not None:
                 watched = replace(watched, looks=(*watched.looks, judged.look))
     assert wrong <= 1
+
+
+def test_each_look_has_its_share_of_the_error():
+    after, part = seen_since(600, bad=0.02)
+    first = judge_change(change(), part, after, DAY).look
+    assert first.quality == Weights(part, after).effect(after, 0.05 / 2).quality
+    early = replace(first, audits=10)
+    second = judge_change(replace(change(), looks=(early,)), part, after, DAY).look
+    assert second.quality == Weights(part, after).effect(after, 0.05 / 6).quality
+
+
+# ── What holds a proposal back ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_the_judging_part_is_not_sure_of_is_not_proposed():
+    _, older = record(1, bad=0.01)
+    _, newer = record(2, 1200, bad=0.01, sample=0.05, local_sample=0.2)
+    found = tune(older, newer, TODAY)
+    assert not isinstance(found, Proposal) or found.judged.quality.low >= 0.98
+    assert not any("6000" in word for word in (words(found) if isinstance(found, Proposal) else ()))
+
+
+def test_what_mends_quality_and_costs_more_than_it_spares_is_not_called_cheaper():
+    found = tuned(bad=0.02, bad_code=0.3, long_share=0.02)[1]
+    assert not (isinstance(found, Proposal) and found.aim == "cheaper")
+
+
+def test_a_handful_of_audits_moves_nothing():
+    _, older = record(1, bad=0.0)
+    _, newer = record(2, bad=0.0, sample=0.01)
+    found = tune(older, newer, TODAY, floor=0.5)
+    assert not any("tokens_over" in word for word in (words(found) if isinstance(found, Proposal) else ()))
+
+
+def test_a_bad_answer_that_its_checks_would_reject_costs_no_quality():
+    _, part = record(3, 400, bad=0.0)
+    caught = Found(model="small", good=False, score=0.3, audits=5, speaks_for=20, squares=80)
+    past = [replace(one, found=(caught,)) if one.example.signals.tokens > 4000 else one for one in part.past]
+    effect = Weights(Record(past=tuple(past)), TODAY).effect(policy(over=9000))
+    assert (effect.quality.expected, effect.home.expected) == (1.0, effect.home_before)

@@ -1,7 +1,9 @@
 """Learning from a ledger whose truth is known: what is learned, whether its chances are true, and what it refuses."""
 
 import random
+import re
 from contextlib import closing
+from pathlib import Path
 from time import time
 
 import numpy as np
@@ -11,7 +13,6 @@ from click.testing import CliRunner
 
 from headgate.cli.main import command
 from headgate.config.load import parse_config
-from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS, features
 from headgate.core.router import Prepared, Scorer
 from headgate.core.signals import measure
@@ -300,9 +301,18 @@ def test_what_is_served_is_what_was_learned(made):
     found, base = regress(table.matrix(setting), np.array(labels), np.ones(300), setting)
     wanted = apply((fitted.weights.slope, fitted.weights.offset), table.matrix(setting) @ found + base)
     scorer = Scorer(fitted.weights)
-    assert [scorer.chance(row) for row in rows] == pytest.approx(list(wanted), abs=0.005)
+    assert [scorer.judge(row)[0] for row in rows] == pytest.approx(list(wanted), abs=0.005)
     assert max(max(row.words) for row in rows) < SLOTS
 
 
-def test_a_floor_of_learning_is_a_share():
-    assert Learning().floor <= 1
+def test_the_page_shows_what_the_command_prints(made):
+    config = made(900, audited=lambda index: 0.4, task=lambda at: "qa" if at % 12 else "code")
+    text = (Path(__file__).parents[2] / "docs" / "learn.md").read_text(encoding="utf-8")
+    shown = text.partition("```text\n")[2].partition("\n```")[0]
+    printed = learn(config).output.partition("\nkept as")[0]
+    assert blurred(printed) == blurred(shown)
+
+
+def blurred(text):
+    """The words of each line, every figure as one #."""
+    return [re.sub(r"[-+]?\d[\d.,]*", "#", line).split() for line in text.strip().splitlines()]

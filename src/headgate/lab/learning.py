@@ -298,14 +298,12 @@ class Lessons:
         """What a router that was learned from `train` says of the others; not a number where it says nothing."""
         scorer, tasks = Scorer(fitted.weights), self.tasks_in(train)
         familiar = self.familiar(train)
-        return np.array(
-            [
-                scorer.chance(self.rows[i])
-                if (self.cases[i].signals.task or "") in tasks and scorer.familiar(self.rows[i]) >= familiar
-                else np.nan
-                for i in held
-            ]
-        )
+        said = np.full(len(held), np.nan)
+        for at, i in enumerate(held):
+            chance, known = scorer.judge(self.rows[i])
+            if (self.cases[i].signals.task or "") in tasks and known >= familiar:
+                said[at] = chance
+        return said
 
     def trusted_at(self, fitted: Fitted, which: Ints) -> float | None:
         """The chance from which on answers were good as often as the floor asks for, 95 % sure; None where that was not shown.

@@ -216,7 +216,7 @@ def plain(report: WeeklyReport) -> dict[str, Any]:
         attempts=facts.attempts,
         days=facts.days,
         audits=facts.audits,
-        audited=_audited(report.audited),
+        audited=audited_json(report.audited),
         changes=report.changes,
         too_long={str(size): requests for size, requests in facts.too_long.items()},
         energy=facts.energy,
@@ -245,7 +245,8 @@ def schema() -> dict[str, Any]:
     return msgspec.json.schema(ReportJson)
 
 
-def _audited(found: Audited) -> AuditedJson:
+def audited_json(found: Audited) -> AuditedJson:
+    """What audits say, as JSON values are made of it."""
     return AuditedJson(
         fallbacks=_estimates(found.fallbacks),
         local=_estimates(found.local),
