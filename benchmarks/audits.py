@@ -1,20 +1,23 @@
 """What do audits cost the people who ask meanwhile? The p99 of live requests with audits on, beside the same without any.
 
-    python benchmarks/audits.py              eight rounds of each, about five minutes
+    python benchmarks/audits.py              six rounds of each, about eight minutes
     python benchmarks/audits.py --rounds 2   quicker
     python benchmarks/audits.py --write      … and put the figures into docs/auditing.md
 
-A gate with the real embedded engine (headgate-nano, and headgate-embed for similarity) and a double of a paid API, each in a process
-of its own, is opened anew for every round; rounds with and without [audit] take turns (off on on off …), with the same prompts in the
-same order. The callers come in bursts of a dozen requests, three at a time, with pauses that are longer than `idle_for`: so whoever comes
-first after a pause mostly finds an audit under way, which no ordinary day does to him. With audits on, every request is chosen, local
-answers are checked against the paid double, fallbacks are repeated at home, and headgate-nano judges too. What is compared is the p99
-of all live requests, and apart from them of those that came first after a pause.
+It needs two cores that are otherwise idle. A gate with the real embedded engine (headgate-nano, and headgate-embed for similarity) and
+a double of a paid API, each in a process of its own, is opened anew for every round; rounds with and without [audit] take turns (off
+on on off …), with the same prompts at the same moments. Requests arrive by chance, one in 150 ms in the mean (a Poisson process), whether those
+before have been answered or not; a mail has 100 words in the middle and up to 1,500. `idle_for` is 500 ms in place of 20 s, so that there
+are pauses at all. One fallback in ten is
+repeated at home, one local answer in twenty is checked against the paid double, and headgate-nano judges what comparisons cannot tell.
+What is compared is the p99 of all live requests; apart from it is shown what those saw that came after a pause of `idle_for` or
+longer, the only ones that can meet an audit. The interval is a bootstrap over the requests of both.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import re
@@ -23,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter
@@ -37,6 +41,11 @@ DOC = ROOT / "docs/auditing.md"
 BEGIN, END = "<!-- audits: begin -->", "<!-- audits: end -->"
 CLOCKS = Clocks(connect=5, first_byte=60, between_bytes=60, total=60)
 LIMIT = 1.05
+GAP = 0.15
+"""Seconds between two requests, in the mean."""
+IDLE = 0.5
+"""`idle_for`, in seconds."""
+BOOTSTRAPS = 400
 
 PAGE = """
 [server]
@@ -78,10 +87,10 @@ flush = "100ms"
 """
 AUDIT = """
 [audit]
-sample = 1.0
-local_sample = 1.0
+sample = 0.1
+local_sample = 0.05
 paid_per_week = 1000.0
-idle_for = "100ms"
+idle_for = "500ms"
 """
 MAILS = (
     "I was charged twice for {0} this month and want one of the charges back.",
@@ -89,6 +98,28 @@ MAILS = (
     "Could you add a dark mode to version {0}? My eyes would thank you.",
     "This is the {0}th time I write. I want to talk to your manager now.",
 )
+WORDS = [
+    "we",
+    "our",
+    "the",
+    "order",
+    "invoice",
+    "last",
+    "week",
+    "again",
+    "because",
+    "nobody",
+    "answered",
+    "and",
+    "then",
+    "it",
+    "was",
+    "still",
+    "wrong",
+    "please",
+    "look",
+]
+MEDIAN = math.log(100)
 SORT = "Classify this support email as billing, technical, feature-request or escalation.\n"
 TALK = "Tell me in two or three sentences what one should know about the number {0} before lunch."
 
@@ -97,13 +128,16 @@ class Round(Struct, frozen=True):
     """What one round has seen."""
 
     first: tuple[float, ...]
-    """Seconds of each request that came first after a pause …"""
+    """Seconds of each request that came after a pause …"""
     rest: tuple[float, ...]
     """… and of all others."""
-    met: int
-    """Pauses at whose end an audit was under way."""
     judged: int
-    """Audits that were made in its pauses."""
+    """Audits that were made meanwhile."""
+
+    @property
+    def all(self) -> tuple[float, ...]:
+        """Seconds of each request."""
+        return self.first + self.rest
 
 
 class Gate:
@@ -126,10 +160,12 @@ class Gate:
 
 
 def prompt(number: int, chance: random.Random) -> str:
-    """Two of three are for home."""
+    """Two of three are mails for home, of very different lengths."""
     if chance.random() < 1 / 3:
         return TALK.format(number)
-    return SORT + chance.choice(MAILS).format(number)
+    words = min(1500, round(chance.lognormvariate(MEDIAN, 1.0)))
+    story = " ".join(chance.choices(WORDS, k=words))
+    return SORT + chance.choice(MAILS).format(number) + " " + story
 
 
 async def one(client: HttpTransport, text: str) -> float:
@@ -142,29 +178,25 @@ async def one(client: HttpTransport, text: str) -> float:
     return taken
 
 
-async def live(gate: Gate, bursts: int, size: int, seed: int) -> Round:
+async def live(gate: Gate, number: int, seed: int) -> Round:
     """The callers of one round."""
     chance, client = random.Random(seed), HttpTransport(gate.url)
-    first: list[float] = []
-    rest: list[float] = []
-    met = 0
-    for warm in range(2 * size):
+    for warm in range(30):
         await one(client, prompt(-warm, chance))
-    for burst in range(bursts):
-        await asyncio.sleep(chance.uniform(0.3, 0.9))
-        state = await client.request("GET", "/admin/audits", headers=(), body=b"", clocks=CLOCKS)
-        met += json.loads(state.body)["under_way"] is not None
-        texts = [prompt(burst * size + n, chance) for n in range(size)]
-        first.append(await one(client, texts[0]))
-        queue = iter(texts[1:])
-
-        async def caller(queue=queue) -> None:
-            for text in queue:
-                rest.append(await one(client, text))
-
-        await asyncio.gather(*(caller() for _ in range(3)))
+    begun = due = perf_counter()
+    asked: list[tuple[bool, asyncio.Task[float]]] = []
+    for n in range(number):
+        gap = chance.expovariate(1 / GAP)
+        due += gap
+        await asyncio.sleep(due - perf_counter())
+        asked.append((gap >= IDLE, asyncio.create_task(one(client, prompt(n, chance)))))
+    taken = [(first, await task) for first, task in asked]
+    assert perf_counter() - begun < 3 * number * GAP, "the machine is too slow for this pace"
     await client.close()
-    return Round(tuple(first), tuple(rest), met, judged_in(gate.folder / "ledger.db"))
+    judged = judged_in(gate.folder / "ledger.db")
+    return Round(
+        tuple([t for first, t in taken if first]), tuple([t for first, t in taken if not first]), judged
+    )
 
 
 def judged_in(ledger: Path) -> int:
@@ -173,48 +205,55 @@ def judged_in(ledger: Path) -> int:
         return int(db.execute("SELECT count(*) FROM audits").fetchone()[0])
 
 
-def play(paid: str, *, on: bool, bursts: int, size: int, seed: int) -> Round:
+def play(paid: str, *, on: bool, number: int, seed: int) -> Round:
     """One round: a gate is opened, used and closed."""
     with tempfile.TemporaryDirectory() as name:
         gate = Gate(Path(name), PAGE.format(paid=paid, folder=name) + (AUDIT if on else ""))
         try:
-            return asyncio.run(live(gate, bursts, size, seed))
+            return asyncio.run(live(gate, number, seed))
         finally:
             gate.close()
 
 
-def p99(values: list[float]) -> float:
+def p99(values: Sequence[float]) -> float:
     """Milliseconds."""
     return statistics.quantiles(values, n=100)[98] * 1000
+
+
+def p50(values: Sequence[float]) -> float:
+    """Milliseconds."""
+    return statistics.median(values) * 1000
+
+
+def interval(off: Sequence[float], on: Sequence[float]) -> tuple[float, float]:
+    """Between which the ratio of both p99 lies, 95 % sure."""
+    chance = random.Random(7)
+    drawn = sorted(
+        p99(chance.choices(on, k=len(on))) / p99(chance.choices(off, k=len(off))) for _ in range(BOOTSTRAPS)
+    )
+    return drawn[BOOTSTRAPS // 40], drawn[-BOOTSTRAPS // 40]
 
 
 def table(rounds: dict[bool, list[Round]], load: float) -> tuple[str, bool]:
     """The figures as Markdown, and whether the limit holds."""
     lines = ["| live requests | audits off | audits on | ratio |", "|---|---|---|---|"]
-    ratios = []
-    kinds = {
-        "all": lambda one: (*one.first, *one.rest),
-        "first after a pause": lambda one: one.first,
-    }
-    for title, which in kinds.items():
-        seen = {on: [taken for one in found for taken in which(one)] for on, found in rounds.items()}
-        for figure, of in (("p50", lambda values: statistics.median(values) * 1000), ("p99", p99)):
-            off, on = of(seen[False]), of(seen[True])
-            ratios.append(on / off)
+    seen = {on: [taken for one in found for taken in one.all] for on, found in rounds.items()}
+    first = {on: [taken for one in found for taken in one.first] for on, found in rounds.items()}
+    for title, values in (("all", seen), (f"after a pause of {IDLE * 1000:.0f} ms or longer", first)):
+        for name, figure in (("p50", p50), ("p99", p99)):
+            off, on = figure(values[False]), figure(values[True])
             lines.append(
-                f"| {title}, {figure} of {len(seen[True]):,} | {off:.1f} ms | {on:.1f} ms | {on / off:.3f} |"
+                f"| {title}: {name} of {len(values[True]):,} | {off:.1f} ms | {on:.1f} ms | {on / off:.3f} |"
             )
-    pauses = sum(len(one.first) for one in rounds[True])
-    met, judged = sum(one.met for one in rounds[True]), sum(one.judged for one in rounds[True])
-    lines += [
-        "",
-        (
-            f"{len(rounds[True])} rounds of each, taking turns; {judged:,} audits were made in {pauses:,} pauses of 0.3 to 0.9 s, "
-            f"and {met:,} of these ended with an audit under way. The load of the machine before the run was {load:.1f}. "
-            f"The limit for the p99 of all is {LIMIT}; `python benchmarks/audits.py --write` measures it anew."
-        ),
-    ]
-    return "\n".join(lines), ratios[1] <= LIMIT
+    ratio = p99(seen[True]) / p99(seen[False])
+    low, high = interval(seen[False], seen[True])
+    judged = sum(one.judged for one in rounds[True])
+    told = (
+        f"{len(rounds[True])} rounds of each, taking turns, in which {judged:,} audits were made. The ratio of the p99 of all is "
+        f"{ratio:.3f}, {low:.2f} to {high:.2f} (95 %); the limit is {LIMIT}. The load of the machine before the run was {load:.1f}, "
+        "of two cores. `python benchmarks/audits.py --write` measures it anew."
+    )
+    return "\n".join([*lines, "", told]), ratio <= LIMIT
 
 
 def main() -> None:
@@ -222,21 +261,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=8, help="of each")
-    parser.add_argument("--bursts", type=int, default=20)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--rounds", type=int, default=6, help="of each")
+    parser.add_argument("--requests", type=int, default=350, help="of a round")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/auditing.md")
     asked = parser.parse_args()
     load = os.getloadavg()[0]
     rounds: dict[bool, list[Round]] = {False: [], True: []}
     with OpenAIDouble(answer=Answer("It is a number like any other.", delay=0.03)).in_thread() as paid:
         for number in range(asked.rounds):
             for on in (False, True) if number % 2 == 0 else (True, False):
-                found = play(paid.url, on=on, bursts=asked.bursts, size=12, seed=number)
+                found = play(paid.url, on=on, number=asked.requests, seed=number)
                 rounds[on].append(found)
-                said = "on " if on else "off"
+                said = "on, " if on else "off,"
                 print(
-                    f"round {number + 1}, audits {said}: p50 {statistics.median([*found.first, *found.rest]) * 1000:5.1f} ms, p99 {p99([*found.first, *found.rest]):7.1f} ms, "
-                    f"first {p99([*found.first]):7.1f} ms, {found.judged:3} audits, {found.met} met",
+                    f"round {number + 1}, audits {said} p50 {p50(found.all):5.1f} ms, p99 {p99(found.all):6.1f} ms, "
+                    f"{found.judged:3} audits",
                     file=sys.stderr,
                 )
     text, holds = table(rounds, load)

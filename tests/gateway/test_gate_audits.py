@@ -118,25 +118,26 @@ async def test_a_model_that_is_down_is_asked_again_later_and_not_taken_for_unabl
 
 async def test_a_busy_gate_makes_no_audit(open_bench):
     slow = Answer(SAME, delay=0.05)
-    async with open_bench(change=audited(ALL.replace("50ms", "300ms")), local=slow, paid=SAME) as bench:
+    async with open_bench(change=audited(ALL.replace("50ms", "600ms")), local=slow, paid=SAME) as bench:
         await bench.ask(LONG)
-        for _ in range(15):
+        for _ in range(5):
             await bench.ask("How are you?")
+            await asyncio.sleep(0.3)  # long enough for an audit, and too short for one to be begun
             assert rows(bench, WORDS) == []
         found = await audits_of(bench)
         assert found, "once it is quiet, they are made"
 
 
 async def test_an_audit_makes_way_at_once_for_a_request_that_needs_its_slot(open_bench):
-    answers = iter([Answer(SAME, delay=30.0)])
-    one_slot = audited()
+    answers = iter([Answer(SAME, delay=0.3), Answer(SAME, delay=30.0)])
     async with open_bench(
-        change=one_slot,
+        change=audited(),
         ollama_more="parallel = 1",
         queue_for="10ms",
         local=lambda _: next(answers, Answer(SAME)),
         paid=SAME,
     ) as bench:
+        await bench.ask("How are you?")  # from here on the pace is known, and waiting would take too long
         await bench.ask(LONG)
         await until(lambda: bench.ollama.in_flight)
         began = asyncio.get_running_loop().time()
@@ -144,7 +145,7 @@ async def test_an_audit_makes_way_at_once_for_a_request_that_needs_its_slot(open
         assert said.headers["x-headgate-model"] == "llama", "nobody is paid because of an audit"
         assert asyncio.get_running_loop().time() - began < 5
         assert bench.ollama.abandoned == 1
-        assert len(await audits_of(bench, 2)) == 2, "it was given back, and made afterwards"
+        assert len(await audits_of(bench, 3)) == 3, "it was given back, and made afterwards"
         assert {tries for _, tries, _ in states(bench)} == {1}, "making way is no try"
 
 

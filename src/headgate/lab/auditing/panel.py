@@ -7,6 +7,7 @@ money of audits, and never about what must stay at home. What they are asked, an
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,6 +19,9 @@ from headgate.core.types import Message, Model, Reply, Request
 from headgate.lab.auditing.aside import Aside, aside
 from headgate.lab.auditing.deciding import decide, decides
 from headgate.lab.judges import Decider, Down, Embedder, Heard, ModelJudge, Panel, Weighed, measured
+
+PIECE: Final = 8
+"""Texts of one call: an engine cannot break one off, so none is to be long for whoever comes meanwhile."""
 
 log = logging.getLogger("headgate.audits")
 
@@ -136,9 +140,14 @@ def _embedding(
     job: int, ask: Aside, model: Model
 ) -> Callable[[Sequence[str]], Awaitable[list[bytes] | Down]]:
     async def embedded(texts: Sequence[str]) -> list[bytes] | Down:
-        messages = tuple([Message("user", text) for text in texts])
-        request = aside(Request(id="", asked="auto", kind="embedding", messages=messages), at_home=True)
-        walked = await ask.walk(request, (model.name,), audited=job)
-        return list(walked.result.vectors) if isinstance(walked.result, Reply) else Down(walked.result.reason)
+        vectors: list[bytes] = []
+        for at in range(0, len(texts), PIECE):
+            messages = tuple([Message("user", text) for text in texts[at : at + PIECE]])
+            request = aside(Request(id="", asked="auto", kind="embedding", messages=messages), at_home=True)
+            walked = await ask.walk(request, (model.name,), audited=job)
+            if not isinstance(walked.result, Reply):
+                return Down(walked.result.reason)
+            vectors += walked.result.vectors
+        return vectors
 
     return embedded
