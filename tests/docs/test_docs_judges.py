@@ -10,7 +10,7 @@ from docs_pages import DOCS, blocks, coded, rows
 from headgate.core.judges import COMPARISONS
 from headgate.core.words import JUDGES
 
-ASK = {"model": "auto", "messages": [{"role": "user", "content": "Was I charged twice?"}]}
+ASK = {"model": "auto", "messages": [{"role": "user", "content": "Is this review positive or negative? I loved it."}]}
 
 
 def post(url, body):
