@@ -10,7 +10,10 @@ from docs_pages import DOCS, blocks, coded, rows
 from headgate.core.judges import COMPARISONS
 from headgate.core.words import JUDGES
 
-ASK = {"model": "auto", "messages": [{"role": "user", "content": "Is this review positive or negative? I loved it."}]}
+ASK = {
+    "model": "auto",
+    "messages": [{"role": "user", "content": "Is this review positive or negative? I loved it."}],
+}
 
 
 def post(url, body):
