@@ -41,6 +41,7 @@ TABLES = {
     "## [report]": schema.ReportTable,
     "## [energy]": schema.EnergyTable,
     "## [audit]": schema.AuditTable,
+    "## [tune]": schema.TuneTable,
     "## [learn]": schema.LearnTable,
     "## [agents.NAME]": schema.AgentTable,
 }

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.common import console, load, put, put_json, say, with_config, with_json
+from headgate.cli.keypresses import keypresses
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
+    from headgate.cli.keypresses import Press
     from headgate.core.audits import Said
     from headgate.core.words import AuditKind
     from headgate.lab.reviewing import Choice, Review, Reviews
@@ -26,7 +28,7 @@ ASK = 6
 """Lines shown of what was asked."""
 LEAST = 8
 """Lines shown of each answer, however small the screen is."""
-QUIT = ("q", "\x03", "\x04", "\x1b")
+QUIT = ("q", "\x04", "")
 
 
 @click.command("review", short_help="Two answers side by side: which is better?")
@@ -97,9 +99,15 @@ class Table:
 
     def run(self) -> None:
         """Show one pair after the other until there are no more, or until he has enough."""
+        with keypresses() as press:
+            at = self.go_through(press)
+        put(f"{len(self.done):,} judged, {len(self.pairs) - at:,} left")
+
+    def go_through(self, press: "Press") -> int:
+        """One pair after the other; the place where he stopped."""
         at = 0
         while at < len(self.pairs):
-            key = self.ask(at)
+            key = self.ask(at, press)
             if key in QUIT:
                 break
             if key == "u":
@@ -109,9 +117,9 @@ class Table:
             elif key in ("1", "2", "="):
                 self.keep(at, key)  # type: ignore[arg-type]  # it is one of them
                 at += 1
-        put(f"{len(self.done):,} judged, {len(self.pairs) - at:,} left")
+        return at
 
-    def ask(self, at: int) -> str:
+    def ask(self, at: int, press: "Press") -> str:
         """Show a pair; the key that was pressed."""
         review = self.pairs[at]
         self.screen.print()
@@ -119,7 +127,7 @@ class Table:
         show(self.screen, review)
         while True:
             self.screen.print(KEYS, style="dim")
-            key = click.getchar().lower()
+            key = press().lower()
             if key == "m":
                 click.echo_via_pager(whole(review))
             elif key in ("1", "2", "=", "s", "u", *QUIT):

@@ -1,4 +1,4 @@
-"""[tune]: the quality that tuning keeps, and whether a change that was wrong is taken back by itself."""
+"""[tune]: the quality that tuning keeps."""
 
 from msgspec import Struct
 
@@ -6,12 +6,10 @@ from headgate.config.values import share
 
 
 class TuneTable(Struct, forbid_unknown_fields=True, frozen=True):
-    """[tune]: what `headgate tune` may propose, and what becomes of what it applied."""
+    """[tune]: what `headgate tune` may propose."""
 
     floor: float = 0.98
     """The least quality, 0-1: how many answers have to be as good as the paid model's would have been, 95 % sure."""
-    roll_back: bool = True
-    """Take an applied change back when the audits since say that it was wrong. Without it, people are only told."""
 
 
 def tuning_from(table: TuneTable) -> TuneTable:

@@ -14,10 +14,9 @@ from msgspec.structs import replace
 
 from headgate.core.policy import Policy, Route, token_limits
 
-Key = Literal["tokens_over", "tokens_under", "pass_at", "try", "task_confidence", "confidence"]
+Key = Literal["tokens_over", "tokens_under", "pass_at", "try", "task_confidence"]
 
 ROUTES = "routes."
-MODELS = "models."
 QUALITY = "quality"
 
 Value = int | float | tuple[str, ...] | None
@@ -27,7 +26,7 @@ class Setting(Struct, frozen=True):
     """One line of the page."""
 
     table: str
-    """ "routes.NAME", "models.NAME" or "quality"."""
+    """ "routes.NAME" or "quality"."""
     key: Key
     value: Value
     """None: there is no such line."""
@@ -56,7 +55,7 @@ def whole(value: int) -> str:
 
 
 def with_settings(policy: Policy, settings: Iterable[Setting]) -> Policy:
-    """The policy with other settings. A setting of a route or model that it does not have changes nothing."""
+    """The policy with other settings. A setting of a route that it does not have changes nothing."""
     for setting in settings:
         policy = with_setting(policy, setting)
     return policy
@@ -66,13 +65,6 @@ def with_setting(policy: Policy, setting: Setting) -> Policy:
     """The policy with one other setting."""
     if setting.table == QUALITY:
         return replace(policy, task_confidence=setting.value)
-    if setting.table.startswith(MODELS):
-        name = setting.table.removeprefix(MODELS)
-        models = {
-            own: replace(model, confidence=setting.value) if name in (own, model.lane_of) else model
-            for own, model in policy.models.items()
-        }
-        return replace(policy, models=models)
     name = setting.table.removeprefix(ROUTES)
     routes = tuple(
         [changed_route(route, policy, setting) if route.name == name else route for route in policy.routes]
@@ -98,12 +90,10 @@ def setting_of(policy: Policy, table: str, key: Key) -> Setting:
     """The setting that is in force.
 
     Raises:
-        LookupError: the policy has no such route or model.
+        LookupError: the policy has no such route.
     """
     if table == QUALITY:
         return Setting(table, key, policy.task_confidence)
-    if table.startswith(MODELS):
-        return Setting(table, key, policy.models[table.removeprefix(MODELS)].confidence)
     route = next((one for one in policy.routes if one.name == table.removeprefix(ROUTES)), None)
     if route is None:
         raise LookupError(table)

@@ -133,8 +133,6 @@ def watch(config: Config, change: AppliedChange, now: float) -> AppliedChange:
         return change
     if judged.verdict == "keep":
         return replace(change, state="kept", decided=now, why=judged.why)
-    if not config.tune.roll_back:
-        return replace(change, state="kept", decided=now, why=f"{judged.why}; [tune] roll_back is off")
     rewrite(page.source, page.raw, set_words(page.text, change.undo).text)
     return replace(change, state="rolled back", decided=now, why=judged.why)
 

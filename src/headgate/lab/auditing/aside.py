@@ -123,7 +123,7 @@ class Aside:
         if journey is None:
             return False
         admission = self.road.fleet.admission
-        if self._paid and journey.place is not None and admission.has_slot(journey.place.model.name):
+        if self._paid and (journey.place is None or admission.has_slot(journey.place.model.name)):
             return False
         journey.give_way()
         return True

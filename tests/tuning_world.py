@@ -2,6 +2,7 @@
 
 from random import Random
 
+from headgate.core.cascade import fallback_reason
 from headgate.core.past import Found, Past
 from headgate.core.policy import Policy, Route, decide, token_limits
 from headgate.core.prices import FREE
@@ -37,12 +38,13 @@ TODAY = policy()
 class Ask:
     """One request and the truth of it."""
 
-    def __init__(self, random, *, bad, bad_code=0.0, bad_long=0.0, long_share=0.3, task=None):
+    def __init__(
+        self, random, *, bad=0.005, bad_code=0.0, bad_long=0.0, bad_from=6000, long_share=0.3, task=None
+    ):
         self.task = task or random.choice(TASKS)
-        self.tokens = (
-            random.randrange(4001, 9000) if random.random() < long_share else random.randrange(100, 4001)
-        )
-        wrong = bad_code if self.task == "code" else bad_long if self.tokens > 6000 else bad
+        long = random.random() < long_share  # most of these are not much longer
+        self.tokens = 4001 + int(5000 * random.random() ** 1.25) if long else random.randrange(100, 4001)
+        wrong = bad_code if self.task == "code" else bad_long if self.tokens > bad_from else bad
         self.good = random.random() >= wrong
         # a check sees most wrong answers, and doubts some good ones
         self.score = random.uniform(0.6, 1.0) if random.random() < (0.85 if self.good else 0.3) else 0.52
@@ -73,6 +75,7 @@ def recorded(ask, today=TODAY, sample=0.3, local_sample=0.3):
         if score >= decision.pass_at:
             break
     model = attempts[-1].model
+    reason = fallback_reason(decision, attempts, today.models[model], today.models)
     outcome = Outcome(
         id="r",
         received=1.0,
@@ -83,7 +86,8 @@ def recorded(ask, today=TODAY, sample=0.3, local_sample=0.3):
         attempts=tuple(attempts),
         status="ok",
         model=model,
-        fallback=None,
+        fallback=reason and reason[0],
+        fallback_limit=reason and reason[1],
         seconds=1,
         cost=sum(attempt.cost for attempt in attempts),
         baseline="paid",
@@ -110,7 +114,7 @@ def grouped(asks, today=TODAY, **how):
     groups = {}
     for ask in asks:
         one = recorded(ask, today, **how)
-        key = (ask.task, (ask.tokens - 1) // 500, ask.score >= 0.6, ask.score >= 0.55)
+        key = (ask.task, (ask.tokens - 1) // 500, ask.score >= 0.6, len(one.costs), one.example.model)
         groups.setdefault(key, []).append(one)
     return tuple([merged(group) for group in groups.values()])
 
