@@ -33,6 +33,7 @@ from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
 from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
+from headgate.dash.pairs import PairService
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
@@ -46,6 +47,7 @@ from headgate.gateway.alerts import Alerts
 from headgate.gateway.batched import settle
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.entrance import Entrance
+from headgate.gateway.feedback import FeedbackService
 from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
@@ -161,10 +163,12 @@ class OpenGate:
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
+            FeedbackService(writer, config.body_limit),
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
             AuditService(config, self.auditor),
+            PairService(config),
         ]
         self.http = Face(
             road,

@@ -4,7 +4,7 @@ import pytest
 
 from headgate.core.audits import Finding
 from headgate.core.estimates import estimate
-from headgate.core.judge_errors import Agreement
+from headgate.core.judge_errors import Confusion
 from headgate.core.shares import share_ends
 from headgate.core.strata import Population, weigh
 
@@ -150,9 +150,9 @@ def test_the_more_of_all_requests_were_audited_the_surer_it_is():
 def test_a_judge_with_few_labels_or_no_better_than_chance_is_believed_as_it_is():
     findings, all_of_them = found(["unnecessary"] * 10 + ["necessary"] * 10), [of(200)]
     plain = estimate(findings, all_of_them, "fallback").all
-    for agreement in (Agreement(9, 8, 9, 8), Agreement(50, 30, 50, 30)):
-        assert estimate(findings, all_of_them, "fallback", {"label": agreement}).all == plain
-    corrected = estimate(findings, all_of_them, "fallback", {"label": Agreement(40, 36, 40, 40)}).all
+    for confusions in (Confusion(9, 8, 9, 8), Confusion(50, 30, 50, 30)):
+        assert estimate(findings, all_of_them, "fallback", {"label": confusions}).all == plain
+    corrected = estimate(findings, all_of_them, "fallback", {"label": Confusion(40, 36, 40, 40)}).all
     assert corrected.number.expected == pytest.approx(100 / 0.9)
     assert corrected.number.high - corrected.number.low > plain.number.high - plain.number.low
 

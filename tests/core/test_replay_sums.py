@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from headgate.core.expecting import Learning
 from headgate.core.goodness import ROUTER_OFF, Answered
 from headgate.core.past import Asked, Found, Past, Rates, cuts_of, longest_asked
 from headgate.core.policy import Limits, Policy, Route, decide, token_limits
@@ -257,6 +258,45 @@ def test_where_time_or_money_ran_out_then_it_does_again():
     whole = recorded(scores=(0.1,), today=policy(chain=("small",)), status="imperfect", model="small")
     more = rerun(whole, TODAY, policy(chain=("small",)), longest_asked([whole]))
     assert [step.model for step in more.steps] == ["small", "paid"], "there was nobody else to ask then"
+
+
+def test_what_the_learned_router_passed_by_is_asked_again_where_its_word_counts_for_less():
+    doubted = Signals(
+        task="chat",
+        task_confidence=0.9,
+        task_by="rules",
+        tokens=100,
+        tokens_exact=True,
+        chances={"small": 0.2},
+    )
+    strict = replace(policy(), learning=Learning(skip_below=0.3))
+    decision = decide(strict, FleetView(), Request(id="r", asked="auto", messages=()), doubted)
+    assert decision.skipped == {"small": "unlikely"}
+    one = recorded(tokens=1100, times=20)  # answered by the paid model alone
+    one = replace(one, example=replace(one.example, signals=doubted, decision=decision))
+    asked = recorded(scores=(0.9,), times=80)
+
+    def again(then):
+        return replay((one, asked), then, strict, {}, wilson).all
+
+    assert (again(strict).unchanged, again(strict).to_home.expected) == (100, 0)
+    assert again(replace(policy(), learning=Learning(skip_below=0.1))).to_home.expected == 20
+    assert again(replace(policy(), learning=Learning(skip_below=0.25))).to_home.expected == 0
+
+
+def test_what_was_asked_is_passed_by_where_the_learned_routers_word_counts_for_more():
+    sure = Signals(
+        task="chat",
+        task_confidence=0.9,
+        task_by="rules",
+        tokens=100,
+        tokens_exact=True,
+        chances={"small": 0.2},
+    )
+    one = recorded(scores=(0.9,), times=10)
+    one = replace(one, example=replace(one.example, signals=sure))
+    all_ = replayed(one, then=replace(policy(), learning=Learning(skip_below=0.3)))
+    assert all_.all.to_cloud.low == all_.all.to_cloud.high == 10
 
 
 # ── Quality ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,9 +9,12 @@ import pytest
 from cryptography.fernet import Fernet
 from msgspec.structs import replace
 
+from headgate.core.audits import Opinion
 from headgate.core.errors import ConfigError, LedgerError
+from headgate.core.sampling import Stratum
 from headgate.core.types import Message, Request
 from headgate.ledger.audit_jobs import AuditJobs
+from headgate.ledger.audits import Judged
 from headgate.ledger.opening import open_for_writing
 from headgate.ledger.retention import FOR_EVER, step
 from headgate.ledger.sealing import Seal
@@ -146,11 +149,15 @@ async def test_an_answer_that_did_not_go_out_whole_is_not_chosen(open_bench):
     async with open_bench(change=audited(), mode="pass", local=LOCAL) as bench:
         bench.ollama.inject(Fault.cut_mid_stream(4))
         await bench.ask("What was decided?", stream=True)
-        bench.ollama.inject(Fault.server_error(), times=5)
-        bench.claude.inject(Fault.server_error(), times=5)
+        bench.ollama.inject(Fault.server_error())
+        bench.claude.inject(Fault.server_error())
         assert (await bench.ask()).status >= 500
-        outcomes = await bench.written(2)
-        assert {outcome.status for outcome in outcomes} == {"broken", "failed"}
+        bench.ollama.inject(Fault.server_error())
+        bench.claude.inject(Fault.cut_mid_stream(4))
+        await bench.ask("What was decided?", stream=True)
+        outcomes = await bench.written(3)
+        assert [outcome.status for outcome in outcomes] == ["broken", "failed", "broken"]
+        assert outcomes[2].fallback == "engine unavailable"
         assert jobs_of(bench.ledger) == []
 
 
@@ -267,6 +274,34 @@ async def test_the_chance_that_is_kept_is_the_one_that_was_thrown_for(open_bench
             (1, 333_333),
             (3, 333_333),
         ]
+
+
+async def test_a_gate_that_opens_knows_what_earlier_audits_found(open_bench):
+    async with open_bench(change=audited()) as bench:
+        for _ in range(15):
+            await bench.ask()
+            await bench.ask(headers={"x_headgate_task": "writing"})
+        await bench.written(30)
+        jobs = AuditJobs(bench.ledger)
+        while (job := jobs.take(time.time())) is not None:
+            if job.material.task == "writing":
+                good = Opinion(verdict="good", judge="exact")
+                said = Judged(
+                    request=job.request, opinions=(good,), in_force=good, at=time.time(), probability=1.0
+                )
+                jobs.finish(job, said)
+                known = Stratum("local", job.material.route, job.material.task)
+            else:
+                unknown = Stratum("local", job.material.route, job.material.task)
+    change = audited("local_sample = 0.2\npaid_per_week = 1.0")
+    async with open_bench(change=change) as bench, asyncio.timeout(10):
+        sampling = bench.gate.road.sampling
+        while sampling.highest == 0.2:
+            await asyncio.sleep(0.01)
+        assert sampling.probability(known) < 0.2 < sampling.probability(unknown)
+        assert sampling.probability(known) + sampling.probability(unknown) == pytest.approx(0.4, abs=1e-5)
+        assert sampling.probability(Stratum("local", "a new route", None)) == sampling.highest
+        assert sampling.probability(Stratum("fallback", "long", None)) == 0.0
 
 
 async def test_requests_from_python_are_chosen_like_all_others(open_bench):

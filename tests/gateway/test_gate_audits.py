@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from headgate.testing import Answer, Fault, FaultKind
+from headgate.testing import Answer, Fault, FaultKind, OpenAIDouble
 
 SAME = "Yes, the figures of the third quarter are complete and were sent on Monday morning."
 LONG = "The zebra minutes of the day. " * 700
@@ -272,3 +272,84 @@ async def test_a_gate_that_is_closed_gives_back_what_it_had_in_hand(open_bench):
     async with open_bench(change=audited(), local=SAME, paid=SAME) as bench:
         ((_, verdict, *_),) = await audits_of(bench)
         assert verdict == "unnecessary"
+
+
+OTHER = "Not at all: nothing was sent to anybody in the third quarter, as far as we can see from here."
+
+
+def is_judging(call):
+    return "You compare two answers" in call.json["messages"][0]["content"]
+
+
+async def test_a_model_at_home_judges_in_both_orders_and_is_no_request_either(open_bench):
+    def home(call):
+        return '{"why": "both decline", "better": "same"}' if is_judging(call) else SAME
+
+    async with open_bench(
+        change=audited(HOME_ONLY.replace('"none"', '"auto"')), local=home, paid=OTHER
+    ) as bench:
+        await bench.ask(LONG)
+        ((_, verdict, judge, cost, *_),) = await audits_of(bench)
+        assert (verdict, judge, cost) == ("unnecessary", "local model", 0)
+        chats = [call for call in bench.ollama.calls if call.path == "/api/chat"]
+        assert [is_judging(call) for call in chats] == [False, True, True]
+        assert rows(bench, "SELECT count(*) FROM requests") == [(1,)]
+
+
+async def test_a_judge_that_is_down_is_asked_later_and_in_the_end_its_reason_is_told(open_bench):
+    def home(call):
+        return SAME
+
+    def change(page):
+        judge = '[engines.away]\nkind = "ollama"\nurl = "http://127.0.0.1:9"\n\n[models.judge]\nengine = "away"\nid = "judge"\n\n'
+        lines = HOME_ONLY.replace('"none"', '"judge"')
+        return audited(lines)(page.replace("[[routes]]", judge + "[[routes]]", 1))
+
+    async with open_bench(change=change, local=home, paid=OTHER) as bench:
+        await bench.ask(LONG)
+        for tried in range(1, 6):
+            await until(lambda tried=tried: [row for row in states(bench) if row[1] == tried and row[2]])
+            assert states(bench)[0][0] == "waiting"
+            with closing(sqlite3.connect(bench.ledger)) as db:
+                db.execute("UPDATE audit_jobs SET due = 0")
+                db.commit()
+            await bench.send("POST", "/admin/audits/run")
+        ((state, tries, error),) = await until(lambda: [row for row in states(bench) if row[0] == "failed"])
+        assert (state, tries) == ("failed", 6)
+        assert error.startswith("no judge could say: judge: ")
+        report = (await bench.send("GET", "/admin/audits")).json["queue"]
+        assert report["failures"] == {error: 1}
+        assert len([call for call in bench.ollama.calls if call.path == "/api/chat"]) == 1, (
+            "its answer was kept"
+        )
+
+
+async def test_a_judge_in_the_cloud_is_paid_from_the_same_money(open_bench):
+    async with OpenAIDouble(deciding=lambda _text, _question: 0.95) as openai:
+
+        def change(page):
+            judge = (
+                f'[engines.openai]\nkind = "openai"\nurl = "{openai.url}/v1"\nkey = "env:TEST_KEY"\n\n'
+                '[models.luna]\nengine = "openai"\nid = "gpt-6-luna"\nprice = { input = 1.0, output = 0.0 }\n\n'
+            )
+            return audited(ALL.replace('"none"', '"luna"'))(
+                page.replace("[[routes]]", judge + "[[routes]]", 1)
+            )
+
+        async with open_bench(change=change, local=SAME, paid=OTHER) as bench:
+            await bench.ask()
+            ((_, verdict, judge, cost, *_),) = await audits_of(bench)
+            assert (verdict, judge) == ("good", "decisions")
+            payments = [row[0] for row in rows(bench, "SELECT cost FROM audit_payments")]
+            assert len(payments) == 3
+            assert cost == sum(payments)
+            assert [call.path for call in openai.calls] == ["/v1/decisions"] * 2
+        async with open_bench(
+            change=lambda page: change(page).replace("paid_per_week = 1.0", "paid_per_week = 0.0"),
+            local=SAME,
+            paid=OTHER,
+        ) as bench:
+            await bench.ask(LONG)
+            found = await audits_of(bench, 2)
+            assert found[-1][1] == "unclear", "without money nobody in the cloud is asked"
+            assert len(openai.calls) == 2

@@ -19,7 +19,7 @@ from headgate.core.past import Cuts, cuts_of
 from headgate.demo.caller import call_all
 from headgate.demo.stage import open_stage
 from headgate.demo.week import Ask, week
-from headgate.lab.past import Keys, read_past
+from headgate.lab.past import read_past
 from headgate.lab.replays import plain, replay_ledger
 from headgate.ledger.queries import LedgerReader
 
@@ -285,13 +285,21 @@ def test_lines_to_write_keep_the_pages_comments_and_name_the_route():
     assert changed.lines == ('[[routes]]  # "a.b"', "# without tokens_over", "", "[quality]", "pass_at = 0.7")
 
 
-def test_requests_on_two_sides_of_a_limit_a_bar_or_a_confidence_are_not_alike():
-    keys = Keys(Cuts(tokens=(800,), scores=(0.6,), confidences=(0.5,)))
+def test_requests_on_two_sides_of_a_limit_a_bar_or_a_confidence_are_not_alike(recorded):
+    with LedgerReader(recorded.ledger.path) as ledger:
 
-    def key(tokens=700, confidence=900, score=9000):
-        row = (1, 2, confidence, 3, tokens, 1, 4, 0, 0, None, 0, 5, 6, 7, 0, '{"a":1,"p":2,"c":3}')
-        attempt = (1, 7, None, score, 0, 0, tokens, 0, 0, 0, 20, None)
-        return keys.of(row, [attempt])
+        def kinds(**cuts):
+            return read_past(ledger, Cuts(**cuts)).past
 
-    assert key() == key(tokens=10) == key(score=6000)
-    assert len({key(), key(tokens=800), key(tokens=801), key(confidence=400), key(score=5999)}) == 5
+        plain, entries = kinds(), list(ledger.all())
+        signals = sorted({entry.outcome.signals.tokens for entry in entries})
+        middle = signals[len(signals) // 2]
+        assert len(kinds(tokens=(middle,))) > len(plain)
+        assert {one.longest <= middle for one in kinds(tokens=(middle,))} == {True, False}
+        scores = sorted({a.score for entry in entries for a in entry.outcome.attempts if a.score is not None})
+        bar = scores[len(scores) // 2]
+        for one in kinds(scores=(bar,)):
+            assert one.requests == 1 or one.example.attempts
+        assert len(kinds(scores=(bar,))) > len(plain)
+        assert len(kinds(confidences=(0.7,))) > len(plain)
+        assert len(kinds(verdicts=True)) > len(plain)

@@ -2,7 +2,7 @@
 
 import click
 
-from headgate.cli import audit_run, audit_status
+from headgate.cli import audit_judges, audit_overrule, audit_review, audit_run, audit_status
 
 
 @click.group("audit")
@@ -12,3 +12,6 @@ def command() -> None:
 
 command.add_command(audit_status.command)
 command.add_command(audit_run.command)
+command.add_command(audit_review.command)
+command.add_command(audit_overrule.command)
+command.add_command(audit_judges.command)

@@ -193,6 +193,7 @@ def compared(against: "Against") -> list[str]:
         f"  requests      {against.requests:,.0f}, told by {against.rows:,} audits",
         f"  quality       {against.quality:.2%} by the rules; {gained.expected:+.2%} ({gained.low:+.2%} to {gained.high:+.2%})",
         f"  dollars       ${against.paid:,.4f} by the rules; {dollars.expected:+,.4f} ({dollars.low:+,.4f} to {dollars.high:+,.4f})",
+        f"  wasted        ${against.wasted.expected:,.4f} on requests that home had answered well",
         f"  passed by     {against.skipped:,.0f} times, {against.seconds:,.0f} seconds of waiting spared",
         f"  brought home  {against.home:,.0f}",
     ]

@@ -28,6 +28,7 @@ COMMANDS = {
     "learn": "Learn from audits what models at home answer well; turn a router on",
     "import": "What would have been saved, from an export of past calls",
     "ledger": "The record itself: reprice it",
+    "lab": "Measure routers on public benchmarks",
     "kb": "Knowledge bases: add folders, search, ask with citations",
     "models": "Plan, fetch, load and measure models",
     "engines": "List, test, start and stop engines",

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.audits import Finding
-from headgate.core.judge_errors import Agreement, Errors, errors_of
+from headgate.core.judge_errors import Confusion, Errors, errors_of
 from headgate.core.shares import share_ends
 from headgate.core.spans import SURE, Span
 from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
@@ -64,7 +64,7 @@ def estimate(
     findings: Iterable[Finding],
     populations: Iterable[Population],
     kind: AuditKind,
-    agreement: Mapping[str, Agreement] | None = None,
+    confusions: Mapping[str, Confusion] | None = None,
 ) -> Estimates:
     """What findings say of all requests.
 
@@ -72,10 +72,10 @@ def estimate(
         findings: of any kind; those of another kind are passed over.
         populations: all requests of the time, by stratum.
         kind: fallbacks, of which the unnecessary ones are hits; or local answers, of which the missed ones are.
-        agreement: how often each judge is right, where labels tell; its errors are then taken out, and widen the interval.
+        confusions: how often each judge is right, where labels tell; its errors are then taken out, and widen the interval.
     """
     strata = strata_of(findings, populations, kind)
-    errors = {} if agreement is None else {judge: errors_of(one, kind) for judge, one in agreement.items()}
+    errors = {judge: errors_of(one, kind) for judge, one in (confusions or {}).items()}
     groups = put_together(strata)
     causes = {finding.cause for stratum in strata for finding in stratum.findings if finding.cause}
     by_cause = {cause: _of_cause(groups, cause, errors) for cause in sorted(causes)}
@@ -181,7 +181,7 @@ def effective_size(chosen: Sequence[tuple[float, float, float]], share: float) -
 
 
 def span_of(parts: Sequence[Part | None], errors: Mapping[str, Errors | None]) -> Span | None:
-    """The parts put together by the squares of their distances (MOVER, as in `tallies`); None where any is missing."""
+    """The parts put together by the squares of their distances (MOVER, as in `spans`); None where any is missing."""
     if any(part is None for part in parts):
         return None
     told = [part for part in parts if part is not None]

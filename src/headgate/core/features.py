@@ -15,7 +15,6 @@ Source of the hashing: Weinberger and others, "Feature Hashing for Large Scale M
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from math import log2
 from zlib import crc32
 
@@ -157,7 +156,10 @@ def _short(count: float, power: int) -> float:
 
 
 def _slots(words: Sequence[str]) -> tuple[int, ...]:
-    """The slots of the words, of their parts and of their neighbours."""
+    """The slots of the words, of their parts and of their neighbours.
+
+    A pair's hash goes on from that of its first word, so that nothing has to be put together only to be hashed.
+    """
     if len(words) > 2 * WORDS_AT_MOST:
         words = [*words[:WORDS_AT_MOST], *words[-WORDS_AT_MOST:]]
     told: list[str] = []
@@ -168,12 +170,24 @@ def _slots(words: Sequence[str]) -> tuple[int, ...]:
             told += [word[at : at + 2] for at in range(len(word) - 1)]
         else:
             told.append(word)
+    if not told:
+        return ()
     told = told[: 4 * WORDS_AT_MOST]
-    found = set(told)
-    long = [word for word in found if len(word) > STEM]
-    found.update([f"{word[:STEM]}_" for word in long])
-    found.update([f"_{word[-ENDING:]}" for word in long])
-    found.update([f"{one} {other}" for one, other in pairwise(told)])
-    if told:
-        found.update((f"^{told[0]}", f"^{' '.join(told[:2])}", f"^{' '.join(told[:3])}", f"{told[-1]}$"))
-    return tuple({crc32(name.encode()) & (SLOTS - 1) for name in found})
+    spelled = [word.encode() for word in told]
+    hashes = [crc32(word) for word in spelled]
+    found = set(hashes)
+    long = {word for word in told if len(word) > STEM}
+    found.update([crc32(word[:STEM].encode(), _STEM) for word in long])
+    found.update([crc32(word[-ENDING:].encode(), _ENDING) for word in long])
+    found.update([crc32(word, before ^ _PAIR) for word, before in zip(spelled[1:], hashes, strict=False)])
+    first = _FIRST
+    for beginning in spelled[:3]:
+        first = crc32(beginning, first)
+        found.add(first)
+    found.add(crc32(spelled[-1], _LAST))
+    return tuple({one & (SLOTS - 1) for one in found})
+
+
+_STEM, _ENDING, _PAIR, _FIRST, _LAST = (
+    crc32(what) for what in (b"stem", b"ending", b"pair", b"first", b"last")
+)

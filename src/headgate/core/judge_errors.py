@@ -3,10 +3,12 @@
 A verdict is corrected so that errors cancel out on average (Rogan and Gladen 1978). This module does not know who judges, or what.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
 
+from headgate.core.judges.agreement import Agreement
 from headgate.core.words import AuditKind
 
 LABELS: Final = 10
@@ -15,7 +17,7 @@ BETTER_THAN_CHANCE: Final = 0.5
 """What a judge's two rates of being right have to exceed 1 by: below that nothing can be taken out."""
 
 
-class Agreement(Struct, frozen=True):
+class Confusion(Struct, frozen=True):
     """How often a judge says what labels say of a local answer."""
 
     good: int
@@ -26,6 +28,21 @@ class Agreement(Struct, frozen=True):
     """Labelled pairs whose local answer is not."""
     bad_said: int
     """Of these, those that the judge called so."""
+
+
+def confusions(agreements: Iterable[Agreement]) -> dict[str, Confusion]:
+    """What labels say of each judge, whatever model it asked."""
+    found: dict[str, Confusion] = {}
+    for one in agreements:
+        before = found.get(one.judge, Confusion(0, 0, 0, 0))
+        bad = one.pairs - one.good
+        found[one.judge] = Confusion(
+            before.good + one.good,
+            before.good_said + one.good - one.false_bad,
+            before.bad + bad,
+            before.bad_said + bad - one.false_good,
+        )
+    return found
 
 
 class Errors(Struct, frozen=True):
@@ -48,10 +65,10 @@ class Errors(Struct, frozen=True):
         return (said + self.miss - 1.0) / self.power
 
 
-def errors_of(agreement: Agreement, kind: AuditKind) -> Errors | None:
+def errors_of(confusion: Confusion, kind: AuditKind) -> Errors | None:
     """A judge's errors; None where too few labels tell, or where it is hardly better than chance."""
-    good = (agreement.good_said, agreement.good)
-    bad = (agreement.bad_said, agreement.bad)
+    good = (confusion.good_said, confusion.good)
+    bad = (confusion.bad_said, confusion.bad)
     hits, misses = (good, bad) if kind == "fallback" else (bad, good)
     if min(hits[1], misses[1]) < LABELS:
         return None

@@ -184,7 +184,11 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         if order != "route":
             why += f"; {candidates[0].model} goes first: {order}"
     if signals.chances and not by_name:
-        if policy.learning.brings_home and order == "route" and not request.agent:
+        if (
+            policy.learning.brings_home
+            and order == "route"
+            and not (request.agent or request.asked in WISHES)
+        ):
             home = trusted_home(policy, fleet, request, signals, candidates)
             if home is not None:
                 candidates, order = put_first(candidates, home), "trusted first"

@@ -24,8 +24,6 @@ QUIET: Final = 60.0
 """Seconds over which the idle draw is averaged: programs beside the gate come and go."""
 ENOUGH: Final = 0.1
 """Seconds of quiet from which the first average is taken; sensors count in steps of a thousandth."""
-BRIEF: Final = 0.05
-"""Seconds of work below which a reading says nothing of how much is drawn a second."""
 
 
 def energy_cost(joules: float | None, price_per_kwh: float | None) -> float | None:
@@ -125,8 +123,7 @@ class Meter:
         above = 0
         if self._busy and self.idle is not None:
             above = max(0, drawn - int(self.idle * length * MICROJOULES))
-            if self._busy >= BRIEF:
-                self._above = above / MICROJOULES / self._busy
+            self._above = above / MICROJOULES / self._busy
         self._settle(above, drawn)
         self._read, self._busy, self._turn, self._taken = self._at, 0.0, 0.0, 0
 

@@ -95,7 +95,8 @@ def rerun(
         decision = decide(policy, view_of(outcome, today), request_of(outcome, policy), signals)
     except LookupError:
         return Unknown(f"{outcome.asked} is not in the config any more")
-    decision = as_it_was(decision, outcome.decision, unchanged=has_same_chain(decision.route, policy, today))
+    unchanged = policy.learning == today.learning and has_same_chain(decision.route, policy, today)
+    decision = as_it_was(decision, outcome.decision, unchanged=unchanged)
     steps = steps_of(past, decision, policy.models, longest)
     return Rerun(decision.route, steps, stays=is_as_recorded(outcome, decision, steps))
 
@@ -208,8 +209,15 @@ def as_it_was(decision: Decision, recorded: Decision, *, unchanged: bool) -> Dec
 
 
 def remembered(candidate: Candidate, then: Candidate | None) -> Candidate:
-    """A candidate as it stood then; what may not leave the machine now, may not."""
-    return candidate if then is None or candidate.skip == "privacy" else then
+    """A candidate as it stood then; what may not leave the machine now, may not.
+
+    What the learned router expected then is in the signals, so whether that is too little is decided now.
+    """
+    if then is None or candidate.skip == "privacy":
+        return candidate
+    if "unlikely" in (candidate.skip, then.skip):
+        return candidate if then.skip in (None, "unlikely") else then
+    return then
 
 
 def has_same_chain(route: str, policy: Policy, today: Policy) -> bool:

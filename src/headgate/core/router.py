@@ -14,6 +14,7 @@ This module does not know how anything is learned (`lab.learning`), nor what is 
 from array import array
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import exp, sqrt
 from struct import pack, unpack
 
@@ -34,17 +35,6 @@ class Curve(Struct, frozen=True):
 
     at: tuple[float, ...]
     worth: tuple[float, ...]
-
-    def read(self, figure: float) -> float:
-        """What this figure is worth."""
-        at, worth = self.at, self.worth
-        above = bisect_right(at, figure)
-        if above == 0:
-            return worth[0]
-        if above == len(at):
-            return worth[-1]
-        low = at[above - 1]
-        return worth[above - 1] + (worth[above] - worth[above - 1]) * (figure - low) / (at[above] - low)
 
 
 class Weights(Struct, frozen=True, kw_only=True):
@@ -112,34 +102,47 @@ class Expected(Struct, frozen=True, gc=False):
 NOTHING = Expected({})
 
 
+Line = tuple[float, float]
+"""What a figure is worth between two points: at zero, and per unit."""
+
+
 class Scorer:
     """Weights, ready to be used."""
 
-    __slots__ = ("weights", "words")
+    __slots__ = ("curves", "weights", "words")
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
+        self.curves = [(curve.at, lines_of(curve)) for curve in weights.curves]
         self.words = array("f", bytes(4 * SLOTS))
         for slot, worth in zip(*unpacked(weights), strict=True):
             self.words[slot] = worth
 
-    def chance(self, seen: Features) -> float:
-        """The probability, 0-1."""
+    def judge(self, seen: Features) -> tuple[float, float]:
+        """The probability, 0-1, and the share of its words that were seen before; 1 where there are none."""
         weights = self.weights
-        total = weights.base + sum([weights.facts.get(fact, 0.0) for fact in seen.facts])
-        if weights.curves:
-            total += sum(
-                [curve.read(figure) for curve, figure in zip(weights.curves, seen.figures, strict=True)]
-            )
+        total = weights.base
+        for fact in seen.facts:
+            total += weights.facts.get(fact, 0.0)
+        for (at, lines), figure in zip(self.curves, seen.figures, strict=False):
+            low, rise = lines[bisect_right(at, figure)]
+            total += low + rise * figure
+        familiar = 1.0
         if seen.words:
-            total += sum(map(self.words.__getitem__, seen.words)) / sqrt(len(seen.words))
-        return logistic(weights.slope * total + weights.offset)
+            worth = list(map(self.words.__getitem__, seen.words))
+            total += sum(worth) / sqrt(len(worth))
+            familiar = 1 - worth.count(0.0) / len(worth)
+        return logistic(weights.slope * total + weights.offset), familiar
 
-    def familiar(self, seen: Features) -> float:
-        """The share of its words that were seen before; 1 where there are none."""
-        if not seen.words:
-            return 1.0
-        return 1 - [self.words[slot] for slot in seen.words].count(0.0) / len(seen.words)
+
+def lines_of(curve: Curve) -> list[Line]:
+    """The lines of a curve: before its first point, between each two, and after its last."""
+    lines: list[Line] = [(curve.worth[0], 0.0)]
+    points = list(zip(curve.at, curve.worth, strict=True))
+    for (left, low), (right, high) in pairwise(points):
+        rise = (high - low) / (right - left)
+        lines.append((low - rise * left, rise))
+    return [*lines, (curve.worth[-1], 0.0)]
 
 
 class Prepared:
@@ -179,9 +182,10 @@ class Prepared:
             looked = seen.get(learned.words)
             if looked is None:
                 looked = seen[learned.words] = features(ask if learned.words else "", signals)
-            if learned.familiar and scorer.familiar(looked) < learned.familiar:
+            sure, familiar = scorer.judge(looked)
+            if familiar < learned.familiar:
                 continue
-            chance = chances[learned.model] = round(scorer.chance(looked), 4)
+            chance = chances[learned.model] = round(sure, 4)
             if learned.home_at is not None and chance >= learned.home_at:
                 trusted.append(learned.model)
         trusted.sort(key=lambda model: -chances[model])

@@ -41,6 +41,7 @@ def against_rules(
     quality = np.where(went_out, good, 1.0)
     gained = np.where(skips & went_out, 1.0 - good, 0.0) - np.where(home, 1.0 - good, 0.0)
     dollars = np.where(skips & went_out, paid, 0.0) - np.where(home, paid, 0.0)
+    wasted = np.where(skips & went_out, good * paid, 0.0)
     rows = Judged(good, chances, mass, groups)
     return Against(
         rows=len(cases),
@@ -53,6 +54,8 @@ def against_rules(
         ),
         paid=float(mass @ np.where(went_out, 0.0, paid)),
         dollars=spread(rows, float(mass @ dollars), lambda drawn: float(drawn @ dollars)),
+        wasted=spread(rows, float(mass @ wasted), lambda drawn: float(drawn @ wasted)),
+        in_cloud=float(mass @ paid),
         skipped=float(mass @ skips),
         home=float(mass @ home),
         seconds=float(mass @ np.where(skips, seconds, 0.0)),

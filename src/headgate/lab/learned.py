@@ -23,6 +23,10 @@ class Against(Struct, frozen=True, kw_only=True):
     """Dollars by the rules, as far as they are known."""
     dollars: Span
     """Dollars more (or, below zero, fewer) with the router."""
+    wasted: Span
+    """Of these, dollars for requests whose local answer was good: what passing by has cost for nothing."""
+    in_cloud: float
+    """Dollars if all of them had been paid for."""
     skipped: float
     """Requests for which a model at home is passed by."""
     home: float

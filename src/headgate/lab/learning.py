@@ -51,8 +51,8 @@ CALIBRATED = 0.05
 """The largest calibration error."""
 NO_WORSE = 0.005
 """Quality that a router may cost, at the lower end of what is known, before it may be used."""
-NO_DEARER = 0.01
-"""The share of what was paid that it may cost more."""
+WASTE = 0.02
+"""The share of what everything would cost in the cloud that it may pay for requests which home has answered well."""
 UNFAMILIAR = 0.02
 """The share of learned prompts that may have fewer known words than a prompt needs, to be judged at all."""
 
@@ -113,8 +113,11 @@ def verdict(told: Sequence[ModelLearned], against: Against | None) -> tuple[str,
     if against.gained.low < -NO_WORSE:
         lost = f"it may cost {-against.gained.low:.1%} of quality on requests from which nothing was learned"
         return lost, ceil(against.rows * (against.gained.low / NO_WORSE) ** 2 / HELD_OUT)
-    if against.dollars.expected > NO_DEARER * against.paid:
-        return f"it would have cost ${against.dollars.expected:,.4f} more than the rules", 0
+    if against.wasted.expected > WASTE * against.in_cloud:
+        return (
+            f"it would have paid ${against.wasted.expected:,.4f} for requests that home had answered well",
+            0,
+        )
     return "", 0
 
 
@@ -295,19 +298,17 @@ class Lessons:
         """What a router that was learned from `train` says of the others; not a number where it says nothing."""
         scorer, tasks = Scorer(fitted.weights), self.tasks_in(train)
         familiar = self.familiar(train)
-        return np.array(
-            [
-                scorer.chance(self.rows[i])
-                if (self.cases[i].signals.task or "") in tasks and scorer.familiar(self.rows[i]) >= familiar
-                else np.nan
-                for i in held
-            ]
-        )
+        said = np.full(len(held), np.nan)
+        for at, i in enumerate(held):
+            chance, known = scorer.judge(self.rows[i])
+            if (self.cases[i].signals.task or "") in tasks and known >= familiar:
+                said[at] = chance
+        return said
 
     def trusted_at(self, fitted: Fitted, which: Ints) -> float | None:
         """The chance from which on answers were good as often as the floor asks for, 95 % sure; None where that was not shown.
 
-        The likeliest quarter is looked at first, then more and more as long as they hold: a fixed order of tests, of which none is
+        The likeliest tenth is looked at first, then more and more as long as they hold: a fixed order of tests, of which none is
         made after one that fails.
         """
         judged = np.flatnonzero(self.known[which])
@@ -315,7 +316,7 @@ class Lessons:
         mass = np.array([self.cases[i].weight for i in which])[judged]
         order = np.argsort(-chances, kind="stable")
         found = None
-        for share in (0.25, 0.35, 0.5, 0.65, 0.8, 1.0):
+        for share in (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0):
             inside = order[: max(LEAST_HOME, round(share * len(order)))]
             several = alone(mass[inside])
             good = float(np.average(truth[inside], weights=mass[inside]))

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from headgate.ledger.audit_queue import expire
 from headgate.ledger.cells import QUARTER
+from headgate.ledger.findings import sum_findings
 from headgate.ledger.rollups import BITE, DAY, roll
 from headgate.ledger.schema import MICRO
 
@@ -117,6 +118,7 @@ def _prune(db: sqlite3.Connection, before: int) -> int:
         "cost = cost + excluded.cost",
         (QUARTER * MICRO, QUARTER),
     )
+    sum_findings(db, "leaving")
     for table in ("audits", "audit_jobs", "opinions", "bodies", "turns", "attempts"):
         db.execute(f"DELETE FROM {table} WHERE request IN (SELECT n FROM leaving)")  # noqa: S608 - our own names
     db.execute("DELETE FROM requests WHERE n IN (SELECT n FROM leaving)")

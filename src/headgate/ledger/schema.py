@@ -437,6 +437,26 @@ audit_rollups = Table(
     sqlite_with_rowid=False,
 )
 
+# What audits found of such requests, those that are alike together: `kind` is a `core.words.AuditKind`, `probability` the chance with
+# which they were chosen, in millionths, -1 where nobody chose by chance; "" is no task and no cause. `cost` is what the requests cost
+# (of local answers: what the baseline would have), as far as it is known.
+finding_rollups = Table(
+    "finding_rollups",
+    metadata,
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("verdict", Text, primary_key=True),
+    Column("judge", Text, primary_key=True),
+    Column("probability", Integer, primary_key=True, autoincrement=False),
+    Column("route", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("cause", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("cost_unknown", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # One row: the number of the last request that is in the rollups, and the Unix time, in microseconds, before which rows have
 # been removed.
 rolled = Table(

@@ -213,10 +213,8 @@ class Store:
             (number, o.received, o.audit) for number, o in enumerate(outcomes, n) if o.audit is not UNSET
         ]
         if chosen:
-            expire(
-                db, round(self._clock() * MICRO)
-            )  # here too, since a gate that is never at rest is never tended
             keep_jobs(db, chosen)
+            expire(db, round(self._clock() * MICRO))  # a gate that is never at rest is never tended
         return n + len(outcomes)
 
     def _next(self, db: sqlite3.Connection) -> int:

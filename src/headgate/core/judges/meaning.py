@@ -27,6 +27,8 @@ _DAY = re.compile(
 )
 _MONTH_OF_DATE = re.compile(r"\d\.?(?:st|nd|rd|th)?(?: of)? ([^\W\d_]+)|([^\W\d_]+)\.? \d", re.IGNORECASE)
 _NUMBERING = re.compile(r"^[ \t]*(?:[#>*_-]+[ \t]*)*\d{1,2}[.)](?=\s)", re.MULTILINE)
+_CITED = re.compile(r"\[\d{1,3}\]")
+"""The mark of a passage, which is no figure of the answer."""
 _OPPOSITES = (
     "increase decrease|increased decreased|increases decreases|rise fall|rises falls|rose fell|rising falling|up down|higher lower|"
     "high low|more less|more fewer|most least|approve reject|approved rejected|approved denied|accept decline|accepted declined|"
@@ -116,6 +118,8 @@ class Sense(Struct, frozen=True, gc=False, kw_only=True):
     """By how much each of them may be rounded."""
     units: tuple[str, ...]
     """What each of them counts; "" where nothing is known."""
+    cited: frozenset[str]
+    """The passages that it cites."""
     denials: int
     lead: str
     """"yes" or "no" if it begins so."""
@@ -125,7 +129,8 @@ class Sense(Struct, frozen=True, gc=False, kw_only=True):
 
 def sense_of(text: str) -> Sense:
     """What a text claims."""
-    text = _NUMBERING.sub(" ", text)
+    cited = frozenset(_CITED.findall(text))
+    text = _NUMBERING.sub(" ", _CITED.sub(" ", text))
     tokens = [token.lower().replace("’", "'") for token in _WORD.findall(text)]
     found = sorted(_figures(text), key=lambda figure: figure[0])
     denials = sum(token in NEGATIONS or token.endswith("n't") for token in tokens)
@@ -144,6 +149,7 @@ def sense_of(text: str) -> Sense:
         written=tuple([written for _, written, _, _, _ in found]),
         rough=tuple([rough for _, _, _, rough, _ in found]),
         units=tuple([unit for _, _, _, _, unit in found]),
+        cited=cited,
         denials=denials,
         lead="yes" if lead in YES else "no" if lead in NO else "",
         length=len(tokens),
@@ -168,6 +174,8 @@ def difference(one: Sense, other: Sense, asked: Sequence[Figure] = ()) -> str:
         return f"the figure {written_as(missing[0], one, other)} is in one of them only"
     if counted := miscounted(one, other):
         return f"one counts {counted[0]}s, the other {counted[1]}s"
+    if one.cited != other.cited:
+        return "they cite different passages"
     if one.denials != other.denials:
         return "one denies what the other does not"
     if turned := opposed(one, other):

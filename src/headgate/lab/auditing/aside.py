@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from headgate.core.policy import is_auto, weigh
 from headgate.core.prices import TYPICAL_ANSWER
-from headgate.core.types import Attempt, Candidate, Failure, GiveUp, Reply, Request
+from headgate.core.types import Attempt, Candidate, GiveUp, Reply, Request
 from headgate.fleet.power.sampler import Power
 from headgate.fleet.power.sensors import Found
 from headgate.gateway.journey import Journey
@@ -114,25 +114,6 @@ class Aside:
             cut=bool(journey.limited) and isinstance(result, Reply) and result.finish == "length",
         )
 
-    async def ask(self, request: Request, model: str, *, audited: int, money: float = 0.0) -> Reply | Failure:
-        """Ask one model something, for instance what it thinks of two answers.
-
-        Args:
-            request: what is asked.
-            model: a name of the policy.
-            audited: the number of the request that is audited, which pays.
-            money: dollars that it may cost.
-
-        Raises:
-            CancelledError: as `walk`.
-            LedgerError: as `walk`.
-        """
-        walked = await self.walk(aside(request), (model,), audited=audited, money=money)
-        if isinstance(walked.result, Reply):
-            return walked.result
-        failure = walked.attempts[-1].failure if walked.attempts else None
-        return failure or Failure(reason="refused", detail=walked.result.reason)
-
     def make_way(self) -> bool:
         """Somebody has come: give back what he might want. Whether the walk under way has to be given up for that.
 
@@ -142,7 +123,7 @@ class Aside:
         if journey is None:
             return False
         admission = self.road.fleet.admission
-        if self._paid and journey.place is not None and admission.has_slot(journey.place.model.name):
+        if self._paid and (journey.place is None or admission.has_slot(journey.place.model.name)):
             return False
         journey.give_way()
         return True

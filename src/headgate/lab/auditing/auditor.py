@@ -21,14 +21,15 @@ from msgspec import Struct
 from headgate.core.audits import Opinion, Said
 from headgate.core.errors import HeadgateError
 from headgate.core.policy import Policy
+from headgate.core.types import Model
 from headgate.core.words import AuditKind, AuditVerdict
 from headgate.gateway.presence import Presence
 from headgate.lab.auditing.aside import Aside
 from headgate.lab.auditing.pairs import PutOff, at_home, elsewhere
-from headgate.lab.auditing.panel import panel_for
+from headgate.lab.auditing.panel import Judges, chosen_judge
 from headgate.lab.auditing.purse import Purse
 from headgate.lab.judges import judge
-from headgate.ledger.audit_jobs import KINDS, AuditJobs, Job
+from headgate.ledger.audit_jobs import KINDS, LEASE, TRIES, AuditJobs, Job
 from headgate.ledger.audits import Judged
 
 FIRST_LOOK: Final = 0.5
@@ -74,16 +75,20 @@ class Auditor:
     def __init__(self, jobs: AuditJobs, ask: Aside, purse: Purse, *, judge: str, idle_for: float) -> None:
         self.jobs = jobs
         self.purse = purse
-        self.judge = judge
         self.idle_for = idle_for
         self.under_way: AuditKind | None = None
         """What is being made just now."""
         self._ask = ask
+        self._judges = Judges(ask, judge)
         self._presence: Presence = ask.road.presence
         self._one_at_a_time = asyncio.Lock()
         self._work: asyncio.Task[Made] | None = None
         self._loop: asyncio.Task[None] | None = None
         self._came = asyncio.Event()
+        self._held: Job | None = None
+        """The job in hand, also while it makes way …"""
+        self._mine_until = 0.0
+        """… and until when it is nobody else's."""
 
     def start(self) -> None:
         """Begin to make audits whenever nobody is there; belongs to a running event loop."""
@@ -96,6 +101,8 @@ class Auditor:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.wait([self._loop])
+        with suppress(HeadgateError):  # then it is due again when its time is over
+            await self._give_back()
 
     async def make_next(
         self, kinds: Collection[AuditKind] = KINDS, *, displaces: bool = False
@@ -111,16 +118,21 @@ class Auditor:
         """
         async with self._one_at_a_time:
             able = [kind for kind in kinds if kind in await self.able()]
-            job = await asyncio.to_thread(self.jobs.take, time(), able) if able else None
+            job = await self._next(able) if able else None
             if job is None:
                 return None
             self._ask.displaces = displaces
-            return await self._in_hand(job)
+            return await self._see_through(job)
 
     @property
     def policy(self) -> Policy:
         """The gate's, with prices as they are now."""
         return self._ask.road.policy
+
+    @property
+    def judge(self) -> Model | None:
+        """The model that compares answers where nothing cheaper can."""
+        return chosen_judge(self.policy, self._judges.word)
 
     async def able(self) -> Collection[AuditKind]:
         """The kinds that can be made now: a local answer is only checked with money for a paid one."""
@@ -128,34 +140,49 @@ class Auditor:
 
     # ── One audit ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _in_hand(self, job: Job) -> Made:
-        """See a job through, or give it back."""
+    async def _next(self, kinds: Collection[AuditKind]) -> Job | None:
+        """The one that has made way before, else the next of the queue."""
+        if self._held is not None and (self._held.kind not in kinds or time() > self._mine_until):
+            await self._give_back()
+        if self._held is None:
+            now = time()
+            self._held, self._mine_until = (
+                await asyncio.to_thread(self.jobs.take, now, kinds),
+                now + LEASE / 2,
+            )
+        return self._held
+
+    async def _give_back(self) -> None:
+        """Let others have the job that is held; after its time they have it anyway."""
+        job, self._held = self._held, None
+        if job is not None and time() <= self._mine_until:
+            await asyncio.to_thread(self.jobs.put_back, job, time())
+
+    async def _see_through(self, job: Job) -> Made:
+        """Make an audit. One that makes way is held: whoever has come is not to wait for the ledger, either."""
         self.under_way = job.kind
         self._work = work = asyncio.create_task(self._make(job), name="headgate-audit")
         self._presence.arrives = self._make_way
         try:
             await asyncio.wait([work])
-            if not work.cancelled() and (error := work.exception()) is not None:
-                return await self._failed(job, error)
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.wait([work])
-            if work.cancelled():
-                await asyncio.to_thread(self.jobs.put_back, job, time())
             raise
         finally:
             self._presence.arrives = self._work = self.under_way = None
         if work.cancelled():
-            await asyncio.to_thread(self.jobs.put_back, job, time())
             return _made(job, "interrupted", why="somebody came, and it made way")
-        return work.result()
+        self._held = None
+        error = work.exception()
+        return work.result() if error is None else await self._failed(job, error)
 
     async def _make(self, job: Job) -> Made:
         """The missing answer, then the judges, then the ledger."""
 
         async def keep(said: Iterable[Said]) -> None:
             nonlocal job
-            job = await asyncio.to_thread(self.jobs.keep, job, said)
+            self._held = job = await asyncio.to_thread(self.jobs.keep, job, said)
 
         if job.kind == "fallback":
             found = await at_home(job.request, job.material, self._ask, keep)
@@ -165,16 +192,12 @@ class Auditor:
             return await self._put_off(job, found)
         if isinstance(found, Opinion):
             return await self._judged(job, (found,), None)
-        panel = panel_for(job.request, job.material, self._ask, self.judge, await self.purse.left())
+        panel = await self._judges.panel(job.request, job.material, await self.purse.left())
         judgement = await judge(found, job.kind, panel)
-        if judgement.opinion is None:
-            said = "; ".join(
-                f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles
-            )
-            return await self._put_off(
-                job, PutOff(f"no judge could be asked: {said}" if said else "there is no judge")
-            )
-        return await self._judged(job, judgement.opinions, found.local)
+        if judgement.settled or (judgement.opinions and job.tries >= TRIES):
+            return await self._judged(job, judgement.opinions, found.local)
+        troubles = [f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles]
+        return await self._put_off(job, PutOff(f"no judge could say: {'; '.join(troubles)}"))
 
     async def _judged(self, job: Job, opinions: tuple[Opinion, ...], local: Said | None) -> Made:
         opinion = opinions[-1]

@@ -12,7 +12,6 @@ from headgate.core.words import AuditKind
 from headgate.gateway.journey import LONG_ANSWER
 from headgate.lab.auditing.auditor import Auditor
 from headgate.lab.auditing.pairs import paid_model
-from headgate.lab.auditing.panel import chosen_judge
 from headgate.ledger.audit_jobs import KINDS
 
 LOOKED_AT: Final = 200
@@ -54,7 +53,7 @@ async def expect(auditor: Auditor, kind: AuditKind | None, limit: int | None) ->
         rest -= made[one]
     number = sum([*made.values()])
     left, models = await auditor.purse.left(), auditor.policy.models
-    judge = chosen_judge(auditor.policy, auditor.judge)
+    judge = auditor.judge
     paid: dict[str, None] = {}
     most = left if number > LOOKED_AT else 0.0
     if number and judge is not None and not judge.local:  # nobody knows for how many it is needed

@@ -5,37 +5,74 @@ money of audits, and never about what must stay at home. What they are asked, an
 (`lab.judges`).
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec.structs import replace
 
 from headgate.config.audit import AUTO, NONE
 from headgate.core.audits import Material
+from headgate.core.decisions import Questions
 from headgate.core.policy import Policy
 from headgate.core.types import Message, Model, Reply, Request
 from headgate.lab.auditing.aside import Aside, aside
-from headgate.lab.judges import Down, Embedder, Heard, ModelJudge, Panel
+from headgate.lab.auditing.deciding import decide, decides
+from headgate.lab.judges import Decider, Down, Embedder, Heard, ModelJudge, Panel, Weighed, measured
+
+log = logging.getLogger("headgate.audits")
 
 
-def panel_for(job: int, material: Material, ask: Aside, judge: str, money: float) -> Panel:
-    """The judges that may see what is kept of a request.
+class Judges:
+    """The models that judge for a gate's audits.
 
     Args:
-        job: the number of the request.
-        material: what is kept of it.
         ask: asks models.
-        judge: the page's word for the model that judges.
-        money: dollars that asking them may cost.
+        word: the page's word for the model that judges.
     """
-    models = ask.road.policy.models
-    embedder = next((one for one in models.values() if one.kind == "embedding" and one.local), None)
-    chosen = chosen_judge(ask.road.policy, judge)
-    goes_out = chosen is not None and not chosen.local
-    seen = chosen is not None and not (goes_out and (material.request.local_only or money <= 0))
-    asked = ModelJudge(chosen.name, _asking(job, ask, chosen, money)) if chosen is not None and seen else None
-    return Panel(
-        embedder=None if embedder is None else Embedder(embedder.name, _embedding(job, ask, embedder)),
-        local=None if goes_out else asked,
-        cloud=asked if goes_out else None,
-    )
+
+    def __init__(self, ask: Aside, word: str) -> None:
+        self.word = word
+        self._ask = ask
+        self._thresholds: dict[str, float | None] = {}
+        """Of embedding models, as they were measured here."""
+
+    async def panel(self, job: int, material: Material, money: float) -> Panel:
+        """Those that may see what is kept of a request.
+
+        Args:
+            job: the number of the request.
+            material: what is kept of it.
+            money: dollars that asking them may cost.
+        """
+        chosen = chosen_judge(self._ask.road.policy, self.word)
+        asked, decider = None, None
+        if chosen is not None and (chosen.local or (money > 0 and not material.request.local_only)):
+            if decides(self._ask.road, chosen) is not None:
+                decider = Decider(chosen.name, _deciding(job, self._ask, chosen, money))
+            else:
+                asked = ModelJudge(chosen.name, _asking(job, self._ask, chosen, money))
+        outside = chosen is not None and not chosen.local
+        return Panel(
+            embedder=await self._embedder(job),
+            local=None if outside else asked,
+            decider=decider,
+            cloud=asked if outside else None,
+        )
+
+    async def _embedder(self, job: int) -> Embedder | None:
+        """The embedding model at home with its threshold, which is measured when it is needed for the first time."""
+        models = self._ask.road.policy.models.values()
+        model = next((one for one in models if one.kind == "embedding" and one.local), None)
+        if model is None:
+            return None
+        embedder = Embedder(model.name, _embedding(job, self._ask, model))
+        if model.name not in self._thresholds:
+            found = await measured(embedder)
+            if isinstance(found, Down):
+                log.info("%s does not judge similarity for now: %s", model.name, found.reason)
+                return None
+            self._thresholds[model.name] = found.threshold
+        return replace(embedder, threshold=self._thresholds[model.name])
 
 
 def chosen_judge(policy: Policy, judge: str) -> Model | None:
@@ -79,6 +116,20 @@ def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Reque
         return Heard(walked.result.text, sum(known) if len(known) == len(costs) else None)
 
     return heard
+
+
+def _deciding(
+    job: int, ask: Aside, model: Model, money: float
+) -> Callable[[Questions], Awaitable[Weighed | Down]]:
+    left = money
+
+    async def weighed(asked: Questions) -> Weighed | Down:
+        nonlocal left
+        found = await decide(ask.road, ask.purse, asked, model, audited=job, money=left)
+        left -= found.cost or 0.0 if isinstance(found, Weighed) else 0.0
+        return found
+
+    return weighed
 
 
 def _embedding(

@@ -1,0 +1,122 @@
+"""What each model will score on a prompt, learned from prompts on which that is known.
+
+    learned = Learner(seed).learn(bodies, scores, tasks, groups); expected = learned.expect(bodies)
+
+Four ways of guessing, each for all models at once: a linear fit on words (ridge), the nearest prompts, extremely random trees on
+figures and directions, and the kind of task (how models did on each kind, by how likely the prompt is of it). What each is worth is
+learned as well (`stacking`). Kinds are the fit part's `task` labels; a prompt that is judged has none.
+
+Source: Geurts and others, "Extremely randomized trees", 2006.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import Ridge
+
+from headgate.lab.benchmarks.grouping import Rows
+from headgate.lab.benchmarks.stacking import combine, stack
+from headgate.lab.benchmarks.wording import View, Wording
+
+Floats = npt.NDArray[np.float64]
+
+STIFF = 10.0
+"""Of the linear fit: the penalty on its weights."""
+NEAR = 100
+"""Prompts that are asked as neighbours, at most a tenth of all."""
+TREES, LEAF, TRIED = 100, 8, 0.3
+"""Trees, the fewest prompts in a leaf, and the share of features that a split may choose from."""
+INNER = 3
+"""Folds of the fit part on which the worth of each guess is learned."""
+BLOCK = 1_000
+"""Prompts whose neighbours are looked up at once."""
+
+
+class Learner:
+    """Expected scores of all models, from a prompt."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def learn(self, bodies: Sequence[str], scores: Floats, tasks: Sequence[str], groups: Rows) -> "Learner":
+        """Fit on these prompts.
+
+        Args:
+            bodies: the prompts, without what many begin with.
+            scores: (prompts, models).
+            tasks: what kind each prompt is of.
+            groups: of prompts that are nearly the same.
+        """
+        kinds = np.array(tasks)
+
+        def fit_and_guess(fit: Rows, test: Rows) -> Floats:
+            part = Guesses(self._seed).learn([bodies[row] for row in fit], scores[fit], kinds[fit])
+            return part.expect(part.wording.read([bodies[row] for row in test]))
+
+        self._mean = scores.mean(axis=0)
+        self.worth, self.held = stack(fit_and_guess, scores, groups, INNER, self._seed)
+        self.guesses = Guesses(self._seed).learn(bodies, scores, kinds)
+        return self
+
+    def expect(self, bodies: Sequence[str]) -> Floats:
+        """What each model will score on each prompt: (prompts, models)."""
+        return self.expect_view(self.guesses.wording.read(bodies))
+
+    def expect_view(self, view: View) -> Floats:
+        """The same for prompts that were read already."""
+        return combine(self.worth, self.guesses.expect(view), self._mean)
+
+
+GUESSES = ("words", "neighbours", "trees", "kinds")
+"""Ways of guessing, in the order of their worths."""
+
+
+class Guesses:
+    """The ways of guessing, fitted on the same prompts."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def learn(self, bodies: Sequence[str], scores: Floats, kinds: npt.NDArray[np.str_]) -> "Guesses":
+        """Fit all of them."""
+        self.wording = Wording(self._seed).learn(bodies)
+        self.view = view = self.wording.read(bodies)
+        self._mean = scores.mean(axis=0)
+        self._scores, self._directions = scores - self._mean, view.directions
+        self._words = Ridge(STIFF, solver="sparse_cg", tol=1e-2).fit(view.sparse, self._scores)
+        self._trees = ExtraTreesRegressor(
+            TREES, min_samples_leaf=LEAF, max_features=TRIED, random_state=self._seed
+        )
+        self._trees.fit(view.dense, self._scores)
+        names, where = np.unique(kinds, return_inverse=True)
+        self._by_kind = np.array([self._scores[where == kind].mean(axis=0) for kind in range(len(names))])
+        self._kinds = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1) if len(names) > 1 else None
+        if self._kinds is not None:
+            self._kinds.fit(view.dense, where)
+        return self
+
+    def expect(self, view: View) -> Floats:
+        """What each way guesses: (ways, prompts, models)."""
+        shape = (len(view.known), len(self._mean))
+        words = self._words.predict(view.sparse).reshape(shape)
+        trees = self._trees.predict(view.dense).reshape(shape)
+        kinds = (
+            np.zeros(shape) if self._kinds is None else self._kinds.predict_proba(view.dense) @ self._by_kind
+        )
+        return np.asarray(np.stack([words, self._nearest(view), trees, kinds]) + self._mean, dtype=np.float64)
+
+    def _nearest(self, view: View) -> Floats:
+        """The mean score of the nearest prompts, the nearer the more it counts."""
+        many = max(1, min(NEAR, len(self._scores) // 10))
+        found = []
+        for start in range(0, len(view.directions), BLOCK):
+            alike = view.directions[start : start + BLOCK] @ self._directions.T
+            nearest = np.argpartition(-alike, many - 1, axis=1)[:, :many]
+            counts = np.take_along_axis(alike, nearest, axis=1).clip(0) ** 4 + 1e-9
+            found.append(
+                np.einsum("pn,pnm->pm", counts, self._scores[nearest]) / counts.sum(axis=1, keepdims=True)
+            )
+        return np.concatenate(found)

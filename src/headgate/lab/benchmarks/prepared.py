@@ -1,0 +1,161 @@
+"""A set made ready: models that can be compared, what they cost, the strong and the weak one, bodies and groups.
+
+    ready = prepare(benchmark, pairs); for fit, test in splits(ready, folds, seed): …
+
+A set whose models have no price is reduced to a pair, and its cost is counted in calls of the strong model: what is saved is then a share
+of these calls. The pair is one that another set consists of, where this set has both; or else the best model and the median one.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from scipy.optimize import nnls
+
+from headgate.core.errors import UsageError
+from headgate.lab.benchmarks.grouping import Rows, folds, near_identical, openings, without_openings
+from headgate.lab.benchmarks.metrics import Floats
+from headgate.lab.benchmarks.sets import Benchmark
+
+CALLS = "calls of the strong model"
+
+
+class Ready(Struct, frozen=True):
+    """A set on which routers can be compared."""
+
+    set: Benchmark
+    costs: Floats
+    """(prompts, models)."""
+    bodies: tuple[str, ...]
+    groups: Rows
+    strong: int
+    """The number of the model of the best mean score."""
+    weak: int
+    """The number of the model that a pair's measures are taken against: the cheapest of those worth their cost."""
+
+    def take(self, rows: Rows) -> "Ready":
+        """The same set with these prompts only."""
+        bodies = tuple(self.bodies[row] for row in rows.tolist())
+        return replace(
+            self, set=self.set.take(rows), costs=self.costs[rows], bodies=bodies, groups=self.groups[rows]
+        )
+
+
+def prepare(
+    benchmark: Benchmark, pairs: Sequence[frozenset[str]], shared: Sequence[str] | None = None
+) -> Ready:
+    """Make a set ready.
+
+    Args:
+        benchmark: the set.
+        pairs: of models that other sets consist of.
+        shared: openings known from the fit part; found in the prompts themselves by default.
+    """
+    if benchmark.costs is None:
+        benchmark = _pair_of(benchmark, pairs)
+    quality = benchmark.scores.mean(axis=0)
+    strong = int(quality.argmax())
+    costs = np.zeros(benchmark.scores.shape) if benchmark.costs is None else benchmark.costs
+    if benchmark.costs is None:
+        costs[:, strong] = 1.0
+    mean = costs.mean(axis=0)
+    others = [model for model in range(len(quality)) if model != strong]
+    if mean[strong] <= 0 or not any(mean[model] < mean[strong] for model in others):
+        raise UsageError(
+            f"in {benchmark.name}, {benchmark.models[strong]} is the best model and no other is cheaper",
+            "there is nothing to route; leave this set out with --set",
+        )
+    bodies = without_openings(benchmark.prompts, openings(benchmark.prompts) if shared is None else shared)
+    weak = min(others, key=lambda model: (mean[model], -quality[model]))
+    return Ready(
+        set=replace(benchmark, unit=benchmark.unit or CALLS),
+        costs=costs,
+        bodies=tuple(bodies),
+        groups=near_identical(bodies),
+        strong=strong,
+        weak=weak,
+    )
+
+
+def like(ready: Ready, other: Benchmark) -> Ready | None:
+    """Another part of a set, with the models and the roles of the fit part; None where it lacks one of its models."""
+    if not set(ready.set.models) <= set(other.models):
+        return None
+    columns = [other.models.index(model) for model in ready.set.models]
+    part = _with_models(other, columns)
+    if (part.costs is None) != (ready.set.costs is None):
+        return None
+    costs = part.costs
+    if costs is None:
+        costs = np.zeros(part.scores.shape)
+        costs[:, ready.strong] = 1.0
+    bodies = without_openings(part.prompts, openings(ready.set.prompts))
+    return Ready(
+        set=replace(part, unit=ready.set.unit),
+        costs=costs,
+        bodies=tuple(bodies),
+        groups=near_identical(bodies),
+        strong=ready.strong,
+        weak=ready.weak,
+    )
+
+
+def splits(ready: Ready, many: int, seed: int) -> Iterator[tuple[Ready, Ready]]:
+    """Fit parts and test parts; each prompt is tested once, and nearly the same ones are on one side."""
+    for fit, test in folds(ready.groups, many, seed):
+        yield ready.take(fit), ready.take(test)
+
+
+def joined(parts: Sequence[Ready]) -> Ready:
+    """Test parts one after the other, as one."""
+    first = parts[0]
+    sets = [part.set for part in parts]
+    whole = replace(
+        first.set,
+        ids=tuple(each for one in sets for each in one.ids),
+        prompts=tuple(each for one in sets for each in one.prompts),
+        tasks=tuple(each for one in sets for each in one.tasks),
+        scores=np.concatenate([one.scores for one in sets]),
+        costs=None,
+        answers=tuple(each for one in sets for each in one.answers),
+    )
+    return replace(
+        first,
+        set=whole,
+        costs=np.concatenate([part.costs for part in parts]),
+        bodies=tuple(each for part in parts for each in part.bodies),
+        groups=np.concatenate([part.groups for part in parts]),
+    )
+
+
+def costs_before(fit: Ready, test: Ready) -> Floats:
+    """What each model will cost on each test prompt, as can be known before the call: a base and a rate by length, never negative."""
+    lengths, asked = (
+        np.array([len(prompt) for prompt in part.set.prompts], dtype=np.float64) for part in (fit, test)
+    )
+    known = np.stack([np.ones(len(lengths)), lengths / lengths.mean()], axis=1)
+    wanted = np.stack([np.ones(len(asked)), asked / lengths.mean()], axis=1)
+    return np.stack([wanted @ nnls(known, column)[0] for column in fit.costs.T], axis=1)
+
+
+def _pair_of(benchmark: Benchmark, pairs: Sequence[frozenset[str]]) -> Benchmark:
+    """The set with two of its models."""
+    if len(benchmark.models) == 2:
+        return benchmark
+    for pair in pairs:
+        if pair <= set(benchmark.models):
+            return _with_models(benchmark, [benchmark.models.index(model) for model in sorted(pair)])
+    ranked = np.argsort(benchmark.scores.mean(axis=0))
+    return _with_models(benchmark, [int(ranked[len(ranked) // 2]), int(ranked[-1])])
+
+
+def _with_models(benchmark: Benchmark, columns: Sequence[int]) -> Benchmark:
+    """The set with some of its models, in this order."""
+    return replace(
+        benchmark,
+        models=tuple(benchmark.models[column] for column in columns),
+        scores=benchmark.scores[:, columns],
+        costs=None if benchmark.costs is None else benchmark.costs[:, columns],
+        answers=tuple(tuple(given[column] for column in columns) for given in benchmark.answers),
+    )
