@@ -293,11 +293,12 @@ def test_each_look_has_its_share_of_the_error():
 
 def test_what_the_judging_part_is_not_sure_of_is_not_proposed():
     _, older = record(1, bad=0.0)
-    _, newer = record(2, 1200, bad=0.0, sample=0.08, local_sample=0.5)
+    _, newer = record(2, 2400, bad=0.0, sample=0.06, local_sample=0.5)
     step = policy(over=6000)
     judged = Weights(newer, TODAY).effect(step)
-    assert judged.quality.low < 0.98 < judged.quality.expected
-    found = tune(older, newer, TODAY)
+    assert judged.quality.low < 0.985 < judged.quality.expected
+    assert judged.audits_moved >= 10
+    found = tune(older, newer, TODAY, floor=0.985)
     assert not any("6000" in word for word in (words(found) if isinstance(found, Proposal) else ()))
 
 
