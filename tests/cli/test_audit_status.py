@@ -8,7 +8,6 @@ from contextlib import closing
 
 import pytest
 
-from conftest import PAGE
 from headgate.ledger.audit_jobs import AuditJobs
 from headgate.testing import AnthropicDouble
 
@@ -47,6 +46,10 @@ MAIL = (
 
 def ledger_of(shell):
     return shell.home / ".local" / "share" / "headgate" / "ledger.db"
+
+
+def page_of(world):
+    return (world.shell.home / "headgate.toml").read_text()
 
 
 def ask(url, text):
@@ -93,10 +96,7 @@ def test_it_says_what_to_do_first_where_there_are_no_audits(world):
     off = world.shell("audit", "status")
     assert off.code == 0
     assert "audits are off: write sample = 0.05 under [audit]" in off.err
-    world.shell.write(
-        PAGE.format(ollama=world.ollama.url, claude=world.claude.url)
-        + "\n[audit]\nsample = 0.5\nlocal_sample = 0.1\n"
-    )
+    world.shell.write(page_of(world) + "\n[audit]\nsample = 0.5\nlocal_sample = 0.1\n")
     none = world.shell("audit", "status")
     assert "no request was chosen yet: headgate up opens the gate" in none.err
     assert (
@@ -109,7 +109,7 @@ def test_it_says_what_to_do_first_where_there_are_no_audits(world):
 
 
 def test_it_counts_what_was_chosen_and_says_until_when_it_is_kept(world):
-    world.shell.write(PAGE.format(ollama=world.ollama.url, claude=world.claude.url) + AUDIT)
+    world.shell.write(page_of(world) + AUDIT)
     gate = world.shell.start("up", "--json")
     try:
         url = json.loads(gate.stdout.readline())["url"]
@@ -127,7 +127,7 @@ def test_it_counts_what_was_chosen_and_says_until_when_it_is_kept(world):
 
 
 def test_the_doctor_says_whether_what_is_kept_can_be_sealed(world):
-    page = PAGE.format(ollama=world.ollama.url, claude=world.claude.url)
+    page = page_of(world)
 
     def audits(**env):
         checks = world.shell("doctor", "--json", **env).json["checks"]

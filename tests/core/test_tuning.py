@@ -292,11 +292,22 @@ def test_each_look_has_its_share_of_the_error():
 
 
 def test_what_the_judging_part_is_not_sure_of_is_not_proposed():
-    _, older = record(1, bad=0.01)
-    _, newer = record(2, 1200, bad=0.01, sample=0.05, local_sample=0.2)
-    found = tune(older, newer, TODAY)
-    assert not isinstance(found, Proposal) or found.judged.quality.low >= 0.98
+    _, older = record(1, bad=0.0)
+    _, newer = record(2, 2400, bad=0.0, sample=0.06, local_sample=0.5)
+    step = policy(over=6000)
+    judged = Weights(newer, TODAY).effect(step)
+    assert judged.quality.low < 0.985 < judged.quality.expected
+    assert judged.audits_moved >= 10
+    found = tune(older, newer, TODAY, floor=0.985)
     assert not any("6000" in word for word in (words(found) if isinstance(found, Proposal) else ()))
+
+
+def test_a_task_that_no_audit_tells_of_may_be_all_wrong():
+    _, part = record(3, 1000, bad=0.0, long_share=0.0)
+    past = [replace(one, found=()) if one.example.signals.task == "code" else one for one in part.past]
+    quality = Weights(Record(past=tuple(past)), TODAY).effect(TODAY).quality
+    assert quality.expected == 1.0
+    assert quality.low < 0.85, "a quarter of the requests, of which most are answered at home"
 
 
 def test_what_mends_quality_and_costs_more_than_it_spares_is_not_called_cheaper():

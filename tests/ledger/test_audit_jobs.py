@@ -22,6 +22,7 @@ from headgate.ledger.compacting import compact
 from headgate.ledger.exporting import export_requests
 from headgate.ledger.importing import import_lines
 from headgate.ledger.opening import open_for_writing
+from headgate.ledger.opinions import give_opinion
 from headgate.ledger.queries import Filter
 from headgate.ledger.retention import Keep
 from headgate.ledger.verifying import verify
@@ -184,6 +185,15 @@ def test_a_persons_word_stands_and_what_was_known_of_the_audit_is_not_lost(queue
     assert findings(path) == [(1, "unnecessary", "person", 1_000_000, 50_000, "llama", 4_000)]
     say("person", "unclear")
     assert findings(path)[0][1] == "unclear", "and a person may change his mind"
+
+
+def test_a_person_who_is_no_longer_sure_leaves_the_word_to_others(queue, path):
+    job = queue.take(NOW + 86_400)
+    give_opinion(path, 1, Opinion(verdict="unnecessary", judge="person"), LATE)
+    queue.finish(job, found(job, verdict="necessary"))
+    assert findings(path)[0][1:3] == ("unnecessary", "person")
+    give_opinion(path, 1, Opinion(verdict="unclear", judge="person"), LATE + 1)
+    assert findings(path)[0][1:3] == ("necessary", "exact")
 
 
 def test_a_finding_of_a_request_whose_row_is_gone_is_left_out(queue, path):

@@ -31,6 +31,7 @@ FOLDER = click.Path(path_type=Path)
 @with_config
 @with_json
 def command(
+    *,
     folder: Path | None,
     fit: Path | None,
     score: Path | None,
@@ -39,7 +40,6 @@ def command(
     seed: int,
     write: Path | None,
     config_file: str | None,
-    *,
     quick: bool,
     as_json: bool,
 ) -> None:

@@ -44,17 +44,26 @@ class Curve(Struct, frozen=True):
 
 
 def curves(findings: Sequence[Finding], populations: Sequence[Population]) -> tuple[Curve, ...]:
-    """The curve of each check that enough audited answers have a score of, those of most answers first."""
+    """The curve of each check that has told enough audited answers apart, those of most answers first."""
     by_check: defaultdict[str, list[Weighed]] = defaultdict(list)
     for kind in HITS:
         for one in weigh(findings, populations, kind):
             for check in one.finding.scores:
                 by_check[check].append(one)
-    enough = [(check, scored) for check, scored in by_check.items() if len(scored) >= ENOUGH]
+    enough = [
+        (check, scored)
+        for check, scored in by_check.items()
+        if len(scored) >= ENOUGH and tells(check, scored)
+    ]
     return tuple(
         Curve(check, len(scored), tuple(_point(check, at, scored) for at in THRESHOLDS))
         for check, scored in sorted(enough, key=lambda item: (-len(item[1]), item[0]))
     )
+
+
+def tells(check: str, scored: Iterable[Weighed]) -> bool:
+    """Whether the check has ever told two answers apart."""
+    return len({one.finding.scores[check] for one in scored}) > 1
 
 
 def _point(check: str, pass_at: float, scored: Iterable[Weighed]) -> Point:

@@ -172,8 +172,13 @@ class PairService:
                 overruled = overrule(path, request, said.verdict, time(), by=by, reason=said.reason)
                 return Given(id=request, verdict=overruled.verdict)
         except UsageError as error:
+            known = find_asked(path, request) is not None
             return Fault(
-                status=404, message=error.message, code="nothing_to_judge", param="request", hint=error.hint
+                status=400 if known else 404,
+                message=error.message,
+                code="invalid_opinion" if known else "request_not_found",
+                param="verdict" if known else "request",
+                hint=error.hint,
             )
         assert said.choice is not UNSET, "it is one of both"
         found = reviews(path, seal_of(self.config.audit), request_id=request, judged_too=True)

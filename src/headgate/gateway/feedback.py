@@ -108,7 +108,7 @@ class FeedbackService:
                 status=503,
                 message=error.message,
                 kind="server_error",
-                code="ledger_unavailable",
+                code="ledger_unusable",
                 hint=error.hint or "headgate doctor says what is wrong",
                 retry=True,
             )

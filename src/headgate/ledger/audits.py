@@ -114,7 +114,8 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
             scaled(judged.score, FINE),
         ),
     )
-    if before is not None and WEIGHTS.get(before[0], 0) <= WEIGHTS.get(force.judge, 0):
+    speaks_anew = before is not None and any(opinion.judge == before[0] for opinion in judged.opinions)
+    if before is not None and (speaks_anew or WEIGHTS.get(before[0], 0) <= WEIGHTS.get(force.judge, 0)):
         db.execute(
             "UPDATE audits SET verdict = ?, judge = ?, audited = ?, story = ? WHERE request = ?",
             (*word, judged.request),

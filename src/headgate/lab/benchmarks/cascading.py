@@ -19,13 +19,14 @@ from sklearn.preprocessing import StandardScaler
 from headgate.lab.benchmarks.answers import answer_figures, said_last
 from headgate.lab.benchmarks.grouping import Rows
 from headgate.lab.benchmarks.stacking import combine, stack
+from headgate.lab.benchmarks.wording import WORD_OR_SIGN
 
 Floats = npt.NDArray[np.float64]
 Answers = Sequence[Sequence[str]]
 """For each prompt an answer of each of the first models."""
 
-INNER = 5
-TREES, LEAF, TRIED = 200, 5, 0.3
+INNER = 4
+TREES, LEAF, TRIED = 100, 5, 0.3
 STIFF_WORDS, STIFF_FIGURES = 10.0, 50.0
 
 
@@ -86,9 +87,7 @@ class Readings:
     def learn(self, figures: Floats, texts: Sequence[str], before: Floats, scores: Floats) -> "Readings":
         """Fit all of them."""
         self._mean = scores.mean(axis=0)
-        self._vocabulary = TfidfVectorizer(
-            sublinear_tf=True, min_df=2, token_pattern=r"\w+|[^\w\s]", max_features=40_000
-        )
+        self._vocabulary = TfidfVectorizer(sublinear_tf=True, token_pattern=WORD_OR_SIGN, max_features=40_000)
         self._words = Ridge(STIFF_WORDS, solver="sparse_cg", tol=1e-2)
         self._words.fit(self._vocabulary.fit_transform(texts), scores - self._mean)
         self._scale = StandardScaler().fit(figures)

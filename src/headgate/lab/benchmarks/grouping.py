@@ -10,6 +10,7 @@ at least OPENING characters that MANY prompts share. It knows no benchmark.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from os.path import commonprefix
 
 import numpy as np
@@ -24,6 +25,7 @@ MANY = 5
 """Prompts that share one at least."""
 SAME = 0.9
 """The cosine of weighed words from which two questions are nearly the same."""
+WORD = r"\w+"
 BLOCK = 500
 """Questions compared at once."""
 
@@ -34,8 +36,8 @@ def openings(prompts: Sequence[str]) -> tuple[str, ...]:
     """Beginnings that many prompts share, longest first; each ends with a line."""
     found: Counter[str] = Counter()
     ordered = sorted(set(prompts))
-    for left, right in zip(ordered, ordered[1:], strict=False):
-        common = commonprefix((left, right))
+    for left, right in pairwise(ordered):
+        common = commonprefix((left, right))  # noqa: RUF071  # letters are what is meant
         cut = common.rfind("\n") + 1
         if cut >= OPENING:
             found[common[:cut]] += 1
@@ -58,7 +60,7 @@ def near_identical(bodies: Sequence[str]) -> Rows:
     """The number of each question's group: those that are nearly the same, directly or by way of others, share one."""
     try:
         weighed = TfidfVectorizer(
-            sublinear_tf=True, max_df=0.1, token_pattern=r"\w+", dtype=np.float32
+            sublinear_tf=True, max_df=0.1, token_pattern=WORD, dtype=np.float32
         ).fit_transform(bodies)
     except ValueError:  # every word is in every question, or there is none
         return np.unique(np.array(bodies), return_inverse=True)[1].astype(np.intp)

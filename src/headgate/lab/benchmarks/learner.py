@@ -1,6 +1,7 @@
 """What each model will score on a prompt, learned from prompts on which that is known.
 
-    learned = Learner(seed).learn(bodies, scores, tasks, groups); expected = learned.expect(bodies)
+    learned = Learner(seed).learn(counted, scores, tasks, groups)
+    expected = learned.expect(learned.guesses.wording.read(others))
 
 Four ways of guessing, each for all models at once: a linear fit on words (ridge), the nearest prompts, extremely random trees on
 figures and directions, and the kind of task (how models did on each kind, by how likely the prompt is of it). What each is worth is
@@ -13,13 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from headgate.lab.benchmarks.grouping import Rows
 from headgate.lab.benchmarks.stacking import combine, stack
-from headgate.lab.benchmarks.wording import View, Wording
+from headgate.lab.benchmarks.wording import Counted, View, Wording
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,11 +41,11 @@ class Learner:
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def learn(self, bodies: Sequence[str], scores: Floats, tasks: Sequence[str], groups: Rows) -> "Learner":
+    def learn(self, counted: Counted, scores: Floats, tasks: Sequence[str], groups: Rows) -> "Learner":
         """Fit on these prompts.
 
         Args:
-            bodies: the prompts, without what many begin with.
+            counted: the prompts, without what many begin with.
             scores: (prompts, models).
             tasks: what kind each prompt is of.
             groups: of prompts that are nearly the same.
@@ -53,20 +53,16 @@ class Learner:
         kinds = np.array(tasks)
 
         def fit_and_guess(fit: Rows, test: Rows) -> Floats:
-            part = Guesses(self._seed).learn([bodies[row] for row in fit], scores[fit], kinds[fit])
-            return part.expect(part.wording.read([bodies[row] for row in test]))
+            part = Guesses(self._seed).learn(counted.take(fit), scores[fit], kinds[fit])
+            return part.expect(part.wording.read(counted.take(test)))
 
         self._mean = scores.mean(axis=0)
         self.worth, self.held = stack(fit_and_guess, scores, groups, INNER, self._seed)
-        self.guesses = Guesses(self._seed).learn(bodies, scores, kinds)
+        self.guesses = Guesses(self._seed).learn(counted, scores, kinds)
         return self
 
-    def expect(self, bodies: Sequence[str]) -> Floats:
-        """What each model will score on each prompt: (prompts, models)."""
-        return self.expect_view(self.guesses.wording.read(bodies))
-
-    def expect_view(self, view: View) -> Floats:
-        """The same for prompts that were read already."""
+    def expect(self, view: View) -> Floats:
+        """What each model will score on each prompt, as `guesses.wording` reads it: (prompts, models)."""
         return combine(self.worth, self.guesses.expect(view), self._mean)
 
 
@@ -80,10 +76,10 @@ class Guesses:
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def learn(self, bodies: Sequence[str], scores: Floats, kinds: npt.NDArray[np.str_]) -> "Guesses":
+    def learn(self, counted: Counted, scores: Floats, kinds: npt.NDArray[np.str_]) -> "Guesses":
         """Fit all of them."""
-        self.wording = Wording(self._seed).learn(bodies)
-        self.view = view = self.wording.read(bodies)
+        self.wording = Wording(self._seed).learn(counted)
+        self.view = view = self.wording.read(counted)
         self._mean = scores.mean(axis=0)
         self._scores, self._directions = scores - self._mean, view.directions
         self._words = Ridge(STIFF, solver="sparse_cg", tol=1e-2).fit(view.sparse, self._scores)
@@ -93,7 +89,7 @@ class Guesses:
         self._trees.fit(view.dense, self._scores)
         names, where = np.unique(kinds, return_inverse=True)
         self._by_kind = np.array([self._scores[where == kind].mean(axis=0) for kind in range(len(names))])
-        self._kinds = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1) if len(names) > 1 else None
+        self._kinds = LogisticRegression(max_iter=100, tol=1e-3) if len(names) > 1 else None
         if self._kinds is not None:
             self._kinds.fit(view.dense, where)
         return self

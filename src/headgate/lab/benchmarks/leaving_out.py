@@ -8,16 +8,18 @@ exam are not kinds of task.
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from headgate.lab.benchmarks import metrics, routing
 from headgate.lab.benchmarks.grouping import Rows, by_task
-from headgate.lab.benchmarks.metrics import interval
-from headgate.lab.benchmarks.prepared import Ready, costs_before
+from headgate.lab.benchmarks.metrics import Floats
+from headgate.lab.benchmarks.prepared import Ready
 from headgate.lab.benchmarks.routing import Figure
-from headgate.lab.benchmarks.tracks import expect, pick
+from headgate.lab.benchmarks.tracks import choose, expect
 
 KIND, FEWEST, MOST = 40, 3, 30
+ALL = "all of them"
 
 
 class LeftOut(Struct, frozen=True):
@@ -36,24 +38,16 @@ class LeftOut(Struct, frozen=True):
 def has_kinds(tasks: Sequence[str]) -> bool:
     """Whether a set has kinds of task that can be left out."""
     many = np.unique(np.array(tasks), return_counts=True)[1]
-    return FEWEST <= int((many >= KIND).sum()) and len(many) <= MOST
+    return int((many >= KIND).sum()) >= FEWEST and len(many) <= MOST
 
 
 def leave_out(ready: Ready, seed: int, draws: int) -> list[LeftOut]:
     """Each kind of a set in turn, and all of them together as the last row."""
-    left, cost, score, at = [], [], [], []
+    routed = []
     for task, rest, own in by_task(ready.set.tasks):
-        paid, got, rows = _route(ready, rest, own, seed)
-        left.append(_row(task, ready, rows, paid, got, seed, draws))
-        cost.append(paid)
-        score.append(got)
-        at.append(rows)
-    return [
-        *left,
-        _row(
-            "all of them", ready, np.concatenate(at), np.concatenate(cost), np.concatenate(score), seed, draws
-        ),
-    ]
+        test = ready.take(own)
+        routed.append(_route(task, ready.take(rest), test, seed))
+    return _rows(routed, seed, draws)
 
 
 def unseen(fit: Ready, test: Ready, seed: int, draws: int) -> list[LeftOut]:
@@ -63,42 +57,56 @@ def unseen(fit: Ready, test: Ready, seed: int, draws: int) -> list[LeftOut]:
     if not len(strange):
         return []
     part = test.take(strange)
-    paid, got = _choose(fit, part, seed)
-    rows = []
-    for task, _, own in by_task(part.set.tasks):
-        rows.append(_row(task, part, own, paid[own], got[own], seed, draws))
-    return [*rows, _row("all of them", part, np.arange(len(strange)), paid, got, seed, draws)]
+    whole = _route(ALL, fit, part, seed)
+    return _rows([whole.take(task, own) for task, _, own in by_task(part.set.tasks)], seed, draws)
 
 
-def _route(ready: Ready, rest: Rows, own: Rows, seed: int) -> tuple[metrics.Floats, metrics.Floats, Rows]:
-    """Cost and score of a kind's prompts when everything else is known."""
-    paid, got = _choose(ready.take(rest), ready.take(own), seed)
-    return paid, got, own
+class Routed(Struct, frozen=True):
+    """Prompts of a kind and what became of them: what was paid and scored, and what the strong model would have."""
+
+    task: str
+    paid: Floats
+    got: Floats
+    dear: Floats
+    best: Floats
+    strong: npt.NDArray[np.bool_]
+    """Which went to the strong model."""
+
+    def take(self, task: str, rows: Rows) -> "Routed":
+        """Some of them, as a kind of their own."""
+        return Routed(
+            task, self.paid[rows], self.got[rows], self.dear[rows], self.best[rows], self.strong[rows]
+        )
 
 
-def _choose(fit: Ready, test: Ready, seed: int) -> tuple[metrics.Floats, metrics.Floats]:
-    """Cost and score of the test prompts at the price that was picked on the fit part, unknown ones by the strong model."""
+def _route(task: str, fit: Ready, test: Ready, seed: int) -> Routed:
+    """Route test prompts at the price that was picked on the fit part, unknown ones to the strong model."""
     known = expect(fit, test, seed)
-    at = routing.prices(fit.costs)
-    chosen = routing.choices(known.test, costs_before(fit, test), at)
-    before = routing.choices(known.held, costs_before(fit, fit), at)
-    picked = pick(chosen, before, fit.set.scores, fit.costs, fit.strong)
-    picked = np.where(known.known, picked, fit.strong)
-    rows = np.arange(len(picked))
-    return test.costs[rows, picked], test.set.scores[rows, picked]
+    _, picked = choose(fit, test, known)
+    picked[~known.known] = fit.strong
+    cost, score = routing.points(picked[None], test.set.scores, test.costs)
+    best, dear = test.set.scores[:, fit.strong], test.costs[:, fit.strong]
+    return Routed(task, cost[0], score[0], dear, best, picked == fit.strong)
 
 
-def _row(
-    task: str, ready: Ready, rows: Rows, paid: metrics.Floats, got: metrics.Floats, seed: int, draws: int
-) -> LeftOut:
-    """What became of the prompts of a kind."""
-    best, dear = ready.set.scores[rows, ready.strong], ready.costs[rows, ready.strong]
-    every = np.vstack([np.ones(len(rows)), metrics.draws(len(rows), draws, seed)])
-    quality = (every @ got) / np.maximum(every @ best, 1e-12)
+def _rows(routed: Sequence[Routed], seed: int, draws: int) -> list[LeftOut]:
+    """What became of each kind, and of all together."""
+    columns = [
+        np.concatenate([getattr(each, name) for each in routed])
+        for name in ("paid", "got", "dear", "best", "strong")
+    ]
+    return [_row(each, seed, draws) for each in (*routed, Routed(ALL, *columns))]
+
+
+def _row(routed: Routed, seed: int, draws: int) -> LeftOut:
+    """What became of one kind."""
+    many = len(routed.paid)
+    every = np.vstack([np.ones(many), metrics.draws(many, draws, seed)])
+    quality = (every @ routed.got) / np.maximum(every @ routed.best, 1e-12)
     return LeftOut(
-        task=task,
-        prompts=len(rows),
-        to_strong=float(((got == best) & (paid == dear)).mean()),
-        quality=Figure(float(quality[0]), *interval(quality[1:])),
-        saved=float(1 - paid.sum() / dear.sum()),
+        task=routed.task,
+        prompts=many,
+        to_strong=float(routed.strong.mean()),
+        quality=Figure(float(quality[0]), *metrics.interval(quality[1:])),
+        saved=float(1 - routed.paid.sum() / routed.dear.sum()),
     )

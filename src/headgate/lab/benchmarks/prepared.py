@@ -12,11 +12,13 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 from scipy.optimize import nnls
+from scipy.sparse import vstack
 
 from headgate.core.errors import UsageError
 from headgate.lab.benchmarks.grouping import Rows, folds, near_identical, openings, without_openings
 from headgate.lab.benchmarks.metrics import Floats
 from headgate.lab.benchmarks.sets import Benchmark
+from headgate.lab.benchmarks.wording import Counted, count
 
 CALLS = "calls of the strong model"
 
@@ -28,6 +30,8 @@ class Ready(Struct, frozen=True):
     costs: Floats
     """(prompts, models)."""
     bodies: tuple[str, ...]
+    counted: Counted
+    """The words of the bodies."""
     groups: Rows
     strong: int
     """The number of the model of the best mean score."""
@@ -38,7 +42,12 @@ class Ready(Struct, frozen=True):
         """The same set with these prompts only."""
         bodies = tuple(self.bodies[row] for row in rows.tolist())
         return replace(
-            self, set=self.set.take(rows), costs=self.costs[rows], bodies=bodies, groups=self.groups[rows]
+            self,
+            set=self.set.take(rows),
+            costs=self.costs[rows],
+            bodies=bodies,
+            counted=self.counted.take(rows),
+            groups=self.groups[rows],
         )
 
 
@@ -72,6 +81,7 @@ def prepare(
         set=replace(benchmark, unit=benchmark.unit or CALLS),
         costs=costs,
         bodies=tuple(bodies),
+        counted=count(bodies),
         groups=near_identical(bodies),
         strong=strong,
         weak=weak,
@@ -95,6 +105,7 @@ def like(ready: Ready, other: Benchmark) -> Ready | None:
         set=replace(part, unit=ready.set.unit),
         costs=costs,
         bodies=tuple(bodies),
+        counted=count(bodies),
         groups=near_identical(bodies),
         strong=ready.strong,
         weak=ready.weak,
@@ -110,6 +121,7 @@ def splits(ready: Ready, many: int, seed: int) -> Iterator[tuple[Ready, Ready]]:
 def joined(parts: Sequence[Ready]) -> Ready:
     """Test parts one after the other, as one."""
     first = parts[0]
+    counts = [part.counted for part in parts]
     sets = [part.set for part in parts]
     whole = replace(
         first.set,
@@ -125,6 +137,11 @@ def joined(parts: Sequence[Ready]) -> Ready:
         set=whole,
         costs=np.concatenate([part.costs for part in parts]),
         bodies=tuple(each for part in parts for each in part.bodies),
+        counted=Counted(
+            vstack([each.words for each in counts]).tocsr(),
+            vstack([each.pieces for each in counts]).tocsr(),
+            np.concatenate([each.plain for each in counts]),
+        ),
         groups=np.concatenate([part.groups for part in parts]),
     )
 

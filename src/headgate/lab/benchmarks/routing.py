@@ -1,7 +1,7 @@
 """From what a router expects to what it costs and yields: choices at every price of quality, and their measures with intervals.
 
     plan = choices(expected, costs)                       a row of chosen models for each price
-    measured = measure(plan, benchmark, strong, weights)
+    measured = measure_chosen(plan, field)
 
 A price says how many points of quality a dollar is worth; at each, a prompt goes to the model that is expected to be worth the most.
 Two prices may be mixed by chance, so measures are those of the hull. It does not know where expectations come from.
@@ -24,6 +24,20 @@ PRICES: Final = 60
 
 Choices = npt.NDArray[np.intp]
 """(prices, prompts): the model that is chosen."""
+
+
+class Field(Struct, frozen=True):
+    """What routers are measured on."""
+
+    scores: Floats
+    """Of all models, (prompts, models)."""
+    costs: Floats
+    """(prompts, models)."""
+    strong: int
+    """The number of the strong model."""
+    weak: int
+    weights: Floats
+    """How often each prompt counts, (draws, prompts): for intervals."""
 
 
 class Figure(Struct, frozen=True):
@@ -69,41 +83,40 @@ def points(chosen: Choices, scores: Floats, costs: Floats) -> tuple[Floats, Floa
     return costs[rows, chosen], scores[rows, chosen]
 
 
-def measure_points(
-    cost: Floats, score: Floats, scores: Floats, costs: Floats, strong: int, weights: Floats
-) -> Measured:
+def measure_points(cost: Floats, score: Floats, field: Field) -> Measured:
     """AIQ and savings of a router's points, with intervals.
 
     Args:
         cost: what it paid, (points, prompts).
         score: what it got, (points, prompts).
-        scores: of all models, (prompts, models).
-        costs: of all models, (prompts, models).
-        strong: the strong model's number.
-        weights: how often each prompt counts, (draws, prompts).
+        field: what it is measured on.
     """
     # The strong model for everything is a router's way out at any time.
-    cost, score = np.vstack([cost, costs[:, strong]]), np.vstack([score, scores[:, strong]])
-    every = np.vstack([np.ones(len(scores)), weights])
+    cost, score = (
+        np.vstack([cost, field.costs[:, field.strong]]),
+        np.vstack([score, field.scores[:, field.strong]]),
+    )
+    every = np.vstack([np.ones(len(field.scores)), field.weights])
     total = every.sum(axis=1, keepdims=True)
-    along, up, each = every @ cost.T / total, every @ score.T / total, every @ costs / total
-    drawn = []
-    for row in range(len(every)):
-        curve = metrics.hull(along[row], up[row])
-        drawn.append(_of_curve(curve, up[row, -1], along[row, -1], each[row]))
+    along, up, each = every @ cost.T / total, every @ score.T / total, every @ field.costs / total
+    drawn = [
+        _of_curve(metrics.hull(along[row], up[row]), up[row, -1], along[row, -1], each[row])
+        for row in range(len(every))
+    ]
     figures = [_figure(column) for column in np.array(drawn).T]
     return Measured(aiq=figures[0], saved=tuple(figures[1:]))
 
 
-def measure_mixed(scores: Floats, costs: Floats, strong: int, weights: Floats) -> Measured:
-    """The zero router: single models, mixed by chance."""
-    return measure_points(costs.T, scores.T, scores, costs, strong, weights)
+def measure_chosen(chosen: Choices, field: Field) -> Measured:
+    """The same of models chosen at several prices."""
+    return measure_points(*points(chosen, field.scores, field.costs), field)
 
 
-def measure_share(need: Floats, weak: Floats, strong: Floats, weights: Floats) -> Measured:
+def measure_share(need: Floats, field: Field) -> Measured:
     """APGR and CPT of a router that sends the neediest prompts to the strong model, with intervals."""
+    weak, strong = field.scores[:, field.weak], field.scores[:, field.strong]
     drawn = []
-    for counted in (None, *weights):
+    for counted in (None, *field.weights):
         curve = metrics.share_curve(need, weak, strong, counted)
         drawn.append((metrics.apgr(curve), metrics.cpt(curve, 0.5), metrics.cpt(curve, 0.8)))
     area, half, most = (_figure(column) for column in np.array(drawn).T)
@@ -115,11 +128,17 @@ def together(share: Measured, spent: Measured) -> Measured:
     return Measured(apgr=share.apgr, cpt50=share.cpt50, cpt80=share.cpt80, aiq=spent.aiq, saved=spent.saved)
 
 
-def cheapest_good(chosen: Choices, scores: Floats, costs: Floats, strong: int, floor: float) -> int:
-    """The number of the price that is cheapest among those of at least `floor` × the strong model's quality; -1 for none."""
-    cost, score = points(chosen, scores, costs)
+def cheapest(cost: Floats, score: Floats, strong: Floats, floor: float) -> int:
+    """The number of the price that is cheapest among those of at least `floor` × the strong model's quality; -1 for none.
+
+    Args:
+        cost: (prices, prompts).
+        score: (prices, prompts).
+        strong: what the strong model scored.
+        floor: of its mean.
+    """
     spent, got = cost.mean(axis=1), score.mean(axis=1)
-    good = np.flatnonzero(got >= floor * scores[:, strong].mean())
+    good = np.flatnonzero(got >= floor * strong.mean())
     return int(good[spent[good].argmin()]) if len(good) else -1
 
 

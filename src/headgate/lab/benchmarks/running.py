@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.errors import UsageError
-from headgate.lab.benchmarks import metrics, tracks
+from headgate.lab.benchmarks import tracks
 from headgate.lab.benchmarks.leaving_out import LeftOut, has_kinds, leave_out, unseen
 from headgate.lab.benchmarks.prepared import Ready, like, prepare, splits
 from headgate.lab.benchmarks.published import Published, best_of, read_published
@@ -113,7 +113,7 @@ def run(asked: Asked, say: Say) -> Benchmarked:
 def _cross_validated(ready: Ready, folds: int, draws: int, asked: Asked) -> Scored:
     """A set within itself."""
     parts = list(splits(ready, folds, asked.seed))
-    rows = tracks.judge(parts, asked.seed, draws, cascade=asked.track != "predictive")
+    rows = tracks.judge(parts, asked.seed, draws, with_cascades=asked.track != "predictive")
     left = leave_out(ready, asked.seed, draws) if not asked.quick and has_kinds(ready.set.tasks) else []
     return _as_scored(ready, sum(len(fit.bodies) for fit, _ in parts) // folds, rows, left, known=True)
 
@@ -126,9 +126,8 @@ def _scored(
     test = None if fit is None else like(fit, other)
     if fit is None or test is None:
         alone = prepare(other, pairs)
-        weights = metrics.draws(len(alone.bodies), draws, asked.seed)
-        return _as_scored(alone, 0, tracks.unknown(alone, weights), [], known=False)
-    rows = tracks.judge([(fit, test)], asked.seed, draws, cascade=asked.track != "predictive")
+        return _as_scored(alone, 0, tracks.unknown(alone, draws, asked.seed), [], known=False)
+    rows = tracks.judge([(fit, test)], asked.seed, draws, with_cascades=asked.track != "predictive")
     return _as_scored(test, len(fit.bodies), rows, unseen(fit, test, asked.seed, draws), known=True)
 
 

@@ -119,7 +119,7 @@ def read_set(folder: Path) -> Benchmark:
     texts = tuple(str(clean[each]["prompt"]) for each in ids)
     prices = _prices(folder / MODELS)
     costs, unit = _costs(kept, models, texts, prices)
-    with_answers = all(row.get("response") is not None for row in kept[0])
+    with_answers = all(any(str(row.get("response") or "").strip() for row in rows) for rows in kept)
     return Benchmark(
         name=folder.name,
         ids=ids,

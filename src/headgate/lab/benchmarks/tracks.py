@@ -13,6 +13,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_val_predict
 
 from headgate.lab.benchmarks import metrics, routing
 from headgate.lab.benchmarks.answers import without_marks
@@ -21,14 +23,20 @@ from headgate.lab.benchmarks.learner import Learner
 from headgate.lab.benchmarks.metrics import Floats
 from headgate.lab.benchmarks.novelty import Familiar
 from headgate.lab.benchmarks.prepared import Ready, costs_before, joined
-from headgate.lab.benchmarks.routing import Choices, Figure, Measured
+from headgate.lab.benchmarks.routing import Choices, Field, Figure, Measured
 
 Parts = Sequence[tuple[Ready, Ready]]
 
 NO_LABELS, SAME, OTHERS = "none", "same benchmark", "other benchmarks"
 """Whose outcomes a router was fitted on."""
-FIRSTS = 3
+FIRSTS = 2
 """Cheap models that are tried as the first of a cascade, alone and in pairs."""
+AT_ONCE = 10.0
+"""The need of a prompt that goes to the strong model before all others; scores differ by 1 at most."""
+MARKED = 0.1
+"""Of the answers, that have a calculator's marks, to show what they tell without."""
+STIFF = 100.0
+"""Of the fit that tells on which prompts asking first pays."""
 CHEAP = 0.5
 """Of the strong model's cost: a first answer that costs more is not cheap."""
 
@@ -59,206 +67,222 @@ class Expected(Struct, frozen=True):
     test: Floats
     known: npt.NDArray[np.bool_]
     """Test prompts of a kind that was seen."""
+    dense_held: Floats
+    """Figures and directions of the fit part's prompts."""
+    dense_test: Floats
 
 
 def expect(fit: Ready, test: Ready, seed: int) -> Expected:
     """Learn on the fit part."""
-    learner = Learner(seed).learn(fit.bodies, fit.set.scores, fit.set.tasks, fit.groups)
+    learner = Learner(seed).learn(fit.counted, fit.set.scores, fit.set.tasks, fit.groups)
     familiar = Familiar(seed).learn(learner.guesses.view, np.array(fit.set.tasks), fit.groups)
-    view = learner.guesses.wording.read(test.bodies)
-    return Expected(held=learner.held, test=learner.expect_view(view), known=familiar.sure(view))
+    view = learner.guesses.wording.read(test.counted)
+    return Expected(
+        held=learner.held,
+        test=learner.expect(view),
+        known=familiar.sure(view),
+        dense_held=learner.guesses.view.dense,
+        dense_test=view.dense,
+    )
 
 
-def judge(parts: Parts, seed: int, many: int, *, cascade: bool = True) -> list[Row]:
+def judge(parts: Parts, seed: int, many: int, *, with_cascades: bool = True) -> list[Row]:
     """The rows of a set: bounds, the predictive track, and the cascade track where there are answers and it is asked for.
 
     Args:
         parts: fit part and test part, of each fold.
         seed: of folds, learners and draws.
         many: draws of prompts for the intervals.
-        cascade: whether the cascade track is run.
+        with_cascades: whether the cascade track is run.
     """
     whole = joined([test for _, test in parts])
-    weights = metrics.draws(len(whole.set.ids), many, seed)
+    field = field_of(whole, many, seed)
     expected = [expect(fit, test, seed) for fit, test in parts]
-    rows = [*bounds(whole, weights), *predictive(parts, expected, whole, weights)]
-    return [*rows, *cascades(parts, expected, whole, weights, seed)] if cascade else rows
+    rows = [*bounds(field), by_length(whole.bodies, field), *predictive(parts, expected, field)]
+    return [*rows, *cascades(parts, expected, field, seed)] if with_cascades else rows
 
 
-def unknown(whole: Ready, weights: Floats) -> list[Row]:
+def unknown(whole: Ready, many: int, seed: int) -> list[Row]:
     """The rows of a set on which nothing was fitted: its bounds, what length tells, and everything to the strong model."""
-    scores, costs = whole.set.scores, whole.costs
-    alone = np.full((1, len(scores)), whole.strong, dtype=np.intp)
-    safe = routing.measure_points(*routing.points(alone, scores, costs), scores, costs, whole.strong, weights)
-    came = came_of(costs[:, whole.strong], scores[:, whole.strong], whole, weights)
-    return [
-        *bounds(whole, weights),
-        by_length(whole, weights),
-        Row("predictive", "unknown set: all to the strong model", NO_LABELS, safe, came),
-    ]
-
-
-def bounds(whole: Ready, weights: Floats) -> list[Row]:
-    """Random, zero router and oracle."""
-    scores, costs = whole.set.scores, whole.costs
-    weak, strong = scores[:, whole.weak], scores[:, whole.strong]
-    mixed = routing.measure_mixed(scores, costs, whole.strong, weights)
-    level = routing.measure_share(np.zeros(len(weak)), weak, strong, weights)
-    best = routing.measure_share(strong - weak, weak, strong, weights)
-    pair = np.array([whole.weak, whole.strong])
-    random = routing.measure_points(costs[:, pair].T, scores[:, pair].T, scores, costs, whole.strong, weights)
-    chosen = routing.choices(scores, costs, routing.prices(costs))
-    oracle = routing.measure_points(
-        *routing.points(chosen, scores, costs), scores, costs, whole.strong, weights
+    field = field_of(whole, many, seed)
+    safe = np.full((1, len(whole.bodies)), whole.strong, dtype=np.intp)
+    came = came_of(*routing.points(safe, field.scores, field.costs), field)
+    alone = Row(
+        "predictive",
+        "unknown set: all to the strong model",
+        NO_LABELS,
+        routing.measure_chosen(safe, field),
+        came,
     )
+    return [*bounds(field), by_length(whole.bodies, field), alone]
+
+
+def field_of(whole: Ready, draws: int, seed: int) -> Field:
+    """What routers are measured on: all test prompts, with the same draws for every router."""
+    weights = metrics.draws(len(whole.bodies), draws, seed)
+    return Field(whole.set.scores, whole.costs, whole.strong, whole.weak, weights)
+
+
+def bounds(field: Field) -> list[Row]:
+    """Random, zero router and oracle."""
+    scores, costs = field.scores, field.costs
+    pair = [field.weak, field.strong]
+    level = routing.measure_share(np.zeros(len(scores)), field)
+    mixed = routing.measure_points(costs[:, pair].T, scores[:, pair].T, field)
+    singles = routing.measure_points(costs.T, scores.T, field)
+    best = routing.measure_share(scores[:, field.strong] - scores[:, field.weak], field)
+    perfect = routing.measure_chosen(routing.choices(scores, costs, routing.prices(costs)), field)
     return [
-        Row("bound", "random, weak or strong", NO_LABELS, routing.together(level, random)),
-        Row("bound", "zero router", NO_LABELS, mixed),
-        Row("bound", "oracle", NO_LABELS, routing.together(best, oracle)),
+        Row("bound", "random, weak or strong", NO_LABELS, routing.together(level, mixed)),
+        Row("bound", "zero router: single models by chance", NO_LABELS, singles),
+        Row("bound", "oracle", NO_LABELS, routing.together(best, perfect)),
     ]
 
 
-def predictive(parts: Parts, expected: Sequence[Expected], whole: Ready, weights: Floats) -> list[Row]:
-    """Routers that see the prompt: its length alone, the learned one, and that one with unknown kinds sent to the strong model."""
-    rows = [by_length(whole, weights)]
+def by_length(bodies: Sequence[str], field: Field) -> Row:
+    """The router without any labels: longer questions need the strong model more."""
+    need = np.array([len(body) for body in bodies], dtype=np.float64)
+    order = np.argsort(-need, kind="stable")
+    chosen = np.full((routing.PRICES, len(need)), field.weak, dtype=np.intp)
+    for row, share in enumerate(np.linspace(0, 1, routing.PRICES)):
+        chosen[row, order[: round(share * len(need))]] = field.strong
+    measured = routing.together(routing.measure_share(need, field), routing.measure_chosen(chosen, field))
+    return Row("predictive", "length of the question", NO_LABELS, measured)
+
+
+def predictive(parts: Parts, expected: Sequence[Expected], field: Field) -> list[Row]:
+    """The learned router, which sees the prompt; also with unknown kinds sent to the strong model."""
+    rows = []
     for name, guarded in (("learned", False), ("learned, unknown kinds to the strong model", True)):
         plans, picks, needs = [], [], []
         for (fit, test), known in zip(parts, expected, strict=True):
-            at = routing.prices(fit.costs)
-            chosen = routing.choices(known.test, costs_before(fit, test), at)
-            before = routing.choices(known.held, costs_before(fit, fit), at)
+            chosen, picked = choose(fit, test, known)
             need = known.test[:, fit.strong] - known.test[:, fit.weak]
             if guarded:
-                chosen[:, ~known.known] = fit.strong
-                need = np.where(known.known, need, np.inf)
+                chosen[:, ~known.known] = picked[~known.known] = fit.strong
+                need = np.where(known.known, need, AT_ONCE)
             plans.append(chosen)
-            picks.append(pick(chosen, before, fit.set.scores, fit.costs, fit.strong))
+            picks.append(picked)
             needs.append(need)
+        chosen, picked = np.hstack(plans), np.concatenate(picks)
+        share = routing.measure_share(np.concatenate(needs), field)
+        came = came_of(*routing.points(picked[None], field.scores, field.costs), field)
         rows.append(
-            row_of(
-                "predictive",
-                name,
-                np.hstack(plans),
-                np.concatenate(picks),
-                np.concatenate(needs),
-                whole,
-                weights,
+            Row(
+                "predictive", name, SAME, routing.together(share, routing.measure_chosen(chosen, field)), came
             )
         )
     return rows
 
 
-def cascades(
-    parts: Parts, expected: Sequence[Expected], whole: Ready, weights: Floats, seed: int
-) -> list[Row]:
+def choose(fit: Ready, test: Ready, known: Expected) -> tuple[Choices, npt.NDArray[np.intp]]:
+    """The models for each test prompt at every price, and at the one that was the cheapest at full quality on the fit part."""
+    at = routing.prices(fit.costs)
+    chosen = routing.choices(known.test, costs_before(fit, test), at)
+    held = _straight(fit, costs_before(fit, fit), known.held, at)
+    row = routing.cheapest(held.cost, held.score, fit.set.scores[:, fit.strong], 1.0)
+    return chosen, chosen[row].copy() if row >= 0 else np.full(len(test.bodies), fit.strong, dtype=np.intp)
+
+
+def cascades(parts: Parts, expected: Sequence[Expected], field: Field, seed: int) -> list[Row]:
     """Routers that see first answers and pay for them: one cheap answer, and two where more than two models have prices."""
-    if not whole.set.answers:
+    given = [answers for _, test in parts for answers in test.set.answers]
+    if not given:
         return []
-    marked = any("<<" in given[whole.weak] for given in whole.set.answers)
-    ways = [("one answer", 1, False)]
-    ways += [("one answer, without calculator marks", 1, True)] if marked else []
-    ways += [("two answers", 2, False)] if len(whole.set.models) > 2 else []
-    return [cascade(name, many, plain, parts, expected, whole, weights, seed) for name, many, plain in ways]
+    kinds = [Kind("one answer", 1)]
+    if sum("<<" in answers[field.weak] for answers in given) > MARKED * len(given):
+        kinds.append(Kind("one answer, without calculator marks", 1, plain=True))
+    if len(given[0]) > 2:
+        kinds.append(Kind("two answers", 2))
+    return [cascade(kind, parts, expected, field, seed) for kind in kinds]
 
 
-def cascade(
-    name: str,
-    many: int,
-    plain: bool,
-    parts: Parts,
-    expected: Sequence[Expected],
-    whole: Ready,
-    weights: Floats,
-    seed: int,
-) -> Row:
-    """A cascade whose first models are picked on the fit part."""
-    costs, scores, picked_costs, picked_scores, needs = [], [], [], [], []
+class Kind(Struct, frozen=True):
+    """A kind of cascade."""
+
+    name: str
+    firsts: int
+    """Models that are asked first."""
+    plain: bool = False
+    """Whether a calculator's marks are taken out of their answers."""
+
+
+class Way(Struct, frozen=True):
+    """What choices at every price cost and got: (prices, prompts)."""
+
+    cost: Floats
+    score: Floats
+
+    def worth(self, at: Floats) -> Floats:
+        """Scores less what they cost, at every price."""
+        return np.asarray(self.score - at[:, None] * self.cost, dtype=np.float64)
+
+    def where(self, asked: npt.NDArray[np.bool_], other: "Way") -> "Way":
+        """This way for prompts that are asked, the other one for the rest."""
+        return Way(np.where(asked, self.cost, other.cost), np.where(asked, self.score, other.score))
+
+
+def cascade(kind: Kind, parts: Parts, expected: Sequence[Expected], field: Field, seed: int) -> Row:
+    """A cascade whose first models are picked on the fit part; whether asking them first pays for a prompt is learned there as well."""
+    made, picked, needs = [], [], []
     for (fit, test), known in zip(parts, expected, strict=True):
-        first, reader = _best_first(many, plain, fit, known, seed)
-        given = _given(test, first, plain)
+        first, reader = _best_first(kind, fit, known, seed)
+        given = _given(test, first, kind.plain)
         after = reader.expect(figures_of(test.bodies, given), given, known.test)
         at = routing.prices(fit.costs)
-        chosen = routing.choices(after, _beyond(costs_before(fit, test), first), at)
-        before = routing.choices(reader.held, _beyond(costs_before(fit, fit), first), at)
-        cost, score = routing.points(chosen, test.set.scores, _paid(test.costs, first))
-        row = routing.cheapest_good(before, fit.set.scores, _paid(fit.costs, first), fit.strong, 1.0)
-        costs.append(cost)
-        scores.append(score)
-        picked_costs.append(cost[row] if row >= 0 else test.costs[:, fit.strong])
-        picked_scores.append(score[row] if row >= 0 else test.set.scores[:, fit.strong])
+        asking, asked_before = (
+            _asking(test, costs_before(fit, test), after, first, at),
+            _asking(fit, costs_before(fit, fit), reader.held, first, at),
+        )
+        straight, held = (
+            _straight(test, costs_before(fit, test), known.test, at),
+            _straight(fit, costs_before(fit, fit), known.held, at),
+        )
+        gain = (asked_before.worth(at) - held.worth(at)).T
+        judge = Ridge(STIFF).fit(known.dense_held, gain)
+        before = asked_before.where(cross_val_predict(Ridge(STIFF), known.dense_held, gain, cv=3).T > 0, held)
+        came = asking.where(judge.predict(known.dense_test).T > 0, straight)
+        row = routing.cheapest(before.cost, before.score, fit.set.scores[:, fit.strong], 1.0)
+        safe = Way(test.costs[:, fit.strong], test.set.scores[:, fit.strong])
+        picked.append(safe if row < 0 else Way(came.cost[row], came.score[row]))
+        made.append(came)
         needs.append(after[:, fit.strong] - after[:, fit.weak])
-    spent = routing.measure_points(
-        np.hstack(costs), np.hstack(scores), whole.set.scores, whole.costs, whole.strong, weights
+    cost, score = np.hstack([way.cost for way in made]), np.hstack([way.score for way in made])
+    spent = routing.measure_points(cost, score, field)
+    share = routing.measure_share(np.concatenate(needs), field) if field.scores.shape[1] == 2 else Measured()
+    paid, got = (
+        np.concatenate([way.cost for way in picked])[None],
+        np.concatenate([way.score for way in picked])[None],
     )
-    share = by_share(np.concatenate(needs), whole, weights) if len(whole.set.models) == 2 else Measured()
-    came = came_of(np.concatenate(picked_costs), np.concatenate(picked_scores), whole, weights)
-    return Row("cascade", name, SAME, routing.together(share, spent), came)
+    return Row("cascade", kind.name, SAME, routing.together(share, spent), came_of(paid, got, field))
 
 
-def by_length(whole: Ready, weights: Floats) -> Row:
-    """The router without any labels: longer questions need the strong model more."""
-    length = np.array([len(body) for body in whole.bodies], dtype=np.float64)
-    return Row("predictive", "length of the question", NO_LABELS, by_need(length, whole, weights))
+def _asking(part: Ready, costs: Floats, after: Floats, first: Sequence[int], at: Floats) -> Way:
+    """What comes of asking the first models about every prompt, at every price."""
+    chosen = routing.choices(after, _beyond(costs, first), at)
+    return Way(*routing.points(chosen, part.set.scores, _paid(part.costs, first)))
 
 
-def row_of(
-    track: str,
-    name: str,
-    chosen: Choices,
-    picked: npt.NDArray[np.intp],
-    need: Floats,
-    whole: Ready,
-    weights: Floats,
-) -> Row:
-    """The row of a router that was fitted on the same benchmark."""
-    scores, costs = whole.set.scores, whole.costs
-    rows = np.arange(len(picked))
-    spent = routing.measure_points(
-        *routing.points(chosen, scores, costs), scores, costs, whole.strong, weights
-    )
-    came = came_of(costs[rows, picked], scores[rows, picked], whole, weights)
-    return Row(track, name, SAME, routing.together(by_share(need, whole, weights), spent), came)
+def _straight(part: Ready, costs: Floats, before: Floats, at: Floats) -> Way:
+    """What comes of choosing by the prompt alone."""
+    return Way(*routing.points(routing.choices(before, costs, at), part.set.scores, part.costs))
 
 
-def by_need(need: Floats, whole: Ready, weights: Floats) -> Measured:
-    """The measures of a router that only ranks prompts by need, with the strong and the weak model."""
-    order = np.argsort(-need, kind="stable")
-    shares = np.linspace(0, 1, routing.PRICES)
-    chosen = np.full((len(shares), len(need)), whole.weak, dtype=np.intp)
-    for row, share in enumerate(shares):
-        chosen[row, order[: round(share * len(need))]] = whole.strong
-    scores, costs = whole.set.scores, whole.costs
-    spent = routing.measure_points(
-        *routing.points(chosen, scores, costs), scores, costs, whole.strong, weights
-    )
-    return routing.together(by_share(need, whole, weights), spent)
+def came_of(cost: Floats, score: Floats, field: Field) -> Picked:
+    """Quality and savings of one choice a prompt, of the strong model's.
 
-
-def by_share(need: Floats, whole: Ready, weights: Floats) -> Measured:
-    """APGR and CPT between the weak and the strong model."""
-    scores = whole.set.scores
-    return routing.measure_share(need, scores[:, whole.weak], scores[:, whole.strong], weights)
-
-
-def pick(
-    chosen: Choices, before: Choices, scores: Floats, costs: Floats, strong: int
-) -> npt.NDArray[np.intp]:
-    """The models chosen at the price that was the cheapest at full quality on the fit part; the strong one where none was."""
-    row = routing.cheapest_good(before, scores, costs, strong, 1.0)
-    return chosen[row] if row >= 0 else np.full(chosen.shape[1], strong, dtype=np.intp)
-
-
-def came_of(cost: Floats, score: Floats, whole: Ready, weights: Floats) -> Picked:
-    """Quality and savings of one choice a prompt, of the strong model's."""
-    every = np.vstack([np.ones(len(cost)), weights])
-    quality = (every @ score) / np.maximum(every @ whole.set.scores[:, whole.strong], 1e-12)
-    saved = 1 - (every @ cost) / np.maximum(every @ whole.costs[:, whole.strong], 1e-12)
+    Args:
+        cost: (1, prompts).
+        score: (1, prompts).
+        field: what it is measured on.
+    """
+    every = np.vstack([np.ones(cost.shape[1]), field.weights])
+    quality = (every @ score[0]) / np.maximum(every @ field.scores[:, field.strong], 1e-12)
+    saved = 1 - (every @ cost[0]) / np.maximum(every @ field.costs[:, field.strong], 1e-12)
     return Picked(*(Figure(float(each[0]), *metrics.interval(each[1:])) for each in (quality, saved)))
 
 
-def _best_first(
-    many: int, plain: bool, fit: Ready, known: Expected, seed: int
-) -> tuple[tuple[int, ...], AnswerReader]:
+def _best_first(kind: Kind, fit: Ready, known: Expected, seed: int) -> tuple[tuple[int, ...], AnswerReader]:
     """The first models whose cascade has the highest AIQ on the fit part, each prompt held out."""
     scores, costs = fit.set.scores, fit.costs
     mean, quality = costs.mean(axis=0), scores.mean(axis=0)
@@ -267,8 +291,8 @@ def _best_first(
     ] or [fit.weak]
     worthy = sorted(cheap, key=lambda model: -quality[model])[:FIRSTS]
     best: tuple[float, tuple[int, ...], AnswerReader] | None = None
-    for first in combinations(worthy, min(many, len(worthy))):
-        given = _given(fit, first, plain)
+    for first in combinations(worthy, min(kind.firsts, len(worthy))):
+        given = _given(fit, first, kind.plain)
         reader = AnswerReader(seed).learn(
             figures_of(fit.bodies, given), given, known.held, scores, fit.groups
         )

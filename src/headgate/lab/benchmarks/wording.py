@@ -1,9 +1,10 @@
 """Prompts as numbers: sparse features of their words and letters, their directions (LSA), and a few plain figures.
 
-    wording = Wording().learn(bodies); view = wording.read(bodies)
+    counted = count(bodies)                 once for a set: words and pieces of words by hash, no vocabulary
+    wording = Wording(seed).learn(counted.take(fit)); view = wording.read(counted.take(test))
 
-The vocabulary and the directions are those of the prompts it was fitted on; nothing is shipped and no word is known beforehand. It does
-not know what any model scored.
+What a word is worth (idf), which are kept and what their directions are is learned from the fit part; nothing is shipped and no word is
+known beforehand. It does not know what any model scored.
 """
 
 import re
@@ -14,28 +15,55 @@ import numpy.typing as npt
 from msgspec import Struct
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import StandardScaler
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
 
+SLOTS = 1 << 18
+"""That words are hashed into, and pieces of words as well."""
 MOST = 40_000
 """Different words, and pieces of words, that are kept."""
+FEWEST = 2
+"""Prompts of the fit part that have a word which is kept."""
 DIRECTIONS = 100
 """Of the sparse features (LSA)."""
 READ_AT_MOST = 6_000
 """Characters of a prompt that are read, from its end: the question stands last."""
+DIRECTION_WEIGHT = 5.0
+"""Of a direction beside plain figures of deviation 1: what a prompt is about tells more than how long it is."""
 PLAIN_WEIGHT = 0.1
 """Of a plain figure of deviation 1 beside words, whose rows have length 1."""
+
+WORD_OR_SIGN = r"\w+|[^\w\s]"
+"""A word, or a sign."""
 
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _LISTED = re.compile(r"^\s*(?:[A-Z]|\d+|[-*])[.)]?\s", re.MULTILINE)
+_FORMULA, _BRACKETS, _CAPITALS = re.compile(r"[-+*/=^<>]"), re.compile(r"[(){}\[\]\\_]"), re.compile(r"[A-Z]")
+_DIGIT, _BEYOND = re.compile(r"\d"), re.compile(r"[^\x00-\x7f]")
+
+
+class Counted(Struct, frozen=True):
+    """Prompts whose words are counted: a row a prompt."""
+
+    words: "sparse.csr_matrix"
+    """Words and pairs of neighbours, weighed by the logarithm of how often they stand there."""
+    pieces: "sparse.csr_matrix"
+    """Three and four letters in a row."""
+    plain: Floats
+    """Plain figures."""
+
+    def take(self, rows: Rows) -> "Counted":
+        """Some of the prompts."""
+        return Counted(self.words[rows], self.pieces[rows], self.plain[rows])
 
 
 class View(Struct, frozen=True):
-    """Prompts as numbers: a row a prompt."""
+    """Prompts as a fit part sees them: a row a prompt."""
 
     sparse: "sparse.csr_matrix"
     """Words, pieces of words and the plain figures together."""
@@ -44,71 +72,81 @@ class View(Struct, frozen=True):
     directions: Floats
     """Of length 1 each, so that a product is a cosine; a prompt of unknown words has length 0."""
     known: Floats
-    """The share of each prompt's words that the fit part has seen, 0 to 1."""
+    """The share of each prompt's words and pairs that the fit part has seen, 0 to 1."""
+
+    def take(self, rows: Rows) -> "View":
+        """Some of the prompts."""
+        return View(self.sparse[rows], self.dense[rows], self.directions[rows], self.known[rows])
+
+
+def count(bodies: Sequence[str]) -> Counted:
+    """Count what stands in prompts. Nothing is learned from them."""
+    texts = [body[-READ_AT_MOST:] for body in bodies]
+    common = {"n_features": SLOTS, "norm": None, "alternate_sign": False, "dtype": np.float32}
+    words = HashingVectorizer(ngram_range=(1, 2), token_pattern=WORD_OR_SIGN, **common).transform(texts)
+    pieces = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **common).transform(texts)
+    for each in (words, pieces):
+        each.data = 1 + np.log(each.data)
+    return Counted(words, pieces, np.array([_figures(text) for text in texts]))
 
 
 class Wording:
-    """Features of prompts, fitted on some of them."""
+    """How much words tell, by the prompts of a fit part."""
 
     def __init__(self, seed: int) -> None:
-        self._words = TfidfVectorizer(
-            sublinear_tf=True,
-            min_df=2,
-            ngram_range=(1, 2),
-            token_pattern=r"\w+|[^\w\s]",
-            max_features=MOST,
-            dtype=np.float32,
-        )
-        self._pieces = TfidfVectorizer(
-            sublinear_tf=True,
-            min_df=3,
-            analyzer="char_wb",
-            ngram_range=(3, 4),
-            max_features=MOST,
-            dtype=np.float32,
-        )
         self._seed = seed
-        self._scale = StandardScaler()
 
-    def learn(self, bodies: Sequence[str]) -> "Wording":
+    def learn(self, counted: Counted) -> "Wording":
         """Fit on these prompts."""
-        texts = [body[-READ_AT_MOST:] for body in bodies]
-        words, pieces = self._words.fit_transform(texts), self._pieces.fit_transform(texts)
-        both = sparse.hstack([words, pieces]).tocsr()
+        self._words, self._pieces = Weighing(counted.words), Weighing(counted.pieces)
+        self._scale = StandardScaler().fit(counted.plain)
+        both = self._both(counted)
         many = max(2, min(DIRECTIONS, both.shape[0] // 8, both.shape[1] - 1))
         self._directions = TruncatedSVD(many, n_iter=3, random_state=self._seed).fit(both)
-        self._scale.fit(plain_figures(texts))
-        self._vocabulary = {word for word in self._words.vocabulary_ if " " not in word}
         return self
 
-    def read(self, bodies: Sequence[str]) -> View:
+    def read(self, counted: Counted) -> View:
         """These prompts as numbers."""
-        texts = [body[-READ_AT_MOST:] for body in bodies]
-        both = sparse.hstack([self._words.transform(texts), self._pieces.transform(texts)]).tocsr()
-        plain = self._scale.transform(plain_figures(texts)).clip(-5, 5)
+        both = self._both(counted)
+        plain = self._scale.transform(counted.plain).clip(-5, 5)
         along = self._directions.transform(both)
         length = np.linalg.norm(along, axis=1, keepdims=True)
-        known = [
-            sum(word in self._vocabulary for word in words) / len(words)
-            if (words := set(_WORD.findall(text.lower())))
-            else 0.0
-            for text in texts
-        ]
         return View(
             sparse=sparse.hstack([both, PLAIN_WEIGHT * plain]).tocsr(),
-            dense=np.hstack([plain, along]),
+            dense=np.hstack([plain, DIRECTION_WEIGHT * along]),
             directions=along / np.maximum(length, 1e-9),
-            known=np.array(known),
+            known=self._words.known(counted.words),
         )
 
+    def _both(self, counted: Counted) -> "sparse.csr_matrix":
+        """Words and pieces, weighed."""
+        return sparse.hstack([self._words.weigh(counted.words), self._pieces.weigh(counted.pieces)]).tocsr()
 
-def plain_figures(texts: Sequence[str]) -> Floats:
-    """What can be counted in any text: lengths, numbers, signs, structure. (texts, figures)."""
-    return np.array([_figures(text) for text in texts])
+
+class Weighing:
+    """Which slots are kept, and what they weigh: the rarer the more (idf); rows get length 1."""
+
+    def __init__(self, counts: "sparse.csr_matrix") -> None:
+        self._seen = np.bincount(counts.indices, minlength=counts.shape[1])
+        often = np.flatnonzero(self._seen >= FEWEST)
+        self._kept = np.sort(often[np.argsort(-self._seen[often], kind="stable")[:MOST]])
+        self._weight = np.log((1 + counts.shape[0]) / (1 + self._seen[self._kept])) + 1
+
+    def weigh(self, counts: "sparse.csr_matrix") -> "sparse.csr_matrix":
+        """Prompts by what is kept of them."""
+        weighed = counts[:, self._kept].multiply(self._weight).tocsr()
+        length = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
+        return sparse.diags(1 / np.maximum(length, 1e-9)) @ weighed
+
+    def known(self, counts: "sparse.csr_matrix") -> Floats:
+        """The share of each prompt's slots that were seen at all."""
+        there = counts.copy()
+        there.data = (self._seen[there.indices] > 0).astype(np.float64)
+        return np.asarray(there.sum(axis=1)).ravel() / np.maximum(np.diff(counts.indptr), 1)
 
 
 def _figures(text: str) -> tuple[float, ...]:
-    """The figures of one text."""
+    """What can be counted in any text: lengths, numbers, signs, structure."""
     words = _WORD.findall(text)
     numbers = [
         float(written.replace(",", "")) for written in _NUMBER.findall(text) if written.count(".") <= 1
@@ -120,12 +158,12 @@ def _figures(text: str) -> tuple[float, ...]:
         np.log(many),
         sum(map(len, words)) / many,
         len({word.lower() for word in words}) / many,
-        sum(len(word) > 9 for word in words) / many,
+        sum([len(word) > 9 for word in words]) / many,
         len(numbers),
         len(set(numbers)),
         len(numbers) / many,
         np.log1p(min(max(numbers, default=0.0), 1e12)),
-        sum(number != int(number) for number in numbers if number < 1e12),
+        sum([number != int(number) for number in numbers if number < 1e12]),
         sentences,
         many / (sentences + 1),
         text.count("\n"),
@@ -133,9 +171,9 @@ def _figures(text: str) -> tuple[float, ...]:
         text.count("?"),
         text.count(","),
         text.count("%") + text.count("$"),
-        sum(mark in "+-*/=^<>" for mark in text) / size,
-        sum(mark in "(){}[]\\_" for mark in text) / size,
-        sum(mark.isupper() for mark in text) / size,
-        sum(mark.isdigit() for mark in text) / size,
-        sum(not mark.isascii() for mark in text) / size,
+        len(_FORMULA.findall(text)) / size,
+        len(_BRACKETS.findall(text)) / size,
+        len(_CAPITALS.findall(text)) / size,
+        len(_DIGIT.findall(text)) / size,
+        len(_BEYOND.findall(text)) / size,
     )

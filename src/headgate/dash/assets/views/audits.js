@@ -1,5 +1,5 @@
 // What audits found: how many fallbacks were unnecessary and how many local answers wrong, with intervals; and pairs to look at.
-import { html, useState } from "../vendor/preact/standalone.module.js";
+import { html } from "../vendor/preact/standalone.module.js";
 import { useJson } from "../lib/api.js";
 import { axis, Chart, tip } from "../lib/charts.js";
 import { count, dollars, number, percent } from "../lib/format.js";
@@ -114,7 +114,7 @@ const Causes = ({ estimates }) => html`
 
 const Number = ({ span, whole }) => {
   if (!span) return html`<span class="muted">not known</span>`;
-  return html`<strong>${round(span.expected)}</strong>${!whole && html`<span class="under flush muted">${ends(span, round)}</span>`}`;
+  return html`<strong>${round(span.expected)}</strong>${!whole && html`<span class="ends muted">${ends(span, round)}</span>`}`;
 };
 
 const Strata = ({ title: name, rows, hits }) => html`
@@ -144,7 +144,7 @@ const Judges = ({ judges, agreement }) => {
   const said = (row) => {
     if (LABELS.has(row.judge)) return html`<${Tag} kind="good">a label<//>`;
     if (!row.pairs) return html`<span class="muted">no labels yet</span>`;
-    return html`<strong>${percent(row.rate)}</strong><span class="under flush muted">${percent(row.low)} to ${percent(row.high)}</span>`;
+    return html`<strong>${percent(row.rate)}</strong><span class="ends muted">${percent(row.low)} to ${percent(row.high)}</span>`;
   };
   return html`
     <${Section} title="Judges" note="how often they say what a person or a caller says">
@@ -153,7 +153,7 @@ const Judges = ({ judges, agreement }) => {
         rows=${rows}
         rowKey=${(row) => `${row.judge} ${row.by}`}
         columns=${[
-          { key: "judge", title: "Judge", cell: (row) => html`${row.judge}${row.by && html`<span class="under flush muted">${row.by}</span>`}` },
+          { key: "judge", title: "Judge", cell: (row) => html`${row.judge}${row.by && html`<span class="ends muted">${row.by}</span>`}` },
           { key: "rate", title: "Agrees", right: true, cell: said },
           { key: "pairs", title: "Labels", right: true, cell: (row) => (LABELS.has(row.judge) ? "" : number(row.pairs)) },
         ]}
@@ -181,7 +181,7 @@ const Curves = ({ curves, params, go }) => {
       },
     },
     xAxis: axis(palette, { type: "value", axisLabel: { color: palette.muted, formatter: (value) => `$${value}`, hideOverlap: true } }),
-    yAxis: axis(palette, { type: "value", min: 0 }),
+    yAxis: axis(palette, { type: "value", min: 0, max: Math.ceil(Math.max(1, ...curve.points.map((point) => point.failures.high))) }),
     series: [
       {
         type: "custom",
@@ -200,11 +200,11 @@ const Curves = ({ curves, params, go }) => {
         symbol: "circle",
         itemStyle: { color: palette.home[0] },
         lineStyle: { color: palette.home[0], width: 2 },
+        labelLayout: { hideOverlap: true },
         label: { show: true, position: "top", color: palette.ink, formatter: ({ dataIndex }) => (dataIndex % 2 ? "" : curve.points[dataIndex].pass_at.toFixed(1)) },
       },
     ],
   });
-  // a line's tooltip counts its own places, so the band has none
   return html`
     <${Section}
       title="What a threshold costs"
@@ -221,7 +221,7 @@ const Curves = ({ curves, params, go }) => {
           columns=${[
             { key: "at", title: "Pass at", cell: (point) => point.pass_at.toFixed(1) },
             { key: "home", title: "Go out", right: true, cell: (point) => round(point.at_home) },
-            { key: "bad", title: "Not good", right: true, cell: (point) => html`${round(point.failures.expected)}<span class="under flush muted">${ends(point.failures, round)}</span>` },
+            { key: "bad", title: "Not good", right: true, cell: (point) => html`${round(point.failures.expected)}<span class="ends muted">${ends(point.failures, round)}</span>` },
             { key: "dollars", title: "For the others", right: true, cell: (point) => dollars(point.dollars) },
           ]}
         />
