@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from pyarrow import ArrowException, parquet
 
 from headgate.core.errors import UsageError
 from headgate.core.prices import MILLION, TYPICAL_ANSWER
@@ -141,6 +140,8 @@ def _rows(file: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of a parquet file that must have some columns."""
     if not file.is_file():
         raise UsageError(f"there is no {file}", FORM)
+    from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]  # noqa: PLC0415  # an extra
+
     try:
         table = parquet.read_table(file)
     except (ArrowException, OSError) as error:

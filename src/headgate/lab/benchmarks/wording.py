@@ -142,7 +142,8 @@ class Weighing:
         """The share of each prompt's slots that were seen at all."""
         there = counts.copy()
         there.data = (self._seen[there.indices] > 0).astype(np.float64)
-        return np.asarray(there.sum(axis=1)).ravel() / np.maximum(np.diff(counts.indptr), 1)
+        share = np.asarray(there.sum(axis=1)).ravel() / np.maximum(np.diff(counts.indptr), 1)
+        return np.asarray(share, dtype=np.float64)
 
 
 def _figures(text: str) -> tuple[float, ...]:
