@@ -236,7 +236,7 @@ class Auditor:
             why = error.message
         else:
             log.error("an audit failed inside the gate", exc_info=error)
-            why = f"the gate failed: {error!r}"
+            why = f"the gate failed: {type(error).__name__}"  # its text may hold what was asked
         await asyncio.to_thread(self.jobs.fail, job, why, time())
         return _made(job, "later", why=why)
 
@@ -285,7 +285,10 @@ class Auditor:
         self._presence.arrives = self._come
         with suppress(TimeoutError):
             await asyncio.wait_for(self._came.wait(), seconds)
-        self._presence.arrives = None
+        if (
+            self._presence.arrives == self._come
+        ):  # an audit that somebody wants now may be waiting to make way
+            self._presence.arrives = None
 
     def _come(self) -> None:
         self._came.set()

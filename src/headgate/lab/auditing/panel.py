@@ -110,7 +110,10 @@ def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Reque
     async def heard(request: Request) -> Heard | Down:
         nonlocal left
         walked = await ask.walk(
-            aside(request), (model.name,), audited=job, money=0.0 if model.local else left
+            aside(request, at_home=model.local),
+            (model.name,),
+            audited=job,
+            money=0.0 if model.local else left,
         )
         costs = [attempt.cost for attempt in walked.attempts]
         left -= sum([cost or 0.0 for cost in costs])
