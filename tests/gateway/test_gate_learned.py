@@ -90,6 +90,9 @@ async def test_what_was_decided_by_chances_is_decided_again_from_the_ledger(open
             assert again.skipped == outcome.decision.skipped
         replayed = replay_ledger(bench.gate.config, ()).replayed
         assert (replayed.all.requests, replayed.all.unchanged, replayed.drifted) == (6, 6, 0)
+        quality = replayed.all.quality
+        assert (quality.paid, quality.modelled) == (3, 3), "nobody audited any, so the router tells"
+        assert quality.after.expected == pytest.approx((3 + 3 * 0.9526) / 6)
 
 
 async def test_of_tasks_that_it_has_not_learned_the_rules_decide(open_bench, ledger):
