@@ -31,7 +31,9 @@ from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
 from headgate.core.types import GiveUp, Outcome, Reply, Request
 from headgate.core.words import Status
+from headgate.dash.auditing import AuditService
 from headgate.dash.live import Feed
+from headgate.dash.pairs import PairService
 from headgate.dash.routing import RoutingService
 from headgate.dash.service import PageService
 from headgate.engines.connect import dialect_of
@@ -45,20 +47,25 @@ from headgate.gateway.alerts import Alerts
 from headgate.gateway.batched import settle
 from headgate.gateway.conversations import Conversations
 from headgate.gateway.entrance import Entrance
+from headgate.gateway.feedback import FeedbackService
 from headgate.gateway.http import Server
 from headgate.gateway.images import Images
 from headgate.gateway.intake import Intake
 from headgate.gateway.journey import HUNG_UP, Journey
 from headgate.gateway.keys import Keys
+from headgate.gateway.learned import Following
 from headgate.gateway.listening import address_of, refuse
 from headgate.gateway.outcomes import outcome_of, status_of
 from headgate.gateway.prices import keep_prices
 from headgate.gateway.recounts import Recounts
 from headgate.gateway.road import Road
+from headgate.gateway.sampling import keep_learning
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
 from headgate.knowledge.search import Shelf
+from headgate.lab.watching import keep_tuned
+from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.keys import new_key
 from headgate.ledger.power import keep_power
@@ -69,6 +76,7 @@ from headgate.posts.poster import Poster
 from headgate.posts.starting import poster_of
 from headgate.starting import (
     alternatives_beside,
+    auditor_of,
     baseline_model,
     build_engine,
     loaded_at_once,
@@ -76,9 +84,11 @@ from headgate.starting import (
     power_of,
     recounted,
     requests_at_once,
+    sampling_of,
     start_embedded,
     traffic,
     with_cards,
+    with_rates,
 )
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.asking import thrifty
@@ -139,6 +149,7 @@ class OpenGate:
             FrontService(self.batches, config.file_limit, config.body_limit),
             MessagesFront(self.batches, config.file_limit),
         )
+        self.auditor = auditor_of(config, road)
         self.feed = Feed(road.policy.models)
         intake = Intake(
             config.policy,
@@ -152,9 +163,12 @@ class OpenGate:
         services: list[Service] = [
             AgentsService(self.runs, trials, config.body_limit),
             KbService(self.cited, config.body_limit),
+            FeedbackService(writer, config.body_limit),
             *self.fronts,
             PageService(config, self.feed, keys),
             RoutingService(config, road, intake),
+            AuditService(config, self.auditor),
+            PairService(config),
         ]
         self.http = Face(
             road,
@@ -207,7 +221,7 @@ class OpenGate:
             spend: dollars that it may cost, if less than the config allows.
         """
         road = self.road if spend is None else thrifty(self.road, spend)
-        signals = await road.tokenizer.measure(request, road.policy, 0)
+        signals = await road.measure(request, 0)
         journey = Journey(road, request, signals, received=time(), begun=perf_counter(), caller=caller)
         if checks is not None:
             journey.decision = replace(journey.decision, checks=checks)
@@ -293,6 +307,7 @@ class OpenGate:
         )
         await server.open(listening)
         self.batches.go_on()
+        self.auditor.start()
         try:
             if opened is not None:
                 opened(address_of(listening))
@@ -312,10 +327,11 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
 
     Raises:
-        ConfigError: a tool of a subagent cannot be loaded.
+        ConfigError: a tool of a subagent cannot be loaded, or what is kept for audits cannot be sealed.
         LedgerError: the ledger cannot be opened.
     """
     tools = await asyncio.to_thread(load_all_tools, config.policy.agents, config.source)
+    sampling = sampling_of(config)
     models = config.policy.models.values()
     writer = LedgerWriter(
         config.ledger.path,
@@ -345,6 +361,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             troubles = await start_embedded(engines)
             await fleet.start()
             config, stale = with_cards(config, cards, fleet)
+            config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
             trials = fresh_trials(kept, config.policy.agents, config.policy.models)
             recounts = Recounts(
@@ -370,10 +387,20 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 prices_as_of=datetime.now(UTC).date().isoformat(),
                 peek_characters=config.streaming.peek_characters,
                 keep_bodies=config.ledger.keep_bodies,
+                sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
+            following = Following(config.ledger.path, road)
+            unusable = await following.open()
             poster, unsent = await asyncio.to_thread(poster_of, config)
-            notes = (*found.sentences, *troubles, *stale, *unsent, *power.notes)
+            notes = (
+                *found.sentences,
+                *troubles,
+                *stale,
+                *unsent,
+                *power.notes,
+                *([unusable] if unusable else []),
+            )
             gate = OpenGate(
                 config,
                 road,
@@ -391,14 +418,24 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             poster.start()
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
-            pricing = asyncio.create_task(keep_prices(road, config.prices, gate.describe))
+            keeping = [
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_tuned(road, config, poster.tell)),
+            ]
+            if sampling is not None:
+                keeping.append(
+                    asyncio.create_task(keep_learning(sampling, partial(known_strata, config.ledger.path)))
+                )
             try:
                 yield gate
             finally:
+                await gate.auditor.close()
                 await keys.close()
                 await alerts.close()
-                pricing.cancel()
-                await asyncio.wait([pricing])
+                await following.close()
+                for task in keeping:
+                    task.cancel()
+                await asyncio.wait(keeping)
                 await power.close()
                 await recounts.close()
                 await poster.close()

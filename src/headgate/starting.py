@@ -19,6 +19,7 @@ from headgate.core.errors import EngineError, LedgerError
 from headgate.core.memory import need
 from headgate.core.recount import Tally
 from headgate.core.types import Model
+from headgate.core.words import TASKS, Task
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
 from headgate.engines.llamacpp.engine import Llamacpp
@@ -27,6 +28,18 @@ from headgate.fleet.power.sampler import Power
 from headgate.fleet.power.sensors import Found, find_sensors, this_machine
 from headgate.fleet.sizes import Memory, caches, pools_for
 from headgate.gateway.budgets import Budgets
+from headgate.gateway.road import Road
+from headgate.gateway.sampling import Sampling
+from headgate.lab.auditing.aside import Aside
+from headgate.lab.auditing.auditor import Auditor
+from headgate.lab.auditing.purse import Purse
+from headgate.ledger.audit_jobs import AuditJobs
+from headgate.ledger.sealing import seal_of
+
+LATELY = 20_000
+"""Requests of the ledger that tell how often each model's answers pass."""
+ENOUGH = 50
+"""Answers of a model to a task below which nothing is said of how often they pass."""
 
 NEWEST = 2_000
 """Requests of the ledger that tell how many of the baseline's tokens a model's are."""
@@ -132,6 +145,26 @@ def traffic(config: Config) -> dict[str, float]:
     return {name: count / WEEK for name, count in counts.items()}
 
 
+def with_rates(config: Config) -> Config:
+    """The config with how often each model's answers passed lately, where a route wants to know it and there is a ledger."""
+    policy = config.policy
+    if not config.ledger.path.exists() or all(route.order == "given" for route in policy.routes):
+        return config
+    from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+
+    try:
+        with LedgerReader(config.ledger.path) as reader:
+            found = reader.passing(LATELY)
+    except LedgerError:
+        return config
+    passing: dict[str, dict[Task, float]] = {}
+    for (name, task), (passed, tried) in found.items():
+        if tried >= ENOUGH and task in TASKS:
+            passing.setdefault(name, {})[task] = passed / tried
+    models = {name: replace(model, passing=passing.get(name, {})) for name, model in policy.models.items()}
+    return replace(config, policy=replace(policy, models=models))
+
+
 def alternatives_beside(config: Config) -> list[Model]:
     """The cloud models that home has to beat and that are not among the config's own, for the ledger."""
     return [model for model in config.alternatives if model.name not in config.policy.models]
@@ -158,6 +191,29 @@ def recounted(config: Config) -> dict[str, Tally]:
             return reader.recounted(NEWEST)
     except LedgerError:
         return {}
+
+
+def sampling_of(config: Config) -> Sampling | None:
+    """Who chooses the requests that are audited; None where none are.
+
+    Raises:
+        ConfigError: what is kept for them is to be sealed, and cannot be.
+    """
+    seal = seal_of(config.audit)
+    return Sampling(config.audit, seal) if config.audit.on else None
+
+
+def auditor_of(config: Config, road: Road) -> Auditor:
+    """Who makes the audits of a gate."""
+    settings = config.audit
+    purse = Purse(config.ledger.path, settings.paid_per_week, zone_of(config.timezone), config.week_starts)
+    return Auditor(
+        AuditJobs(config.ledger.path, seal_of(settings)),
+        Aside(road, purse),
+        purse,
+        judge=settings.judge,
+        idle_for=settings.idle_for,
+    )
 
 
 def open_budgets(config: Config, on_level: Callable[[Alert], object] = lambda _: None) -> Budgets:

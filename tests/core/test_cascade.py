@@ -5,6 +5,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core.agreement import doubted
 from headgate.core.budgets import Allowance, Budget
 from headgate.core.cascade import (
     KEPT_BACK,
@@ -30,6 +31,7 @@ from headgate.core.types import (
     Request,
     Signals,
     Try,
+    Verdict,
 )
 from headgate.core.words import FAILURES, SKIPS
 
@@ -42,7 +44,7 @@ candidates = st.lists(st.sampled_from(NAMES), unique=True, max_size=6).flatmap(
                 Candidate,
                 model=st.just(name),
                 skip=st.none() | st.sampled_from(SKIPS),
-                estimate=st.none() | st.floats(0, 0.1),
+                estimate=st.none() | st.just(0.0) | st.floats(0, 0.1),
             )
             for name in names
         ]
@@ -59,6 +61,7 @@ decisions = st.builds(
     within=st.floats(0, 100),
     attempts_at_most=st.integers(0, 6),
     spend_at_most=st.none() | st.floats(0, 0.2),
+    confirm=st.sampled_from(["", "", "itself", *NAMES]),
 )
 results = st.fixed_dictionaries(
     {
@@ -96,18 +99,23 @@ def walk(decision: Decision, script: list[dict]) -> tuple[list[Attempt], list[Tr
                 failure=result["failure"],
                 score=score,
                 cost=result["cost"],
+                confirms=step.confirms,
             )
         )
+        if step.confirms and not result["failure"]:
+            agree = Verdict("agreement", float(bool(result["score"] is None or result["score"] >= 0.5)))
+            attempts[-2:] = [doubted(attempt, agree) for attempt in attempts[-2:]]
     raise AssertionError("the cascade does not end")
 
 
 @given(decisions, st.lists(results, min_size=1, max_size=6))
 def test_a_cascade_always_ends_and_never_exceeds_its_limits(decision, script):
     attempts, tries, _ = walk(decision, script)
-    tried = [attempt.model for attempt in attempts]
+    tried = [attempt.model for attempt in attempts if not attempt.confirms]
     assert len(set(tried)) == len(tried)
-    assert len(tried) <= decision.attempts_at_most
-    assert set(tried) <= set(decision.chain)
+    assert len(attempts) <= decision.attempts_at_most
+    last_resort = {model for model, why in decision.skipped.items() if why == "unlikely"}
+    assert set(tried) <= {*decision.chain, *last_resort}
     assert all(LEAST_TIME * (1 - KEPT_BACK) <= step.within <= decision.within for step in tries)
     if decision.spend_at_most is not None:
         for number, step in enumerate(tries):
@@ -124,15 +132,15 @@ def test_the_first_acceptable_answer_is_delivered_and_nothing_is_tried_after_it(
     good = [
         i
         for i, a in enumerate(attempts)
-        if a.failure is None and (a.score is None or a.score >= decision.pass_at)
+        if a.failure is None and not a.confirms and (a.score is None or a.score >= decision.pass_at)
     ]
     if good:
-        assert good == [len(attempts) - 1]
+        assert good == [max(i for i, a in enumerate(attempts) if not a.confirms)]
         assert end == Deliver(good[0], perfect=True)
-    elif any(attempt.failure is None for attempt in attempts):
+    elif any(attempt.failure is None and not attempt.confirms for attempt in attempts):
         assert isinstance(end, Deliver)
         assert not end.perfect
-        scores = [a.score or 0.0 for a in attempts if a.failure is None]
+        scores = [a.score or 0.0 for a in attempts if a.failure is None and not a.confirms]
         assert (attempts[end.attempt].score or 0.0) == max(scores)
     else:
         assert isinstance(end, GiveUp)
@@ -142,8 +150,35 @@ def test_the_first_acceptable_answer_is_delivered_and_nothing_is_tried_after_it(
 @given(decisions, st.lists(results, min_size=1, max_size=6))
 def test_models_are_tried_in_the_order_of_the_chain(decision, script):
     attempts, _, _ = walk(decision, script)
-    order = [decision.chain.index(attempt.model) for attempt in attempts]
+    chain = [*decision.chain, *[model for model, why in decision.skipped.items() if why == "unlikely"]]
+    order = [chain.index(attempt.model) for attempt in attempts if not attempt.confirms]
     assert order == sorted(order)
+
+
+@given(decisions, st.lists(results, min_size=1, max_size=6))
+def test_what_is_unlikely_is_only_asked_where_no_other_model_gave_an_answer(decision, script):
+    attempts, _, _ = walk(decision, script)
+    for number, attempt in enumerate(attempts):
+        if attempt.model not in decision.chain and not attempt.confirms:
+            assert all(before.failure is not None for before in attempts[:number])
+
+
+@given(decisions, st.lists(results, min_size=1, max_size=6))
+def test_a_second_answer_comes_right_after_a_free_one_that_passed_and_somebody_is_left_to_go_to(
+    decision, script
+):
+    attempts, _, end = walk(decision, script)
+    estimates = {candidate.model: candidate.estimate for candidate in decision.candidates}
+    for number, attempt in enumerate(attempts):
+        if not attempt.confirms:
+            continue
+        first = attempts[number - 1]
+        assert not first.confirms
+        assert estimates[first.model] == 0.0
+        assert attempt.model == (first.model if decision.confirm == "itself" else decision.confirm)
+        assert len(attempts[: number + 1]) < decision.attempts_at_most
+    if isinstance(end, Deliver):
+        assert not attempts[end.attempt].confirms
 
 
 PRICE = Price(input=2.0, output=10.0)

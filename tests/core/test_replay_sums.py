@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from headgate.core.past import Asked, Past, Rates, cuts_of, longest_asked
+from headgate.core.expecting import Learning
+from headgate.core.goodness import ROUTER_OFF, Answered
+from headgate.core.past import Asked, Found, Past, Rates, cuts_of, longest_asked
 from headgate.core.policy import Limits, Policy, Route, decide, token_limits
 from headgate.core.prices import FREE
 from headgate.core.replay import replay
@@ -256,3 +258,225 @@ def test_where_time_or_money_ran_out_then_it_does_again():
     whole = recorded(scores=(0.1,), today=policy(chain=("small",)), status="imperfect", model="small")
     more = rerun(whole, TODAY, policy(chain=("small",)), longest_asked([whole]))
     assert [step.model for step in more.steps] == ["small", "paid"], "there was nobody else to ask then"
+
+
+def test_what_the_learned_router_passed_by_is_asked_again_where_its_word_counts_for_less():
+    doubted = Signals(
+        task="chat",
+        task_confidence=0.9,
+        task_by="rules",
+        tokens=100,
+        tokens_exact=True,
+        chances={"small": 0.2},
+    )
+    strict = replace(policy(), learning=Learning(skip_below=0.3))
+    decision = decide(strict, FleetView(), Request(id="r", asked="auto", messages=()), doubted)
+    assert decision.skipped == {"small": "unlikely"}
+    one = recorded(tokens=1100, times=20)  # answered by the paid model alone
+    one = replace(one, example=replace(one.example, signals=doubted, decision=decision))
+    asked = recorded(scores=(0.9,), times=80)
+
+    def again(then):
+        return replay((one, asked), then, strict, {}, wilson).all
+
+    assert (again(strict).unchanged, again(strict).to_home.expected) == (100, 0)
+    assert again(replace(policy(), learning=Learning(skip_below=0.1))).to_home.expected == 20
+    assert again(replace(policy(), learning=Learning(skip_below=0.25))).to_home.expected == 0
+
+
+def test_what_was_asked_is_passed_by_where_the_learned_routers_word_counts_for_more():
+    sure = Signals(
+        task="chat",
+        task_confidence=0.9,
+        task_by="rules",
+        tokens=100,
+        tokens_exact=True,
+        chances={"small": 0.2},
+    )
+    one = recorded(scores=(0.9,), times=10)
+    one = replace(one, example=replace(one.example, signals=sure))
+    all_ = replayed(one, then=replace(policy(), learning=Learning(skip_below=0.3)))
+    assert all_.all.to_cloud.low == all_.all.to_cloud.high == 10
+
+
+def test_another_order_of_the_same_chain_is_another_way():
+    hopeless = Signals(
+        task="chat",
+        task_confidence=0.9,
+        task_by="rules",
+        tokens=100,
+        tokens_exact=True,
+        chances={"small": 0.005},
+    )
+    never = Learning(skip_below=0.0)
+    one = recorded(scores=(0.9,), times=10)
+    one = replace(one, example=replace(one.example, signals=hopeless))
+    ordered = replace(policy(order="expected cost"), learning=never)
+    all_ = replay((one,), ordered, replace(TODAY, learning=never), {}, wilson).all
+    assert all_.to_cloud.expected == 10, "what hardly ever does is not worth asking"
+    assert replay((one,), ordered, ordered, {}, wilson).all.unchanged == 10
+
+
+# ── Quality ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def audits(many, *, good, model="small", chance=0.1, score=None):
+    """So many audits that found the same, each of a request that was chosen with that probability."""
+    others = 1 / chance - 1
+    return Found(
+        model=model, good=good, score=score, audits=many, speaks_for=many * others, squares=many * others**2
+    )
+
+
+def with_audits(past, *found, chances=None):
+    return replace(past, found=found, chances=chances or {})
+
+
+def test_a_paid_answer_is_good_and_one_from_home_is_as_good_as_the_audits_of_its_like_say():
+    paid = recorded(tokens=2000, times=500)
+    home = with_audits(recorded(times=1000), audits(90, good=True), audits(10, good=False))
+    quality = replayed(paid, home, then=TODAY).all.quality
+    assert quality.before == quality.after
+    assert quality.before.expected == pytest.approx((500 + 900) / 1500)
+    low, _ = wilson(90, 100)
+    assert (500 + 90 + 900 * low) / 1500 == pytest.approx(quality.before.low, abs=0.01)
+    assert quality.before.low < quality.sure < quality.before.expected < quality.before.high
+    assert (quality.paid, quality.audited, quality.inferred, quality.unjudged) == (500, 100, 900, 0)
+
+
+def test_audits_speak_for_those_that_nobody_chose_by_the_inverse_of_their_probability():
+    often = with_audits(recorded(times=100), audits(50, good=True, chance=0.5))
+    seldom = with_audits(recorded(times=900), audits(9, good=False, chance=0.01))
+    found = replayed(often, seldom, then=TODAY)
+    (good,) = {answered.now: good for answered, good in found.goods.items()}.values()
+    assert good.share == pytest.approx(50 / (50 + 9 * 99))
+    assert good.high - good.low > 0.1, "nine audits carry nearly all the weight"
+
+
+def test_what_was_not_chosen_by_chance_speaks_only_for_itself():
+    marked = Found(model="small", good=False, audits=30)
+    home = with_audits(recorded(times=1000), audits(100, good=True), marked)
+    quality = replayed(home, then=TODAY).all.quality
+    assert quality.after.expected == pytest.approx(970 / 1000)
+    assert quality.after.high < 970.5 / 1000
+
+
+def test_where_every_answer_was_audited_nothing_is_left_to_chance():
+    home = with_audits(recorded(times=100), audits(97, good=True, chance=1), audits(3, good=False, chance=1))
+    quality = replayed(home, then=TODAY).all.quality
+    assert quality.after.low == quality.after.expected == quality.after.high == pytest.approx(0.97)
+
+
+def test_a_lower_bar_risks_what_the_audits_of_the_rejected_answers_say():
+    rejected = with_audits(
+        recorded(scores=(0.5, 0.9), times=400), audits(30, good=True), audits(10, good=False)
+    )
+    worse = with_audits(recorded(scores=(0.1, 0.9), times=400), audits(40, good=False))
+    all_ = replayed(rejected, worse, then=policy(pass_at=0.4)).all
+    assert all_.good.expected == pytest.approx(-(10 + 360 * 0.25)), "those at 0.1 are still rejected"
+    assert all_.good.low < -100 < all_.good.high < 0
+    assert (all_.quality.before.expected, all_.quality.before.low) == (1, 1)
+
+
+def test_few_audits_of_exactly_these_answers_are_read_with_all_the_rejected_ones():
+    rejected = with_audits(recorded(scores=(0.5, 0.9), times=400), audits(4, good=True))
+    worse = with_audits(recorded(scores=(0.1, 0.9), times=400), audits(36, good=False))
+    found = replayed(rejected, worse, then=policy(pass_at=0.4))
+    assert found.goods[Answered("small", "chat", "rejected", now=True)].share == pytest.approx(0.1)
+
+
+def test_a_higher_bar_makes_answers_better_by_as_many_as_were_wrong():
+    passed = with_audits(recorded(scores=(0.7,), times=300), audits(15, good=True), audits(15, good=False))
+    all_ = replayed(passed, then=policy(pass_at=0.8)).all
+    assert all_.good.expected == pytest.approx(150)
+    assert all_.quality.after.expected == all_.quality.after.low == 1
+
+
+def test_audits_of_prompts_that_never_went_home_tell_how_a_model_would_do_there():
+    short = with_audits(recorded(tokens=100, times=1000), audits(100, good=True))
+    passing = audits(30, good=True, score=0.9), audits(10, good=False, score=0.7)
+    failing = audits(20, good=False, score=0.1)
+    moved = with_audits(recorded(tokens=1500, times=600), *passing, failing)
+    found = replayed(short, moved, then=policy(over=2000))
+    (rate,) = found.rates.values()
+    assert (rate.audited, rate.bound) == (True, False)
+    assert rate.share == pytest.approx(2 / 3)
+    assert found.all.to_home.expected == pytest.approx(400)
+    assert 300 < found.all.to_home.low < 400 < found.all.to_home.high < 500
+    assert found.all.good.expected == pytest.approx(-100), "a quarter of those that would pass"
+    longer = with_audits(recorded(tokens=2500, times=600), audits(60, good=True, score=0.9))
+    assert replayed(short, moved, longer, then=policy(over=2000)).all.good == found.all.good, "they stay"
+
+
+def test_a_model_that_was_never_asked_for_a_task_is_known_by_audits():
+    code = with_audits(
+        recorded(task="code", confidence=0.9, times=300),
+        audits(20, good=True, model="small", score=0.9),
+        audits(20, good=False, model="small", score=0.2),
+    )
+    moved = Policy(
+        routes=(Route(name="code", chain=("small", "paid"), tasks=frozenset({"code"})), *TODAY.routes[2:]),
+        models=MODELS,
+    )
+    all_ = replayed(code, then=moved).all
+    assert (all_.unknown, all_.estimated) == (0, 300)
+    assert all_.home.expected == pytest.approx(-150)
+
+
+def test_without_audits_all_answers_from_home_may_be_good_or_none():
+    all_ = replayed(recorded(tokens=2000, times=50), recorded(times=50), then=TODAY).all
+    assert (all_.quality.after.low, all_.quality.after.high) == (0.5, 1)
+    assert (all_.quality.sure, all_.quality.unjudged) == (0.5, 50)
+    assert (all_.good.low, all_.good.high) == (0, 0), "nothing moves, whatever they are"
+
+
+def test_without_audits_the_learned_router_tells_as_far_as_it_may_be_trusted():
+    home = with_audits(recorded(times=100), chances={"small": 0.85})
+    quality = replayed(home, then=TODAY).all.quality
+    assert quality.after.expected == pytest.approx(0.85)
+    assert quality.after.low == pytest.approx(0.85 - ROUTER_OFF)
+    assert (quality.modelled, quality.unjudged) == (100, 0)
+
+
+def test_what_nobody_can_tell_moves_no_expected_quality_and_may_end_in_all_or_nothing():
+    all_ = replayed(
+        recorded(tokens=2000, times=90), recorded(times=10), then=policy(over=5000, chain=("large", "paid"))
+    ).all
+    assert all_.unknown == 100
+    assert (all_.good.low, all_.good.expected) == (-100, 0)
+    assert all_.quality.after.low == 0
+
+
+def test_whoever_left_is_no_question_of_quality_and_whoever_got_nothing_is():
+    left = recorded(scores=(None,), status="cancelled", times=50)
+    nothing = recorded(scores=(None, None), status="failed", times=10)
+    paid = recorded(tokens=2000, times=90)
+    quality = replayed(left, nothing, paid, then=TODAY).all.quality
+    assert (quality.requests, quality.after.low, quality.after.high) == (100, 0.9, 0.9)
+
+
+@given(
+    good=st.integers(0, 40),
+    bad=st.integers(0, 40),
+    chance=st.floats(0.01, 1),
+    over=st.sampled_from([50, 1000, 3000]),
+    pass_at=st.sampled_from([0.3, 0.6, 0.8]),
+)
+def test_ends_of_quality_are_in_order_and_within_what_is_possible(good, bad, chance, over, pass_at):
+    past = (
+        with_audits(
+            recorded(scores=(0.7,), times=100),
+            audits(good, good=True, chance=chance),
+            audits(bad, good=False, chance=chance),
+        ),
+        with_audits(recorded(scores=(0.5, 0.9), times=100), audits(good, good=True, chance=chance)),
+        with_audits(recorded(tokens=2000, times=100), audits(bad, good=False, chance=chance, score=0.65)),
+    )
+    all_ = replayed(*past, then=policy(over=over, pass_at=pass_at)).all
+    quality = all_.quality
+    for span in (quality.before, quality.after):
+        assert 0 <= span.low <= span.expected + 1e-9 <= span.high + 2e-9 <= 1 + 3e-9
+    assert quality.after.low - 1e-9 <= quality.sure <= quality.after.expected + 1e-9
+    assert all_.good.low <= all_.good.expected + 1e-9 <= all_.good.high + 2e-9
+    change = (quality.after.expected - quality.before.expected) * quality.requests
+    assert change == pytest.approx(all_.good.expected, abs=1e-6)

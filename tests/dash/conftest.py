@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from page_gate import served
-from page_ledger import week_of_requests, write_ledger
+from page_ledger import week_of_requests, write_audits, write_ledger, write_pairs
 
 REQUESTS = 1_200
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
@@ -53,6 +53,8 @@ def gate(folder):
     """A gate with three weeks of requests behind it."""
     path = folder / "ledger.db"
     write_ledger(path, week_of_requests(REQUESTS, time.time() - 60, days=21))
+    write_audits(path)
+    write_pairs(path)
     with served(folder, path) as url:
         yield url
 

@@ -1,20 +1,28 @@
 """A ledger as a busy office makes one: four models, working hours, reasons to fall back, and one task that home does badly."""
 
 import random
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from time import time
 
+from headgate.core.audits import Material, Said
+from headgate.core.material import material_bytes
 from headgate.core.types import (
     Attempt,
     Candidate,
     Decision,
     Failure,
+    Message,
     Model,
     Outcome,
     Price,
+    Request,
     Signals,
+    Text,
     Usage,
     Verdict,
 )
+from headgate.ledger.opening import open_for_writing
 from headgate.ledger.writer import LedgerWriter
 
 FREE = Price(input=0.0, output=0.0, cache_read=0.0, source="local")
@@ -177,3 +185,78 @@ def write_ledger(path, outcomes):
         writer.flush()
     writer.close()
     assert not writer.lost
+
+
+def write_audits(path, seed=3):
+    """Audit a share of what is there, by known chances: of fallbacks, of which a good part was unnecessary, and of local answers."""
+    chance = random.Random(seed)
+    with closing(open_for_writing(path)) as db:
+        for word in (
+            "unnecessary",
+            "necessary",
+            "unclear",
+            "good",
+            "missed",
+            "local model",
+            "label",
+            "person",
+        ):
+            db.execute("INSERT OR IGNORE INTO names (text) VALUES (?)", (word,))
+        number = dict(db.execute("SELECT text, id FROM names").fetchall())
+        rows = db.execute("SELECT n, fallback FROM requests WHERE model IS NOT NULL").fetchall()
+        for n, fallback in rows:
+            probability = 0.6 if fallback else 0.15
+            if chance.random() >= probability:
+                continue
+            verdict = chance.choices(
+                ("unnecessary", "necessary", "unclear") if fallback else ("good", "missed", "unclear"),
+                (0.3, 0.6, 0.1) if fallback else (0.9, 0.07, 0.03),
+            )[0]
+            judge = chance.choice(("local model", "label"))
+            db.execute(
+                "INSERT INTO audits (request, verdict, judge, audited, cost, probability) VALUES (?, ?, ?, 0, 40000, ?)",
+                (n, number[verdict], number[judge], round(probability * 1e6)),
+            )
+            for who in (judge, *(("person",) if chance.random() < 0.3 and verdict != "unclear" else ())):
+                db.execute(
+                    "INSERT INTO opinions (request, judge, verdict, given) VALUES (?, ?, ?, 0)",
+                    (n, number[who], number[verdict]),
+                )
+
+
+PAIRS = {
+    "What is the capital of Austria?": ("Vienna.", "It is Vienna."),
+    "Say yes in Scots.": ("Nay.", "Aye."),
+}
+"""What was asked, what the model at home said, and what the paid one did."""
+
+
+def write_pairs(path):
+    """Keep both answers to two fallbacks, as an audit does of which no judge was sure."""
+    with closing(open_for_writing(path)) as db:
+        found = db.execute(
+            "SELECT n, id FROM requests WHERE fallback IS NOT NULL AND n NOT IN (SELECT request FROM audits) ORDER BY n LIMIT 2"
+        ).fetchall()
+        for (n, id_), (asked, (local, paid)) in zip(found, PAIRS.items(), strict=True):
+            material = Material(
+                id=id_,
+                kind="fallback",
+                request=Request(
+                    id=id_, asked="auto", messages=(Message(role="user", content=(Text(asked),)),)
+                ),
+                task="chat",
+                route="everything else",
+                chain=("llama", "claude"),
+                said=(
+                    Said(model="llama", local=True, text=local),
+                    Said(model="claude", local=False, text=paid),
+                ),
+                answered="claude",
+                pass_at=0.6,
+                checks=(),
+            )
+            db.execute(
+                "INSERT INTO audit_jobs (request, kind, probability, state, due, expires, tries, material) "
+                "VALUES (?, 'fallback', 600000, 'waiting', ?, ?, 0, ?)",
+                (n, *(round((time() + 30 * 86_400) * 1e6),) * 2, material_bytes(material)),
+            )

@@ -11,6 +11,7 @@ VIEWS = (
     "overview?period=month&by=cost",
     "live",
     "routing",
+    "audits?period=month",
     "fleet",
     "reports",
     "ask",

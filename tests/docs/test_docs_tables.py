@@ -40,6 +40,9 @@ TABLES = {
     "## [batches]": schema.BatchesTable,
     "## [report]": schema.ReportTable,
     "## [energy]": schema.EnergyTable,
+    "## [audit]": schema.AuditTable,
+    "## [tune]": schema.TuneTable,
+    "## [learn]": schema.LearnTable,
     "## [agents.NAME]": schema.AgentTable,
 }
 

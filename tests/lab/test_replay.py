@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +13,13 @@ import pytest
 
 import headgate.demo.folder as demo_folder
 from headgate.config.changes import set_words
+from headgate.config.load import load_config
 from headgate.core.errors import ConfigError, UsageError
 from headgate.core.past import Cuts, cuts_of
 from headgate.demo.caller import call_all
 from headgate.demo.stage import open_stage
 from headgate.demo.week import Ask, week
-from headgate.lab.past import Keys, read_past
+from headgate.lab.past import read_past
 from headgate.lab.replays import plain, replay_ledger
 from headgate.ledger.queries import LedgerReader
 
@@ -149,6 +152,119 @@ def test_the_command_says_the_same_in_words_and_in_json(recorded):
     assert recorded.source.read_text().count("0.4") == 0, "nothing is changed"
 
 
+# ── Quality, from audits ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def audited(recorded, tmp_path_factory):
+    """The same week, in which each tenth answer from home and each second fallback has been audited: half of them are as good."""
+    folder = shutil.copytree(recorded.source.parent, tmp_path_factory.mktemp("audited") / "demo")
+    page = folder / recorded.source.name
+    page.write_text(page.read_text().replace(str(recorded.source.parent), str(folder)))
+    config = load_config(str(page))
+    with LedgerReader(config.ledger.path) as ledger:
+        entries = list(ledger.all())
+    home = [entry for entry in entries if entry.outcome.model in ("nano", "micro")][::2]
+    rejected = [entry for entry in entries if entry.outcome.fallback == "quality check failed"]
+    found = [(e, "good" if i % 10 else "missed", 500_000, e.outcome.model) for i, e in enumerate(home)]
+    found += [
+        (e, "unnecessary" if i % 2 else "necessary", 1_000_000, e.outcome.attempts[0].model)
+        for i, e in enumerate(rejected)
+    ]
+    with sqlite3.connect(config.ledger.path) as db:
+        for word in ("good", "missed", "unnecessary", "necessary", "exact"):
+            db.execute("INSERT OR IGNORE INTO names (text) VALUES (?)", (word,))
+        db.executemany(
+            "INSERT INTO audits (request, verdict, judge, audited, probability, model) SELECT ?, v.id, j.id, 0, ?, "
+            "(SELECT max(id) FROM models WHERE name = ?) FROM names v, names j WHERE v.text = ? AND j.text = 'exact'",
+            [(entry.n, probability, model, verdict) for entry, verdict, probability, model in found],
+        )
+    return config
+
+
+def test_audits_say_what_a_lower_bar_risks_and_how_good_it_was_before(audited):
+    all_ = replay_ledger(audited, ("quality.pass_at=0.4",)).replayed.all
+    quality = all_.quality
+    assert 0.9 < quality.before.expected < 1
+    assert all_.good.expected < 0, "half of what would pass was audited, and is not as good"
+    assert all_.good.low < all_.good.expected
+    assert quality.sure < quality.after.expected < quality.before.expected
+    assert quality.paid + quality.audited + quality.inferred + quality.unjudged == pytest.approx(REQUESTS)
+    assert quality.audited > 20
+
+
+def test_without_audits_a_replay_says_that_quality_is_unknown_and_what_to_do(recorded):
+    run = [sys.executable, "-m", "headgate", "replay", "--config", str(recorded.source)]
+    words = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "quality             unknown (at least " in words
+    assert "`headgate audit status`" in words
+
+
+def test_the_command_says_how_good_answers_would_be_and_who_says_so(audited):
+    run = [
+        sys.executable,
+        "-m",
+        "headgate",
+        "replay",
+        "--config",
+        str(audited.source),
+        "--set",
+        "quality.pass_at=0.4",
+    ]
+    words = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout
+    told = json.loads(
+        subprocess.run([*run, "--json"], capture_output=True, text=True, check=True, timeout=60).stdout
+    )
+    quality = told["quality"]
+    assert f"{quality['before']['expected']:.1%} -> {quality['after']['expected']:.1%}" in words
+    assert f"{quality['sure']:.1%} or more for sure" in words
+    assert f"answered as well    {round(told['good']['expected']):+}" in words
+    assert (
+        f"{quality['audited']:.0f} audited, {quality['inferred']:.0f} told by audits of others like them"
+        in words
+    )
+    assert {(good["model"], good["then"]) for good in told["goods"]} == {
+        ("nano", "accepted"),
+        ("micro", "accepted"),
+    }
+
+
+# ── Another page ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_page_is_tried_as_a_whole_and_settings_are_put_into_it(recorded, tmp_path):
+    page = tmp_path / "new.toml"
+    page.write_text(recorded.source.read_text().replace("pass_at = 0.60", "pass_at = 0.4"))
+    lower = replay_ledger(recorded, ("quality.pass_at=0.4",)).replayed
+    assert replay_ledger(recorded, (), page=page).replayed == lower
+    both = replay_ledger(recorded, ("routes.long.tokens_over=800",), page=page)
+    assert both.replayed.all.exact >= lower.all.exact
+    assert both.replayed.all.estimated > 0
+    assert both.changed.lines == ('[[routes]]  # "long"', "tokens_over = 800")
+
+
+def test_a_page_that_is_wrong_is_refused_as_config_check_refuses_it(recorded, tmp_path):
+    page = tmp_path / "new.toml"
+    page.write_text(recorded.source.read_text().replace("pass_at", "pas_at"))
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "headgate", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    refused = run("replay", "--config", str(recorded.source), "--policy", str(page))
+    checked = run("config", "check", "--config", str(page))
+    assert (refused.returncode, refused.stderr) == (checked.returncode, checked.stderr)
+    assert f"{page}, line " in refused.stderr
+    missing = run("replay", "--config", str(recorded.source), "--policy", str(tmp_path / "none.toml"))
+    assert missing.returncode == 3
+    assert "none.toml" in missing.stderr
+
+
 def test_settings_that_cannot_be_are_refused_with_what_was_meant(recorded):
     def refused(*words):
         with pytest.raises((UsageError, ConfigError)) as caught:
@@ -169,13 +285,21 @@ def test_lines_to_write_keep_the_pages_comments_and_name_the_route():
     assert changed.lines == ('[[routes]]  # "a.b"', "# without tokens_over", "", "[quality]", "pass_at = 0.7")
 
 
-def test_requests_on_two_sides_of_a_limit_a_bar_or_a_confidence_are_not_alike():
-    keys = Keys(Cuts(tokens=(800,), scores=(0.6,), confidences=(0.5,)))
+def test_requests_on_two_sides_of_a_limit_a_bar_or_a_confidence_are_not_alike(recorded):
+    with LedgerReader(recorded.ledger.path) as ledger:
 
-    def key(tokens=700, confidence=900, score=9000):
-        row = (1, 2, confidence, 3, tokens, 1, 4, 0, 0, None, 0, 5, 6, 7, 0, '{"a":1,"p":2,"c":3}')
-        attempt = (1, 7, None, score, 0, 0, tokens, 0, 0, 0, 20, None)
-        return keys.of(row, [attempt])
+        def kinds(**cuts):
+            return read_past(ledger, Cuts(**cuts)).past
 
-    assert key() == key(tokens=10) == key(score=6000)
-    assert len({key(), key(tokens=800), key(tokens=801), key(confidence=400), key(score=5999)}) == 5
+        plain, entries = kinds(), list(ledger.all())
+        signals = sorted({entry.outcome.signals.tokens for entry in entries})
+        middle = signals[len(signals) // 2]
+        assert len(kinds(tokens=(middle,))) > len(plain)
+        assert {one.longest <= middle for one in kinds(tokens=(middle,))} == {True, False}
+        scores = sorted({a.score for entry in entries for a in entry.outcome.attempts if a.score is not None})
+        bar = scores[len(scores) // 2]
+        for one in kinds(scores=(bar,)):
+            assert one.requests == 1 or one.example.attempts
+        assert len(kinds(scores=(bar,))) > len(plain)
+        assert len(kinds(confidences=(0.7,))) > len(plain)
+        assert len(kinds(verdicts=True)) > len(plain)

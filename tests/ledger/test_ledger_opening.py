@@ -1,6 +1,8 @@
 """Files that are no ledger of ours are refused with a hint, and left exactly as they were."""
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from ledger_samples import realistic
@@ -9,6 +11,7 @@ from sqlalchemy.schema import CreateTable
 
 from headgate.core.errors import LedgerError
 from headgate.ledger import schema
+from headgate.ledger.opening import open_for_writing
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.writer import LedgerWriter
 
@@ -94,3 +97,25 @@ def test_the_same_tables_can_be_made_on_postgresql():
     assert "PRIMARY KEY (request, position)" in attempts
     assert "WITHOUT ROWID" not in attempts
     assert "cost BIGINT" in attempts
+
+
+def test_what_others_open_and_close_takes_no_row_from_a_writer(path):
+    """Had the second opening in this process given up its locks, the stranger would remove the log that it writes into."""
+    count = f"import sqlite3; db = sqlite3.connect({str(path)!r}); print(db.execute('SELECT count(*) FROM requests').fetchone()[0])"
+
+    def seen_by_a_stranger():
+        return int(
+            subprocess.run([sys.executable, "-c", count], capture_output=True, check=True, text=True).stdout
+        )
+
+    writer = LedgerWriter(path)
+    writer.start()
+    first, second = realistic(2)
+    writer.put(first)
+    writer.flush()
+    open_for_writing(path).close()
+    assert seen_by_a_stranger() == 1
+    writer.put(second)
+    writer.flush()
+    assert seen_by_a_stranger() == 2
+    writer.close()

@@ -1,6 +1,7 @@
 """Sums from rollups are those of the rows, whatever came when, whoever rolled, and also when the rows are gone."""
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -38,15 +39,15 @@ def tend(path, keep, now):
             pass
 
 
-def audit(path, verdicts):
+def audit(path, verdicts, probability=None):
     """Audits of the first requests, one for each verdict."""
     with closing(open_for_writing(path)) as db:
         for n, verdict in enumerate(verdicts, 1):
             db.execute("INSERT OR IGNORE INTO names (text) VALUES (?), ('a judge')", (verdict,))
             db.execute(
-                "INSERT INTO audits (request, verdict, judge, audited, cost) SELECT ?, v.id, j.id, 0, 1000 FROM names v, names j "
-                "WHERE v.text = ? AND j.text = 'a judge'",
-                (n, verdict),
+                "INSERT INTO audits (request, verdict, judge, audited, cost, probability) "
+                "SELECT ?, v.id, j.id, 0, 1000, ? FROM names v, names j WHERE v.text = ? AND j.text = 'a judge'",
+                (n, probability, verdict),
             )
 
 
@@ -80,7 +81,24 @@ def without_percentiles(facts):
         replace(row, latency=bare(row.latency), first_token=bare(row.first_token)) for row in facts.served
     ]
     return replace(
-        facts, served=tuple(served), latency=bare(facts.latency), first_token=bare(facts.first_token)
+        facts,
+        served=tuple(served),
+        latency=bare(facts.latency),
+        first_token=bare(facts.first_token),
+        findings=Counter(told(finding) for finding in facts.findings),
+    )
+
+
+def told(finding):
+    """What is left of a finding when its row is gone; of its dollars the sum is."""
+    return (
+        finding.kind,
+        finding.verdict,
+        finding.judge,
+        finding.probability,
+        finding.route,
+        finding.task,
+        finding.cause,
     )
 
 
@@ -180,9 +198,9 @@ def test_days_are_those_of_the_reports_zone_also_on_the_days_that_have_23_or_25_
 
 def test_rows_are_removed_when_they_are_old_enough_and_no_figure_changes(store, path):
     store(hurt(i, outcome) for i, outcome in enumerate(realistic(300, seed=8)))
-    audit(path, ["unnecessary", "unnecessary", "necessary", "good"])
+    audit(path, ["unnecessary", "unnecessary", "necessary", "good"] * 12, probability=250_000)
     before = facts_of(path)
-    assert before.unnecessary == 2
+    assert Counter(finding.kind for finding in before.findings) == {"local": 41, "fallback": 7}
     tend(path, Keep(rows=400 * DAY), MONDAY + 403.5 * DAY)
     with LedgerReader(path) as ledger:
         left = list(ledger.all())

@@ -3,6 +3,8 @@
 from msgspec.structs import replace
 
 from headgate.config.load import load_config
+from headgate.core.audits import Finding
+from headgate.core.strata import Population
 from headgate.reports.facts import (
     AttemptFacts,
     AuditFacts,
@@ -95,6 +97,57 @@ def tried(shown, attempts, rejected, cost=0.0, *, local=True, failures=None):
     )
 
 
+def audits_of(
+    unnecessary,
+    necessary,
+    unclear=0,
+    *,
+    judge="gpt-5",
+    probability=0.05,
+    cause="json",
+    good=0,
+    missed=0,
+    scores=True,
+):
+    """The facts of so many audits, of the week's 4,105 fallbacks and 11,133 local answers."""
+    numbers = {
+        "unnecessary": unnecessary,
+        "necessary": necessary,
+        "unclear": unclear,
+        "good": good,
+        "missed": missed,
+    }
+    return {
+        "audits": tuple(AuditFacts(verdict, judge, number) for verdict, number in numbers.items() if number),
+        "findings": tuple(
+            Finding(
+                request=n,
+                kind="local" if verdict in ("good", "missed") else "fallback",
+                verdict=verdict,
+                judge=judge,
+                probability=probability,
+                route="everything else",
+                task="summarization",
+                cause="" if verdict in ("good", "missed") else cause,
+                scores={"json": n % 10 / 10} if scores else {},
+                cost=0.07,
+            )
+            for verdict, number in numbers.items()
+            for n in range(number)
+        ),
+        "populations": (
+            Population(
+                kind="fallback", route="everything else", task="summarization", requests=4_105, cost=286.40
+            ),
+            Population(
+                kind="local", route="everything else", task="summarization", requests=11_133, cost=932.64
+            ),
+        ),
+    }
+
+
+NOT_AUDITED = {"audits": (), "findings": ()}
+
 USERS_WEEK = WeeklyFacts(
     since=1_760_400_000.0,
     until=1_761_004_800.0,
@@ -145,7 +198,9 @@ USERS_WEEK = WeeklyFacts(
         FallbackFacts("quality check failed", None, 936, 65.30),
         FallbackFacts("unsupported output format", None, 328, 22.89),
     ),
-    audits=(AuditFacts("unnecessary", "import", 328), AuditFacts("necessary", "import", 3777)),
+    **audits_of(
+        328, 3_777, judge="import", probability=None, cause="unsupported output format", scores=False
+    ),
     days=days(),
     too_long={8192: 2_304, 16384: 402, 32768: 135},
     statuses={"ok": 15_238},

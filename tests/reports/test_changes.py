@@ -1,12 +1,26 @@
 """What a week's figures say should be changed: where there is evidence, and nowhere else."""
 
 from msgspec.structs import replace
-from report_samples import CLAUDE, CODER, KNOWN_COSTS, LLAMA, PHI, POLICY, USERS_OWN_WEEK, USERS_WEEK, tried
+from report_samples import (
+    CLAUDE,
+    CODER,
+    KNOWN_COSTS,
+    LLAMA,
+    NOT_AUDITED,
+    PHI,
+    POLICY,
+    USERS_OWN_WEEK,
+    USERS_WEEK,
+    audits_of,
+    tried,
+)
 
-from headgate.reports.facts import AuditFacts, FallbackFacts, TaskFacts, TriedFacts, WeeklyFacts
+from headgate.reports.facts import FallbackFacts, TaskFacts, TriedFacts, WeeklyFacts
 from headgate.reports.weekly import weekly
 
-QUIET = replace(USERS_WEEK, tasks=(), fallbacks=(FallbackFacts("sent by its route", None, 4_105),), audits=())
+QUIET = replace(
+    USERS_WEEK, tasks=(), fallbacks=(FallbackFacts("sent by its route", None, 4_105),), **NOT_AUDITED
+)
 
 
 def proposed(facts, policy=POLICY):
@@ -111,18 +125,18 @@ def test_a_model_without_a_price_is_named_with_its_line():
     assert change.edit == "[models.claude] price = { input = ..., output = ... }"
 
 
-def test_checks_are_relaxed_only_when_audits_surely_found_fallbacks_unnecessary():
-    rejected = replace(QUIET, fallbacks=(FallbackFacts("quality check failed", None, 500),))
+def test_a_check_is_relaxed_only_when_audits_surely_found_what_it_rejects_to_be_good():
+    rejected = replace(QUIET, fallbacks=(FallbackFacts("quality check failed", None, 4_105),))
 
-    def with_audits(found, necessary):
-        return replace(
-            rejected,
-            audits=(AuditFacts("unnecessary", "gpt-5", found), AuditFacts("necessary", "gpt-5", necessary)),
-        )
+    def with_audits(found, necessary, cause="json"):
+        return replace(rejected, **audits_of(found, necessary, cause=cause))
 
-    assert "pass_at" in only(with_audits(30, 170)).edit
+    change = only(with_audits(30, 170))
+    assert "pass_at" in change.edit
+    assert change.because.startswith("The check json sent about 4,105 requests away; 4")
     assert proposed(with_audits(3, 20)) == ()
     assert proposed(with_audits(8, 192)) == ()
+    assert proposed(with_audits(30, 170, cause="unsupported output format")) == ()
     assert proposed(rejected) == ()
 
 
@@ -135,7 +149,7 @@ def test_when_the_cheap_cloud_would_have_been_cheaper_it_is_the_first_thing_to_l
 
 def test_where_energy_alone_costs_more_than_the_cheap_cloud_home_itself_is_to_be_compared():
     money = replace(KNOWN_COSTS.money, cost=0.0, alternative=2.0)
-    change = only(replace(KNOWN_COSTS, tasks=(), fallbacks=(), audits=(), cost=0.0, money=money))
+    change = only(replace(KNOWN_COSTS, tasks=(), fallbacks=(), **NOT_AUDITED, cost=0.0, money=money))
     assert change.do == "Compare home with gemini-2.5-flash-lite (API): it would have been cheaper"
     assert "energy and hardware cost more" in change.because
 
@@ -153,7 +167,8 @@ def test_a_comparison_with_requests_that_cannot_leave_home_proposes_nothing():
 
 
 def test_the_list_is_short_and_begins_with_what_concerns_most_requests():
-    sizes = [change.requests for change in proposed(KNOWN_COSTS)]
+    facts = replace(KNOWN_COSTS, **audits_of(328, 3_777, probability=None))
+    sizes = [change.requests for change in proposed(facts)]
     assert len(sizes) == 5
     assert sizes == sorted(sizes, reverse=True)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from report_samples import POLICY, USERS_OWN_WEEK, USERS_WEEK, WEEK, served
+from report_samples import NOT_AUDITED, POLICY, USERS_OWN_WEEK, USERS_WEEK, WEEK, audits_of, served
 
-from headgate.reports.facts import AuditFacts, WeeklyFacts
+from headgate.reports.facts import WeeklyFacts
 from headgate.reports.markdown import markdown
 from headgate.reports.savings import Money
 from headgate.reports.text import text
@@ -41,9 +41,9 @@ def test_a_long_name_widens_its_column_and_the_rules_with_it():
 
 
 def test_what_was_not_measured_is_not_shown_as_zero():
-    assert "  Unnecessary:      not measured yet" in shown(replace(USERS_WEEK, audits=()))
+    assert "  Unnecessary:      not measured yet" in shown(replace(USERS_WEEK, **NOT_AUDITED))
     assert "  Unnecessary:      0 (0.0% of fallbacks)" in shown(
-        replace(USERS_WEEK, audits=(AuditFacts("necessary", "import", 4105),))
+        replace(USERS_WEEK, **audits_of(0, 4_105, probability=None))
     )
 
 

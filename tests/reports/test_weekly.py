@@ -6,15 +6,26 @@ import json
 import re
 from email import message_from_string
 from email.policy import default as default_policy
+from itertools import pairwise
 from pathlib import Path
 
 import jsonschema_rs
 import pytest
 from msgspec.structs import replace
-from report_samples import KNOWN_COSTS, POLICY, USERS_OWN_WEEK, USERS_WEEK, WEEK, served
+from report_samples import (
+    KNOWN_COSTS,
+    NOT_AUDITED,
+    POLICY,
+    USERS_OWN_WEEK,
+    USERS_WEEK,
+    WEEK,
+    audits_of,
+    served,
+)
 
+from headgate.core.judges.agreement import Agreement
 from headgate.reports.faces import ENDINGS, face
-from headgate.reports.facts import AuditFacts, TaskFacts, WeeklyFacts
+from headgate.reports.facts import TaskFacts, WeeklyFacts
 from headgate.reports.intervals import wilson
 from headgate.reports.mail import letter
 from headgate.reports.markdown import markdown
@@ -97,7 +108,7 @@ def test_the_json_face_holds_the_users_figures_and_survives_a_round_trip():
 
 
 def test_unnecessary_fallbacks_are_null_until_they_are_measured():
-    assert plain(weekly(WEEK, replace(USERS_WEEK, audits=())))["fallbacks"]["unnecessary"] is None
+    assert plain(weekly(WEEK, replace(USERS_WEEK, **NOT_AUDITED)))["fallbacks"]["unnecessary"] is None
 
 
 def test_the_markdown_face_says_the_same_and_no_name_is_taken_for_markup():
@@ -115,30 +126,96 @@ def test_a_week_under_two_baselines_names_both():
     assert any("GPT-4o (15,000), gpt-5 (238)" in note for note in notes)
 
 
-def audited(unnecessary, necessary, unclear=0, judge="gpt-5"):
-    verdicts = {"unnecessary": unnecessary, "necessary": necessary, "unclear": unclear, "good": 40}
-    audits = tuple(AuditFacts(verdict, judge, number) for verdict, number in verdicts.items() if number)
-    return weekly(WEEK, replace(USERS_WEEK, audits=audits))
+def audited(*numbers, **how):
+    return weekly(WEEK, replace(USERS_WEEK, **audits_of(*numbers, **how)))
 
 
 def test_unnecessary_fallbacks_are_counted_where_each_was_audited():
-    report = audited(328, 3_777)
+    report = audited(328, 3_777, probability=None)
     assert (report.unnecessary.whole, report.unnecessary.number) == (True, 328)
+    assert "  Unnecessary:      328 (8.0% of fallbacks)" in text(report)
 
 
 def test_from_a_sample_unnecessary_fallbacks_are_an_estimate_with_its_interval_its_size_and_its_judge():
     report = audited(16, 184, unclear=10)
     assert (report.unnecessary.whole, report.unnecessary.number) == (False, 328)
-    assert "  Unnecessary:      about 328 (8.0% of fallbacks; 205 to 517)" in text(report)
+    assert "  Unnecessary:      about 328 (8.0% of fallbacks; 197 to 509)" in text(report)
     note = report.notes[0]
-    assert "16 of 200 judged, 95% interval 5.0% to 12.6%" in note
+    assert "16 of 200 judged, 95% interval 4.8% to 12.4%" in note
     assert "210 of 4,105 audited, 10 of them unclear, by gpt-5." in note
-    assert plain(report)["fallbacks"]["audit"]["interval"] == pytest.approx([0.0498, 0.1260], abs=1e-3)
+    assert plain(report)["fallbacks"]["audit"]["interval"] == pytest.approx([0.0481, 0.1239], abs=1e-3)
 
 
 def test_audits_of_local_answers_say_nothing_of_fallbacks():
-    assert audited(0, 0).unnecessary is None
+    assert audited(0, 0, good=40).unnecessary is None
     assert audited(0, 0, unclear=7).unnecessary is None
+
+
+def test_what_nobody_chose_by_chance_is_no_estimate_and_that_is_said():
+    report = audited(3, 5, probability=None)
+    assert report.unnecessary is None
+    assert "3 of 8 audited         not chosen by chance: they tell nothing of the others" in text(report)
+
+
+def test_the_report_says_how_many_of_how_many_at_what_cost_and_by_which_check():
+    report = audited(16, 184, good=95, missed=5)
+    for shown in (text(report), markdown(report)):
+        assert "about 328 (197 to 509) of 4,105 fallbacks, $22.91" in shown
+        assert "by json" in shown
+        assert "about 557 (" in shown
+        assert "of 11,133 local answers" in shown
+        assert "gpt-5 (no labels yet)" in shown
+        assert "The check json alone, at each threshold (300 judged answers)" in shown
+    found = plain(report)["audited"]
+    assert found["fallbacks"]["by_cause"][0]["cause"] == "json"
+    assert found["fallbacks"]["by_stratum"][0]["task"] == "summarization"
+    assert found["local"]["all"]["found"] == 5
+    points = found["curves"][0]["points"]
+    assert [point["pass_at"] for point in points] == pytest.approx([step / 10 for step in range(11)])
+    assert points[0]["dollars"] == 0
+    assert points[0]["at_home"] == pytest.approx(15_238)
+    for one, next_ in pairwise(points):
+        assert one["dollars"] <= next_["dollars"]
+        assert one["failures"]["expected"] >= next_["failures"]["expected"]
+
+
+def agreed(judge, good, false_bad, bad, false_good):
+    pairs = good + bad
+    agreed = pairs - false_bad - false_good
+    return Agreement(
+        judge=judge,
+        by="gpt-5",
+        pairs=pairs,
+        unclear=0,
+        good=good,
+        agreed=agreed,
+        rate=agreed / pairs,
+        low=0.8,
+        high=0.99,
+        kappa=0.8,
+        false_good=false_good,
+        false_bad=false_bad,
+    )
+
+
+def test_known_errors_of_a_judge_are_taken_out_and_that_is_said():
+    facts = replace(
+        USERS_WEEK,
+        **audits_of(400, 1_600, judge="cloud model"),
+        agreement=(agreed("cloud model", 50, 5, 50, 2),),
+    )
+    report = weekly(WEEK, facts)
+    assert report.unnecessary.number == round(4_105 * (0.2 - 0.04) / (0.9 + 0.96 - 1))
+    assert "cloud model (93.0% of 100 labels) known errors of cloud model taken out" in " ".join(
+        text(report).split()
+    )
+
+
+def test_where_nothing_is_audited_the_report_says_what_to_do_first():
+    shown = text(weekly(WEEK, replace(USERS_WEEK, **NOT_AUDITED)))
+    assert "  Nothing is audited yet  [audit] sample = 0.03" in shown
+    assert "judges about 100 of 4,105 fallbacks; 100 tell a share to 10 points" in shown
+    assert "[audit] local_sample, paid_per_week" in shown
 
 
 @pytest.mark.parametrize("facts", [USERS_WEEK, KNOWN_COSTS, WeeklyFacts(since=0.0, until=1.0)])

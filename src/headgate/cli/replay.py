@@ -1,6 +1,7 @@
 """`headgate replay`: what the recorded requests would have come to under other settings. Calls no model, changes nothing."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,8 @@ from headgate.cli.common import load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.core.replay import Replayed
-    from headgate.core.tallies import Span
+    from headgate.core.spans import Span
+    from headgate.core.tallies import Tally
     from headgate.lab.replays import Answer
 
 SHOWN = 12
@@ -24,6 +26,13 @@ SHOWN = 12
     metavar="SETTING=VALUE",
     help="What to try, for instance routes.long.tokens_over=5000; may be given several times.",
 )
+@click.option(
+    "--policy",
+    "page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Another headgate.toml, whose routes, models and quality are tried; --set then changes that one.",
+)
 @click.option("--days", type=click.IntRange(min=1), default=30, show_default=True, help="How far back.")
 @click.option("--since", type=float, help="From this Unix time, in place of --days.")
 @click.option("--until", type=float, help="Before this Unix time.")
@@ -34,16 +43,18 @@ def command(
     config_file: str | None,
     *,
     words: tuple[str, ...],
+    page: Path | None,
     days: int,
     since: float | None,
     until: float | None,
     progress: bool,
     as_json: bool,
 ) -> None:
-    """Replay what the ledger holds under other settings: requests that would move, and dollars.
+    """Replay what the ledger holds under other settings: requests that would move, dollars, and quality.
 
     Thresholds of routes (tokens_over, tokens_under, pass_at), their chain (try), and pass_at and task_confidence of [quality] can be
-    tried. What was recorded is exact; models that were not asked are estimated from their rates, with 95 % intervals.
+    tried, or another page as a whole. What was recorded is exact; models that were not asked are estimated from their rates, and how
+    good answers are from audits, with 95 % intervals.
     """
     from time import time
 
@@ -51,7 +62,9 @@ def command(
 
     config = load(config_file)
     start = time() - days * 86_400 if since is None else since
-    answer = replay_ledger(config, words, since=start, until=until, progress=told if progress else untold)
+    answer = replay_ledger(
+        config, words, page=page, since=start, until=until, progress=told if progress else untold
+    )
     if progress:
         put_json({"result": plain(answer)})
     elif as_json:
@@ -102,6 +115,7 @@ def figures(replayed: "Replayed") -> "list[str]":
         f"would come home     {spanned(all_.to_home)}",
         f"would go to cloud   {spanned(all_.to_cloud)}",
         f"dollars             {money(all_.dollars)} on ${all_.paid_before:,.4f}",
+        *quality(all_),
         f"unchanged           {all_.unchanged:,}",
         f"known exactly       {all_.exact:,}",
         f"estimated           {all_.estimated:,}",
@@ -119,10 +133,42 @@ def figures(replayed: "Replayed") -> "list[str]":
     return lines
 
 
-def spanned(span: "Span") -> str:
-    """Requests with their ends, where these differ."""
+def quality(all_: "Tally") -> "list[str]":
+    """How good the answers would be, and who says so."""
+    found = all_.quality
+    lines = []
+    if found.audited + found.inferred + found.modelled + found.unjudged < 0.5:
+        return ["quality             100.0%: every answer is the paid model's"]
+    if found.unjudged >= found.audited + found.inferred + found.modelled:
+        lines = [f"quality             unknown (at least {found.after.low:.1%}): `headgate audit status`"]
+    else:
+        lines = [
+            f"answered as well    {spanned(all_.good, sign='+')}",
+            f"quality             {found.before.expected:.1%} -> {shares(found.after)}, {found.sure:.1%} or more for sure",
+        ]
+    told = (
+        (found.paid, "paid"),
+        (found.audited, "audited"),
+        (found.inferred, "told by audits of others like them"),
+        (found.modelled, "by the learned router"),
+        (found.unjudged, "judged by nobody"),
+    )
+    return [
+        *lines,
+        f"answers             {', '.join(f'{many:,.0f} {what}' for many, what in told if many >= 0.5)}",
+    ]
+
+
+def shares(span: "Span") -> str:
+    """A share with its ends."""
+    return f"{span.expected:.1%} ({span.low:.1%} to {span.high:.1%})"
+
+
+def spanned(span: "Span", sign: str = "-") -> str:
+    """Requests with their ends, where these differ; `sign` is that of the format: "+" shows a plus, too."""
     low, high = round(span.low), round(span.high)
-    return f"{span.expected:,.0f}" + (f" ({low:,} to {high:,})" if low != high else "")
+    ends = f" ({low:{sign},} to {high:{sign},})" if low != high else ""
+    return f"{round(span.expected):{sign},}{ends}"
 
 
 def money(span: "Span") -> str:

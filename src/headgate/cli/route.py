@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, with_config, with_json
+from headgate.cli.common import load, put, put_json, say, with_config, with_json
 from headgate.cli.prompt import read_prompt, request_for, with_prompt
 
 if TYPE_CHECKING:
     from headgate.core.policy import Policy
-    from headgate.core.types import Request
+    from headgate.core.types import Request, Signals
 
 
 @click.command("route")
@@ -26,14 +26,15 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
     from headgate.core.types import FleetView
     from headgate.engines.tokenizer import load_counter
     from headgate.gateway.shown_decision import describe_decision
-    from headgate.starting import open_budgets
+    from headgate.starting import open_budgets, with_rates
 
     prompt = read_prompt(given)
-    config = load(config_file)
+    config = with_rates(load(config_file))
     request = as_texts(request_for(prompt, given, config.policy), config.policy)
     signals = measure(request, config.policy)
     if signals.tokens_exact is False and near_a_limit(signals.tokens, config):
         signals = measure(request, config.policy, load_counter())
+    signals = expected(config, request, signals)
     budgets = open_budgets(config)
     allowance, overspent = budgets.allowances(budgets.of("", "", signals.task))
     view = FleetView(allowance=allowance, overspent=overspent)
@@ -43,6 +44,19 @@ def command(config_file: str | None, *, as_json: bool, **given: Any) -> None:
         put_json(told)
     else:
         put(draw(told, signals))
+
+
+def expected(config: Any, request: "Request", signals: "Signals") -> "Signals":
+    """The signals with what the router in use says, if any is; a word on stderr where it cannot be used."""
+    from headgate.gateway.learned import take_up
+    from headgate.gateway.road import expecting
+    from headgate.ledger.routers import number_in_use
+
+    path, policy = config.ledger.path, config.policy
+    router, said = take_up(path, policy.models, policy.learning, number_in_use(path))
+    if said:
+        say(f"note: {said}")
+    return signals if router is None or request.kind != "chat" else expecting(router, request, signals)
 
 
 def as_texts(request: "Request", policy: "Policy") -> "Request":
@@ -80,6 +94,8 @@ def near_a_limit(tokens: int, config: Any) -> bool:
 
 def draw(told: dict[str, Any], signals: Any) -> str:
     """The decision for a person."""
+    from headgate.reports.story import chances_shown
+
     sure = f"{told['task_confidence']:.2f} sure" if signals.task_by == "rules" else "the caller's word"
     task = (
         f"{told['task']} ({sure})"
@@ -93,6 +109,11 @@ def draw(told: dict[str, Any], signals: Any) -> str:
         f"format    {told['format']}",
         f"language  {told['language'] or 'unsure'}",
         *([f"labels    {', '.join(told['labels'])}"] if told["labels"] else []),
+        *(
+            [f"expected  {chances_shown(signals)} acceptable, by the learned router"]
+            if signals.chances
+            else []
+        ),
         f"route     {told['route']}: {told['why']}",
         "chain",
     ]

@@ -14,16 +14,19 @@ from msgspec.structs import replace
 from headgate.config.agent_files import Origin
 from headgate.config.agents import agent_from
 from headgate.config.alternatives import alternatives_of
+from headgate.config.audit import AuditSettings, audit_from
 from headgate.config.budgets import budgets_from
 from headgate.config.checks import resolve_checks
 from headgate.config.energy import EnergySettings, energy_from
 from headgate.config.engine import EngineSettings, engine_from
+from headgate.config.learning import learning_from
 from headgate.config.misfit import Misfit
 from headgate.config.places import data_home
 from headgate.config.prefixes import prefixes_of
 from headgate.config.price_sources import PriceSources, at_home, source_of, sources_from
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
+from headgate.config.tuning import TuneTable, tuning_from
 from headgate.config.values import (
     address,
     gibibytes,
@@ -38,6 +41,7 @@ from headgate.config.values import (
 )
 from headgate.config.zones import zone_of
 from headgate.core.budgets import Budget
+from headgate.core.cascade import ITSELF
 from headgate.core.checks import Check
 from headgate.core.policy import Limits, Policy, Route, token_limits
 from headgate.core.schedule import Schedule
@@ -100,6 +104,8 @@ class Config(Struct, frozen=True, kw_only=True):
     alternatives: tuple[Model, ...]
     """Cheap cloud models, of which home has to beat the cheapest that could take a request."""
     energy: EnergySettings
+    audit: AuditSettings
+    tune: TuneTable
     timezone: str
     """Where days and weeks begin, as `zones.zone_of` knows it."""
     week_starts: int
@@ -201,6 +207,7 @@ def compile_config(
             ),
             task_confidence=share(("quality", "task_confidence"), table.quality.task_confidence),
             baseline=table.report.baseline,
+            learning=learning_from(table.learn),
             token_limits=token_limits(routes, models.values()),
         ),
         stated=frozenset(name for name, model in table.models.items() if model.capabilities is not None),
@@ -223,6 +230,8 @@ def compile_config(
         prices=sources,
         alternatives=alternatives_of(table.report.alternative, models, price_finder),
         energy=energy_from(table.energy),
+        audit=audit_from(table.audit, models),
+        tune=tuning_from(table.tune),
         timezone=table.report.timezone,
         week_starts=WEEKDAYS.index(table.report.week_starts),
         schedule=schedule(("report", "weekly"), table.report.weekly),
@@ -388,7 +397,30 @@ def route_from(index: int, table: RouteTable, page: FileTable, models: Mapping[s
         if table.pass_at is None
         else share((*place, "pass_at"), table.pass_at),
         checks=checks,
+        order=table.order,
+        confirm=confirming((*place, "confirm"), table.confirm, models),
     )
+
+
+def confirming(place: tuple[str | int, ...], name: str | None, models: Mapping[str, Model]) -> str:
+    """Who has to agree with an answer from home; "" is nobody. Whoever it is answers at home: paying to confirm would spare nothing."""
+    if name is None or name == ITSELF:
+        return name or ""
+    model = models.get(name)
+    if model is None:
+        raise Misfit(
+            place,
+            f'"{name}" is not a model in this file',
+            meant(name, [ITSELF, *models]) or f'write confirm = "{ITSELF}", or the name of a model at home',
+        )
+    if not model.local or model.kind != "chat":
+        what = (
+            "makes embeddings"
+            if model.kind != "chat"
+            else "is not at home, and each answer would cost a second one"
+        )
+        raise Misfit(place, f'"{name}" {what}', f'write confirm = "{ITSELF}", or the name of a model at home')
+    return name
 
 
 def kind_of(place: tuple[str | int, ...], table: RouteTable, models: Mapping[str, Model]) -> ModelKind:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.config.agent_files import AgentPage, Origin, find_pages, read_text, read_toml
+from headgate.config.audit import AuditTable
 from headgate.config.compile import Config, compile_config
 from headgate.config.energy import EnergyTable, HardwareTable, Measure
 from headgate.config.lines import find_line
@@ -38,6 +39,7 @@ from headgate.config.schema import (
     ShownTable,
     StreamingTable,
 )
+from headgate.config.tuning import TuneTable
 from headgate.config.values import meant
 from headgate.core.errors import ConfigError
 from headgate.core.words import TASKS
@@ -56,6 +58,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "ledger": LedgerTable,
     "report": ReportTable,
     "energy": EnergyTable,
+    "audit": AuditTable,
+    "tune": TuneTable,
     "agents": AgentTable,
 }
 INNER: dict[tuple[str, str], type[msgspec.Struct]] = {

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from headgate.config.audit import AuditTable
 from headgate.config.energy import EnergyTable
+from headgate.config.learning import LearnTable
+from headgate.config.tuning import TuneTable
 from headgate.core.words import (
     Capability,
     EngineKind,
@@ -18,6 +20,7 @@ from headgate.core.words import (
     Mode,
     ModelKind,
     Per,
+    RouteOrder,
     Task,
     Weekday,
     WhenBusy,
@@ -130,6 +133,10 @@ class RouteTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, 
     pass_at: float | None = None
     checks: list[str] | None = None
     """In place of the checks that [quality] names."""
+    order: RouteOrder = "given"
+    """As `try` names them, or in the order, and as many of them, as is expected to cost least."""
+    confirm: str | None = None
+    """Who has to agree before an answer from home goes out: "itself", asked a second time, or another model at home."""
 
 
 class FleetTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -317,4 +324,6 @@ class FileTable(Struct, forbid_unknown_fields=True, frozen=True):
     report: ReportTable = ReportTable()
     energy: EnergyTable = EnergyTable()
     audit: AuditTable = AuditTable()
+    tune: TuneTable = TuneTable()
+    learn: LearnTable = LearnTable()
     agents: dict[str, AgentTable] = {}

@@ -79,7 +79,7 @@ class Finding(Struct, frozen=True, gc=False, kw_only=True):
     """An audit that was made, as estimates and tuning use it: one request that stands for 1 / probability."""
 
     request: int
-    """Its number in the ledger."""
+    """Its number in the ledger; 0 once its row is gone."""
     kind: AuditKind
     verdict: AuditVerdict
     judge: str
@@ -92,5 +92,7 @@ class Finding(Struct, frozen=True, gc=False, kw_only=True):
     cause: str = ""
     score: float | None = None
     """The lowest score of the local answer's checks."""
+    scores: Mapping[str, float] = {}
+    """By check, as far as there is evidence and the row is still there."""
     cost: float | None = None
-    """Dollars that the request cost, for what an unnecessary fallback has wasted."""
+    """Dollars: what a fallback cost, so that an unnecessary one has wasted it; what the baseline would have cost for a local answer."""

@@ -19,6 +19,9 @@ from headgate.core.words import FallbackReason, Skip
 LEAST_TIME = 0.25
 """Seconds below which another attempt is not worth starting."""
 
+ITSELF = "itself"
+"""In place of another model: the same one is asked again, and its chance told to fall otherwise."""
+
 KEPT_BACK = 0.35
 """Share of the remaining time that is kept for the models behind: an engine that hangs must not use up theirs."""
 
@@ -31,30 +34,65 @@ def next_step(decision: Decision, attempts: Sequence[Attempt], now: float = 0.0)
         attempts: what was tried, in order.
         now: seconds since the request was received.
     """
-    if attempts and passes(attempts[-1], decision.pass_at):
-        return Deliver(len(attempts) - 1, perfect=True)
     left = decision.within - now
+    last = len(attempts) - 1
+    if attempts and attempts[last].confirms:
+        last -= 1  # what it confirms is right before it
+    if attempts and passes(attempts[last], decision.pass_at):
+        second = second_opinion(decision, attempts) if decision.confirm else ""
+        if second and left >= LEAST_TIME:
+            return Try(second, left * (1 - KEPT_BACK), confirms=True)
+        return Deliver(last, perfect=True)
     candidate = next_candidate(decision, attempts)
     if candidate is not None and len(attempts) < decision.attempts_at_most and left >= LEAST_TIME:
-        last = len(attempts) + 1 >= decision.attempts_at_most or candidate.model == decision.chain[-1]
-        return Try(candidate.model, left if last else left * (1 - KEPT_BACK))
+        chain = decision.chain
+        ends = len(attempts) + 1 >= decision.attempts_at_most or not chain or candidate.model == chain[-1]
+        return Try(candidate.model, left if ends else left * (1 - KEPT_BACK))
     best = best_answer(attempts)
     if best is not None:
         return Deliver(best, perfect=False)
     return GiveUp(why_nothing(decision, attempts, left))
 
 
+def second_opinion(decision: Decision, attempts: Sequence[Attempt]) -> str:
+    """The model that is asked whether it answers as the last attempt did; "" is none.
+
+    There has to be somebody to go to where it does not, so nobody is asked after the last model of a chain.
+    """
+    last = attempts[-1]
+    if last.confirms or last.late or len(attempts) + 2 > decision.attempts_at_most:
+        return ""
+    if not any(
+        candidate.model == last.model and candidate.estimate == 0.0 for candidate in decision.candidates
+    ):
+        return ""  # what is paid for is believed
+    model = last.model if decision.confirm == ITSELF else decision.confirm
+    tried = {attempt.model for attempt in attempts}
+    if decision.confirm != ITSELF and model in tried:
+        return ""
+    left = (candidate.model for candidate in candidates_left(decision, attempts))
+    return model if any(name != model for name in left) else ""
+
+
 def next_candidate(decision: Decision, attempts: Sequence[Attempt]) -> Candidate | None:
-    """The first candidate that is fit, untried, and within what is left of the money."""
-    return next(iter(candidates_left(decision, attempts)), None)
+    """The first candidate that is fit, untried, and within what is left of the money.
+
+    One that was left out as unlikely is better than no answer at all.
+    """
+    found = next(candidates_left(decision, attempts), None)
+    if found is None and best_answer(attempts) is None:
+        found = next(candidates_left(decision, attempts, skip="unlikely"), None)
+    return found
 
 
-def candidates_left(decision: Decision, attempts: Sequence[Attempt]) -> Iterator[Candidate]:
-    """The candidates that are fit, untried, and within what is left of the money."""
+def candidates_left(
+    decision: Decision, attempts: Sequence[Attempt], skip: Skip | None = None
+) -> Iterator[Candidate]:
+    """The candidates that are fit (or that were left out for one reason), untried, and within what is left of the money."""
     tried = {attempt.model for attempt in attempts}
     money = money_left(decision, attempts)
     for candidate in decision.candidates:
-        if candidate.skip is not None or candidate.model in tried:
+        if candidate.skip != skip or candidate.model in tried:
             continue
         if money is None or (candidate.estimate is not None and candidate.estimate <= money):
             yield candidate
@@ -79,7 +117,9 @@ def passes(attempt: Attempt, pass_at: float) -> bool:
 
 def best_answer(attempts: Sequence[Attempt]) -> int | None:
     """The answer with the highest score, the later of equals: the chain rises in ability."""
-    answers = [index for index, attempt in enumerate(attempts) if attempt.failure is None]
+    answers = [
+        index for index, attempt in enumerate(attempts) if attempt.failure is None and not attempt.confirms
+    ]
     return max(answers, key=lambda index: (attempts[index].score or 0.0, index), default=None)
 
 
@@ -151,7 +191,7 @@ def fallback_reason(
         return "asked for by name", None
     if decision.order == "conversation stays" and decision.candidates[0].model == answered_by.name:
         return "conversation stays", None
-    outcomes = {attempt.model: attempt for attempt in attempts}
+    outcomes = {attempt.model: attempt for attempt in attempts if not attempt.confirms}
     for candidate in decision.candidates:
         if candidate.model == answered_by.name:
             break

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct
 
+from headgate.core.decisions import Decided, Questions
 from headgate.core.memory import Shape
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind, ModelKind
@@ -140,6 +141,19 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Close connections; stop the process if it is ours."""
+        ...
+
+
+@runtime_checkable
+class DecidingEngine(Protocol):
+    """An engine that has OpenAI's Decisions API, for some of its models."""
+
+    def decides(self, model: Model) -> bool:
+        """Whether this model answers there."""
+        ...
+
+    async def decide(self, asked: Questions, model: Model, within: float) -> Decided | Failure:
+        """Ask once; an answer to each question, or why there is none. `within` is seconds for the whole call."""
         ...
 
 

@@ -19,7 +19,7 @@ CHOICE = re.compile(r"\s*(?:[,/|]|\b(?:or|and|oder|und|ou|et|o|y)\b)\s*", re.IGN
 LABEL = re.compile(r"[^\W\d_][\w-]*(?: [\w-]+){0,2}")
 FILLERS = re.compile(
     r"^(?:(?:exactly|one|of|the|this|these|following|categor(?:y|ies)|labels?|either|an?|from|as|into|with|is|it|only|just"
-    r"|customer|support|client|message|review|text|e-?mails?|feedback|ticket|comment|note)\b[\s:]*)+",
+    r"|customer|support|client|message|review|text|(?:e-?)?mails?|feedback|ticket|comment|note)\b[\s:]*)+",
     re.IGNORECASE,
 )
 QUOTES = " \t\"'`*:(["

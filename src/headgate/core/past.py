@@ -6,6 +6,7 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +23,22 @@ SHORT, LONG = 1 / 1.23, 1 / 0.73
 """What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
 
 
+class Found(Struct, frozen=True, kw_only=True):
+    """Audits of requests that were alike, as far as they found the same."""
+
+    model: str
+    """At home, whose answer was compared with the paid one."""
+    good: bool | None
+    """Whether it is as good ("good", "unnecessary"); None is "unclear"."""
+    score: float | None = None
+    """The lowest score of its checks, or of others between the same two `Cuts.scores`; None without evidence."""
+    audits: int = 1
+    speaks_for: float = 0.0
+    """Requests that they stand for beside themselves: the sum of 1 / probability - 1. One that nobody chose by chance stands for none."""
+    squares: float = 0.0
+    """The sum of (1 / probability - 1)²: how unevenly they do."""
+
+
 class Past(Struct, frozen=True, kw_only=True):
     """Recorded requests that were alike."""
 
@@ -36,6 +53,10 @@ class Past(Struct, frozen=True, kw_only=True):
     """Tokens of these answers likewise."""
     longest: int
     """Prompt tokens of the longest of them, as they were measured."""
+    found: tuple[Found, ...] = ()
+    """What audits of them found."""
+    chances: Mapping[str, float] = {}
+    """How likely each model's answer is acceptable, by the learned router, on the average of them; where it cannot say, it is missing."""
 
     @property
     def cost(self) -> float | None:
@@ -50,6 +71,8 @@ class Cuts(Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
     confidences: tuple[float, ...] = ()
+    chances: tuple[float, ...] = ()
+    """Below which a learned router's word lets a model be passed by."""
     languages: bool = False
     """Whether any route asks for a language."""
     verdicts: bool = False
@@ -61,12 +84,14 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
     tokens: set[int] = set()
     scores: set[float] = set()
     confidences: set[float] = set()
+    chances: set[float] = set()
     checks: set[tuple[tuple[str, tuple[str, ...]], ...]] = set()
     languages = False
     models = list(known)
     for policy in policies:
         tokens.update(policy.token_limits)
         confidences.add(policy.task_confidence)
+        chances.add(policy.learning.skip_below)
         models += policy.models.values()
         for route in policy.routes:
             scores.add(route.pass_at)
@@ -77,6 +102,7 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
         tokens=tuple(sorted(tokens)),
         scores=tuple(sorted(scores)),
         confidences=tuple(sorted(confidences)),
+        chances=tuple(sorted(chances)),
         languages=languages,
         verdicts=len(checks) > 1,
     )
@@ -90,12 +116,15 @@ def is_near(tokens: int, limits: Iterable[int]) -> bool:
 class Rate(Struct, frozen=True):
     """How often a model's answers have passed, with a 95 % interval."""
 
-    passed: int
-    tried: int
+    passed: float
+    tried: float
+    """Where it rests on audits: as many as would tell as much if all had had the same chance to be chosen."""
     low: float
     high: float
     bound: bool = False
     """Whether an end of it is only what cannot be excluded, and says nothing of how likely that is."""
+    audited: bool = False
+    """Whether it rests on audits, for which the model was asked afterwards."""
 
     @property
     def share(self) -> float:
@@ -103,8 +132,11 @@ class Rate(Struct, frozen=True):
         return self.passed / self.tried
 
 
-Interval = Callable[[int, int], tuple[float, float] | None]
-"""Hits and total → the ends of a 95 % interval (`reports.intervals.wilson`)."""
+class Interval(Protocol):
+    """Hits and total → the ends of a 95 % interval; None of nothing (`reports.intervals.wilson`)."""
+
+    def __call__(self, hits: float, total: float, /) -> tuple[float, float] | None:
+        """Both ends in 0-1."""
 
 
 class Asked(Struct, frozen=True):
@@ -139,13 +171,21 @@ class Rates:
     Where a model was only asked after others, its rate is too low for whoever is asked first, so that its upper end is 1; and the
     other way round, its lower end is 0. The lower end is 0, too, for prompts that are much longer than all it was asked.
 
+    Where all that is recorded gives no more than such a bound, and audits have asked the model for just these requests, they tell.
+
     Args:
         past: all recorded requests.
         interval: says how sure a rate is.
+        audited: how many answers would pass of those that audits have asked for, and of how many, where there are any.
     """
 
-    def __init__(self, past: Iterable[Past], interval: Interval) -> None:
-        self._interval = interval
+    def __init__(
+        self,
+        past: Iterable[Past],
+        interval: Interval,
+        audited: Callable[[Asked], tuple[float, float] | None] = lambda _: None,
+    ) -> None:
+        self._interval, self._audited = interval, audited
         self._attempts: dict[tuple[str, Task | None, bool], list[tuple[Attempt, int]]] = {}
         self._found: dict[Asked, Rate | None] = {}
         for one in past:
@@ -171,7 +211,14 @@ class Rates:
                 )
         if rate is not None and asked.longer:
             rate = replace(rate, low=0.0, bound=True)
+        if rate is None or rate.bound:
+            return self._by_audits(asked) or rate
         return rate
+
+    def _by_audits(self, asked: Asked) -> Rate | None:
+        passed, tried = self._audited(asked) or (0.0, 0.0)
+        ends = self._interval(passed, tried)
+        return None if ends is None else Rate(passed, tried, *ends, audited=True)
 
     def _count(self, asked: Asked, *, after: bool) -> Rate | None:
         passed = tried = 0
@@ -181,6 +228,13 @@ class Rates:
                 passed += requests
         ends = self._interval(passed, tried)
         return None if ends is None else Rate(passed, tried, *ends)
+
+
+def without_second_answers(outcome: Outcome) -> Outcome:
+    """The outcome without the attempts that were made to confirm others; what they said is among the others' verdicts."""
+    if not any(attempt.confirms for attempt in outcome.attempts):
+        return outcome
+    return replace(outcome, attempts=tuple([a for a in outcome.attempts if not a.confirms]))
 
 
 def broke_off(outcome: Outcome) -> bool:

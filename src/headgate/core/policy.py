@@ -16,7 +16,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.agents import for_agent
+from headgate.core.agreement import is_comparable
 from headgate.core.budgets import Allowance
+from headgate.core.cascade import ITSELF
+from headgate.core.expecting import Learning, chance_of, put_first, skip_unlikely
+from headgate.core.ordering import arrange, by_expected_cost, home_first, prefer_loaded
 from headgate.core.prices import estimate
 from headgate.core.subagent import Agent
 from headgate.core.tokens import NEAR, longest
@@ -36,6 +40,7 @@ from headgate.core.words import (
     Mode,
     ModelKind,
     Order,
+    RouteOrder,
     Skip,
     Task,
     WhenBusy,
@@ -62,9 +67,6 @@ FETCHED: Mapping[EngineKind, tuple[str, ...]] = {
 
 ANSWER_ALLOWANCE = 512
 """Tokens kept free in a context window for an answer whose length the caller did not limit."""
-
-AS_GOOD = 0.05
-"""Two models whose measured scores at a task differ by no more are taken to be equally good at it."""
 
 BY_NAME = "asked for by name"
 
@@ -99,6 +101,9 @@ class Route(Struct, frozen=True, kw_only=True):
     """Seconds that a request waits for a local model while there is another to go to."""
     mode: Mode = "peek"
     pass_at: float = 0.60
+    order: RouteOrder = "given"
+    confirm: str = ""
+    """Who answers a second time before an answer from home goes out: a model at home, or "itself"; "" is nobody."""
     checks: Mapping[str, tuple[str, ...]] = {}
     """Task → names of the checks to run, with "" for requests without a task."""
 
@@ -121,6 +126,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     task_confidence: float = 0.5
     """A classifier's guess below this is "no evidence"."""
     baseline: str = "gpt-4o"
+    learning: Learning = Learning()
+    """What a learned router may do."""
     token_limits: tuple[int, ...] = ()
     """All limits that a token count is compared with (`token_limits`), so that guesses near one are counted exactly."""
 
@@ -176,6 +183,24 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
             order = prefer_loaded(candidates, policy.models, fleet.cold, signals.task)
         if order != "route":
             why += f"; {candidates[0].model} goes first: {order}"
+    if signals.chances and not by_name:
+        if (
+            policy.learning.brings_home
+            and order == "route"
+            and not (request.agent or request.asked in WISHES)
+        ):
+            home = trusted_home(policy, fleet, request, signals, candidates)
+            if home is not None:
+                candidates, order = put_first(candidates, home), "trusted first"
+                chance = chance_of(policy.models[home.model], signals.chances)
+                why += (
+                    f"; {home.model} goes first: the learned router trusts it, with a chance of {chance:.2f}"
+                )
+        candidates = skip_unlikely(candidates, policy.models, signals.chances, policy.learning.skip_below)
+    if route.order == "expected cost" and order == "route" and not by_name and len(candidates) > 1:
+        candidates, told = by_expected_cost(candidates, policy.models, signals)
+        if told:
+            order, why = "expected cost", f"{why}; {told}"
     return Decision(
         route=BY_NAME if by_name else route.name,
         why=why,
@@ -192,55 +217,24 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         local_only=local_only,
         queue_for=route.queue_for,
         when_busy="wait" if by_name else route.when_busy,
+        confirm=confirming(policy, fleet, request, signals, route) if route.confirm and not by_name else "",
         notice=notice,
     )
 
 
-def arrange(candidates: list[Candidate], wish: Order | None, keeps_to: str) -> Order:
-    """Put candidates into the order in which they are tried, and say why it is that.
-
-    A conversation stays with the model that has it in its prompt cache, as long as the route names the model, it can serve, and
-    the caller has no other wish. A chain rises in ability, so its end is the ablest.
-    """
-    kept = next((c for c in candidates if c.model == keeps_to and c.skip is None), None)
-    if kept is not None and wish is None:
-        if candidates[0] is kept:
-            return "route"
-        candidates.remove(kept)
-        candidates.insert(0, kept)
-        return "conversation stays"
-    if wish == "cheapest first":
-        candidates.sort(key=lambda c: (c.estimate is None, c.estimate))
-    elif wish == "ablest first":
-        candidates.reverse()
-    return wish or "route"
-
-
-def prefer_loaded(
-    candidates: list[Candidate], models: Mapping[str, Model], cold: frozenset[str], task: Task | None
-) -> Order:
-    """Put a loaded model before the first candidate where that one would have to be loaded and is no better at the task."""
+def trusted_home(
+    policy: Policy, fleet: FleetView, request: Request, signals: Signals, candidates: list[Candidate]
+) -> Candidate | None:
+    """The likeliest of the trusted models that can serve, where a paid one would be asked first; None where there is none."""
     first = next((c for c in candidates if c.skip is None), None)
-    if first is None or first.model not in cold or task is None:
-        return "route"
-    wanted = models[first.model].scores.get(task)
-    for candidate in candidates:
-        model = models[candidate.model]
-        if candidate.skip is not None or not model.local or candidate.model in cold:
-            continue
-        score = model.scores.get(task)
-        if wanted is not None and score is not None and score >= wanted - AS_GOOD:
-            candidates.remove(candidate)
-            candidates.insert(0, candidate)
-            return "loaded first"
-    return "route"
-
-
-def home_first(candidates: list[Candidate], models: Mapping[str, Model]) -> bool:
-    """Put the models at home before the paid ones, each among themselves as they were; whether that changed anything."""
-    before = candidates.copy()
-    candidates.sort(key=lambda c: not models[c.model].local)
-    return candidates != before
+    if first is None or policy.models[first.model].local:
+        return None
+    able = [
+        weigh(policy.models[name], fleet, request, signals, local_only=True, spend=0.0)
+        for name in signals.trusted
+        if name in policy.models and policy.models[name].local
+    ]
+    return next((candidate for candidate in able if candidate.skip is None), None)
 
 
 def refuse(candidates: Iterable[Candidate], allowance: Allowance) -> list[Candidate]:
@@ -257,6 +251,16 @@ def at_home(
         for name in policy.routes[-1].chain
         if name not in chain and policy.models[name].local
     ]
+
+
+def confirming(policy: Policy, fleet: FleetView, request: Request, signals: Signals, route: Route) -> str:
+    """Who may answer a second time; "" where answers cannot be compared, or the other model cannot serve."""
+    if not is_comparable(request, signals):
+        return ""
+    if route.confirm == ITSELF:
+        return ITSELF
+    candidate = weigh(policy.models[route.confirm], fleet, request, signals, local_only=True, spend=0.0)
+    return route.confirm if candidate.skip is None else ""
 
 
 def is_auto(asked: str) -> bool:

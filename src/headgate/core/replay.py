@@ -9,11 +9,13 @@ they rest on these models' recorded rates and on the tokens that were recorded, 
 counted apart and moves no figure. No model is called; this module reads nothing. `docs/replay.md` is the method for people.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.core.goodness import Answered, Evidence, Good, answer_at, recorded_answer
+from headgate.core.goods import Share, nobody_can_tell, share_of
 from headgate.core.past import (
     LONG,
     SHORT,
@@ -23,6 +25,7 @@ from headgate.core.past import (
     Past,
     Rate,
     Rates,
+    broke_off,
     is_near,
     longest_asked,
 )
@@ -30,9 +33,6 @@ from headgate.core.policy import Policy
 from headgate.core.rerun import End, Rerun, Unknown, ends, rates_needed, rerun, went_out
 from headgate.core.tallies import Figures, Part, Sum, Tally
 from headgate.core.types import Model
-
-Share = Callable[[Asked], float]
-"""How likely a model's answer passes."""
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -58,6 +58,8 @@ class Replayed(Struct, frozen=True, kw_only=True):
     """The ways that would be others, those of most requests first."""
     rates: Mapping[Asked, Rate]
     """The rates that the estimates rest on."""
+    goods: Mapping[Answered, Good]
+    """How good the answers from home are, as far as audits tell."""
     unknown: Mapping[str, int]
     """Why nobody can tell, and of how many requests."""
     drifted: int
@@ -76,12 +78,28 @@ def replay(
         known: the models as they were described then, for those that are in no config any more.
         interval: says how sure a rate is (`reports.intervals.wilson`).
     """
-    past = tuple(past)
+    past, longest = tuple(past), longest_asked(past)
+    evidence = Evidence(interval)
+    reruns = [Rerunning(one, policy, today, longest) for one in past]
+    for each in reruns:
+        evidence.take_in(each.one, each.found)
+    rates = Rates(past, interval, evidence.passing)
     models = {**known, **policy.models}
-    replaying = Replaying(policy, today, models, Rates(past, interval), longest_asked(past))
-    for one in past:
-        replaying.take(one)
+    replaying = Replaying(policy, today, models, rates=rates, evidence=evidence, longest=longest)
+    for each in reruns:
+        replaying.take(each)
     return replaying.result()
+
+
+class Rerunning:
+    """One kind of requests, decided anew by the settings in force and by the new ones."""
+
+    __slots__ = ("found", "one", "unmoved")
+
+    def __init__(self, one: Past, policy: Policy, today: Policy, longest: Longest) -> None:
+        self.one = one
+        self.unmoved = rerun(one, today, today, longest)
+        self.found = rerun(one, policy, today, longest)
 
 
 class Replaying:
@@ -92,13 +110,21 @@ class Replaying:
         today: the settings that are in force.
         models: all that are named.
         rates: how often their answers pass.
+        evidence: how good they are.
         longest: what each model was asked.
     """
 
     def __init__(
-        self, policy: Policy, today: Policy, models: Mapping[str, Model], rates: Rates, longest: Longest
+        self,
+        policy: Policy,
+        today: Policy,
+        models: Mapping[str, Model],
+        *,
+        rates: Rates,
+        evidence: Evidence,
+        longest: Longest,
     ) -> None:
-        self.longest = longest
+        self.evidence, self.longest = evidence, longest
         self.policy, self.today, self.models, self.rates = policy, today, models, rates
         self.all = Sum()
         self.by_route: dict[str, Sum] = {}
@@ -109,8 +135,9 @@ class Replaying:
         self.drifted = 0
         self.new_limits = tuple(set(policy.token_limits) - set(today.token_limits))
 
-    def take(self, one: Past) -> None:
+    def take(self, each: Rerunning) -> None:
         """One kind of requests."""
+        one, found, unmoved = each.one, each.found, each.unmoved
         outcome, requests = one.example, one.requests
         route, task = outcome.decision.route, outcome.signals.task or ""
         sums = (self.all, self.by_route.setdefault(route, Sum()), self.by_task.setdefault(task, Sum()))
@@ -118,12 +145,11 @@ class Replaying:
             sum_.count("requests", requests)
             sum_.count("home_before", requests * self.is_home(outcome.model))
             sum_.paid += one.cost or 0.0
-        unmoved = rerun(one, self.today, self.today, self.longest)
         if isinstance(unmoved, Rerun) and (unmoved.route != route or not unmoved.stays):
             self.drifted += requests
-        found = rerun(one, self.policy, self.today, self.longest)
         if found == unmoved and not tuple(self.others(one, found)):
             counted = ["unchanged"]
+            self.keep(one, found, sums)
         else:
             counted = self.judge(one, found, sums)
         for sum_ in sums:
@@ -135,8 +161,52 @@ class Replaying:
         why = found.why if isinstance(found, Unknown) else self.what_is_missing(found)
         if why or isinstance(found, Unknown):
             self.unknown[why] = self.unknown.get(why, 0) + one.requests
+            before = self.before(one, found)
+            self.take_goods(one, before, (nobody_can_tell(before, one.requests),), sums, stays=False)
             return ["unknown"]
         return self.weigh(one, found, sums)
+
+    def keep(self, one: Past, found: Rerun | Unknown, sums: tuple[Sum, ...]) -> None:
+        """Requests that end as they did: they are as good as they were."""
+        before = self.before(one, found)
+        self.take_goods(one, before, before, sums, stays=True)
+
+    def take_goods(
+        self,
+        one: Past,
+        before: tuple[Share, ...],
+        after: tuple[Share, ...],
+        sums: tuple[Sum, ...],
+        *,
+        stays: bool,
+    ) -> None:
+        """Add how good requests are, unless their callers left without an answer to judge."""
+        if not broke_off(one.example):
+            for sum_ in sums:
+                sum_.goods.take(one.requests, before, after, stays=stays)
+
+    def before(self, one: Past, found: Rerun | Unknown) -> tuple[Share, ...]:
+        """How good these requests were."""
+        model = one.example.model
+        if model is None:
+            return ()
+        answered = recorded_answer(one, found, model) if self.is_home(model) else None
+        return (share_of(one, answered, 1.0, self.evidence),)
+
+    def after(self, one: Past, found: Rerun, answered: Iterable[End]) -> tuple[Share, ...]:
+        """How good they would be."""
+        return tuple(
+            [
+                share_of(
+                    one,
+                    answer_at(one, found, end) if self.is_home(end.model) else None,
+                    end.chance,
+                    self.evidence,
+                )
+                for end in answered
+                if end.model is not None
+            ]
+        )
 
     def what_is_missing(self, found: Rerun) -> str:
         """The rate that nobody knows, as a sentence; "" where all are known."""
@@ -153,16 +223,18 @@ class Replaying:
         counted = [kind_of(one, found), *flips(one, found)]
         answered: tuple[End, ...]
         if found.stays:
+            self.keep(one, found, sums)
             answered = (End(1.0, one.example.model, one.cost),)
             expected = variance = Figures()
             at_ends: dict[Asked, tuple[Figures, ...]] = {}
             ways = [Figures()]
         else:
             answered = ends(found, self.share)
-            expected, variance = self.figures(one, answered)
+            self.take_goods(one, self.before(one, found), self.after(one, found, answered), sums, stays=False)
+            expected, variance = self.figures(one, found, answered)
             at_ends = {asked: self.at_ends(one, found, asked) for asked in rates_needed(found)}
             possible = ends(found, lambda _: 0.5)
-            ways = [self.figures(one, (replace(end, chance=1.0),))[0] for end in possible]
+            ways = [self.figures(one, found, (replace(end, chance=1.0),))[0] for end in possible]
             if one.cost is None or any(end.cost is None for end in answered):
                 counted.append("unpriced")
         part = Part(
@@ -179,7 +251,7 @@ class Replaying:
         self.note(one, found.route, answered)
         return counted
 
-    def figures(self, one: Past, answered: Iterable[End]) -> tuple[Figures, Figures]:
+    def figures(self, one: Past, found: Rerun, answered: Iterable[End]) -> tuple[Figures, Figures]:
         """What these requests come to, and the variances of that: each request ends by itself."""
         answered = tuple(answered)
         was_home = self.is_home(one.example.model)
@@ -193,12 +265,17 @@ class Replaying:
             mean = sum([chance * cost for chance, cost in costs])
             dollars = mean - one.cost
             spread = sum([chance * (cost - mean) ** 2 for chance, cost in costs]) / many
+        good = 0.0
+        if not broke_off(one.example):
+            good = sum([share.expected for share in self.after(one, found, answered)])
+            good -= sum([share.expected for share in self.before(one, found)])
         return (
             Figures(
                 home=many * (home - was_home),
                 to_home=0.0 if was_home else many * home,
                 to_cloud=0.0 if was_cloud else many * cloud,
                 dollars=dollars,
+                good=good,
             ),
             Figures(
                 home=many * home * (1 - home),
@@ -214,7 +291,7 @@ class Replaying:
 
         def with_rate(share: float) -> Figures:
             answered = ends(found, lambda which: share if which == asked else self.share(which))
-            return self.figures(one, answered)[0]
+            return self.figures(one, found, answered)[0]
 
         return with_rate(rate.low), with_rate(rate.high)
 
@@ -232,7 +309,7 @@ class Replaying:
                 or self.what_is_missing(other)
             ):
                 continue
-            yield Figures() if other.stays else self.figures(one, ends(other, self.share))[0]
+            yield Figures() if other.stays else self.figures(one, other, ends(other, self.share))[0]
 
     def note(self, one: Past, route: str, answered: Iterable[End]) -> None:
         """Note the ways that are others than they were."""
@@ -262,6 +339,7 @@ class Replaying:
             by_task={name: sum_.tally() for name, sum_ in self.by_task.items()},
             moves=tuple(sorted(moves, key=lambda move: -move.requests)),
             rates=self.used,
+            goods=self.evidence.told,
             unknown=self.unknown,
             drifted=self.drifted,
         )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.core.agreement import AGREEMENT
 from headgate.core.cascade import best_answer, passes
 from headgate.core.parts import WHOLE
 from headgate.core.past import MUCH_LONGER, Asked, Longest, Past, broke_off
@@ -66,6 +67,8 @@ class End(Struct, frozen=True):
     """Who answers; None is nobody."""
     cost: float | None
     """Dollars for all requests of this kind; None is unknown."""
+    passed: bool | None = None
+    """Whether the answer that goes out has passed; None where it is the last that is asked, and goes out well or not."""
 
 
 def rerun(
@@ -92,7 +95,8 @@ def rerun(
         decision = decide(policy, view_of(outcome, today), request_of(outcome, policy), signals)
     except LookupError:
         return Unknown(f"{outcome.asked} is not in the config any more")
-    decision = as_it_was(decision, outcome.decision, unchanged=has_same_chain(decision.route, policy, today))
+    unchanged = policy.learning == today.learning and has_same_chain(decision.route, policy, today)
+    decision = as_it_was(decision, outcome.decision, unchanged=unchanged)
     steps = steps_of(past, decision, policy.models, longest)
     return Rerun(decision.route, steps, stays=is_as_recorded(outcome, decision, steps))
 
@@ -126,11 +130,12 @@ def ends(found: Rerun, pass_rate: Callable[[Asked], float]) -> tuple[End, ...]:
             float(step.passes) if isinstance(step.passes, bool) else 1.0 if last else pass_rate(step.passes)
         )
         if share > 0.0:
-            result.append(End(chance * share, step.model, spent if priced else None))
+            passed = None if last and not isinstance(step.passes, bool) else True
+            result.append(End(chance * share, step.model, spent if priced else None, passed))
         chance *= 1.0 - share
         if chance <= 0.0:
             return tuple(result)
-    result.append(End(chance, best_of(found.steps), spent if priced else None))
+    result.append(End(chance, best_of(found.steps), spent if priced else None, passed=False))
     return tuple(result)
 
 
@@ -204,13 +209,22 @@ def as_it_was(decision: Decision, recorded: Decision, *, unchanged: bool) -> Dec
 
 
 def remembered(candidate: Candidate, then: Candidate | None) -> Candidate:
-    """A candidate as it stood then; what may not leave the machine now, may not."""
-    return candidate if then is None or candidate.skip == "privacy" else then
+    """A candidate as it stood then; what may not leave the machine now, may not.
+
+    What the learned router expected then is in the signals, so whether that is too little is decided now.
+    """
+    if then is None or candidate.skip == "privacy":
+        return candidate
+    if "unlikely" in (candidate.skip, then.skip):
+        return candidate if then.skip in (None, "unlikely") else then
+    return then
 
 
 def has_same_chain(route: str, policy: Policy, today: Policy) -> bool:
     """Whether the route tries what it tried, in that order. What is no route (a name, an agent's chain) does."""
-    chains = [{one.name: one.chain for one in which.routes}.get(route) for which in (policy, today)]
+    chains = [
+        {one.name: (one.chain, one.order) for one in which.routes}.get(route) for which in (policy, today)
+    ]
     return chains[0] == chains[1]
 
 
@@ -230,6 +244,8 @@ def steps_of(
         longer = past.longest > MUCH_LONGER * longest.get((name, task), past.longest)
         asked = Asked(name, task, decision.pass_at, after, longer)
         index = told.get(name)
+        if index is None and name == outcome.decision.confirm and was_doubted(steps):
+            continue  # it has answered already, and otherwise
         if index is None:
             steps.append(Step(name, None, price_of(models[name], past), asked))
             continue
@@ -245,6 +261,12 @@ def steps_of(
         if verdict is True or (verdict is False and had_to_stop(outcome, steps)):
             break
     return tuple(steps)
+
+
+def was_doubted(steps: list[Step]) -> bool:
+    """Whether an answer was compared with a second one."""
+    recorded = [step.recorded for step in steps if step.recorded is not None]
+    return any(verdict.check == AGREEMENT for attempt in recorded for verdict in attempt.verdicts)
 
 
 def had_to_stop(outcome: Outcome, steps: list[Step]) -> bool:

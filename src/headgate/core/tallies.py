@@ -5,23 +5,14 @@ requests of a kind go up and down together), and what cannot be excluded. Indepe
 distances (MOVER, Zou and Donner 2008); what cannot be excluded is added in full. This module does not know what is counted.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import sqrt
 
 from msgspec import Struct
 
+from headgate.core.goods import Goods, Quality
 from headgate.core.past import Asked
-
-SURE = 1.959964
-"""Standard deviations of a 95 % interval."""
-
-
-class Span(Struct, frozen=True):
-    """A figure and how sure it is: with 95 % between `low` and `high`."""
-
-    low: float
-    expected: float
-    high: float
+from headgate.core.spans import SURE, Reach, Span, widen
 
 
 class Tally(Struct, frozen=True, kw_only=True):
@@ -40,6 +31,10 @@ class Tally(Struct, frozen=True, kw_only=True):
     """Requests that would move from home, or from nobody, to a paid model."""
     dollars: Span
     """More (or, below zero, fewer) dollars than were paid."""
+    good: Span
+    """More (or, below zero, fewer) requests answered as well as the paid model would."""
+    quality: Quality
+    """Of all of them."""
     unchanged: int
     """The new settings touch nothing of these."""
     exact: int
@@ -65,6 +60,7 @@ class Figures(Struct, frozen=True):
     to_home: float = 0.0
     to_cloud: float = 0.0
     dollars: float = 0.0
+    good: float = 0.0
 
 
 NAMES = Figures.__struct_fields__
@@ -89,6 +85,7 @@ class Sum:
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.paid = 0.0
+        self.goods = Goods()
         self._expected = dict.fromkeys(NAMES, 0.0)
         self._variance = dict.fromkeys(NAMES, 0.0)
         self._reach: dict[Asked, dict[str, list[float]]] = {}
@@ -114,13 +111,18 @@ class Sum:
                 reach = self._reach.setdefault(asked, {figure: [0.0, 0.0] for figure in NAMES})
                 widen(reach[name], value, [getattr(end, name) for end in ends])
 
+    def reach(self, name: str) -> Reach:
+        """How far a figure may be from what is expected."""
+        chance = SURE * SURE * self._variance[name]
+        down = chance + sum([reach[name][0] ** 2 for reach in self._reach.values()])
+        up = chance + sum([reach[name][1] ** 2 for reach in self._reach.values()])
+        return Reach(down, up, *self._swing[name])
+
     def span(self, name: str) -> Span:
         """A figure with its ends."""
-        chance = SURE * SURE * self._variance[name]
-        down = sqrt(chance + sum([reach[name][0] ** 2 for reach in self._reach.values()]))
-        up = sqrt(chance + sum([reach[name][1] ** 2 for reach in self._reach.values()]))
-        expected, (fall, rise), (least, most) = self._expected[name], self._swing[name], self._limits[name]
-        return Span(max(least, expected - down - fall), expected, min(most, expected + up + rise))
+        reach, expected, (least, most) = self.reach(name), self._expected[name], self._limits[name]
+        low = max(least, expected - sqrt(reach.down) - reach.fall)
+        return Span(low, expected, min(most, expected + sqrt(reach.up) + reach.rise))
 
     def tally(self) -> Tally:
         """All that was added."""
@@ -133,6 +135,8 @@ class Sum:
             to_home=self.span("to_home"),
             to_cloud=self.span("to_cloud"),
             dollars=self.span("dollars"),
+            good=self.goods.change(self.reach("good")),
+            quality=self.goods.quality(self.reach("good")),
             unchanged=counts.get("unchanged", 0),
             exact=counts.get("exact", 0),
             estimated=counts.get("estimated", 0),
@@ -142,10 +146,3 @@ class Sum:
             now_passing=counts.get("now_passing", 0),
             now_rejected=counts.get("now_rejected", 0),
         )
-
-
-def widen(ends: list[float], value: float, others: Iterable[float]) -> None:
-    """Move both ends by how far these lie below and above the value."""
-    gaps = [0.0, *(other - value for other in others)]
-    ends[0] -= min(gaps)
-    ends[1] += max(gaps)

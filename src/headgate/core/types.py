@@ -230,6 +230,8 @@ class Signals(Struct, frozen=True, gc=False, kw_only=True):
     """The model that answered the last turn of this conversation a short while ago; "" when there is none."""
     chances: Mapping[str, float] = {}
     """How likely each model's answer is acceptable, by the learned router; a model of which it cannot say is missing."""
+    trusted: tuple[str, ...] = ()
+    """Models of these that answered such requests well often enough to be trusted with them, the likeliest first."""
     cached: int = 0
     """Tokens of the prompt that this model's prompt cache should still hold."""
 
@@ -317,6 +319,8 @@ class Model(Struct, frozen=True, gc=False, kw_only=True):
     """The model whose longer lane this is: the same weights with a larger context. "" is no such lane."""
     scores: Mapping[Task, float] = {}
     """How well it did in the exam on this machine, 0–1, task by task; a task without evidence is missing."""
+    passing: Mapping[Task, float] = {}
+    """The share of its answers that passed their checks lately, 0–1, task by task; a task with too few of them is missing."""
     longer: tuple[str, ...] = ()
     """The longer lanes of this model, which are tried before any other model when a prompt does not fit."""
 
@@ -359,6 +363,8 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     queue_for: float = 3.0
     """Seconds that the request waits for a local model while there is another to go to."""
     when_busy: WhenBusy = "next"
+    confirm: str = ""
+    """Who answers a second time before an answer from home goes out: a model at home, or "itself"; "" is nobody."""
     notice: str = ""
     """What the caller should know besides his answer: that a budget is spent. It is not kept in the ledger."""
 
@@ -542,6 +548,8 @@ class Attempt(Struct, frozen=True, gc=False, kw_only=True):
     finish: Finish | None = None
     late: bool = False
     """Judged only after its bytes had gone out."""
+    confirms: bool = False
+    """It was made to compare its answer with that of the attempt before it, and is never delivered."""
 
 
 # ── 7. What the cascade says next ────────────────────────────────────────────────────────────────────────────────────
@@ -553,6 +561,8 @@ class Try(Struct, frozen=True, gc=False):
     model: str
     within: float
     """Seconds left for it."""
+    confirms: bool = False
+    """Only to see whether it answers as the attempt before it did."""
 
 
 class Deliver(Struct, frozen=True, gc=False):

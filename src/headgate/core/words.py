@@ -117,11 +117,15 @@ Order = Literal[
     "loaded first",
     "home first",
     "expected cost",
+    "trusted first",
 ]
 """Why the candidates stand in the order in which they are tried: as their route names them, as the caller asked
 (`auto:cheap`, `auto:quality`), because the conversation stays with the model that has it in its prompt cache, because
-another model at home is as good at the task and needs no loading, because a soft budget is spent, or because this order is
-expected to cost least."""
+another model at home is as good at the task and needs no loading, because a soft budget is spent, because this order is
+expected to cost least, or because the learned router trusts a model at home with it."""
+
+RouteOrder = Literal["given", "expected cost"]
+"""Whether a route tries its models as it names them, or in the order, and as many of them, as is expected to cost least."""
 
 WhenBusy = Literal["next", "pay", "wait"]
 """What a request does when the wait for a local model would be too long: try the next model of its route, go to the first

@@ -9,10 +9,11 @@ from typing import Any
 
 from headgate.core.parts import PARTS
 from headgate.core.types import Outcome
+from headgate.dash.audited import AuditedView
 from headgate.dash.overview import Overview
 from headgate.dash.periods import PeriodQuery
 from headgate.dash.requests import Page, RowsQuery
-from headgate.dash.service import LIVE, OVERVIEW, REQUEST, REQUESTS, WEEK, WEEKS, LiveQuery
+from headgate.dash.service import AUDITED, LIVE, OVERVIEW, REQUEST, REQUESTS, WEEK, WEEKS, LiveQuery
 from headgate.dash.weeks import TYPES, ReportQuery, Weeks
 from headgate.gateway.openapi import EVENTS, TEXT, WORD, in_query, refusals, silent, whole
 from headgate.gateway.openapi_answers import ANY_OBJECT, FRACTION, YES_OR_NO, Schema, has, many, maybe, one_of
@@ -29,6 +30,13 @@ def described() -> Mapping[str, Mapping[str, Any]]:
             OVERVIEW,
             "A period beside the one before",
             json(whole(Overview)),
+            asks=in_query(PeriodQuery),
+            wrong=UNUSABLE,
+        ),
+        AUDITED: looked(
+            AUDITED,
+            "What audits say of a period",
+            json(whole(AuditedView)),
             asks=in_query(PeriodQuery),
             wrong=UNUSABLE,
         ),

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
-from headgate.dash.periods import Period, PeriodQuery, edges_of, period_of
+from headgate.dash.periods import Period, PeriodQuery, days_of, edges_of, period_of
 from headgate.ledger.facts import count_facts
 from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
@@ -112,7 +112,7 @@ def overview(config: Config, query: PeriodQuery, now: float) -> bytes:
     return msgspec.json.encode(
         Overview(
             period=period,
-            days=_days(period, zone),
+            days=days_of(period, zone),
             now=_figures(report),
             before=_figures(before),
             baseline=report.baseline,
@@ -127,16 +127,6 @@ def overview(config: Config, query: PeriodQuery, now: float) -> bytes:
             first=first,
         )
     )
-
-
-def _days(period: Period, zone: tzinfo) -> str:
-    first, last = (datetime.fromtimestamp(at, zone) for at in (period.since, period.until - 1))
-    named = last.tzname()
-    until = f"{last.day} {last:%b %Y}" + (f", {named}" if named else "")
-    if first.date() == last.date():
-        return until
-    year = f" {first.year}" if first.year != last.year else ""
-    return f"{first.day} {first:%b}{year} – {until}"
 
 
 def _labels(period: Period, edges: tuple[float, ...], zone: tzinfo) -> tuple[str, ...]:

@@ -90,6 +90,17 @@ def edges_of(period: Period, zone: tzinfo) -> tuple[float, ...]:
     return tuple(_midnight(day, zone) for day in days)
 
 
+def days_of(period: Period, zone: tzinfo) -> str:
+    """The period as people write it: "23 Nov - 29 Nov 2026, UTC", with a dash between."""
+    first, last = (datetime.fromtimestamp(at, zone) for at in (period.since, period.until - 1))
+    named = last.tzname()
+    until = f"{last.day} {last:%b %Y}" + (f", {named}" if named else "")
+    if first.date() == last.date():
+        return until
+    year = f" {first.year}" if first.year != last.year else ""
+    return f"{first.day} {first:%b}{year} – {until}"
+
+
 def _between(word: str, begin: date, end: date, earlier: date, *, now: float, zone: tzinfo) -> Period:
     since, until, before = _midnight(begin, zone), _midnight(end, zone), _midnight(earlier, zone)
     as_of = min(max(now, since), until)

@@ -128,7 +128,7 @@ class RoutingService:
             call.answer(200, FRESH, msgspec.json.encode({"worker": request.asked.removeprefix(AGENT)}))
             return None
         size = min(len(call.body or b""), LARGE)
-        signals = await self.road.tokenizer.measure(request, self.road.policy, size)
+        signals = await self.road.measure(request, size)
         decision = decide(
             self.road.policy, self.road.view(self.road.accounts(signals.task)), request, signals
         )

@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, Struct
 from headgate.config.compile import Config
 from headgate.core.errors import HeadgateError, UsageError
 from headgate.dash.assets import GUARD, Asset, Assets, load_assets
+from headgate.dash.audited import audited_view
 from headgate.dash.live import Feed, missed_since
 from headgate.dash.overview import overview
 from headgate.dash.periods import PeriodQuery
@@ -38,6 +39,7 @@ FILES = (
 )
 OVERVIEW, LIVE, WEEKS, WEEK = "/admin/overview", "/admin/live", "/admin/reports", "/admin/reports/{week}"
 REQUESTS, REQUEST = "/admin/requests", "/admin/requests/{id}"
+AUDITED = "/admin/audits/estimates"
 LOOK = ("GET", "HEAD")
 
 FOR_GOOD = b"cache-control: public, max-age=31536000, immutable\r\n"
@@ -80,7 +82,7 @@ class PageService:
     """
 
     methods: Mapping[str, tuple[str, ...]] = {
-        **dict.fromkeys((PAGE, BARE, *FILES, OVERVIEW, REQUESTS, REQUEST, WEEKS, WEEK), LOOK),
+        **dict.fromkeys((PAGE, BARE, *FILES, OVERVIEW, AUDITED, REQUESTS, REQUEST, WEEKS, WEEK), LOOK),
         LIVE: ("GET",),
         LOGIN: ("POST", "GET", "HEAD"),
         LOGOUT: ("POST",),
@@ -96,6 +98,7 @@ class PageService:
         self._assets: Assets | None = None
         self._shows: Mapping[str, tuple[type[Struct], Callable[[Any, Mapping[str, str]], bytes]]] = {
             OVERVIEW: (PeriodQuery, lambda query, _: overview(config, query, time())),
+            AUDITED: (PeriodQuery, lambda query, _: audited_view(config, query, time())),
             REQUESTS: (RowsQuery, lambda query, _: list_requests(config, query, time())),
             REQUEST: (NoQuery, lambda _, names: tell_request(config, names["id"])),
             WEEKS: (NoQuery, lambda _, __: self.archive.list_weeks(time())),

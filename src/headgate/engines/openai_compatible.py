@@ -8,14 +8,16 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.config.engine import EngineSettings
+from headgate.core.decisions import Decided, Questions
 from headgate.core.engine import Health, ListedModel
 from headgate.core.types import Delta, Failure, Model, Reply, Request
 from headgate.core.words import EngineKind
 from headgate.engines.exchange import LIST, Answering, Exchange
-from headgate.engines.transport import Transport
-from headgate.wire.upstream import UNREADABLE
+from headgate.engines.transport import Clocks, Transport
+from headgate.wire.upstream import UNREADABLE, decisions
 from headgate.wire.upstream.embeddings import OpenAIEmbeddings
 from headgate.wire.upstream.openai_chat import OpenAIChat
 from headgate.wire.upstream.openai_profile import Profile
@@ -68,6 +70,7 @@ class OpenAICompatible:
         beyond = settings.kind == "llamacpp" and not (settings.url or "").rstrip("/").endswith("/v1")
         self._embeddings = OpenAIEmbeddings(profile, "/v1/embeddings" if beyond else "/embeddings")
         self._exchange = Exchange(transport, self.dialect, settings)
+        self._profile = profile
 
     def chat(self, request: Request, model: Model, within: float) -> Answering:
         """Ask once, without streaming."""
@@ -82,6 +85,24 @@ class OpenAICompatible:
     async def embed(self, request: Request, model: Model, within: float) -> Reply | Failure:
         """Turn each text into a vector."""
         return await self._exchange.embed(self._embeddings, request, model, within)
+
+    def decides(self, model: Model) -> bool:
+        """Whether this model answers questions with probabilities (`decide`)."""
+        return model.id in self._profile.decides
+
+    async def decide(self, asked: Questions, model: Model, within: float) -> Decided | Failure:
+        """Ask OpenAI's Decisions API once."""
+        if not self.decides(model):
+            return Failure(reason="http_error", detail=f"{model.id} answers no decisions at {self.name}")
+        body = decisions.encode(asked, model.id)
+        if isinstance(body, Failure):
+            return body
+        clocks = Clocks(connect=min(10.0, within), first_byte=within, between_bytes=within, total=within)
+        found = await self._exchange.send("POST", decisions.PATH, (), body, clocks)
+        if isinstance(found, Failure):
+            return found
+        decided = decisions.decode(found.body, asked)
+        return decided if isinstance(decided, Failure) else replace(decided, seconds=found.timing.total)
 
     async def health(self) -> Health:
         """Look whether it lists its models. A server without a list answers too; one that refuses our key is no use."""

@@ -79,6 +79,7 @@ OPENAI = Profile(
     identity="dated",
     base64_vectors=True,
     accepts=OPENAI_FIELDS,
+    decides=frozenset({"gpt-6-luna"}),
     tool_ids=OPENAI_TOOL_IDS,
     rules=OPENAI_RULES,
 )

@@ -149,6 +149,15 @@ class Admission:
         if self._wanted.pop(ticket.id, None) is not None:
             self.carry_out(self.scheduler.withdraw(ticket, monotonic()))
 
+    def has_slot(self, name: str) -> bool:
+        """Whether the next request for that model finds a slot at once."""
+        return self.scheduler.has_slot(name)
+
+    def has_room(self, name: str) -> bool:
+        """Whether that model is in memory, or could be without another one leaving it."""
+        lane = self.scheduler.lanes[name]
+        return name not in self.cold or lane.pool is None or lane.memory <= self.scheduler.free(lane.pool)
+
     def load_seconds(self, name: str) -> float:
         """Seconds that loading a model takes, if it has to be loaded."""
         return self.scheduler.lanes[name].load_seconds if name in self.cold else 0.0

@@ -90,6 +90,13 @@ class Scheduler:
         self.running[lane.engine] += 1
         return server.name
 
+    def has_slot(self, name: str) -> bool:
+        """Whether `enter` would find one."""
+        lane = self.lanes[name]
+        server = self._server(lane)
+        taken = lane.waiting or self.running[lane.engine] >= self.slots[lane.engine]
+        return server is not None and not (taken or server.draining or server.running >= server.slots)
+
     def ask(self, ticket: Ticket, now: float) -> Effects:
         """Wait for a slot."""
         lane = self.lanes[ticket.lane]

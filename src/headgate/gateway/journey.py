@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
+from headgate.core.agreement import agreement, anew, doubted
 from headgate.core.cascade import next_step
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.parts import WHOLE
@@ -82,6 +83,7 @@ class Journey:
         "holder",
         "limited",
         "model",
+        "place",
         "received",
         "replies",
         "request",
@@ -122,6 +124,8 @@ class Journey:
         self.replies: list[Reply | None] = []
         self.model: Model | None = None
         self.first_byte: float | None = None
+        self.place: Place | None = None
+        """The slot that the attempt under way has."""
         self.reserved: Reservation | None = None
         self.drawn: Drawn | None = None
         """The attempt under way on the meters at home."""
@@ -139,6 +143,8 @@ class Journey:
     def mode(self) -> Mode:
         """How this stream is held. Structured answers are always judged whole: half a JSON object proves nothing."""
         request = self.request
+        if self.decision.confirm:
+            return "hold"  # a second answer has to agree before the first goes out
         if self.decision.mode == "peek" and self.signals.format != "text":
             return "hold"
         if request.agent and (request.labels or request.format.kind != "text"):
@@ -149,38 +155,60 @@ class Journey:
 
     async def run(self) -> Reply | GiveUp:
         """Walk the chain until there is an answer to deliver, or none to be had."""
-        while True:
-            step = next_step(self.decision, self.attempts, self.now())
-            if isinstance(step, Deliver):
-                return self.deliver(step)
-            if isinstance(step, GiveUp):
-                return step
-            model = self.road.policy.models[step.model]
-            sought = None
-            if self.request.kind == "embedding":
-                sought = await self.road.vectors.look(self.request, model)
-                self.cached = sought.known
-                if not sought.missing:
-                    self.model = model
-                    return answer(sought)
-            place = await take(self, model, step.within)
-            if place is None:
-                continue
-            started = self.now()
-            self.meter(model)
-            result: Reply | Failure | None = None
-            try:
-                engine = self.road.fleet.engines[model.engine]
-                if sought is None:
-                    result = await engine.chat(self.affordable(model), place.model, place.left)
-                else:
-                    result = await self.road.vectors.make(sought, engine, place.model, place.left)
-            except CancelledError:
-                self.conclude(model, started, place.queued, self.hung_up())
-                raise
-            finally:
-                self.leave(place, started, result)
-            self.conclude(model, started, place.queued, result)
+        with self.road.presence:
+            while True:
+                step = next_step(self.decision, self.attempts, self.now())
+                if isinstance(step, Deliver):
+                    return self.deliver(step)
+                if isinstance(step, GiveUp):
+                    return step
+                if (known := await self.attempt(step)) is not None:
+                    return known
+
+    async def attempt(self, step: Try) -> Reply | None:
+        """One attempt, to be weighed by the next step; or the answer to texts whose vectors are all known."""
+        model = self.road.policy.models[step.model]
+        sought = None
+        if self.request.kind == "embedding":
+            sought = await self.road.vectors.look(self.request, model)
+            self.cached = sought.known
+            if not sought.missing:
+                self.model = model
+                return answer(sought)
+        before = self.decision
+        place = self.place = await take(self, model, step.within)
+        if place is None:
+            if step.confirms:  # nobody has time for it, and the first answer stands as it is
+                self.decision = replace(before, confirm="")
+            return None
+        started = self.now()
+        self.meter(model)
+        result: Reply | Failure | None = None
+        try:
+            engine = self.road.fleet.engines[model.engine]
+            if sought is None:
+                request = self.affordable(model)
+                if step.confirms and before.confirm == cascade.ITSELF:
+                    request = anew(request)
+                result = await engine.chat(request, place.model, place.left)
+            else:
+                result = await self.road.vectors.make(sought, engine, place.model, place.left)
+        except CancelledError:
+            self.conclude(model, started, place.queued, self.hung_up(), confirms=step.confirms)
+            raise
+        finally:
+            self.leave(started, result)
+        self.conclude(model, started, place.queued, result, confirms=step.confirms)
+        if step.confirms:
+            self.compare()
+        return None
+
+    def compare(self) -> None:
+        """Let the last two attempts say whether their answers agree. Where one has none, the other stands as it is."""
+        one, other = self.replies[-2], self.replies[-1]
+        if one is not None and other is not None:
+            found = agreement(self.request, self.signals, one, other)
+            self.attempts[-2:] = [doubted(attempt, found) for attempt in self.attempts[-2:]]
 
     def deliver(self, step: Deliver) -> Reply | GiveUp:
         """The reply that the cascade chose; of a subagent, the best of those that have its form."""
@@ -201,7 +229,7 @@ class Journey:
         )
         for index in order:
             reply = self.replies[index]
-            if reply is None:
+            if reply is None or self.attempts[index].confirms:
                 continue
             settled = settle(agent, self.request, reply)
             if isinstance(settled, Reply):
@@ -219,24 +247,28 @@ class Journey:
         delta had gone out; or a `GiveUp`, when there never was one. Before the first delta another model can still
         take over, unseen; after it, none can.
         """
-        while True:
-            step = next_step(self.decision, self.attempts, self.now())
-            if isinstance(step, GiveUp):
-                yield step
-                return
-            if isinstance(step, Deliver):
-                yield self.deliver(step)
-                return
-            async with aclosing(self.stream_attempt(step)) as items:
-                async for item in items:
-                    yield item
-            if self.first_byte is not None:
-                return
+        with self.road.presence:
+            while True:
+                step = next_step(self.decision, self.attempts, self.now())
+                if isinstance(step, GiveUp):
+                    yield step
+                    return
+                if isinstance(step, Deliver):
+                    yield self.deliver(step)
+                    return
+                if step.confirms:
+                    await self.attempt(step)
+                    continue
+                async with aclosing(self.stream_attempt(step)) as items:
+                    async for item in items:
+                        yield item
+                if self.first_byte is not None:
+                    return
 
     async def stream_attempt(self, step: Try) -> AsyncGenerator[Delta | Reply | Failure]:
         """One streamed attempt. Yields nothing unless its answer is trusted before it ends."""
         model = self.road.policy.models[step.model]
-        place = await take(self, model, step.within)
+        place = self.place = await take(self, model, step.within)
         if place is None:
             return
         queued = place.queued
@@ -273,7 +305,7 @@ class Journey:
             try:
                 await parts.aclose()
             finally:
-                self.leave(place, started, result)
+                self.leave(started, result)
         if result is None:
             result = Failure(reason="broken_stream", detail="the stream ended without its end mark")
         if not committed:
@@ -385,14 +417,19 @@ class Journey:
         self.limited[model.name] = max(1, tokens)
         return replace(request, max_tokens=self.limited[model.name])
 
-    def leave(self, place: Place, started: float, result: Reply | Failure | None) -> None:
+    def leave(self, started: float, result: Reply | Failure | None) -> None:
         """Give the slot and the reserved money back; only a whole answer says something about the pace."""
         self.read_meters()
-        pace = self.now() - started if isinstance(result, Reply) else None
-        self.road.fleet.admission.leave(place.model.name, pace)
+        self.give_way(self.now() - started if isinstance(result, Reply) else None)
         if self.reserved is not None:
             self.road.budgets.release(self.reserved)
             self.reserved = None
+
+    def give_way(self, pace: float | None = None) -> None:
+        """Give the slot back, if there is one still: also before the call has ended, where somebody else is not to wait for that."""
+        if self.place is not None:
+            self.road.fleet.admission.leave(self.place.model.name, pace)
+            self.place = None
 
     def meter(self, model: Model) -> None:
         """What an attempt draws at home is its own from now on; elsewhere it draws nothing of ours."""
@@ -408,7 +445,14 @@ class Journey:
             self.drawn = None
 
     def conclude(
-        self, model: Model, started: float, queued: float, result: Reply | Failure, *, late: bool = False
+        self,
+        model: Model,
+        started: float,
+        queued: float,
+        result: Reply | Failure,
+        *,
+        late: bool = False,
+        confirms: bool = False,
     ) -> None:
         """Judge what came back, and write the attempt down."""
         self.read_meters()
@@ -447,6 +491,7 @@ class Journey:
                 logprob=reply.logprob if reply is not None else None,
                 finish=reply.finish if reply is not None else None,
                 late=late,
+                confirms=confirms,
             )
         )
 

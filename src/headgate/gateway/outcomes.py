@@ -6,6 +6,8 @@ It reads a `Journey` and changes nothing. It does not know how the row is stored
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import UNSET
+
 from headgate.core import cascade
 from headgate.core.alternatives import cheapest
 from headgate.core.cascade import fallback_reason
@@ -14,6 +16,7 @@ from headgate.core.prefixes import told_of
 from headgate.core.types import Attempt, Model, Outcome, Usage
 from headgate.core.words import FallbackReason, Status
 from headgate.engines.profiles import adjustments
+from headgate.gateway.auditing import sampled
 from headgate.gateway.journey import Journey
 
 ALL_KNOWN = "input: all vectors were known, and no model was asked"
@@ -27,6 +30,7 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
     reason = None
     if final is not None:  # what came from the cache, nobody was paid for
         reason = fallback_reason(journey.decision, journey.attempts, model, road.policy.models)
+    fallback = reason[0] if reason is not None else None
     usage = final.usage if final is not None else None
     energy = total_energy(journey.attempts)
     seconds = journey.now()
@@ -40,7 +44,7 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         attempts=tuple(journey.attempts),
         status=status,
         model=model.name if model is not None else None,
-        fallback=reason[0] if reason is not None else None,
+        fallback=fallback,
         fallback_limit=reason[1] if reason is not None else None,
         seconds=seconds,
         first_token=journey.first_byte if journey.first_byte is not None else seconds,
@@ -55,6 +59,7 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         prices_as_of=road.prices_as_of,
         error=error,
         adjusted=adjusted(journey, model) if model is not None else (),
+        audit=UNSET if road.sampling is None else sampled(road.sampling, journey, status, fallback),
         **(bodies(journey) if road.keep_bodies else {}),
     )
 
@@ -79,7 +84,7 @@ def answering(journey: Journey) -> Attempt | None:
     """The attempt whose answer goes out."""
     if journey.model is not None:
         for attempt in reversed(journey.attempts):
-            if attempt.model == journey.model.name:
+            if attempt.model == journey.model.name and not attempt.confirms:
                 return attempt
     return None
 
@@ -138,7 +143,7 @@ def bodies(journey: Journey) -> dict[str, Any]:
     prompt = "\n\n".join(f"{message.role}: {message.text}" for message in journey.request.messages)
     answer = ""
     for attempt, reply in zip(journey.attempts, journey.replies, strict=True):
-        if journey.model is not None and attempt.model == journey.model.name:
+        if journey.model is not None and attempt.model == journey.model.name and not attempt.confirms:
             answer = (
                 reply.text
                 if reply is not None

@@ -169,7 +169,7 @@ class Face:
             await shift.answer(door, self.keep_alive)
             return
         size = len(call.body or b"") if not request.recalled else LARGE + 1  # what was recalled may be long
-        signals = await self.road.tokenizer.measure(request, self.road.policy, size)
+        signals = await self.road.measure(request, size)
         signals = self.road.affinity.recall(request, signals)
         journey = Journey(self.road, request, signals, received=received, begun=begun, caller=caller_of(call))
         if request.stream:

@@ -31,6 +31,8 @@ def describe_decision(
         "tools": signals.tools,
         "images": signals.images,
         "local_only": signals.local_only,
+        "chances": signals.chances,
+        "trusted": signals.trusted,
         "route": decision.route,
         "why": decision.why,
         "mode": decision.mode,

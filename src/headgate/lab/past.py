@@ -1,7 +1,7 @@
 """The recorded requests of some time, those that are alike as one: read once, in one pass over the rows.
 
-A month of a hundred thousand requests takes about a second. What a row holds in columns is compared as it stands, by number; of its
-story only what a decision depends on is read. One request of each kind is then read whole. This module decides nothing (`core.replay`).
+A million requests take some seconds: the ledger's own engine groups them, piece by piece (`alike`), and what comes of the pieces is put
+together here. One request of each kind is then read whole. This module decides nothing (`core.replay`).
 """
 
 from bisect import bisect_right
@@ -12,13 +12,14 @@ import msgspec
 from msgspec import Struct, field
 from sqlalchemy import Connection
 
-from headgate.core.past import LONG, SHORT, Cuts, Past
-from headgate.core.types import Model
+from headgate.core.past import Cuts, Found, Past, without_second_answers
+from headgate.core.types import Model, Outcome
+from headgate.lab.alike import ASKED, SUMS, Alike
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import CONFIDENCE, FINE, MICRO
+from headgate.ledger.schema import FINE, MICRO
 
-PIECE = 10_000
+PIECE = 50_000
 """Requests read at a time."""
 
 Progress = Callable[[int, int], None]
@@ -41,27 +42,70 @@ class Told(Struct, frozen=True, gc=False):
     candidates: int | str = field(default=0, name="c")
     spend_at_most: int | None = field(default=None, name="s")
     kept: tuple[str, int] | None = field(default=None, name="k")
+    expected: tuple[tuple[int, int, bool], ...] = field(default=(), name="l")
+
+
+class Audits:
+    """Audits that found the same, while they are counted."""
+
+    __slots__ = ("audits", "score", "speaks_for", "squares")
+
+    def __init__(self, score: int | None) -> None:
+        self.score = score
+        self.audits = 0
+        self.speaks_for = self.squares = 0.0
+
+    def add(self, probability: int | None) -> None:
+        """One more, of a request that was chosen with this probability, in millionths."""
+        others = 0.0 if probability is None else MICRO / probability - 1
+        self.audits += 1
+        self.speaks_for += others
+        self.squares += others * others
+
+    def found(self, model: str, verdict: str) -> Found:
+        """What they found of a model's answers."""
+        return Found(
+            model=model,
+            good=GOOD[verdict],
+            score=None if self.score is None else self.score / FINE,
+            audits=self.audits,
+            speaks_for=self.speaks_for,
+            squares=self.squares,
+        )
 
 
 class Group:
     """Requests that are alike, while they are counted."""
 
-    __slots__ = ("costs", "longest", "n", "output", "prompt", "requests")
+    __slots__ = ("audits", "chances", "costs", "longest", "n", "output", "prompt", "requests")
 
     def __init__(self, n: int, attempts: int) -> None:
         self.n = n
+        self.audits: dict[tuple[int, str, int | None], Audits] = {}
+        self.chances: dict[int, int] = {}
         self.requests = self.prompt = self.output = self.longest = 0
         self.costs = [0] * attempts
 
+    def add(self, sums: Sequence[int | None], costs: Sequence[int | None]) -> None:
+        """More of them: how many, the longest prompt, tokens of prompts and of answers; and what each attempt cost."""
+        requests, longest, prompt, output = sums
+        self.requests += requests or 0
+        self.longest = max(self.longest, longest or 0)
+        self.prompt += prompt or 0
+        self.output += output or 0
+        self.costs = [before + (cost or 0) for before, cost in zip(self.costs, costs, strict=True)]
 
-REQUESTS = (
-    "SELECT n, task, task_confidence, task_by, tokens, tokens_exact, format, tools, images, language, local_only, route, "
-    "status, model, answered, story FROM requests WHERE n > ? AND n <= ? AND received >= ? AND received < ? ORDER BY n"
-)
-ATTEMPTS = (
-    "SELECT request, model, failure, score, late, cost, input, cache_read, cache_write_5m, cache_write_1h, output, story "
-    "FROM attempts WHERE request > ? AND request <= ? ORDER BY request, position"
-)
+
+GOOD: Mapping[str, bool | None] = {
+    "good": True,
+    "unnecessary": True,
+    "missed": False,
+    "necessary": False,
+    "unclear": None,
+}
+"""Whether an audit's verdict says that the answer from home is as good as the paid one."""
+EXPECTED = '"l":'
+"""In the story of a request of which the learned router said something (`ledger.stories`)."""
 ENDLESS = 2**62
 
 
@@ -78,163 +122,121 @@ def read_past(
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    groups: dict[tuple[Any, ...], Group] = {}
     start = 0 if since is None else round(since * MICRO)
     end = ENDLESS if until is None else round(until * MICRO)
-    key = Keys(cuts)
     with reader.connect() as db:
         first, last, many = db.exec_driver_sql(
             "SELECT min(n), max(n), count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
         ).one()
-        done = 0
+        most = db.exec_driver_sql(
+            "SELECT ifnull(max(position) + 1, 0) FROM attempts WHERE request BETWEEN ? AND ?", (first, last)
+        ).scalar_one()
+        groups = Groups(cuts, most, reader.words(db), reader.described(db))
         for below in range((first or 1) - 1, last or 0, PIECE):
-            to = min(below + PIECE, last)
-            tried = attempts_of(db, below, to)
-            for row in rows(db, REQUESTS, (below, to, start, end)):
-                made = tried.get(row[0], ())
-                add(groups, key.of(row, made), row, made)
-                done += 1
-            progress(done, many)
-    entries = {entry.n: entry for entry in reader.numbered([group.n for group in groups.values()])}
+            groups.read(db, (below, min(below + PIECE, last), start, end))
+            progress(groups.requests, many)
+        names = reader.model_names(db)
+    found = tuple(groups.found.values())
+    entries = {entry.n: entry for entry in reader.numbered([group.n for group in found])}
     models: dict[str, Model] = {}
     for entry in sorted(entries.values(), key=lambda entry: entry.n):
         models |= entry.models
-    past = [
-        Past(
-            example=entries[group.n].outcome,
-            requests=group.requests,
-            longest=group.longest,
-            costs=tuple(
-                [cost / NANO if cost is not None else None for cost in known_costs(group, entries[group.n])]
-            ),
-            prompt=group.prompt if entries[group.n].outcome.usage is not None else None,
-            output=group.output if entries[group.n].outcome.usage is not None else None,
-        )
-        for group in groups.values()
-    ]
-    return Recorded(tuple(past), models)
+    return Recorded(tuple([past_of(group, entries[group.n].outcome, names) for group in found]), models)
+
+
+def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
+    """A group as a replay takes it; `outcome` is its example. Second answers come from home and cost nothing."""
+    counted = outcome.usage is not None
+    return Past(
+        example=without_second_answers(outcome),
+        requests=group.requests,
+        longest=group.longest,
+        costs=tuple(
+            [
+                cost / NANO if attempt.cost is not None else None
+                for cost, attempt in zip(group.costs, outcome.attempts, strict=False)
+                if not attempt.confirms
+            ]
+        ),
+        prompt=group.prompt if counted else None,
+        output=group.output if counted else None,
+        found=tuple(
+            [told.found(names[model], verdict) for (model, verdict, _), told in group.audits.items()]
+        ),
+        chances={names[model]: sum_ / FINE / group.requests for model, sum_ in group.chances.items()},
+    )
 
 
 def rows(db: Connection, query: str, given: tuple[int, ...]) -> list[Any]:
-    """The driver's own rows: a hundred thousand of them as SQLAlchemy's would take as long as all the rest."""
+    """The driver's own rows: as SQLAlchemy's they would take twice as long."""
     cursor = db.exec_driver_sql(query, given).cursor
     assert cursor is not None, "a query has rows"
     return list(cursor.fetchall())
 
 
-def attempts_of(db: Connection, after: int, to: int) -> dict[int, list[tuple[Any, ...]]]:
-    """The attempts of some requests, by the requests' numbers."""
-    found: dict[int, list[tuple[Any, ...]]] = {}
-    for row in rows(db, ATTEMPTS, (after, to)):
-        found.setdefault(row[0], []).append(row)
-    return found
-
-
-class Keys:
-    """What two requests have in common that are alike.
+class Groups:
+    """Requests that are alike, while they are read piece by piece.
 
     Args:
         cuts: the figures at which decisions change.
+        attempts: the most that any request had.
+        words: the ledger's words by number.
+        described: its models by number.
     """
 
-    def __init__(self, cuts: Cuts) -> None:
-        self.tokens = sorted({edge for cut in cuts.tokens for edge in (cut, cut + 1)})
-        self.scores = [round(score * FINE) for score in cuts.scores]
-        self.confidences = [round(share * CONFIDENCE) for share in cuts.confidences]
-        self.languages, self.verdicts = cuts.languages, cuts.verdicts
+    def __init__(
+        self, cuts: Cuts, attempts: int, words: Mapping[int, str], described: Mapping[int, Model]
+    ) -> None:
+        self.found: dict[tuple[Any, ...], Group] = {}
+        self.requests = 0
+        self._alike, self._attempts = Alike(cuts, attempts), attempts
+        self._words, self._described = words, described
+        self._scores = [round(score * FINE) for score in cuts.scores]
+        self._chances = [round(chance * FINE) for chance in cuts.chances]
+        self._told: dict[str, tuple[Any, ...]] = {}
         self._decode = msgspec.json.Decoder(Told).decode
 
-    def of(self, row: tuple[Any, ...], made: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-        """The key of a request and its attempts."""
-        (
-            _,
-            task,
-            confidence,
-            by,
-            tokens,
-            exact,
-            form,
-            tools,
-            images,
-            language,
-            local,
-            route,
-            status,
-            model,
-            answered,
-            story,
-        ) = row
-        told = self._decode(story)
-        spend = told.spend_at_most
-        usage = made[answered] if answered is not None else None
-        prompt = 0 if usage is None or usage[6] is None else usage[6] + usage[7] + usage[8] + usage[9]
-        scores = [score for _, _, _, score, *_ in made]
-        several = len(made) > 1
-        return (
-            task,
-            bisect_right(self.confidences, confidence),
-            confidence > 0,
-            by,
-            bisect_right(self.tokens, tokens),
-            None
-            if exact
-            else (bisect_right(self.tokens, tokens * SHORT), bisect_right(self.tokens, tokens * LONG)),
-            form,
-            tools > 0,
-            images > 0,
-            language if self.languages else None,
-            local,
-            route,
-            status,
-            model,
-            answered,
-            told.asked,
-            told.plan,
-            told.candidates,
-            spend and 1,
-            told.kept and told.kept[0],
-            usage is not None and usage[6] is not None,
-            bisect_right(self.tokens, prompt),
-            *[
-                (
-                    attempt[1],
-                    attempt[2],
-                    None if attempt[3] is None else bisect_right(self.scores, attempt[3]),
-                    attempt[4],
-                    attempt[5] is None,
-                    attempt[11] if self.verdicts else None,
-                )
-                for attempt in made
-            ],
-            tuple(sorted(range(len(scores)), key=lambda i: (scores[i] or 0, i))) if several else None,
-        )
+    def read(self, db: Connection, piece: tuple[int, int, int, int]) -> None:
+        """Read one piece: after which number, up to which, since when and before when, in microseconds."""
+        most = self._attempts
+        for row in rows(db, self._alike.grouped, piece):
+            group = self._group(row[SUMS + most :], row[0])
+            group.add(row[1:SUMS], row[SUMS : SUMS + most])
+            for model, chance, _ in self._decode(row[-1]).expected if EXPECTED in row[-1] else ():
+                group.chances[model] = group.chances.get(model, 0) + row[1] * chance
+            self.requests += row[1]
+        for row in rows(db, self._alike.audits, piece):
+            verdict, probability, model, score = row[:ASKED]
+            compared = model if model is not None else self._last_at_home(row[ASKED : ASKED + most])
+            if compared is not None:
+                bin_ = None if score is None else bisect_right(self._scores, score)
+                audits = self._group(row[ASKED + most :]).audits
+                audits.setdefault((compared, self._words[verdict], bin_), Audits(score)).add(probability)
 
+    def _group(self, common: tuple[Any, ...], n: int = 0) -> Group:
+        """The group of those that have this in common; `n` is one of them."""
+        key = (*common[:-1], self._tell(common[-1]))
+        group = self.found.get(key)
+        if group is None:
+            group = self.found[key] = Group(n, self._attempts)
+        return group
 
-def add(
-    groups: dict[tuple[Any, ...], Group],
-    key: tuple[Any, ...],
-    row: tuple[Any, ...],
-    made: Sequence[tuple[Any, ...]],
-) -> None:
-    """Count a request with those that are alike."""
-    group = groups.get(key)
-    if group is None:
-        group = groups[key] = Group(row[0], len(made))
-    group.requests += 1
-    group.longest = max(group.longest, row[4])
-    for index, attempt in enumerate(made):
-        group.costs[index] += attempt[5] or 0
-    answered = row[14]
-    if answered is not None and made[answered][6] is not None:
-        usage = made[answered]
-        group.prompt += usage[6] + usage[7] + usage[8] + usage[9]
-        group.output += usage[10]
+    def _last_at_home(self, asked: Sequence[int | None]) -> int | None:
+        """The last model at home that was asked: whose answer an audit compared that does not say so itself."""
+        told = [model for model in asked if model is not None and model in self._described]
+        return next((model for model in reversed(told) if self._described[model].local), None)
 
-
-def known_costs(group: Group, entry: Any) -> list[int | None]:
-    """Nano-dollars of each attempt of a group; None where they are unknown."""
-    attempts = entry.outcome.attempts
-    return [
-        cost if attempt.cost is not None else None
-        for cost, attempt in zip(group.costs, attempts, strict=True)
-    ]
+    def _tell(self, story: str) -> tuple[Any, ...]:
+        """What of a request's story a decision depends on."""
+        found = self._told.get(story)
+        if found is None:
+            told = self._decode(story)
+            kept = told.kept and told.kept[0]
+            expected = [
+                (model, bisect_right(self._chances, chance), trusted)
+                for model, chance, trusted in told.expected
+            ]
+            found = told.asked, told.plan, told.candidates, told.spend_at_most and 1, kept, *expected
+            if not expected:  # these differ from request to request
+                self._told[story] = found
+        return found

@@ -2,15 +2,18 @@
 
     replay_ledger(config, ("routes.long.tokens_over=5000",)) → Answer → plain(answer)
 
-It reads the config's file and its ledger, and writes neither. The sums are `core.replay`'s.
+The other settings are words put into the page in force, or another page altogether, or both. It reads the config's file and its ledger,
+and writes neither. The sums are `core.replay`'s.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from headgate.config.agent_files import read_text
 from headgate.config.changes import Changed, set_words
 from headgate.config.compile import Config
 from headgate.config.load import parse_config, starter_text
@@ -35,6 +38,7 @@ def replay_ledger(
     config: Config,
     words: Iterable[str],
     *,
+    page: Path | None = None,
     since: float | None = None,
     until: float | None = None,
     progress: Progress = lambda _done, _all: None,
@@ -44,18 +48,19 @@ def replay_ledger(
     Args:
         config: the settings in force, and where the ledger lies.
         words: the settings to try (`config.changes`).
+        page: another page, into which they are put; None is the one in force.
         since: Unix time of the first request; None is from the beginning.
         until: Unix time before which they were received; None is to the end.
         progress: told how many requests have been read.
 
     Raises:
-        ConfigError: with these settings the page does not fit together.
+        ConfigError: there is no such page, or with these settings it does not fit together.
         LedgerError: there is no ledger, or it cannot be read.
         UsageError: a setting cannot be tried.
     """
-    text = starter_text() if config.source is None else config.source.read_text(encoding="utf-8")
-    changed = set_words(text, words)
-    policy = parse_config(changed.text, config.source).policy
+    source = config.source if page is None else page
+    changed = set_words(starter_text() if source is None else read_text(source), words)
+    policy = parse_config(changed.text, source).policy
     with LedgerReader(config.ledger.path) as reader:
         cuts = cuts_of((config.policy, policy), config.policy.models.values())
         recorded = read_past(reader, cuts, since=since, until=until, progress=progress)
@@ -73,6 +78,10 @@ def plain(answer: Answer) -> dict[str, Any]:
         "rates": [
             {**msgspec.to_builtins(asked), **msgspec.to_builtins(rate)}
             for asked, rate in replayed.rates.items()
+        ],
+        "goods": [
+            {**msgspec.to_builtins(answered), **msgspec.to_builtins(good)}
+            for answered, good in replayed.goods.items()
         ],
         "why_unknown": dict(replayed.unknown),
         "drifted": replayed.drifted,

@@ -1,18 +1,149 @@
-"""Audits in the ledger: what was found of requests, counted for a report.
+"""Audits in the ledger: what was found of requests, written down, and counted for a report.
 
 An audit belongs to a request, and is counted in the time when that was received. When the request's row is removed, its audit
 is summed by quarters of an hour and goes with it (`retention`). Nothing is judged here.
 """
 
+import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
+from headgate.core.audits import Opinion
 from headgate.core.words import AuditVerdict
-from headgate.ledger.schema import MICRO, audit_rollups, audits, requests
+from headgate.ledger.dimensions import NANO
+from headgate.ledger.schema import FINE, MICRO, audit_rollups, audits, requests
+from headgate.ledger.stories import scaled, text_of
 from headgate.reports.facts import AuditFacts
+
+MILLION: Final = 1_000_000
+"""Probabilities are kept in millionths."""
+WEIGHTS: Final = {"caller": 1, "person": 2}
+"""Of words that count as labels; all other judges have none."""
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What was found of one request, to be written down."""
+
+    request: int
+    """Its number in the ledger."""
+    opinions: tuple[Opinion, ...]
+    """The new ones. A judge's later word takes the place of his earlier one."""
+    in_force: Opinion
+    """What counts from now on: one of them, or one from before."""
+    at: float
+    """Unix time."""
+    cost: float | None = 0.0
+    """Dollars for answers that were asked for anew, beside what the opinions cost; None is unknown."""
+    probability: float | None = None
+    """With which the request was chosen; None where nobody chose by chance, or it stands in the ledger already."""
+    model: str = ""
+    """The model at home whose answer was compared; "" is unknown, or stands in the ledger already."""
+    score: float | None = None
+    """The lowest score of that answer's checks."""
+
+
+class OpinionStory(Struct, frozen=True, omit_defaults=True):
+    """What no column of an opinion says."""
+
+    by: str = ""
+    """The model that judged, or the person or key."""
+    reason: str = ""
+
+
+_decode_story: Final = msgspec.json.Decoder(OpinionStory).decode
+
+
+def keep_findings(db: sqlite3.Connection, found: Iterable[Judged]) -> int:
+    """Write down what was found of requests; of how many.
+
+    A request whose row is gone is left out. A person's word stays in force whatever others say later, and so does a caller's against
+    all but a person's. What an audit has cost adds up over its opinions; its probability, model and score stay what they were where
+    they are not given anew.
+
+    Args:
+        db: a connection in a transaction of its caller's.
+        found: the findings.
+
+    Raises:
+        sqlite3.Error: they cannot be written; the caller rolls back.
+    """
+    return sum([_keep(db, judged) for judged in found])
+
+
+def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
+    if db.execute("SELECT 1 FROM requests WHERE n = ?", (judged.request,)).fetchone() is None:
+        return False
+    at = round(judged.at * MICRO)
+    costs = [judged.cost, *(opinion.cost for opinion in judged.opinions)]
+    db.executemany(
+        "INSERT OR REPLACE INTO opinions (request, judge, verdict, given, score, cost, story) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                judged.request,
+                _number(db, opinion.judge),
+                _number(db, opinion.verdict),
+                at,
+                scaled(opinion.score, FINE),
+                scaled(opinion.cost, NANO),
+                opinion_story(opinion.by, opinion.reason),
+            )
+            for opinion in judged.opinions
+        ],
+    )
+    force = judged.in_force
+    query = "SELECT text FROM audits JOIN names ON id = judge WHERE request = ?"
+    before = db.execute(query, (judged.request,)).fetchone()
+    word = (_number(db, force.verdict), _number(db, force.judge), at, force.reason or None)
+    model = _model(db, judged.model) if judged.model else None
+    db.execute(
+        "INSERT INTO audits (request, verdict, judge, audited, story, cost, probability, model, score) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO UPDATE SET cost = cost + excluded.cost, "
+        "probability = coalesce(excluded.probability, probability), model = coalesce(excluded.model, model), "
+        "score = coalesce(excluded.score, score)",
+        (
+            judged.request,
+            *word,
+            None if None in costs else round(sum(cost for cost in costs if cost is not None) * NANO),
+            scaled(judged.probability, MILLION),
+            model,
+            scaled(judged.score, FINE),
+        ),
+    )
+    speaks_anew = before is not None and any(opinion.judge == before[0] for opinion in judged.opinions)
+    if before is not None and (speaks_anew or WEIGHTS.get(before[0], 0) <= WEIGHTS.get(force.judge, 0)):
+        db.execute(
+            "UPDATE audits SET verdict = ?, judge = ?, audited = ?, story = ? WHERE request = ?",
+            (*word, judged.request),
+        )
+    return True
+
+
+def opinion_story(by: str, reason: str) -> str | None:
+    """What no column says of an opinion, as JSON; None where there is nothing."""
+    return text_of(OpinionStory(by, reason)) if by or reason else None
+
+
+def opinion_told(story: str | None) -> OpinionStory:
+    """The other direction."""
+    return OpinionStory() if story is None else _decode_story(story)
+
+
+def _model(db: sqlite3.Connection, name: str) -> int:
+    """The newest description of a model at home; no more than its name where it has answered nobody yet."""
+    found = db.execute("SELECT max(id) FROM models WHERE name = ?", (name,)).fetchone()[0]
+    if found is None:
+        found = db.execute("INSERT INTO models (name, local) VALUES (?, 1)", (name,)).lastrowid
+    return int(found)
+
+
+def _number(db: sqlite3.Connection, word: str) -> int:
+    db.execute("INSERT OR IGNORE INTO names (text) VALUES (?)", (word,))
+    return int(db.execute("SELECT id FROM names WHERE text = ?", (word,)).fetchone()[0])
 
 
 def read_audits(

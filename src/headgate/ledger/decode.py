@@ -66,7 +66,7 @@ def decode(
         received=request.received / MICRO,
         asked=_word(common.asked, names),
         stream=bool(request.stream),
-        signals=_signals(request, rest.labels, own.kept, names),
+        signals=_signals(request, rest.labels, own, names, models),
         decision=_decision(request, common, own, names, models),
         attempts=told,
         status=names[request.status],  # type: ignore[arg-type]  # only words of the closed lists were written
@@ -116,9 +116,13 @@ def decode_model(row: Row, price: Row | None) -> Model | None:
 
 
 def _signals(
-    request: Row, labels: tuple[str, ...], kept: tuple[str, int] | None, names: Mapping[int, str]
+    request: Row,
+    labels: tuple[str, ...],
+    own: RequestStory,
+    names: Mapping[int, str],
+    models: Mapping[int, str],
 ) -> Signals:
-    keeps_to, cached = kept or ("", 0)
+    keeps_to, cached = own.kept or ("", 0)
     return Signals(
         task=None if request.task is None else names[request.task],  # type: ignore[arg-type]  # a closed list
         task_confidence=request.task_confidence / CONFIDENCE,
@@ -133,6 +137,8 @@ def _signals(
         labels=labels,
         local_only=bool(request.local_only),
         keeps_to=keeps_to,
+        chances={models[model]: chance / FINE for model, chance, _ in own.expected},
+        trusted=tuple([models[model] for model, _, trusted in own.expected if trusted]),
         cached=cached,
     )
 
@@ -174,6 +180,7 @@ def _decision(
         local_only=plan.local_only,
         queue_for=plan.queue_for,
         when_busy=plan.when_busy,
+        confirm=plan.confirm,
     )
 
 
@@ -197,6 +204,7 @@ def _attempt(row: Row, text: str, names: Mapping[int, str], models: Mapping[int,
         logprob=_part(row.logprob, FINE),
         finish=None if row.finish is None else names[row.finish],  # type: ignore[arg-type]  # a closed list
         late=bool(row.late),
+        confirms=story.confirms,
     )
 
 

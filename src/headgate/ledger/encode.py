@@ -81,7 +81,7 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
     for position, attempt in enumerate(tried):
         score, usage = attempt.score, attempt.usage
         rejected = 1 if score is not None and score < pass_at else 0
-        if attempt.model == model:
+        if attempt.model == model and not attempt.confirms:
             answered, told = position, usage
         if attempt.model in local:
             tried_locally = 1

@@ -8,6 +8,7 @@ ledger. Lines tell everything that reports count (`to_lines`); CSV and Parquet h
 import csv
 import gzip
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -19,11 +20,12 @@ import msgspec
 from sqlalchemy import select
 
 from headgate.core.errors import UsageError
+from headgate.ledger.audits import MILLION, opinion_told
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.lines import LineAudit
+from headgate.ledger.lines import LineAudit, LineOpinion
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.queries import Entry, Filter, LedgerReader
-from headgate.ledger.schema import MICRO, audits
+from headgate.ledger.schema import FINE, MICRO, audits, opinions
 from headgate.ledger.to_lines import line_of
 
 CHUNK: Final = 4_096
@@ -215,19 +217,42 @@ def _total(reader: LedgerReader, which: Filter) -> int:
 
 def _audits(reader: LedgerReader, entries: Iterable[Entry]) -> dict[int, LineAudit]:
     numbers = [entry.n for entry in entries]
-    query = select(audits).where(audits.c.request >= numbers[0], audits.c.request <= numbers[-1])
+    first, last = numbers[0], numbers[-1]
     with reader.connect() as db:
-        words = reader.words(db)
+        words, names = reader.words(db), reader.model_names(db)
+        said: dict[int, list[LineOpinion]] = defaultdict(list)
+        query = select(opinions).where(opinions.c.request.between(first, last)).order_by(opinions.c.given)
+        for row in db.execute(query):
+            told = opinion_told(row.story)
+            said[row.request].append(
+                LineOpinion(
+                    judge=words[row.judge],
+                    verdict=words[row.verdict],  # type: ignore[arg-type]  # only words of the closed list were written
+                    time=_time(row.given).isoformat(),
+                    score=_share(row.score, FINE),
+                    by=told.by,
+                    reason=told.reason,
+                    cost=None if row.cost is None else row.cost / NANO,
+                )
+            )
         return {
             row.request: LineAudit(
-                verdict=words[row.verdict],  # type: ignore[arg-type]  # only words of the closed list were written
+                verdict=words[row.verdict],  # type: ignore[arg-type]  # as above
                 judge=words[row.judge],
                 time=_time(row.audited).isoformat(),
                 cost=None if row.cost is None else row.cost / NANO,
                 reason=row.story or "",
+                probability=_share(row.probability, MILLION),
+                model="" if row.model is None else names[row.model],
+                score=_share(row.score, FINE),
+                opinions=tuple(said[row.request]),
             )
-            for row in db.execute(query)
+            for row in db.execute(select(audits).where(audits.c.request.between(first, last)))
         }
+
+
+def _share(kept: int | None, unit: int) -> float | None:
+    return None if kept is None else kept / unit
 
 
 def _rows(reader: LedgerReader, which: Filter) -> Iterator[list[tuple[Any, ...]]]:

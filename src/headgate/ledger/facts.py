@@ -19,6 +19,8 @@ from headgate.ledger.cells import Calls, Cell, Days, Ends, Facet, Sums
 from headgate.ledger.counting import Count, Durations, count
 from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
 from headgate.ledger.dimensions import NANO
+from headgate.ledger.findings import populations, read_findings
+from headgate.ledger.opinions import read_agreements
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO
 from headgate.reports.facts import (
@@ -86,6 +88,8 @@ def count_facts(
         jumps = count_clock_jumps(db, since, until)
         audits = read_audits(db, since, until, names.words)
         judging = read_judging(db, since, until)
+        findings = read_findings(db, since, until)
+        agreed = read_agreements(db, until=until).judges
         measured = read_cards(db, before=until)
     total = _total(sums.cells.values())
     used = {ends.model for ends in sums.calls}
@@ -101,6 +105,10 @@ def count_facts(
         attempts=_attempts(sums.calls, names),
         fallbacks=_fallbacks(sums.cells, names),
         audits=audits,
+        findings=findings,
+        agreement=agreed,
+        populations=populations(sums.cells, names.words, names.local),
+        judging=judging / NANO,
         days=_bars(sums, days, names),
         too_long=_too_long(sums.cells, names),
         energy=total.energy / MICRO,

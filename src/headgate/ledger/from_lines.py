@@ -62,7 +62,9 @@ def outcome_of(line: Line, request_id: str) -> Outcome:
         _attempt(attempt, line.pass_at, local=attempt.model in local) for attempt in line.attempts
     )
     model = _answered(line)
-    answering = next((attempt for attempt in reversed(attempts) if attempt.model == model), None)
+    answering = next(
+        (attempt for attempt in reversed(attempts) if attempt.model == model and not attempt.confirms), None
+    )
     if line.attempts and model is not None and answering is None:
         raise LineError(f'"{model}" answered, but is none of the attempts')
     costs = [attempt.cost for attempt in attempts]
@@ -179,6 +181,7 @@ def _attempt(told: LineAttempt, pass_at: float, *, local: bool) -> Attempt:
         logprob=told.logprob,
         finish=told.finish,
         late=told.late,
+        confirms=told.confirms,
     )
 
 

@@ -17,14 +17,16 @@ from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model
+from headgate.ledger.audits import MILLION, opinion_story
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.encode import Rows, encode
 from headgate.ledger.from_lines import models_of, outcome_of
 from headgate.ledger.lines import Line, LineAudit, LineError, moment, read_line
 from headgate.ledger.opening import bring_up_to_date, make_tables, open_for_reading, open_for_writing
 from headgate.ledger.rollups import roll
-from headgate.ledger.schema import MICRO, attempts, audits, bodies, insert_sql, requests
+from headgate.ledger.schema import FINE, MICRO, attempts, audits, bodies, insert_sql, opinions, requests
 from headgate.ledger.store import complaint
+from headgate.ledger.stories import scaled
 
 BATCH: Final = 1_000
 """Requests in one transaction."""
@@ -193,21 +195,38 @@ class _Import:
         if self._rows.requests:
             first = self._rows.requests[0][0]
             self._db.execute("UPDATE requests SET imported = 1 WHERE n >= ?", (first,))
-        names = self._numbers.names
-        self._db.executemany(
-            insert_sql(audits),
-            [
+        names, models = self._numbers.names, self._numbers.models
+        findings, said = [], []
+        for n, audit, received in self._audits:
+            audited = received if audit.time is None else moment(audit.time)
+            findings.append(
                 (
                     n,
                     names[audit.verdict],
                     names[audit.judge],
-                    round((received if audit.time is None else moment(audit.time)) * MICRO),
-                    None if audit.cost is None else round(audit.cost * NANO),
+                    round(audited * MICRO),
+                    scaled(audit.cost, NANO),
                     audit.reason or None,
+                    scaled(audit.probability, MILLION),
+                    models[audit.model] if audit.model else None,
+                    scaled(audit.score, FINE),
                 )
-                for n, audit, received in self._audits
-            ],
-        )
+            )
+            for opinion in audit.opinions:
+                given = audited if opinion.time is None else moment(opinion.time)
+                said.append(
+                    (
+                        n,
+                        names[opinion.judge],
+                        names[opinion.verdict],
+                        round(given * MICRO),
+                        scaled(opinion.score, FINE),
+                        scaled(opinion.cost, NANO),
+                        opinion_story(opinion.by, opinion.reason),
+                    )
+                )
+        self._db.executemany(insert_sql(audits), findings)
+        self._db.executemany(insert_sql(opinions), said)
 
     def _unwritable(self, error: sqlite3.Error) -> LedgerError:
         return LedgerError(

@@ -135,6 +135,8 @@ class LineAttempt(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     logprob: float | None = None
     late: bool = False
     """Judged only after its bytes had gone out."""
+    confirms: bool = False
+    """It was made to compare its answer with that of the attempt before it."""
 
 
 class LineSignals(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -163,6 +165,21 @@ class LineFallback(Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """N of "token count > N"."""
 
 
+class LineOpinion(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What one judge said of the answer."""
+
+    judge: str
+    verdict: AuditVerdict
+    time: float | str | None = None
+    """When; left out, the time of the audit."""
+    score: Share | None = None
+    """How sure it is that the local answer is as good."""
+    by: str = ""
+    """The model that judged, or the person or key."""
+    reason: str = ""
+    cost: Amount | None = 0.0
+
+
 class LineAudit(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What an audit found of the answer."""
 
@@ -172,6 +189,14 @@ class LineAudit(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     """When; left out, the time of the request."""
     cost: Amount | None = None
     reason: str = ""
+    probability: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """With which the request was chosen; null: nobody chose by chance."""
+    model: str = ""
+    """The model at home whose answer was compared."""
+    score: Share | None = None
+    """The lowest score of that answer's checks."""
+    opinions: tuple[LineOpinion, ...] = ()
+    """What each judge said."""
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -248,8 +273,10 @@ def read_line(text: bytes) -> Line:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LineError(str(error)) from error
     moment(line.time)
-    if line.audit is not None and line.audit.time is not None:
-        moment(line.audit.time)
+    if line.audit is not None:
+        for time in (line.audit.time, *(opinion.time for opinion in line.audit.opinions)):
+            if time is not None:
+                moment(time)
     return line
 
 

@@ -7,7 +7,8 @@ said in `schema`.
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from errno import EACCES, EISDIR
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _make(path)
     except OSError as error:
         raise LedgerError(
             f"the ledger {path} cannot be opened: {error.strerror}",
@@ -51,6 +52,24 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _make(path: Path) -> None:
+    """Make an empty file that the user alone may read, if there is none yet; one that is there is not opened.
+
+    On POSIX, closing a file gives up all locks that this process has on it, SQLite's among them. Another process would then believe that
+    nobody has the ledger open, and remove the log into which this one goes on writing.
+
+    Raises:
+        OSError: it cannot be made, or one that is there may not be read and written.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        return
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES))
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -148,6 +167,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             "put it on a local disk: name another file under [ledger] in headgate.toml",
         )
     db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA secure_delete = ON")  # prompts that are removed leave no trace in the file
     db.execute(
         "PRAGMA cache_size = -4096"
     )  # rows and ids come in order of time: only the last pages are warm

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, and_, create_engine, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, create_engine, func, or_, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -198,6 +198,24 @@ class LedgerReader:
         )
         with self.connect() as db:
             return dict(db.execute(query).tuples().all())
+
+    def passing(self, newest: int) -> dict[tuple[str, str], tuple[int, int]]:
+        """How many answers of each model to each task passed, of how many, in so many of the newest requests."""
+        r, a = requests.c, attempts.c
+        last = select(func.coalesce(func.max(r.n), 0)).scalar_subquery()
+        failed = or_(a.rejected, a.failure.is_not(None))
+        query = (
+            select(models.c.name, r.task, func.count(), func.sum(case((failed, 0), else_=1)))
+            .join_from(requests, attempts, a.request == r.n)
+            .join(models, models.c.id == a.model)
+            .where(r.n > last - newest, r.task.is_not(None))
+            .group_by(models.c.name, r.task)
+        )
+        with self.connect() as db:
+            words = self.words(db)
+            return {
+                (name, words[task]): (int(passed), tried) for name, task, tried, passed in db.execute(query)
+            }
 
     def recounted(self, newest: int) -> dict[str, Tally]:
         """How the prompts and answers of each model were re-counted for the baseline, in so many of the newest requests."""

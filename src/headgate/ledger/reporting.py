@@ -6,12 +6,16 @@ judged (`reports.weekly`). How a report looks, it does not know.
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from headgate.config.compile import Config
 from headgate.config.zones import zone_of
 from headgate.core.errors import LedgerError, UsageError
+from headgate.ledger.changes import all_changes
 from headgate.ledger.facts import count_facts
 from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
+from headgate.reports.applied import notes_of_changes
 from headgate.reports.week import parse_week
 from headgate.reports.weekly import WeeklyReport, weekly
 
@@ -41,7 +45,7 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
         )
     with LedgerReader(config.ledger.path) as reader:
         facts = with_home(reader, config.energy, count_facts(reader, since, until, zone), now.timestamp())
-    return weekly(
+    report = weekly(
         week,
         facts,
         as_of=now.timestamp(),
@@ -50,3 +54,5 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
         baseline=config.policy.baseline,
         policy=config.policy,
     )
+    changed = notes_of_changes(all_changes(config.ledger.path), since, until)
+    return replace(report, notes=(*report.notes, *changed))

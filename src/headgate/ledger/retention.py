@@ -1,6 +1,6 @@
 """Looking after a ledger: rolling up what is new, and removing rows that are older than they are to be kept.
 
-    step() ── one small transaction ──► rolled up · bodies removed · rows removed · nothing left to do
+    step() ── one small transaction ──► rolled up · audits forgotten · bodies removed · rows removed · nothing left to do
 
 Rows are removed only once they are in the rollups, whole days at a time; the figures of a report stay what they were, since
 rollups are kept for ever, and audits are summed as their rows go. What is removed for good is the story of each request. This
@@ -13,7 +13,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from headgate.ledger.audit_queue import expire
 from headgate.ledger.cells import QUARTER
+from headgate.ledger.findings import sum_findings
 from headgate.ledger.rollups import BITE, DAY, roll
 from headgate.ledger.schema import MICRO
 
@@ -38,13 +40,20 @@ class Done(Struct, frozen=True):
     rolled: int = 0
     pruned: int = 0
     bodies: int = 0
+    audits: int = 0
+    """Whose prompts and answers, kept for an audit, were removed."""
 
     def __bool__(self) -> bool:
-        return bool(self.rolled or self.pruned or self.bodies)
+        return bool(self.rolled or self.pruned or self.bodies or self.audits)
 
     def plus(self, other: "Done") -> "Done":
         """Both together."""
-        return Done(self.rolled + other.rolled, self.pruned + other.pruned, self.bodies + other.bodies)
+        return Done(
+            self.rolled + other.rolled,
+            self.pruned + other.pruned,
+            self.bodies + other.bodies,
+            self.audits + other.audits,
+        )
 
 
 def step(db: sqlite3.Connection, keep: Keep, now: float, bite: int = BITE) -> Done:
@@ -64,17 +73,24 @@ def step(db: sqlite3.Connection, keep: Keep, now: float, bite: int = BITE) -> Do
     """
     if rolled := roll(db, bite):
         return Done(rolled=rolled)
-    if keep.bodies is not None and (bodies := _in_one(db, _forget_bodies, now - keep.bodies)):
+    if audits := _in_one(db, expire, round(now * MICRO)):
+        return Done(audits=audits)
+    if keep.bodies is not None and (bodies := _in_one(db, _forget_bodies, _day(now - keep.bodies))):
         return Done(bodies=bodies)
-    if keep.rows is not None and (pruned := _in_one(db, _prune, now - keep.rows)):
+    if keep.rows is not None and (pruned := _in_one(db, _prune, _day(now - keep.rows))):
         return Done(pruned=pruned)
     return Done()
 
 
-def _in_one(db: sqlite3.Connection, remove: Callable[[sqlite3.Connection, int], int], before: float) -> int:
+def _day(moment: float) -> int:
+    """The first moment of its day, in microseconds."""
+    return int(moment // DAY * DAY) * MICRO
+
+
+def _in_one(db: sqlite3.Connection, remove: Callable[[sqlite3.Connection, int], int], before: int) -> int:
     db.execute("BEGIN IMMEDIATE")
     try:
-        number = remove(db, int(before // DAY * DAY) * MICRO)
+        number = remove(db, before)
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
@@ -102,7 +118,8 @@ def _prune(db: sqlite3.Connection, before: int) -> int:
         "cost = cost + excluded.cost",
         (QUARTER * MICRO, QUARTER),
     )
-    for table in ("audits", "bodies", "turns", "attempts"):
+    sum_findings(db, "leaving")
+    for table in ("audits", "audit_jobs", "opinions", "bodies", "turns", "attempts"):
         db.execute(f"DELETE FROM {table} WHERE request IN (SELECT n FROM leaving)")  # noqa: S608 - our own names
     db.execute("DELETE FROM requests WHERE n IN (SELECT n FROM leaving)")
     return len(found)

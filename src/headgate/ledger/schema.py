@@ -268,6 +268,7 @@ audit_jobs = Table(
     Column("material", LargeBinary),
 )
 Index("audit_jobs_by_due", audit_jobs.c.state, audit_jobs.c.due)
+Index("audit_jobs_by_expiry", audit_jobs.c.expires, sqlite_where=audit_jobs.c.material.isnot(None))
 
 # What each judge said of a request; `audits` holds what is in force. A person's and a caller's word are labels, and the others are
 # measured against them. `score` is how sure the judge is, or NULL.
@@ -282,6 +283,19 @@ opinions = Table(
     Column("cost", BigInteger),
     Column("story", Text),
 )
+
+# What audits pay, call by call: written before the call with the most that it can cost, and again once its cost is known. So what a
+# gate paid that was killed counts too.
+audit_payments = Table(
+    "audit_payments",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("request", BigInteger, nullable=False),
+    Column("paid", BigInteger, nullable=False),  # when
+    Column("cost", BigInteger, nullable=False),
+)
+Index("audit_payments_by_request", audit_payments.c.request)
+Index("audit_payments_by_time", audit_payments.c.paid)
 
 # Changes of the config that `headgate tune` has applied: what was written, what was expected of it, and what became of it.
 changes = Table(
@@ -420,6 +434,26 @@ audit_rollups = Table(
     Column("judge", ForeignKey("names.id"), primary_key=True, autoincrement=False),
     Column("requests", BigInteger, nullable=False),
     Column("cost", BigInteger, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
+
+# What audits found of such requests, those that are alike together: `kind` is a `core.words.AuditKind`, `probability` the chance with
+# which they were chosen, in millionths, -1 where nobody chose by chance; "" is no task and no cause. `cost` is what the requests cost
+# (of local answers: what the baseline would have), as far as it is known.
+finding_rollups = Table(
+    "finding_rollups",
+    metadata,
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("verdict", Text, primary_key=True),
+    Column("judge", Text, primary_key=True),
+    Column("probability", Integer, primary_key=True, autoincrement=False),
+    Column("route", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("cause", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("cost_unknown", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -2,7 +2,7 @@
 
 A request counts where it ended, as it does in an open gate (`gateway.budgets`). Calls of unknown cost, left by their callers or
 broken off, count as what they were expected to cost, as they did when they were made. What was under way when a gate was
-killed is not in the ledger.
+killed is not in the ledger. What audits paid counts for the budgets that are nobody's own: they belong to no key and no team.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from sqlalchemy import and_, func, select
 
 from headgate.core.budgets import Budget
 from headgate.core.types import Outcome
+from headgate.ledger.audit_payments import paid_since
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import Filter, LedgerReader
 from headgate.ledger.schema import MICRO, names, requests
@@ -21,7 +22,7 @@ LONGEST: Final = 3 * 86_400.0
 
 
 def paid_from(path: Path, budget: Budget, begun: float) -> float:
-    """Dollars that requests paid from a budget have cost that ended at this Unix time or later.
+    """Dollars that went out of a budget since this Unix time: for requests that ended since, and for audits.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -55,7 +56,8 @@ def paid_from(path: Path, budget: Budget, begun: float) -> float:
             for entry in ledger.all(which)
             if entry.outcome.received + entry.outcome.seconds >= begun
         )
-    return nano / NANO + unknown
+    audits = 0.0 if budget.key or budget.team else paid_since(path, begun, budget.task)
+    return nano / NANO + unknown + audits
 
 
 def expected(outcome: Outcome) -> float:

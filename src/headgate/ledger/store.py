@@ -12,10 +12,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model, Outcome
+from headgate.ledger.audit_queue import expire, keep_jobs
 from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.encode import encode
 from headgate.ledger.opening import is_damaged, open_for_writing, unreadable
@@ -207,6 +209,12 @@ class Store:
                 db.execute(abreast, tuple(chain.from_iterable(rows[start : start + ABREAST])))
             if whole < len(rows):
                 db.executemany(one, rows[whole:])
+        chosen = [
+            (number, o.received, o.audit) for number, o in enumerate(outcomes, n) if o.audit is not UNSET
+        ]
+        if chosen:
+            keep_jobs(db, chosen)
+            expire(db, round(self._clock() * MICRO))  # a gate that is never at rest is never tended
         return n + len(outcomes)
 
     def _next(self, db: sqlite3.Connection) -> int:

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from headgate.core.types import Attempt, Decision, Outcome, Usage, Verdict
+from headgate.core.types import Attempt, Decision, Outcome, Signals, Usage, Verdict
 from headgate.core.words import Mode, Order, WhenBusy
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import FINE, MICRO
@@ -59,6 +59,7 @@ class Plan(Struct, frozen=True, array_like=True):
     local_only: bool = False
     queue_for: float = 3.0
     when_busy: WhenBusy = "next"
+    confirm: str = ""
 
 
 class CommonStory(Struct, frozen=True, omit_defaults=True):
@@ -84,6 +85,8 @@ class RequestStory(Struct, frozen=True, omit_defaults=True):
     """The model that the conversation was with, and the tokens of its prompt cache."""
     adjusted: Shared = field(default=0, name="j")
     """JSON: what was said otherwise for the answering model."""
+    expected: tuple[tuple[int, int, bool], ...] = field(default=(), name="l")
+    """What the learned router said: model, chance in ten-thousandths, whether it is trusted."""
 
 
 class AttemptStory(Struct, frozen=True, omit_defaults=True):
@@ -97,6 +100,7 @@ class AttemptStory(Struct, frozen=True, omit_defaults=True):
     usage: UsageRow | UnsetType | None = field(default=UNSET, name="u")
     first_token: int | UnsetType | None = field(default=UNSET, name="f")
     seconds: int | UnsetType = field(default=UNSET, name="t")
+    confirms: bool = field(default=False, name="c")
 
 
 def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> str:
@@ -130,6 +134,7 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
         decision.local_only,
         decision.queue_for,
         decision.when_busy,
+        decision.confirm,
         *chain,
     )
     common = numbers.told.get(key)
@@ -147,6 +152,7 @@ def request_story(outcome: Outcome, told: Usage | None, numbers: Dimensions) -> 
             UNSET if usage is told else other_usage(usage, told),
             (signals.keeps_to, signals.cached) if signals.keeps_to else None,
             numbers.sentence(text_of(outcome.adjusted)) if outcome.adjusted else 0,
+            _expected(signals, numbers) if signals.chances else (),
         )
     )
     return common if own == "{}" else f"{common[:-1]},{own[1:]}"
@@ -156,14 +162,16 @@ def attempt_story(attempt: Attempt, lasted: int, numbers: Dimensions) -> str | N
     """The story of an attempt that took `lasted` microseconds; None when there is nothing to tell."""
     failure = attempt.failure
     if failure is None:
-        if not attempt.verdicts:
+        confirms = attempt.confirms
+        if not (attempt.verdicts or confirms):
             return None
-        text = numbers.told.get(attempt.verdicts)
+        key = (attempt.verdicts, confirms) if confirms else attempt.verdicts
+        text = numbers.told.get(key)
         if text is None:
             verdicts = _verdicts(attempt.verdicts, numbers)
-            text = text_of(AttemptStory(verdicts))
+            text = text_of(AttemptStory(verdicts, confirms=confirms))
             if _is_settled((verdicts,)):
-                numbers.remember(attempt.verdicts, text)
+                numbers.remember(key, text)
         return text
     seconds, first = round(failure.seconds * MICRO), scaled(failure.first_token, MICRO)
     return text_of(
@@ -175,6 +183,7 @@ def attempt_story(attempt: Attempt, lasted: int, numbers: Dimensions) -> str | N
             usage=other_usage(failure.usage, attempt.usage),
             first_token=UNSET if first == scaled(attempt.first_token, MICRO) else first,
             seconds=UNSET if seconds == lasted else seconds,
+            confirms=attempt.confirms,
         )
     )
 
@@ -236,6 +245,7 @@ def _common(
         local_only=decision.local_only,
         queue_for=decision.queue_for,
         when_busy=decision.when_busy,
+        confirm=decision.confirm,
     )
     details = [detail or "" for detail in chain[2::3]]
     flat: list[int] = []
@@ -248,6 +258,17 @@ def _common(
         plan=numbers.share(text_of(plan)),
         candidates=numbers.share(text_of(flat)),
         details=tuple([numbers.sentence(detail) for detail in details]) if any(details) else (),
+    )
+
+
+def _expected(signals: Signals, numbers: Dimensions) -> tuple[tuple[int, int, bool], ...]:
+    """The trusted models first, in their order."""
+    names = (*signals.trusted, *[name for name in signals.chances if name not in signals.trusted])
+    return tuple(
+        [
+            (numbers.models[name], round(signals.chances[name] * FINE), name in signals.trusted)
+            for name in names
+        ]
     )
 
 

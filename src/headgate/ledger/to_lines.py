@@ -122,4 +122,5 @@ def _line_attempt(attempt: Attempt) -> LineAttempt:
         finish=attempt.finish,
         logprob=attempt.logprob,
         late=attempt.late,
+        confirms=attempt.confirms,
     )

@@ -90,6 +90,11 @@ def _of_the_numbers(db: sqlite3.Connection) -> Iterator[str]:
         if found == SHOWN:
             return
         yield f"row {row} of {table} points to a row of {other} that is not there"
+    for table, what in (("audit_jobs", "audits that wait or are made"), ("opinions", "what judges said")):
+        query = f"SELECT count(*) FROM {table} WHERE request NOT IN (SELECT n FROM requests)"  # noqa: S608 - our own names
+        (lost,) = db.execute(query).fetchone()
+        if lost:
+            yield f"{what}: {lost:,} rows are of requests that are not there"
 
 
 def _days(db: sqlite3.Connection, rolled: int, pruned: int) -> list[int]:

@@ -9,9 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from headgate.core.estimates import Estimate
 from headgate.core.policy import Policy, Route
 from headgate.core.types import Model
-from headgate.core.words import FallbackReason
+from headgate.core.words import FALLBACKS
 from headgate.reports.facts import FallbackFacts, TaskFacts, TriedFacts, WeeklyFacts
 from headgate.reports.intervals import wilson
 from headgate.reports.shown import count, dollars, full_name, percent
@@ -45,7 +46,7 @@ def changes(
     facts: WeeklyFacts,
     *,
     failing: Sequence[TaskFacts],
-    spared: tuple[int, int] | None,
+    spared: Mapping[str, Estimate],
     lost_to_cloud: float | None,
     at_least: int,
     policy: Policy | None,
@@ -55,7 +56,7 @@ def changes(
     Args:
         facts: what was counted.
         failing: the tasks whose local answers surely fail too often.
-        spared: unnecessary fallbacks, of how many that were judged; None is not measured.
+        spared: what audits say of unnecessary fallbacks, by cause.
         lost_to_cloud: dollars by which home beat the cheap cloud, negative where it lost; None is unknown.
         at_least: requests below which nothing is proposed.
         policy: the routes and models as they are now.
@@ -65,7 +66,7 @@ def changes(
         *(_of_task(task, known) for task in failing),
         *_of_reasons(facts, at_least, known),
         *_of_prices(facts, known),
-        *_of_audits(facts, spared, at_least),
+        *_of_audits(spared, at_least),
         *_of_the_cheap_cloud(facts, lost_to_cloud, at_least, known),
     ]
     return tuple(sorted(found, key=lambda change: -change.requests)[:AT_MOST])
@@ -275,20 +276,21 @@ def _of_prices(facts: WeeklyFacts, page: _Page) -> Iterator[Change]:
             )
 
 
-def _of_audits(facts: WeeklyFacts, spared: tuple[int, int] | None, at_least: int) -> Iterator[Change]:
-    doubted: FallbackReason = "quality check failed"
-    rejected = sum(fallback.requests for fallback in facts.fallbacks if fallback.reason == doubted)
-    if spared is None or spared[1] < at_least or not rejected:
-        return
-    interval = wilson(*spared)
-    if interval is not None and interval[0] > MANY:
-        yield Change(
-            "Believe answers from home sooner",
-            f"{spared[0]:,} of {count(spared[1], 'audited fallback')} were unnecessary; "
-            f"checks sent {count(rejected, 'request')} away",
-            "[quality] pass_at, a little lower than it is",
-            spared[0],
-        )
+def _of_audits(spared: Mapping[str, Estimate], at_least: int) -> Iterator[Change]:
+    """A check that surely rejects too much of what is good."""
+    for cause, found in spared.items():
+        is_check = cause == "quality check failed" or cause not in FALLBACKS
+        if not is_check or found.number is None or found.judged < at_least:
+            continue
+        number = found.number
+        if number.low > MANY * found.requests:
+            yield Change(
+                "Believe answers from home sooner",
+                f"The check {cause} sent about {count(found.requests, 'request')} away; {number.low:,.0f} to {number.high:,.0f} of "
+                f"these answers were as good, by {count(found.judged, 'audit')}",
+                "headgate tune; or [quality] pass_at, a little lower than it is",
+                round(number.expected),
+            )
 
 
 def _of_the_cheap_cloud(

@@ -11,8 +11,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from headgate.core.curves import Curve
 from headgate.reports.facts import DayFacts, Latency
-from headgate.reports.shown import count, milliseconds, percent
+from headgate.reports.shown import count, dollars, milliseconds, percent
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 240.0
@@ -120,11 +121,11 @@ def by_day(week: Sequence[date], facts: Iterable[DayFacts], colour: Mapping[str 
     return Bars(tuple(boxes), ticks, tuple(labels), tuple(totals))
 
 
-def scale(top: float) -> list[float]:
-    """Round figures from 0 to at least `top`, four to six of them."""
+def scale(top: float, *, whole: bool = True) -> list[float]:
+    """Round figures from 0 to at least `top`, four to six of them; of what comes in pieces, whole ones."""
     if top <= 0:
         return [0.0, 1.0]
-    step = 10 ** floor(log10(top / 4)) if top > 4 else 1.0
+    step = 10.0 ** floor(log10(top / 4)) if top > 4 or not whole else 1.0
     for factor in (1, 2, 5, 10):
         if step * factor * 5 >= top:
             step *= factor
@@ -148,6 +149,73 @@ def span(rate: float, interval: tuple[float, float], limit: float, end: float) -
     title = f"{percent(rate)}, 95% interval {percent(low)} to {percent(high)}; the limit is {limit:.0%}"
     low, high, at, limit = (round(min(1.0, part / end) * 100, 2) for part in (low, high, rate, limit))
     return Span(low, high, at, limit, title)
+
+
+class Dot(Struct, frozen=True):
+    """One threshold on a curve."""
+
+    x: float
+    y: float
+    text: str
+    """The threshold."""
+    title: str
+
+
+class CurveChart(Struct, frozen=True):
+    """A check's curve: failures upward, dollars to the right."""
+
+    check: str
+    judged: int
+    dots: tuple[Dot, ...]
+    line: str
+    """Through the dots: the points of an SVG polyline."""
+    band: str
+    """Between the ends of the 95 % intervals: the points of a polygon."""
+    ticks: tuple[Tick, ...]
+    """Of the upright axis."""
+    labels: tuple[Tick, ...]
+    """Below."""
+
+
+CURVE_WIDTH: Final = 460.0
+CURVE_HEIGHT: Final = 200.0
+CURVE_RIGHT: Final = 20.0
+
+
+def curve_chart(curve: Curve) -> CurveChart:
+    """Where a curve runs, in a box of `CURVE_WIDTH` by `CURVE_HEIGHT`."""
+    across = scale(max(point.dollars for point in curve.points), whole=False)
+    upward = scale(max(point.failures.high for point in curve.points))
+    floor_at = CURVE_HEIGHT - BOTTOM
+    unit_x = (CURVE_WIDTH - LEFT - CURVE_RIGHT) / across[-1]
+    unit_y = (floor_at - TOP) / upward[-1]
+
+    def at(dollars_: float, failures: float) -> tuple[float, float]:
+        return round(LEFT + dollars_ * unit_x, 1), round(floor_at - failures * unit_y, 1)
+
+    dots = []
+    for point in curve.points:
+        low, expected, high = point.failures.low, point.failures.expected, point.failures.high
+        title = (
+            f"pass at {point.pass_at:.1f}: {expected:,.0f} of {point.at_home:,.0f} answers at home not good "
+            f"({low:,.0f} to {high:,.0f}), {dollars(point.dollars)} for the others"
+        )
+        dots.append(Dot(*at(point.dollars, expected), f"{point.pass_at:.1f}", title))
+    above = [at(point.dollars, point.failures.high) for point in curve.points]
+    below = [at(point.dollars, point.failures.low) for point in reversed(curve.points)]
+    return CurveChart(
+        curve.check,
+        curve.judged,
+        tuple(dots),
+        _points((dot.x, dot.y) for dot in dots),
+        _points((*above, *below)),
+        tuple(Tick(round(floor_at - step * unit_y, 1), f"{step:,.0f}") for step in upward),
+        tuple(Tick(round(LEFT + step * unit_x, 1), f"${step:,.4g}") for step in across),
+    )
+
+
+def _points(places: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in places)
 
 
 def latency_bar(latency: Latency, longest: float) -> tuple[float, float, str]:

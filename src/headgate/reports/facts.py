@@ -8,7 +8,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from headgate.core.audits import Finding
 from headgate.core.cards import Card
+from headgate.core.judges.agreement import Agreement
+from headgate.core.strata import Population
 from headgate.core.words import AuditVerdict
 from headgate.reports.savings import Home, Money
 
@@ -143,6 +146,14 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     fallbacks: tuple[FallbackFacts, ...] = ()
     audits: tuple[AuditFacts, ...] = ()
     """Empty while nothing has been audited."""
+    findings: tuple[Finding, ...] = ()
+    """What these audits found, as estimates use it."""
+    populations: tuple[Population, ...] = ()
+    """The requests that they are a sample of, by stratum."""
+    agreement: tuple[Agreement, ...] = ()
+    """How the judges agree with the labels that there were until then."""
+    judging: float = 0.0
+    """Dollars that audits cost; they are in `cost`."""
     days: tuple[DayFacts, ...] = ()
     """By day, task and model, in order; a day without requests has no row."""
     too_long: Mapping[int, int] = {}
@@ -182,11 +193,3 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """How often the machine's clock was set back while the ledger was written."""
     cards: tuple[Card, ...] = ()
     """What was last measured of each local model before the end of that time."""
-
-    @property
-    def unnecessary(self) -> int | None:
-        """Audited fallbacks that a local model could have spared; None while none has been audited."""
-        audited = [audit for audit in self.audits if audit.verdict in ("necessary", "unnecessary", "unclear")]
-        if not audited:
-            return None
-        return sum(audit.requests for audit in audited if audit.verdict == "unnecessary")

@@ -26,9 +26,8 @@ def unnecessary(report: WeeklyReport) -> str:
     if audited is None:
         return NOT_MEASURED
     if audited.whole:
-        of = audited.number / report.fallbacks if report.fallbacks else 0.0
-        return f"{audited.number:,} ({percent(of)} of fallbacks)"
-    low, high = (round(end * report.fallbacks) for end in audited.interval)
+        return f"{audited.number:,} ({percent(audited.rate)} of fallbacks)"
+    low, high = audited.ends
     return f"about {audited.number:,} ({percent(audited.rate)} of fallbacks; {low:,} to {high:,})"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headgate.core.cards import Card
 from headgate.reports import cards
+from headgate.reports.audited import lines as audit_lines
 from headgate.reports.judged import flagged, share, task_name, unnecessary
 from headgate.reports.shown import count, dollars, dollars_at_least, fallback_reason, milliseconds, percent
 from headgate.reports.weekly import WeeklyReport
@@ -19,7 +20,7 @@ def markdown(report: WeeklyReport) -> str:
     """The report, lines ending in a newline."""
     parts: list[Iterable[str]] = [_summary(report), _fallbacks(report)]
     if report.facts.requests:
-        parts.append(_worth(report))
+        parts += [_worth(report), _audited(report)]
     if report.changes:
         parts.append(_changes(report))
     if report.tasks:
@@ -72,6 +73,30 @@ def _worth(report: WeeklyReport) -> Iterator[str]:
     yield ""
     for line in worth(report):
         yield f"- {line.label}: {line.figure}{f' ({_cell(line.remark)})' if line.remark else ''}"
+
+
+def _audited(report: WeeklyReport) -> Iterator[str]:
+    yield "## What audits found"
+    yield ""
+    for line in audit_lines(report.audited):
+        indent = "  " if line.label.startswith(" ") else ""
+        remark = f" ({_cell(line.remark)})" if line.remark else ""
+        yield f"{indent}- {_cell(line.label.strip())}: {_cell(line.figure)}{remark}"
+    for curve in report.audited.curves:
+        yield ""
+        yield f"The check {_cell(curve.check)} alone, at each threshold ({curve.judged:,} judged answers):"
+        yield ""
+        rows = [
+            (
+                f"{point.pass_at:.1f}",
+                f"{point.at_home:,.0f}",
+                f"{point.failures.expected:,.0f}",
+                f"{point.failures.low:,.0f} - {point.failures.high:,.0f}",
+                dollars(point.dollars),
+            )
+            for point in curve.points
+        ]
+        yield from _table(("Pass at", "At home", "Not good", "95 % interval", "Dollars for the others"), rows)
 
 
 def _changes(report: WeeklyReport) -> Iterator[str]:

@@ -8,7 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from headgate.reports import cards
-from headgate.reports.charts import by_day, colours, latency_bar, legend, span
+from headgate.reports.audited import lines
+from headgate.reports.charts import by_day, colours, curve_chart, latency_bar, legend, span
 from headgate.reports.judged import NOT_MEASURED, flagged, share, task_name, unnecessary
 from headgate.reports.shown import (
     count,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATE = "report.html"
+CURVES = 2
+"""Checks whose curves are drawn; the sheets have room for no more."""
 FURTHEST = 0.25
 """The least rate at which the axis of "where local fails" ends; the wide intervals of a few requests may leave it."""
 
@@ -52,6 +55,7 @@ def page(report: WeeklyReport) -> str:
                 for line in report.tasks
                 if line.rate is not None and line.interval is not None
             },
+            curves=[curve_chart(curve) for curve in report.audited.curves[:CURVES]],
             bars={served.shown: latency_bar(served.latency, longest) for served in facts.served},
         )
     )
@@ -82,6 +86,7 @@ def environment() -> "Environment":
         share=share,
         task_name=task_name,
         unnecessary=unnecessary,
+        audit_lines=lines,
         worth=worth,
         not_measured=NOT_MEASURED,
     )

@@ -11,6 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from headgate.core.cards import Card
+from headgate.core.curves import Curve
+from headgate.core.estimates import Estimate, Estimates
+from headgate.core.judges.agreement import Agreement
+from headgate.reports.audited import Audited
 from headgate.reports.changes import Change
 from headgate.reports.facts import (
     AttemptFacts,
@@ -67,6 +71,41 @@ class FallbacksJson(Struct, frozen=True, kw_only=True):
     reasons: tuple[FallbackFacts, ...]
 
 
+class EstimateJson(Estimate, frozen=True, kw_only=True):
+    """What audits say of some requests: how many are hits, which is unnecessary fallbacks or missed escalations."""
+
+    route: str | None = None
+    """With `task`: the stratum that it is of."""
+    task: str | None = None
+    cause: str | None = None
+    """The check that rejected the local answer, or the reason of the fallback; `number` counts the hits of that cause, and `requests`
+    is how many the cause is estimated to have."""
+
+
+class EstimatesJson(Struct, frozen=True, kw_only=True):
+    """One kind of audits."""
+
+    all: EstimateJson
+    by_stratum: tuple[EstimateJson, ...]
+    by_cause: tuple[EstimateJson, ...]
+
+
+class AuditedJson(Struct, frozen=True, kw_only=True):
+    """What audits say of the week, with 95 % intervals."""
+
+    fallbacks: EstimatesJson
+    """Hits are unnecessary ones."""
+    local: EstimatesJson
+    """Local answers that passed; hits are missed escalations, and dollars what the baseline would have cost for them."""
+    curves: tuple[Curve, ...]
+    """By check: at each threshold, failures against dollars, as if that check alone decided."""
+    judges: tuple[str, ...]
+    agreement: tuple[Agreement, ...]
+    """How the judges agree with labels, each model by itself."""
+    cost: float
+    """Dollars for repeated answers and judges."""
+
+
 class TaskJson(TaskFacts, frozen=True, kw_only=True):
     """A task, and how often local answers failed at it."""
 
@@ -112,6 +151,7 @@ class ReportJson(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: tuple[AttemptFacts, ...]
     days: tuple[DayFacts, ...]
     audits: tuple[AuditFacts, ...]
+    audited: AuditedJson
     changes: tuple[Change, ...]
     """What the figures say should be changed."""
     too_long: dict[str, int]
@@ -176,6 +216,7 @@ def plain(report: WeeklyReport) -> dict[str, Any]:
         attempts=facts.attempts,
         days=facts.days,
         audits=facts.audits,
+        audited=audited_json(report.audited),
         changes=report.changes,
         too_long={str(size): requests for size, requests in facts.too_long.items()},
         energy=facts.energy,
@@ -202,6 +243,30 @@ def plain(report: WeeklyReport) -> dict[str, Any]:
 def schema() -> dict[str, Any]:
     """The JSON Schema that every report fits."""
     return msgspec.json.schema(ReportJson)
+
+
+def audited_json(found: Audited) -> AuditedJson:
+    """What audits say, as JSON values are made of it."""
+    return AuditedJson(
+        fallbacks=_estimates(found.fallbacks),
+        local=_estimates(found.local),
+        curves=found.curves,
+        judges=found.judges,
+        agreement=found.agreement,
+        cost=found.cost,
+    )
+
+
+def _estimates(found: Estimates) -> EstimatesJson:
+    asdict = msgspec.structs.asdict
+    return EstimatesJson(
+        all=EstimateJson(**asdict(found.all)),
+        by_stratum=tuple(
+            EstimateJson(**asdict(one), route=route, task=task)
+            for (route, task), one in found.by_stratum.items()
+        ),
+        by_cause=tuple(EstimateJson(**asdict(one), cause=cause) for cause, one in found.by_cause.items()),
+    )
 
 
 def _savings(report: WeeklyReport) -> SavingsJson:

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from headgate.core.parts import WHOLE, named
-from headgate.core.types import Attempt, Candidate, Model, Outcome, Price, Usage
+from headgate.core.types import Attempt, Candidate, Model, Outcome, Price, Signals, Usage
 from headgate.reports.savings import saved_by
 from headgate.reports.shown import (
     columns,
@@ -154,6 +154,16 @@ def _signals(outcome: Outcome) -> Iterator[str]:
     found = ", ".join(said for said, is_so in more if is_so)
     if found:
         yield _field("also", found)
+    if signals.chances:
+        yield _field("expected", chances_shown(signals))
+
+
+def chances_shown(signals: Signals) -> str:
+    """What the learned router said of each model."""
+    return ", ".join(
+        f"{model} {chance:.2f}" + (" (trusted)" if model in signals.trusted else "")
+        for model, chance in signals.chances.items()
+    )
 
 
 def _decision(outcome: Outcome, models: Models) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from headgate.core.cards import Card
 from headgate.reports import cards
+from headgate.reports.audited import lines as audit_lines
 from headgate.reports.judged import flagged, share, task_name, unnecessary
 from headgate.reports.shown import columns, dollars, dollars_at_least, fallback_reason, milliseconds, percent
 from headgate.reports.weekly import WeeklyReport
@@ -18,6 +19,8 @@ from headgate.reports.worth import worth
 TITLE: Final = "WEEKLY ROUTING SUMMARY"
 NARROWEST: Final = 55
 """Characters of the shortest rule."""
+CURVES: Final = 2
+"""Checks whose curves are shown; all are in the JSON."""
 WIDEST: Final = 96
 """Characters of the longest line of prose."""
 
@@ -81,6 +84,7 @@ def _fallbacks(report: WeeklyReport) -> Iterator[str]:
 def _more(report: WeeklyReport) -> Iterator[str]:
     yield "-" * NARROWEST
     yield from _titled("WHAT HOME WAS WORTH", _worth(report))
+    yield from _titled("WHAT AUDITS FOUND", _audited(report))
     yield from _titled("WHAT TO CHANGE", _changes(report))
     yield from _section(
         "WHERE LOCAL FAILS (requests that a local model was called for)", _failing(report), "<>>><"
@@ -107,6 +111,25 @@ def _section(title: str, rows: list[list[str]], sides: str) -> Iterator[str]:
 def _worth(report: WeeklyReport) -> Iterator[str]:
     rows = [(f"{line.label}:", line.figure, line.remark) for line in worth(report)]
     yield from (f"  {line}" for line in columns(rows, "<><", gap="  "))
+
+
+def _audited(report: WeeklyReport) -> Iterator[str]:
+    rows = [(line.label, line.figure, line.remark) for line in audit_lines(report.audited)]
+    yield from (f"  {line}" for line in columns(rows, "<<<", gap="  "))
+    for curve in report.audited.curves[:CURVES]:
+        yield ""
+        yield f"  The check {curve.check} alone, at each threshold ({curve.judged:,} judged answers)"
+        table = [("Pass at", "Answers at home", "Of these not good", "Dollars for the others")]
+        table += [
+            (
+                f"{point.pass_at:.1f}",
+                f"{point.at_home:,.0f}",
+                f"{point.failures.expected:,.0f} ({point.failures.low:,.0f} to {point.failures.high:,.0f})",
+                dollars(point.dollars),
+            )
+            for point in curve.points[::2]
+        ]
+        yield from (f"    {line}" for line in columns(table, ">>>>", gap="  "))
 
 
 def _changes(report: WeeklyReport) -> Iterator[str]:

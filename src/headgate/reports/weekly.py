@@ -11,9 +11,12 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from headgate.core.estimates import Estimate
 from headgate.core.policy import Policy
+from headgate.core.spans import Span
+from headgate.reports.audited import Audited, audited
 from headgate.reports.changes import Change, changes
-from headgate.reports.facts import AuditFacts, DayFacts, TaskFacts, WeeklyFacts
+from headgate.reports.facts import DayFacts, TaskFacts, WeeklyFacts
 from headgate.reports.intervals import wilson
 from headgate.reports.notes import notes
 from headgate.reports.savings import Savings, savings
@@ -58,7 +61,7 @@ class Unnecessary(Struct, frozen=True, kw_only=True):
     unclear: int
     """Audited fallbacks of which it could not."""
     rate: float
-    """`found` of `judged`."""
+    """`number` of those that could be audited: all but the ones that were asked for by name."""
     interval: tuple[float, float]
     """The rate's 95 % interval."""
     judges: tuple[str, ...]
@@ -66,6 +69,12 @@ class Unnecessary(Struct, frozen=True, kw_only=True):
     """Every fallback was audited, so that `number` is counted and no estimate."""
     number: int
     """Of all fallbacks."""
+    of: int
+    """Fallbacks that could be audited."""
+    ends: tuple[int, int]
+    """The 95 % interval of `number`."""
+    dollars: Span | None
+    """What they cost."""
 
 
 class WeeklyReport(Struct, frozen=True, kw_only=True):
@@ -81,6 +90,7 @@ class WeeklyReport(Struct, frozen=True, kw_only=True):
     tasks: tuple[TaskLine, ...]
     unnecessary: Unnecessary | None
     """None while no audit has measured it."""
+    audited: Audited
     changes: tuple[Change, ...]
     """What the figures say should be changed, the most requests first."""
     warn_over: float
@@ -133,8 +143,8 @@ def weekly(
     """
     tasks = tuple(_judge(task, facts.days, warn_over, at_least) for task in facts.tasks)
     saved = savings(facts.money, facts.home)
-    fallbacks = sum(fallback.requests for fallback in facts.fallbacks)
-    unnecessary = _unnecessary(facts.audits, fallbacks)
+    found = audited(facts)
+    unnecessary = _unnecessary(facts, found.fallbacks.all)
     main = max(facts.baselines, key=lambda name: facts.baselines[name], default=baseline)
     return WeeklyReport(
         week=week,
@@ -144,10 +154,11 @@ def weekly(
         complete=as_of is None or as_of >= facts.until,
         tasks=tasks,
         unnecessary=unnecessary,
+        audited=found,
         changes=changes(
             facts,
             failing=[line.facts for line in tasks if line.failing],
-            spared=None if unnecessary is None else (unnecessary.found, unnecessary.judged),
+            spared=found.fallbacks.by_cause,
             lost_to_cloud=saved.against_alternative,
             at_least=at_least,
             policy=policy,
@@ -155,7 +166,7 @@ def weekly(
         warn_over=warn_over,
         at_least=at_least,
         warnings=tuple(_warn(line, warn_over) for line in tasks if line.failing),
-        notes=(*_evidence(unnecessary, fallbacks), *notes(facts, saved, main, as_of=as_of)),
+        notes=(*_evidence(unnecessary), *notes(facts, saved, main, as_of=as_of)),
     )
 
 
@@ -175,42 +186,40 @@ def _judge(task: TaskFacts, days: Sequence[DayFacts], warn_over: float, at_least
     return TaskLine(task, rate, interval, flag, tuple(answered.most_common()), at_home)
 
 
-def _unnecessary(audits: Sequence[AuditFacts], fallbacks: int) -> Unnecessary | None:
+def _unnecessary(facts: WeeklyFacts, made: Estimate) -> Unnecessary | None:
     """What audits of some fallbacks say of all of them; None where they say nothing."""
-    found, necessary, unclear = (
-        sum(audit.requests for audit in audits if audit.verdict == verdict)
-        for verdict in ("unnecessary", "necessary", "unclear")
-    )
-    judged = found + necessary
-    interval = wilson(found, judged)
-    if interval is None:
+    if made.number is None or not made.judged:
         return None
-    whole = judged + unclear >= fallbacks
+    low, high = made.number.low, made.number.high
     return Unnecessary(
-        found=found,
-        judged=judged,
-        unclear=unclear,
-        rate=found / judged,
-        interval=interval,
-        judges=tuple(
-            sorted(
-                {audit.judge for audit in audits if audit.verdict in ("unnecessary", "necessary", "unclear")}
-            )
-        ),
-        whole=whole,
-        number=found if whole else round(found / judged * fallbacks),
+        found=made.found,
+        judged=made.judged,
+        unclear=made.unclear,
+        rate=made.number.expected / made.requests,
+        interval=(low / made.requests, high / made.requests),
+        judges=tuple(sorted({finding.judge for finding in facts.findings if finding.kind == "fallback"})),
+        whole=made.whole,
+        number=round(made.number.expected),
+        of=made.requests,
+        ends=(round(low), round(high)),
+        dollars=made.dollars,
     )
 
 
-def _evidence(audited: Unnecessary | None, fallbacks: int) -> Iterator[str]:
+def _evidence(audited: Unnecessary | None) -> Iterator[str]:
     """Where the figure of unnecessary fallbacks comes from."""
-    if audited is not None:
-        low, high = (percent(end) for end in audited.interval)
-        unclear = f", {audited.unclear:,} of them unclear" if audited.unclear else ""
-        yield (
-            f"Unnecessary fallbacks: {audited.found:,} of {audited.judged:,} judged, 95% interval {low} to {high}; "
-            f"{audited.judged + audited.unclear:,} of {fallbacks:,} audited{unclear}, by {', '.join(audited.judges)}."
-        )
+    if audited is None:
+        return
+    judges = ", ".join(audited.judges)
+    if audited.whole:
+        yield f"Unnecessary fallbacks: {audited.found:,} of {audited.of:,}, each of them audited, by {judges}."
+        return
+    low, high = (percent(end) for end in audited.interval)
+    unclear = f", {audited.unclear:,} of them unclear" if audited.unclear else ""
+    yield (
+        f"Unnecessary fallbacks: {audited.found:,} of {audited.judged:,} judged, 95% interval {low} to {high}; "
+        f"{audited.judged + audited.unclear:,} of {audited.of:,} audited{unclear}, by {judges}."
+    )
 
 
 def _warn(line: TaskLine, warn_over: float) -> str:

@@ -1,4 +1,4 @@
-"""A double of the OpenAI API: `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`, `/v1/files`, `/v1/batches`.
+"""A double of the OpenAI API: `/v1/chat/completions`, `/v1/embeddings`, `/v1/decisions`, `/v1/models`, `/v1/files`, `/v1/batches`.
 
 It also stands for the many servers that copied this API (vLLM, llama-server, hosted ones): `Fault.loading` is llama-server's.
 The Responses API is not played.
@@ -16,6 +16,7 @@ from headgate.testing.chat_completions import ChatStyle, Exchange, completion, e
 from headgate.testing.double import Double
 from headgate.testing.faults import Fault, FaultKind
 from headgate.testing.openai_batches import OpenAIBatches
+from headgate.testing.openai_decisions import Deciding, decisions_body, decisions_problem
 from headgate.testing.openai_rules import (
     Problem,
     chat_problem,
@@ -26,7 +27,9 @@ from headgate.testing.openai_rules import (
 )
 from headgate.testing.replies import JSON, Plain, Reply, encode
 
-CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
+CHAT, EMBEDDINGS, MODELS, DECISIONS = "/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/decisions"
+DECIDE = ("gpt-6-luna",)
+"""The models that answer decisions."""
 
 STYLE = ChatStyle(
     fingerprint="fp_headgate00",
@@ -69,10 +72,13 @@ _REFUSED = {
 
 
 class OpenAIDouble(Double):
-    """OpenAI, or a server that speaks like it. `keys` are the accepted keys; None (the default) accepts any."""
+    """OpenAI, or a server that speaks like it. `keys` are the accepted keys; None (the default) accepts any.
+
+    `deciding` says what `/v1/decisions` answers; None tosses a coin.
+    """
 
     name: ClassVar[str] = "openai"
-    work_paths: ClassVar[frozenset[str]] = frozenset({CHAT, EMBEDDINGS})
+    work_paths: ClassVar[frozenset[str]] = frozenset({CHAT, EMBEDDINGS, DECISIONS})
     asks_for_key: ClassVar[bool] = True
     """The servers that copied the API often do not."""
     refusals: ClassVar[frozenset[FaultKind]] = frozenset(
@@ -92,6 +98,7 @@ class OpenAIDouble(Double):
         answer: Answering | None = None,
         *,
         keys: Iterable[str] | None = None,
+        deciding: Deciding | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         label: str | None = None,
@@ -100,6 +107,8 @@ class OpenAIDouble(Double):
         super().__init__(models, answer, host=host, port=port, label=label, remember=remember)
         self._keys = None if keys is None else frozenset(keys)
         self._count = 0
+        self.deciding = deciding
+        """What `/v1/decisions` says."""
         self.play = BatchPlay()
         """How batches go."""
         self.batches = OpenAIBatches(self.play, self._answer_line)
@@ -125,6 +134,8 @@ class OpenAIDouble(Double):
                 return self._chat(call, fault)
             case "POST", "/v1/embeddings":
                 return self._embed(call)
+            case "POST", "/v1/decisions":
+                return self._decide(call)
             case "GET", "/v1/models":
                 return Plain(
                     encode({"object": "list", "data": [self._entry(name) for name in self.models]}),
@@ -143,7 +154,7 @@ class OpenAIDouble(Double):
         """What the live door says to a line of a batch."""
         self._count += 1
         reply = self._embed(call) if call.path == EMBEDDINGS else self._chat(call, None)
-        if isinstance(reply, Plain) and call.path in self.work_paths:
+        if isinstance(reply, Plain) and call.path in (CHAT, EMBEDDINGS):
             return reply
         return self._error(Problem("This cannot be asked in a batch."))
 
@@ -176,6 +187,14 @@ class OpenAIDouble(Double):
             call, call.model, call.fields.get("dimensions") or self.models[call.model].dimensions
         )
         return Plain(made.body, headers=self._ids())
+
+    def _decide(self, call: ReceivedCall) -> Reply:
+        problem = decisions_problem(call) or self._model_problem(call, "chat")
+        if problem is None and call.model not in DECIDE:
+            problem = Problem(f"The model `{call.model}` does not support decisions.", "model", status=404)
+        if problem:
+            return self._error(problem)
+        return Plain(encode(decisions_body(call, self.deciding)), headers=self._ids())
 
     def _entry(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "system"}

@@ -106,6 +106,10 @@ KINDS = {
         looks_at="who is sent reports and alerts; nothing is sent",
         fails="a target stands for nothing, or something could not be sent and waits",
     ),
+    "audits": Kind(
+        looks_at="which share of requests is looked at again, how many wait, and whether what is kept for it can be sealed and opened",
+        fails="the key is not there or is none, or what was sealed cannot be opened any more",
+    ),
     "energy": Kind(
         looks_at="whether anything tells what this machine draws for models at home, and what a kilowatt-hour costs",
         warns="a price for energy is set and nothing tells how much is drawn, or a sensor that the config wants cannot be read",

@@ -3,7 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from headgate.cli.checkup import deep, energy, engines, gate, machine, models, occupants, programs, reports
+from headgate.cli.checkup import (
+    audits,
+    deep,
+    energy,
+    engines,
+    gate,
+    machine,
+    models,
+    occupants,
+    programs,
+    reports,
+)
 from headgate.cli.checkup.findings import Finding
 from headgate.cli.checkup.rounds import Task
 from headgate.config.engine import is_here
@@ -39,6 +50,7 @@ def plan(world: "World", *, thorough: bool) -> list[Task]:
         Task(check="prices", look=lambda: gate.check_prices(world)),
         Task(check="energy", look=lambda: energy.check_energy(world)),
         Task(check="reports", look=lambda: reports.check_reports(world)),
+        Task(check="audits", look=lambda: audits.check_audits(world)),
     ]
 
 

@@ -1,7 +1,8 @@
 """Did the model believe its own words? `confidence`.
 
 It holds the mean log-probability of the answer's tokens, where an engine reports it, against the least that the user set
-for this model. It does not know what a good threshold is: that differs from model to model, and tuning, which would propose one, is planned.
+for this model. It does not know what a good threshold is: that differs from model to model. Tuning moves `pass_at`, which its score is
+compared with.
 """
 
 import math

@@ -54,6 +54,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     """It cuts texts to embed that are longer than the window, and says so in its log only."""
     accepts: frozenset[str] | None = None
     """The fields it knows, where it refuses all others; None takes anything."""
+    decides: frozenset[str] = frozenset()
+    """The models that answer at `/decisions`, by their ids."""
     tool_ids: ToolIds = ANY_ID
     rules: tuple[ModelRule, ...] = ()
 

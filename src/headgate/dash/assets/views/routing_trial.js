@@ -142,11 +142,41 @@ const Found = ({ result }) => {
       <div><dt>${saved ? "Saved besides" : "Paid besides"}</dt><dd class="big">${dollars(Math.abs(money.expected))}</dd><dd class="muted">${ends(money, sign)}${ends(money, sign) ? ", " : ""}on ${dollars(result.paid_before)} paid</dd></div>
       <div><dt><${Place} local=${true} />Would come home</dt><dd>${whole(home.expected)}</dd><dd class="muted">${ends(home, whole) || "for certain"}</dd></div>
       <div><dt><${Place} local=${false} />Would go to the cloud</dt><dd>${whole(cloud.expected)}</dd><dd class="muted">${ends(cloud, whole) || "for certain"}</dd></div>
+      <${Quality} result=${result} />
     </dl>
     <${Sureness} result=${result} />
     <${Moves} moves=${result.moves} />
     <${Lines} result=${result} />
   `;
+};
+
+const share = (value) => percent(value, 1);
+
+/** How many answers would be as good as the paid model's, and how that changes. */
+const Quality = ({ result }) => {
+  const { quality, good } = result;
+  const told = quality.audited + quality.inferred + quality.modelled;
+  const signed = (value) => `${Math.round(value) > 0 ? "+" : Math.round(value) < 0 ? "−" : ""}${whole(Math.abs(value))}`;
+  if (quality.unjudged >= 0.5 && quality.unjudged >= told)
+    return html`<div><dt>As good as paid</dt><dd>unknown</dd><dd class="muted">no audit tells of most answers from home; at least ${share(quality.after.low)}</dd></div>`;
+  return html`<div>
+    <dt>As good as paid</dt>
+    <dd>${share(quality.after.expected)}</dd>
+    <dd class="muted">${ends(quality.after, share) || "for certain"}; ${share(quality.before.expected)} before (${signed(good.expected)}${ends(good, signed) && `, ${ends(good, signed)}`} answers)</dd>
+  </div>`;
+};
+
+const JUDGED = [
+  ["paid", "paid"],
+  ["audited", "audited themselves"],
+  ["inferred", "judged by audits of others like them"],
+  ["modelled", "judged by the learned router"],
+  ["unjudged", "judged by nobody, so they may all be good or none"],
+];
+
+const judgedSaid = (quality) => {
+  const parts = JUDGED.filter(([key]) => quality[key] >= 0.5).map(([key, said]) => `${whole(quality[key])} ${said}`);
+  return quality.paid < quality.requests - 0.5 && parts.length ? `Of the answers, ${parts.join(", ")}.` : null;
 };
 
 const KINDS = [
@@ -166,6 +196,7 @@ const Sureness = ({ result }) => html`
 `;
 
 const notes = (result) => [
+  ...[judgedSaid(result.quality)].filter(Boolean),
   ...(result.now_passing ? [`${count(result.now_passing, "answer")} that ${result.now_passing === 1 ? "was" : "were"} rejected would pass.`] : []),
   ...(result.now_rejected ? [`${count(result.now_rejected, "answer")} that passed would be rejected.`] : []),
   ...Object.entries(result.why_unknown).map(([why, many]) => `${number(many)} cannot be told: ${why}.`),
@@ -176,7 +207,7 @@ const notes = (result) => [
 ];
 
 const rateSaid = (rate) => {
-  const said = `${rate.model} passes ${rate.task ?? "what has no task"} ${percent(rate.passed / rate.tried, 0)} of the time (${count(rate.tried, "try", "tries")}, ${percent(rate.low, 0)} to ${percent(rate.high, 0)})`;
+  const said = `${rate.model} passes ${rate.task ?? "what has no task"} ${percent(rate.passed / rate.tried, 0)} of the time (${rate.audited ? count(Math.round(rate.tried), "audit") : count(rate.tried, "try", "tries")}, ${percent(rate.low, 0)} to ${percent(rate.high, 0)})`;
   if (rate.longer) return `${said}; it was never asked prompts this long, so it may do much worse.`;
   return rate.high === 1 && rate.passed < rate.tried && !rate.after ? `${said}; it was only asked after others had failed, so it may do better.` : `${said}.`;
 };

@@ -1,0 +1,160 @@
+"""`headgate audit judges`: how far each judge can be trusted, on pairs that are shipped and on your own labels."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.common import load, put, put_json, put_table, say, table, with_config, with_json
+
+if TYPE_CHECKING:
+    from headgate.config.compile import Config
+    from headgate.core.judges.agreement import Agreement, Agreements
+    from headgate.lab.trying_judges import Tried
+
+PAIRS = 60
+
+
+@click.command("judges", short_help="How far each judge can be trusted")
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=1),
+    default=PAIRS,
+    show_default=True,
+    help="Ask each model about so many.",
+)
+@click.option(
+    "--paid", is_flag=True, help="Ask a judge that costs money too, within this week's money for audits."
+)
+@click.option("--labels-only", is_flag=True, help="Ask nobody: only what your own labels say.")
+@with_config
+@with_json
+def command(config_file: str | None, pairs: int, *, paid: bool, labels_only: bool, as_json: bool) -> None:
+    """Show each judge pairs of answers whose truth is known, and count how often it is right.
+
+    The pairs are shipped with Headgate and are in no benchmark. Models are asked about those that no comparison settles. Beside that
+    stands how the judges agreed with your own labels: verdicts of headgate audit review, and thumbs of callers.
+    """
+    config = load(config_file)
+    own = labelled(config)
+    tried = None if labels_only else asyncio.run(run(config, pairs, paid=paid))
+    if as_json:
+        put_json(facts(tried, own))
+        return
+    if tried is not None:
+        put("on pairs that are shipped with Headgate:")
+        put_table(draw(tried.judges))
+        for trouble in tried.troubles:
+            say(f"note: {trouble.by or trouble.judge} could not be asked: {trouble.reason}")
+        for sentence in remarks(tried.judges):
+            say(sentence)
+        put("")
+    put(f"on {own.labelled:,} of your own requests with a label:")
+    if own.judges:
+        put_table(draw(own.judges))
+    else:
+        put("no judge and no label have met yet")
+        say("headgate audit review makes labels; POST /v1/feedback lets callers make them")
+    if own.contradictions:
+        say(
+            f"{own.contradictions:,} {'request has' if own.contradictions == 1 else 'requests have'} labels that contradict each other: "
+            "there the person's word is taken, not the caller's"
+        )
+
+
+async def run(config: "Config", pairs: int, *, paid: bool) -> "Tried":
+    """Open a gate in this process, and ask its judges."""
+    from headgate.app import open_gate
+    from headgate.cli.bars import Bar
+    from headgate.lab.auditing.aside import Aside
+    from headgate.lab.auditing.panel import Judges
+    from headgate.lab.trying_judges import try_judges
+
+    async with open_gate(config) as gate:
+        for note in gate.notes:
+            say(f"note: {note}")
+        purse = gate.auditor.purse
+        money = await purse.left() if paid else 0.0
+        aside = Aside(gate.road, purse)
+        aside.displaces = True
+        panel = await Judges(aside, config.audit.judge).panel(0, nobodys(), money)
+        with Bar("judges") as bar:
+            return await try_judges(panel, pairs, lambda share: bar.show(share, f"{share:.0%}"))
+
+
+def nobodys() -> Any:
+    """What is kept of a request that may be shown to every judge."""
+    from headgate.core.audits import Material
+    from headgate.core.types import Request
+
+    return Material(
+        id="",
+        kind="fallback",
+        request=Request(id="", asked="auto", messages=()),
+        task=None,
+        route="",
+        chain=(),
+        said=(),
+        answered="",
+        pass_at=0.0,
+        checks=(),
+    )
+
+
+def labelled(config: "Config") -> "Agreements":
+    """What the ledger's labels say; nothing where there is no ledger yet."""
+    from headgate.core.judges.agreement import agreements
+    from headgate.ledger.opinions import read_agreements
+    from headgate.ledger.queries import LedgerReader
+
+    if not config.ledger.path.exists():
+        return agreements([])
+    with LedgerReader(config.ledger.path) as ledger, ledger.connect() as db:
+        return read_agreements(db)
+
+
+def draw(judges: "tuple[Agreement, ...]") -> Any:
+    """The judges as a table."""
+    columns = ("judge", "model", "pairs", "right", "95 %", "kappa", "too kind", "too strict", "unclear")
+    made = table(*columns, right=columns[2:])
+    for one in judges:
+        made.add_row(
+            one.judge,
+            one.by or "-",
+            f"{one.pairs:,}",
+            "-" if one.rate is None else f"{one.rate:.0%}",
+            "-" if one.low is None or one.high is None else f"{one.low:.0%} to {one.high:.0%}",
+            "-" if one.kappa is None else f"{one.kappa:.2f}",
+            f"{one.false_good:,}",
+            f"{one.false_bad:,}",
+            f"{one.unclear:,}",
+        )
+    return made
+
+
+def remarks(judges: "tuple[Agreement, ...]") -> list[str]:
+    """What one should know of single judges."""
+    said = []
+    for one in judges:
+        name = one.by or one.judge
+        if one.prefers_longer:
+            said.append(
+                f"{name} prefers the longer answer where it errs: {one.errors_for_longer} of {one.errors_with_longer} times"
+            )
+        if one.kappa is not None and not one.few and one.kappa < WORTHLESS:
+            said.append(f"{name} is hardly better than chance; name another model as judge under [audit]")
+    return said
+
+
+WORTHLESS = 0.2
+"""Cohen's kappa below which a judge's word is worth next to nothing."""
+
+
+def facts(tried: "Tried | None", own: "Agreements") -> dict[str, Any]:
+    """The same for programs."""
+    import msgspec
+
+    return {
+        "shipped": None if tried is None else msgspec.to_builtins(tried),
+        "labels": msgspec.to_builtins(own),
+    }

@@ -1,0 +1,195 @@
+"""`headgate tune`: settings that would cost less and keep a quality floor, by the ledger and its audits; and what became of them."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.common import load, put, put_json, say, with_config, with_json
+
+if TYPE_CHECKING:
+    from headgate.core.tuning import Refusal
+    from headgate.lab.tuning import Applied, Tuned
+
+
+@click.command("tune")
+@click.option(
+    "--floor",
+    type=click.FloatRange(min=50, max=100),
+    metavar="PERCENT",
+    help="The least quality: at least so many percent as good as always paying, 95 % sure. By default [tune] floor, 98.",
+)
+@click.option("--days", type=click.IntRange(min=1), default=56, show_default=True, help="How far back.")
+@click.option("--apply", "applies", is_flag=True, help="Write it into headgate.toml, and watch it.")
+@click.option("--yes", is_flag=True, help="Do not ask before.")
+@click.option(
+    "--status", "status", is_flag=True, help="The changes that were applied, and what became of them."
+)
+@with_config
+@with_json
+def command(
+    config_file: str | None,
+    *,
+    floor: float | None,
+    days: int,
+    applies: bool,
+    yes: bool,
+    status: bool,
+    as_json: bool,
+) -> None:
+    """Search the recorded traffic for settings that cost less and keep a quality floor.
+
+    Thresholds of routes (tokens_over, tokens_under, pass_at), their chains and the classifier's task_confidence are moved in small
+    steps. What the older half of the audits finds, the newer half judges. Calls no model; without --apply nothing is written.
+    """
+    from time import time
+
+    from headgate.lab.tuning import apply, tune_ledger
+
+    config = load(config_file)
+    if status:
+        from headgate.cli.tune_status import show_status
+
+        show_status(config, as_json=as_json)
+        return
+    share = config.tune.floor if floor is None else floor / 100
+    tuned = tune_ledger(config, share, time() - days * 86_400)
+    if refuse(tuned.found, as_json=as_json):
+        return
+    applied = None
+    if not as_json:
+        draw(tuned)
+    if applies and tuned.diff and agreed(tuned, yes=yes or as_json):
+        applied = apply(config, tuned, time())
+    if as_json:
+        put_json(plain(tuned, applied))
+    elif applied is not None:
+        say(
+            f"\nwritten to {config.source}; as it was: {applied.kept}\n"
+            "an open gate takes it within a minute, and watches it: headgate tune --status"
+        )
+    elif not applies:
+        say(f"\nnothing has been changed; headgate tune --apply writes it into {config.source}")
+
+
+def refuse(found: object, *, as_json: bool) -> bool:
+    """Tell a person why nothing is proposed. For programs it is data.
+
+    Raises:
+        HeadgateError: there is too little to search in.
+    """
+    from headgate.core.errors import HeadgateError
+    from headgate.core.tuning import Refusal
+
+    if not isinstance(found, Refusal) or as_json:
+        return False
+    if found.now is None:
+        raise HeadgateError(found.why, hint_of(found))
+    put(f"nothing is proposed: {found.why}")
+    for need in needs_of(found.needs):
+        put(f"  for more: {need}")
+    return True
+
+
+HINTS = {
+    "too few requests": "let the gate answer more of your traffic, or look further back with --days",
+    "no audits": "write [audit] sample = 0.05 in headgate.toml, and let the gate work: it repeats some requests while it is idle",
+    "too few audits": "headgate audit run makes those that wait; a higher [audit] sample makes more",
+    "labels contradict": "headgate audit review shows them: agree on what a good answer is first",
+    "model vanished": "audits of the models that are in the config now have to come in first",
+}
+
+
+def hint_of(refusal: "Refusal") -> str:
+    """What to do first."""
+    needed = "; ".join(needs_of(refusal.needs))
+    return HINTS[refusal.reason] + (f" (needed: {needed})" if needed else "")
+
+
+def needs_of(needs: "tuple[object, ...]") -> list[str]:
+    """What is missing, in words."""
+    from headgate.core.tuning import Need
+
+    return [
+        f"{need.many:,} more {need.what}" + (f" of {' and '.join(need.routes)}" if need.routes else "")
+        for need in needs
+        if isinstance(need, Need) and need.many > 0
+    ]
+
+
+def agreed(tuned: "Tuned", *, yes: bool) -> bool:
+    """Whether the person wants it."""
+    import sys
+
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        from headgate.core.errors import UsageError
+
+        raise UsageError("nobody can be asked here", "headgate tune --apply --yes writes it without asking")
+    return click.confirm(f"\nwrite this into {tuned.page.source}?", err=True)
+
+
+def draw(tuned: "Tuned") -> None:
+    """The proposal for a person."""
+    from datetime import UTC, datetime
+
+    from headgate.core.tuning import Proposal
+    from headgate.reports.shown import count
+
+    found = tuned.found
+    assert isinstance(found, Proposal), "refusals are told elsewhere"
+    days = [
+        datetime.fromtimestamp(at, UTC).date().isoformat() for at in (tuned.since, tuned.until, tuned.split)
+    ]
+    put(f"{count(tuned.requests, 'request')} and {count(tuned.audits, 'audit')}, {days[0]} to {days[1]}")
+    put(f"found in what is older than {days[2]}, and judged by what is newer:\n")
+    put(tuned.diff.rstrip("\n"))
+    now, judged = found.now, found.judged
+    if found.aim == "safer":
+        put("\nquality is surely below the floor now, so this is the safe side")
+    put("\nexpected              now         with it")
+    dollars = [now.dollars_before + now.dollars.expected] + [
+        judged.dollars_before + end
+        for end in (judged.dollars.expected, judged.dollars.low, judged.dollars.high)
+    ]
+    put(
+        f"  dollars a week      {f'${dollars[0]:,.2f}':<10}  ${dollars[1]:,.2f} (${dollars[2]:,.2f} to ${dollars[3]:,.2f})"
+    )
+    put(
+        f"  answered at home    {share(now.home.expected):<10}  {share(judged.home.expected)} "
+        f"({share(judged.home.low)} to {share(judged.home.high)})"
+    )
+    put(
+        f"  quality             {share(now.quality.expected):<10}  {share(judged.quality.expected)}, "
+        f"at least {share(judged.quality.low)}"
+    )
+    put(f"  floor                           {share(found.floor)}, 95 % sure")
+    put(
+        f"\n{count(judged.moved, 'request')} of {judged.requests:,} would be answered otherwise; "
+        f"of {judged.modelled:,} nobody has seen how: {count(judged.audits_moved, 'audit')} among them "
+        f"stand{'s' if judged.audits_moved == 1 else ''} for them. {count(judged.audits, 'audit')} tell of quality in all."
+    )
+    for need in needs_of(found.needs):
+        put(f"for a step further: {need}")
+
+
+def share(value: float) -> str:
+    """A share as a percentage."""
+    return f"{100 * value:.1f} %"
+
+
+def plain(tuned: "Tuned", applied: "Applied | None") -> dict[str, object]:
+    """What was found, for programs."""
+    import msgspec
+
+    return {
+        "proposed": bool(tuned.diff),
+        "found": msgspec.to_builtins(tuned.found),
+        "diff": tuned.diff,
+        "requests": tuned.requests,
+        "audits": tuned.audits,
+        "since": tuned.since,
+        "until": tuned.until,
+        "split": tuned.split,
+        "applied": None if applied is None else {"kept": str(applied.kept)},
+    }

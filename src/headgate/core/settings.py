@@ -1,0 +1,106 @@
+"""Settings that tuning may change, as values: a threshold or a chain of a route, or how sure the classifier has to be.
+
+    with_settings(policy, (Setting("routes.long", "tokens_over", 5000),)) → Policy
+    Setting(…).word → "routes.long.tokens_over=5000"      as `headgate replay --set` and the page's editor (`config.changes`) take it
+
+It does not know which settings are worth trying (`tuning`) or how a page is written.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.core.policy import Policy, Route, token_limits
+
+Key = Literal["tokens_over", "tokens_under", "pass_at", "try", "task_confidence"]
+
+ROUTES = "routes."
+QUALITY = "quality"
+
+Value = int | float | tuple[str, ...] | None
+
+
+class Setting(Struct, frozen=True):
+    """One line of the page."""
+
+    table: str
+    """ "routes.NAME" or "quality"."""
+    key: Key
+    value: Value
+    """None: there is no such line."""
+
+    @property
+    def place(self) -> str:
+        """Which line it is: "routes.long.tokens_over"."""
+        return f"{self.table}.{self.key}"
+
+    @property
+    def shown(self) -> str:
+        """Its value as a word: "5000", "0.7", "small,claude", "none"."""
+        if self.value is None:
+            return "none"
+        return ",".join(self.value) if isinstance(self.value, tuple) else f"{self.value:g}"
+
+    @property
+    def word(self) -> str:
+        """The line as one word."""
+        return f"{self.place}={whole(self.value) if isinstance(self.value, int) else self.shown}"
+
+
+def whole(value: int) -> str:
+    """A whole number with all its digits."""
+    return f"{value:d}"
+
+
+def with_settings(policy: Policy, settings: Iterable[Setting]) -> Policy:
+    """The policy with other settings. A setting of a route that it does not have changes nothing."""
+    for setting in settings:
+        policy = with_setting(policy, setting)
+    return policy
+
+
+def with_setting(policy: Policy, setting: Setting) -> Policy:
+    """The policy with one other setting."""
+    if setting.table == QUALITY:
+        return replace(policy, task_confidence=setting.value)
+    name = setting.table.removeprefix(ROUTES)
+    routes = tuple(
+        [changed_route(route, policy, setting) if route.name == name else route for route in policy.routes]
+    )
+    return replace(policy, routes=routes, token_limits=token_limits(routes, policy.models.values()))
+
+
+def changed_route(route: Route, policy: Policy, setting: Setting) -> Route:
+    """The route with one other setting; a chain takes the longer lanes of its models along."""
+    if setting.key != "try":
+        return replace(route, **{setting.key: setting.value})
+    named = setting.value if isinstance(setting.value, tuple) else ()
+    lanes = [lane for name in named for lane in (name, *policy.models[name].longer)]
+    return replace(route, chain=tuple(lanes))
+
+
+def named(model: str) -> str:
+    """The name that the page has for a model, of which this may be a longer lane."""
+    return model.partition("@")[0]
+
+
+def setting_of(policy: Policy, table: str, key: Key) -> Setting:
+    """The setting that is in force.
+
+    Raises:
+        LookupError: the policy has no such route.
+    """
+    if table == QUALITY:
+        return Setting(table, key, policy.task_confidence)
+    route = next((one for one in policy.routes if one.name == table.removeprefix(ROUTES)), None)
+    if route is None:
+        raise LookupError(table)
+    value: Value = named_chain(route, policy) if key == "try" else getattr(route, key)
+    return Setting(table, key, value)
+
+
+def named_chain(route: Route, policy: Policy) -> tuple[str, ...]:
+    """The models that a route names, without their longer lanes."""
+    return tuple([name for name in route.chain if name in policy.models and not policy.models[name].lane_of])

@@ -1,0 +1,156 @@
+"""Whom an audit can ask for an opinion: the models of the gate, asked aside from the traffic.
+
+The embedding model and a judge at home are asked as any model at home; a judge elsewhere only where the page names one, within the
+money of audits, and never about what must stay at home. What they are asked, and what is made of their words, is not known here
+(`lab.judges`).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from headgate.config.audit import AUTO, NONE
+from headgate.core.audits import Material
+from headgate.core.decisions import Questions
+from headgate.core.policy import Policy
+from headgate.core.types import Message, Model, Reply, Request
+from headgate.lab.auditing.aside import Aside, aside
+from headgate.lab.auditing.deciding import decide, decides
+from headgate.lab.judges import Decider, Down, Embedder, Heard, ModelJudge, Panel, Weighed, measured
+
+PIECE: Final = 8
+"""Texts of one call: an engine cannot break one off, so none is to be long for whoever comes meanwhile."""
+
+log = logging.getLogger("headgate.audits")
+
+
+class Judges:
+    """The models that judge for a gate's audits.
+
+    Args:
+        ask: asks models.
+        word: the page's word for the model that judges.
+    """
+
+    def __init__(self, ask: Aside, word: str) -> None:
+        self.word = word
+        self._ask = ask
+        self._thresholds: dict[str, float | None] = {}
+        """Of embedding models, as they were measured here."""
+
+    async def panel(self, job: int, material: Material, money: float) -> Panel:
+        """Those that may see what is kept of a request.
+
+        Args:
+            job: the number of the request.
+            material: what is kept of it.
+            money: dollars that asking them may cost.
+        """
+        chosen = chosen_judge(self._ask.road.policy, self.word)
+        asked, decider = None, None
+        if chosen is not None and (chosen.local or (money > 0 and not material.request.local_only)):
+            if decides(self._ask.road, chosen) is not None:
+                decider = Decider(chosen.name, _deciding(job, self._ask, chosen, money))
+            else:
+                asked = ModelJudge(chosen.name, _asking(job, self._ask, chosen, money))
+        outside = chosen is not None and not chosen.local
+        return Panel(
+            embedder=await self._embedder(job),
+            local=None if outside else asked,
+            decider=decider,
+            cloud=asked if outside else None,
+        )
+
+    async def _embedder(self, job: int) -> Embedder | None:
+        """The embedding model at home with its threshold, which is measured when it is needed for the first time."""
+        models = self._ask.road.policy.models.values()
+        model = next((one for one in models if one.kind == "embedding" and one.local), None)
+        if model is None:
+            return None
+        embedder = Embedder(model.name, _embedding(job, self._ask, model))
+        if model.name not in self._thresholds:
+            found = await measured(embedder)
+            if isinstance(found, Down):
+                log.info("%s does not judge similarity for now: %s", model.name, found.reason)
+                return None
+            self._thresholds[model.name] = found.threshold
+        return replace(embedder, threshold=self._thresholds[model.name])
+
+
+def chosen_judge(policy: Policy, judge: str) -> Model | None:
+    """The model that judges: the one of that name, or the ablest at home; None is nobody.
+
+    The ablest is the one that did best in the exam; where none took it, the last one at home of the route for everything else,
+    because a chain rises in ability.
+    """
+    if judge == NONE:
+        return None
+    if judge != AUTO:
+        return policy.models.get(judge)
+    able = {
+        model.name: sum(model.scores.values()) / len(model.scores)
+        for model in policy.named.values()
+        if model.local and model.kind == "chat" and model.scores
+    }
+    if able:
+        return policy.models[max(able, key=able.__getitem__)]
+    rising = [
+        name
+        for name in policy.routes[-1].chain
+        if policy.models[name].local and not policy.models[name].lane_of
+    ]
+    return policy.models[rising[-1]] if rising else None
+
+
+def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Request], Awaitable[Heard | Down]]:
+    left = money
+
+    async def heard(request: Request) -> Heard | Down:
+        nonlocal left
+        walked = await ask.walk(
+            aside(request, at_home=model.local),
+            (model.name,),
+            audited=job,
+            money=0.0 if model.local else left,
+        )
+        costs = [attempt.cost for attempt in walked.attempts]
+        left -= sum([cost or 0.0 for cost in costs])
+        if not isinstance(walked.result, Reply):
+            return Down(walked.result.reason)
+        known = [cost for cost in costs if cost is not None]
+        return Heard(walked.result.text, sum(known) if len(known) == len(costs) else None)
+
+    return heard
+
+
+def _deciding(
+    job: int, ask: Aside, model: Model, money: float
+) -> Callable[[Questions], Awaitable[Weighed | Down]]:
+    left = money
+
+    async def weighed(asked: Questions) -> Weighed | Down:
+        nonlocal left
+        found = await decide(ask.road, ask.purse, asked, model, audited=job, money=left)
+        left -= found.cost or 0.0 if isinstance(found, Weighed) else 0.0
+        return found
+
+    return weighed
+
+
+def _embedding(
+    job: int, ask: Aside, model: Model
+) -> Callable[[Sequence[str]], Awaitable[list[bytes] | Down]]:
+    async def embedded(texts: Sequence[str]) -> list[bytes] | Down:
+        vectors: list[bytes] = []
+        for at in range(0, len(texts), PIECE):
+            messages = tuple([Message("user", text) for text in texts[at : at + PIECE]])
+            request = aside(Request(id="", asked="auto", kind="embedding", messages=messages), at_home=True)
+            walked = await ask.walk(request, (model.name,), audited=job)
+            if not isinstance(walked.result, Reply):
+                return Down(walked.result.reason)
+            vectors += walked.result.vectors
+        return vectors
+
+    return embedded

@@ -1,0 +1,73 @@
+"""Changes of the config that were applied: marked in the ledger, watched, and what became of them.
+
+A row is written by the command that applies a change, beside the gate's own writer, and noted again by whoever watches it. Whether a
+change was right is said by `core.watching`.
+"""
+
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from headgate.core.watching import AppliedChange
+from headgate.ledger.queries import LedgerReader
+from headgate.ledger.schema import MICRO, changes
+from headgate.ledger.store import change as write
+from headgate.ledger.store import keep_row
+
+_decode = msgspec.json.Decoder(AppliedChange).decode
+
+
+def mark_change(path: Path, change: AppliedChange) -> None:
+    """Mark a change that was applied.
+
+    Raises:
+        LedgerError: the ledger cannot be written.
+    """
+    row = {
+        "applied": round(change.applied * MICRO),
+        "state": change.state,
+        "proposal": msgspec.json.encode(change).decode(),
+    }
+    keep_row(path, "changes", row, "the change")
+
+
+def note_change(path: Path, change: AppliedChange) -> bool:
+    """Note what became of a change; False where another gate has decided it already.
+
+    Raises:
+        LedgerError: the ledger cannot be written.
+    """
+    decided = "NULL" if change.decided is None else str(round(change.decided * MICRO))
+    statement = (
+        f"UPDATE changes SET state = ?, decided = {decided}, proposal = ? WHERE n = ? AND state = 'watched'"  # noqa: S608 - a number
+    )
+    values = (change.state, msgspec.json.encode(change).decode(), change.n)
+    return write(path, statement, values, "what became of the change") == 1
+
+
+def all_changes(path: Path) -> tuple[AppliedChange, ...]:
+    """All changes, oldest first; none where there is no ledger. One that this version cannot read counts as none.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    if not path.exists():
+        return ()
+    query = select(changes.c.n, changes.c.proposal).order_by(changes.c.n)
+    with LedgerReader(path) as ledger, ledger.connect() as db:
+        try:
+            rows = db.execute(query).all()
+        except OperationalError as error:
+            if "no such table" in str(error):  # of an older Headgate: the next start of the gate adds it
+                return ()
+            raise
+    found = []
+    for n, proposal in rows:
+        try:
+            found.append(replace(_decode(proposal), n=n))
+        except msgspec.DecodeError:
+            continue
+    return tuple(found)

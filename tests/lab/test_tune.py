@@ -1,0 +1,289 @@
+"""`headgate tune` from end to end: a page with comments, a ledger with audits, and the gate that is open over both."""
+
+import asyncio
+import json
+import time
+from contextlib import closing
+
+import pytest
+from msgspec.structs import replace
+
+from headgate.app import open_gate
+from headgate.config.rewriting import rewrite
+from headgate.core.audits import Opinion
+from headgate.core.errors import ConfigError
+from headgate.core.settings import with_settings
+from headgate.lab.tuning import apply, tune_ledger
+from headgate.lab.watching import keep_tuned, watch
+from headgate.ledger.audits import Judged, keep_findings
+from headgate.ledger.changes import all_changes, note_change
+from headgate.ledger.opening import open_for_writing
+from headgate.ledger.reporting import weekly_report
+from tune_desk import PAGE, Desk, a_week, rows
+from tuning_world import recorded, truth
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+def test_the_users_week_raising_4000_to_5000_moves_the_predicted_share_home(desk):
+    asks = a_week()
+    desk.record(asks)
+    reasons = dict(
+        rows(
+            desk.ledger,
+            "SELECT n.text, count(*) FROM requests r JOIN names n ON n.id = r.fallback GROUP BY 1",
+        )
+    )
+    assert reasons["token count"] > 0.6 * sum(reasons.values())
+    long_audits = rows(
+        desk.ledger,
+        "SELECT n.text, count(*) FROM audits a JOIN names n ON n.id = a.verdict JOIN requests r ON r.n = a.request "
+        "WHERE r.tokens BETWEEN 4001 AND 5000 GROUP BY 1",
+    )
+    assert dict(long_audits)["unnecessary"] > 0.9 * sum(dict(long_audits).values())
+    tuned = tune_ledger(desk.config, 0.985, 0.0)
+    assert [setting.word for setting in tuned.found.settings] == ["routes.long.tokens_over=5000"]
+    judged, now = tuned.found.judged, tuned.found.now
+    assert 0.05 <= judged.home.expected - now.home.expected <= 0.10
+    again = a_week(seed=2)  # the next week
+    before, after = (at_home(again, policy) for policy in (desk.config.policy, policy_after(desk, tuned)))
+    assert judged.home.low - 0.02 <= after <= judged.home.high + 0.02
+    assert after > before
+    assert truth(again, policy_after(desk, tuned))[0] >= 0.985
+
+
+def policy_after(desk, tuned):
+    return with_settings(desk.config.policy, tuned.found.settings)
+
+
+def at_home(asks, policy):
+    """The share of requests that home answers, in truth."""
+    came = [recorded(ask, policy).example.model == "small" for ask in asks]
+    return sum(came) / len(came)
+
+
+def test_it_says_what_it_would_write_and_writes_nothing(desk):
+    desk.record(a_week())
+    before = desk.page.read_bytes()
+    done = desk.run("--floor", "98.5")
+    assert "-tokens_over = 4000   # Bob: above that it gets slow" in done.stdout
+    assert "+tokens_over = 5000   # Bob: above that it gets slow" in done.stdout
+    for said in ("dollars a week", "answered at home", "at least 9", "98.5 %, 95 % sure", "audits"):
+        assert said in done.stdout
+    assert "nothing has been changed" in done.stderr
+    assert desk.page.read_bytes() == before
+    assert all_changes(desk.ledger) == ()
+    told = json.loads(desk.run("--floor", "98.5", "--json").stdout)
+    assert (told["proposed"], told["found"]["aim"]) == (True, "cheaper")
+    assert told["found"]["settings"] == [{"table": "routes.long", "key": "tokens_over", "value": 5000}]
+
+
+def test_apply_keeps_the_comments_and_marks_the_change(desk):
+    desk.record(a_week())
+    before = desk.page.read_text()
+    desk.run("--floor", "98.5", "--apply", code=2)  # nobody can be asked
+    assert desk.page.read_text() == before
+    done = desk.run("--floor", "98.5", "--apply", "--yes")
+    assert desk.page.read_text() == before.replace("tokens_over = 4000", "tokens_over = 5000")
+    assert desk.page.with_name("headgate.toml.before-tune").read_text() == before
+    assert "tune --status" in done.stderr
+    (change,) = all_changes(desk.ledger)
+    assert (change.state, change.floor, change.undo) == ("watched", 0.985, ("routes.long.tokens_over=4000",))
+    shown = desk.run("--status").stdout
+    assert "routes.long.tokens_over 4000 -> 5000" in shown
+    assert "watched" in shown
+    assert json.loads(desk.run("--status", "--json").stdout)[0]["state"] == "watched"
+
+
+def test_a_page_that_was_changed_meanwhile_is_left_alone(desk):
+    desk.record(a_week())
+    tuned = tune_ledger(desk.config, 0.985, 0.0)
+    desk.page.write_text(desk.page.read_text() + "\n# Ann was here\n")
+    with pytest.raises(ConfigError, match="changed meanwhile"):
+        apply(desk.config, tuned, time.time())
+    assert desk.page.read_text().endswith("# Ann was here\n")
+    assert all_changes(desk.ledger) == ()
+
+
+def test_a_page_keeps_the_ends_of_its_lines_and_its_rights(desk):
+    raw = PAGE.format(ledger=desk.ledger).replace("\n", "\r\n").encode()
+    desk.page.write_bytes(raw)
+    desk.page.chmod(0o640)
+    desk.record(a_week())
+    desk.apply(0.985)
+    assert desk.page.read_bytes() == raw.replace(b"tokens_over = 4000", b"tokens_over = 5000")
+    assert desk.page.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_page_behind_a_link_is_changed_where_it_lies(desk, tmp_path):
+    true = tmp_path / "dotfiles" / "gate.toml"
+    true.parent.mkdir()
+    desk.page.rename(true)
+    desk.page.symlink_to(true)
+    rewrite(desk.page, true.read_bytes(), "[server]\n")
+    assert desk.page.is_symlink()
+    assert true.read_text() == "[server]\n"
+
+
+def test_routes_in_one_line_are_edited_too(desk):
+    page = desk.page.read_text()
+    start = page.index("[[routes]]")
+    head = """routes = [
+  { name = "long", tokens_over = 4000, try = ["paid"] }, # Bob
+  { name = "code", tasks = ["code"], try = ["small", "paid"] },
+  { name = "rest", try = ["small", "paid"] },
+]
+"""
+    desk.page.write_text(head + page[:start])
+    desk.record(a_week())
+    desk.apply(0.985)
+    assert '{ name = "long", tokens_over = 5000, try = ["paid"] }, # Bob' in desk.page.read_text()
+
+
+# ── Refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_ledger_it_says_so(desk):
+    assert "ledger" in desk.run(code=1).stderr
+
+
+def test_without_audits_it_says_what_to_do_first(desk):
+    desk.record(a_week(requests=400), sample=0, local_sample=0)
+    error = desk.run(code=1).stderr
+    assert "no request was audited" in error
+    assert "[audit] sample" in error
+    assert "60 more audits" in error
+
+
+def test_ten_rows_are_too_few(desk):
+    desk.record(a_week(requests=10))
+    error = desk.run(code=1).stderr
+    assert "there are 10 requests, and tuning wants 200" in error
+    assert "190 more requests" in error
+    told = json.loads(desk.run("--json").stdout)
+    assert (told["proposed"], told["found"]["reason"]) == (False, "too few requests")
+
+
+def test_labels_that_contradict_are_counted(desk):
+    desk.record(a_week(requests=600))
+    with closing(open_for_writing(desk.ledger)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        numbers = [row[0] for row in db.execute("SELECT request FROM audits LIMIT 8")]
+        for n in numbers:
+            good, bad = (Opinion(verdict=v, judge=j) for v, j in (("good", "person"), ("missed", "caller")))
+            keep_findings(db, [Judged(request=n, opinions=(good, bad), in_force=good, at=1.0)])
+        db.execute("COMMIT")
+    error = desk.run(code=1).stderr
+    assert "8 of 8 requests that were labelled twice" in error
+
+
+def test_a_model_that_vanished_from_the_config_is_named(desk):
+    desk.record(a_week(requests=600))
+    page = desk.page.read_text()
+    desk.page.write_text(
+        page.replace("models.small", "models.other")
+        .replace('"small"', '"other"')
+        .replace('id = "s"', 'id = "o"')
+    )
+    error = desk.run(code=1).stderr
+    assert "small, which the config has no more" in error
+    assert "60 more audits" in error
+
+
+def test_a_page_that_is_none_of_the_users_is_not_changed(desk, tmp_path, monkeypatch):
+    desk.record(a_week(requests=300))
+    config = replace(desk.config, source=None)
+    with pytest.raises(ConfigError, match=r"no headgate\.toml"):
+        tune_ledger(config, 0.98, 0.0)
+
+
+# ── Watching ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def changed(desk):
+    """A desk whose page has a change that is watched."""
+    desk.record(a_week())
+    desk.apply(0.985)
+    return desk
+
+
+def look(desk, days=7.5):
+    (change,) = all_changes(desk.ledger)
+    seen = watch(desk.config, change, change.applied + days * 86_400)
+    note_change(desk.ledger, seen)
+    return seen
+
+
+def test_a_change_that_the_new_weeks_audits_call_wrong_is_taken_back(changed):
+    before = changed.page.read_text()
+    changed.record(a_week(seed=9, bad=0.3), since=time.time() + 60)
+    seen = look(changed)
+    assert seen.state == "rolled back"
+    assert "surely below the floor of 98.5 %" in seen.why
+    assert changed.page.read_text() == before.replace("tokens_over = 5000", "tokens_over = 4000")
+    assert all_changes(changed.ledger)[0].state == "rolled back"
+    assert "rolled back" in changed.run("--status").stdout
+
+
+def test_a_change_that_was_right_is_kept(changed):
+    changed.record(a_week(seed=9, bad=0.0), since=time.time() + 60)
+    before = changed.page.read_text()
+    assert look(changed).state == "kept"
+    assert changed.page.read_text() == before
+
+
+def test_lines_that_the_user_has_changed_since_are_his(changed):
+    changed.record(a_week(seed=9, bad=0.3), since=time.time() + 60)
+    changed.page.write_text(changed.page.read_text().replace("tokens_over = 5000", "tokens_over = 5500"))
+    assert look(changed).state == "undone"
+    assert "tokens_over = 5500" in changed.page.read_text()
+
+
+def test_other_lines_that_the_user_has_changed_stay(changed):
+    changed.record(a_week(seed=9, bad=0.3), since=time.time() + 60)
+    changed.page.write_text(changed.page.read_text().replace("Ask Ann", "Ask Eve").replace("32768", "16384"))
+    assert look(changed).state == "rolled back"
+    page = changed.page.read_text()
+    assert "16384" in page
+    assert "tokens_over = 4000" in page
+
+
+def test_an_open_gate_takes_a_change_and_takes_it_back_by_itself(desk, monkeypatch):
+    desk.record(a_week())
+    told = []
+
+    async def play():
+        async with open_gate(desk.config) as gate:
+            limit = lambda: gate.road.policy.routes[0].tokens_over  # noqa: E731
+            models = gate.road.policy.models
+            keeping = asyncio.create_task(
+                keep_tuned(gate.road, gate.config, lambda *said: told.append(said), every=0.05, pause=0.0)
+            )
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(desk.apply, 0.985)
+            while limit() != 5000:
+                await asyncio.sleep(0.02)
+            assert gate.road.policy.models is models, "prices are followed in there"
+            await asyncio.to_thread(desk.record, a_week(seed=9, bad=0.3), since=time.time(), weeks=0.001)
+            while limit() != 4000 or not told:
+                await asyncio.sleep(0.02)
+            keeping.cancel()
+
+    asyncio.run(asyncio.wait_for(play(), 60))
+    assert "tokens_over = 4000" in desk.page.read_text()
+    ((subject, text),) = told
+    assert "routes.long.tokens_over is 4000 again" in subject
+    assert "surely below the floor" in text
+
+
+def test_the_weeks_report_tells_of_a_change_and_of_its_end(changed):
+    changed.record(a_week(seed=9, bad=0.3), since=time.time() + 60, weeks=0.001)
+    report = weekly_report(changed.config, "this")
+    assert any("changed routes.long.tokens_over from 4000 to 5000" in note for note in report.notes)
+    look(changed, days=0.001)
+    report = weekly_report(changed.config, "this")
+    assert any("was taken back: " in note for note in report.notes)
