@@ -93,8 +93,8 @@ def read_folder(folder: Path, say: Callable[[str], None]) -> dict[str, Benchmark
             refused.append(error)
     if not read:
         raise refused[0] if refused else UsageError(f"{folder} holds no benchmark", FORM)
-    for error in refused:
-        say(f"left out: {error.message}")
+    for refusal in refused:
+        say(f"left out: {refusal.message}")
     return read
 
 
