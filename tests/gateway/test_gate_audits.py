@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from headgate.ledger.keys import create_key
 from headgate.testing import Answer, Fault, FaultKind, OpenAIDouble, ServedModel
 
 SAME = "Yes, the figures of the third quarter are complete and were sent on Monday morning."
@@ -403,3 +404,31 @@ async def test_a_judge_at_home_whose_engine_turns_out_to_be_elsewhere_is_shown_n
         assert state == "waiting"
         assert error.startswith("no judge could say: far: ")
         assert [call for call in bench.ollama.calls if call.path == "/api/chat" and is_judging(call)] == []
+
+
+async def test_an_audit_that_made_way_for_a_long_time_has_lost_no_try(open_bench, monkeypatch):
+    monkeypatch.setattr("headgate.lab.auditing.auditor.LEASE", 0.1)
+    answers = iter([Answer(SAME, delay=30.0)])
+    async with open_bench(
+        change=audited(HOME_ONLY),
+        ollama_more="parallel = 1",
+        local=lambda _: next(answers, Answer(SAME, delay=0.3)),
+        paid=SAME,
+    ) as bench:
+        await bench.ask(LONG)
+        await until(lambda: bench.ollama.in_flight)
+        await bench.ask("How are you?")
+        await audits_of(bench)
+        assert states(bench) == [("judged", 1, None)]
+
+
+async def test_an_audit_is_paid_from_nobodys_budget_whoever_asks_for_it(open_bench, tmp_path):
+    boss = create_key(tmp_path / "ledger.db", "boss", admin=True, now=0.0)
+    budget = '\n[[budgets]]\nname = "boss"\nper = "day"\ndollars = 0\nkey = "boss"\n'
+    async with open_bench(
+        change=lambda page: audited(NEVER_IDLE)(page) + budget, local=SAME, paid=SAME
+    ) as bench:
+        await bench.ask()
+        await bench.written()
+        made = await bench.send("POST", "/admin/audits/run", b"{}", authorization=f"Bearer {boss}")
+        assert made.json["made"]["state"] == "judged", made.json
