@@ -299,6 +299,24 @@ def test_what_was_asked_is_passed_by_where_the_learned_routers_word_counts_for_m
     assert all_.all.to_cloud.low == all_.all.to_cloud.high == 10
 
 
+def test_another_order_of_the_same_chain_is_another_way():
+    hopeless = Signals(
+        task="chat",
+        task_confidence=0.9,
+        task_by="rules",
+        tokens=100,
+        tokens_exact=True,
+        chances={"small": 0.005},
+    )
+    never = Learning(skip_below=0.0)
+    one = recorded(scores=(0.9,), times=10)
+    one = replace(one, example=replace(one.example, signals=hopeless))
+    ordered = replace(policy(order="expected cost"), learning=never)
+    all_ = replay((one,), ordered, replace(TODAY, learning=never), {}, wilson).all
+    assert all_.to_cloud.expected == 10, "what hardly ever does is not worth asking"
+    assert replay((one,), ordered, ordered, {}, wilson).all.unchanged == 10
+
+
 # ── Quality ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

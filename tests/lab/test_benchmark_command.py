@@ -36,7 +36,7 @@ COSTS = {"small": 0.001, "large": 0.02}
 
 
 def make_set(
-    folder, many=120, seed=0, kinds=tuple(KINDS), shuffled=False, answers=False, costs=True, **changes
+    folder, *, many=120, seed=0, kinds=tuple(KINDS), shuffled=False, answers=False, costs=True, **changes
 ):
     """A set in which the small model does well on some kinds of prompt; with `shuffled`, on no kind in particular."""
     chance = random.Random(seed)
@@ -141,18 +141,20 @@ def test_another_folder_is_scored_on_what_was_fitted_on_the_first(tmp_path):
     assert (safe["quality"]["value"], safe["saved"]["value"]) == (1, 0)
 
 
-def test_prompts_of_an_unseen_kind_go_to_the_strong_model(tmp_path):
-    make_set(tmp_path / "home" / "mixed", many=180)
-    recipe = {"recipes": ("Zutaten: {} mit {} und {}, bei {} Grad {} Minuten im Ofen backen", 0.0)}
-    KINDS.update(recipe)
-    try:
-        make_set(tmp_path / "away" / "mixed", many=120, kinds=("recipes", "sums"), seed=4)
-    finally:
-        del KINDS["recipes"]
+def test_prompts_of_an_unseen_kind_go_to_the_strong_model(tmp_path, monkeypatch):
+    for kind, (words, _) in KINDS.items():
+        monkeypatch.setitem(KINDS, kind, (words, 1.0))  # whatever was seen, the small model could do
+    monkeypatch.setitem(
+        KINDS, "recipes", ("Zutaten: {} mit {} und {}, bei {} Grad {} Minuten im Ofen backen", 0.0)
+    )
+    make_set(tmp_path / "home" / "mixed", many=180, kinds=("sums", "proofs", "letters"))
+    make_set(tmp_path / "away" / "mixed", kinds=("recipes", "sums"), seed=4)
     one = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick")["mixed"]
     recipes = next(each for each in one["left_out"] if each["task"] == "recipes")
     assert recipes["to_strong"] > 0.9
     assert recipes["quality"]["value"] > 0.9
+    assert row(one, GUARDED)["picked"]["saved"]["value"] > 0.3
+    assert row(one, LEARNED)["picked"]["quality"]["value"] < 0.7
 
 
 def test_every_kind_is_left_out_once(tmp_path):
@@ -224,6 +226,16 @@ def test_a_folder_without_a_set_a_broken_file_and_a_set_without_a_choice_are_ref
     prompts, outcomes = make_set(tmp_path / "mixed")
     write_set(tmp_path / "mixed", prompts, [{**each, "cost_usd": 1.0} for each in outcomes])
     assert "no other is cheaper" in refusal(tmp_path, "--quick").message
+
+
+def test_a_set_that_cannot_be_used_is_left_out_and_named_while_there_are_others(tmp_path):
+    make_set(tmp_path / "good", many=60)
+    make_set(tmp_path / "few", many=10)
+    done = benchmark(tmp_path, "--quick")
+    assert done.exit_code == 0
+    assert "left out:" in done.stderr
+    assert "few has 10 prompts" in done.stderr
+    assert "good: 60 prompts" in done.stdout
 
 
 def test_one_folder_or_two_by_name(tmp_path):

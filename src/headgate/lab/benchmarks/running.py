@@ -89,8 +89,8 @@ def run(asked: Asked, say: Say) -> Benchmarked:
     Raises:
         UsageError: a folder or a set cannot be used.
     """
-    fitted = read_folder(asked.folder)
-    scored = fitted if asked.score is None else read_folder(asked.score)
+    fitted = read_folder(asked.folder, say)
+    scored = fitted if asked.score is None else read_folder(asked.score, say)
     unknown = [name for name in asked.names if name not in scored]
     if unknown:
         raise UsageError(f"there is no set {', '.join(unknown)}", f"sets here: {', '.join(scored)}")
@@ -98,14 +98,22 @@ def run(asked: Asked, say: Say) -> Benchmarked:
     published = read_published(asked.folder)
     draws = QUICK_DRAWS if asked.quick else DRAWS
     folds = QUICK_FOLDS if asked.quick else FOLDS
-    made = []
+    made: list[Scored] = []
+    refused: list[UsageError] = []
     for name in asked.names or scored:
         say(f"{name}: {len(scored[name].ids):,} prompts")
-        if asked.score is None:
-            one = _cross_validated(prepare(fitted[name], pairs), folds, draws, asked)
-        else:
-            one = _scored(fitted.get(name), scored[name], pairs, draws, asked)
+        try:
+            if asked.score is None:
+                one = _cross_validated(prepare(fitted[name], pairs), folds, draws, asked)
+            else:
+                one = _scored(fitted.get(name), scored[name], pairs, draws, asked)
+        except UsageError as error:
+            say(f"left out: {error.message}")
+            refused.append(error)
+            continue
         made.append(_with_track(one, asked.track, best_of(published, name)))
+    if not made:
+        raise refused[0]
     where = CROSS_VALIDATION if asked.score is None else str(asked.score)
     return Benchmarked(str(asked.folder), where, draws, asked.seed, tuple(made))
 
