@@ -7,6 +7,7 @@ gate that was killed meanwhile the promise counts. What has been paid belongs to
 from pathlib import Path
 from typing import Final
 
+from headgate.core.errors import LedgerError
 from headgate.core.words import Task
 from headgate.ledger.beside import read_rows, transaction
 from headgate.ledger.dimensions import NANO
