@@ -12,9 +12,7 @@ from headgate.core.words import AuditKind, AuditVerdict
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import MICRO
-
-_OPENING: Final = b"{"
-"""Of what is not sealed."""
+from headgate.ledger.sealing import PLAIN
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -100,7 +98,7 @@ def _standing(db: sqlite3.Connection) -> Standing:
     kept, sealed, size, until = db.execute(
         "SELECT count(*), coalesce(sum(substr(material, 1, 1) <> ?), 0), coalesce(sum(length(material)), 0), max(expires) "
         "FROM audit_jobs WHERE material IS NOT NULL",
-        (_OPENING,),
+        (PLAIN,),
     ).fetchone()
     (due,) = db.execute("SELECT min(due) FROM audit_jobs WHERE state = 'waiting'").fetchone()
     return Standing(
