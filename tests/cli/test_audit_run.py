@@ -161,7 +161,7 @@ def test_audits_that_nobody_can_read_are_not_passed_over_in_silence(world):
         assert ask(url, LONG) == "claude"
         until(lambda: rows(world.shell, "SELECT count(*) FROM audit_jobs") == [(1,)])
         with closing(sqlite3.connect(ledger_of(world.shell))) as db:
-            db.execute("UPDATE audit_jobs SET material = 'gAAA'")
+            db.execute("UPDATE audit_jobs SET material = X'67414141'")
             db.commit()
         ran = world.shell("audit", "run")
         assert (ran.code, ran.out) == (0, "")
