@@ -41,6 +41,11 @@ key = "env:TEST_KEY"
 engine = "home"
 id = "headgate-nano"
 
+[models.embed]
+engine = "home"
+id = "headgate-embed"
+kind = "embedding"
+
 [models.claude]
 engine = "anthropic"
 id = "claude-sonnet-5-5"

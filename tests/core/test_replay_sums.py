@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from headgate.core.expecting import Learning
 from headgate.core.goodness import ROUTER_OFF, Answered
+from headgate.core.intervals import wilson
 from headgate.core.past import Asked, Found, Past, Rates, cuts_of, longest_asked
 from headgate.core.policy import Limits, Policy, Route, decide, token_limits
 from headgate.core.prices import FREE
@@ -24,7 +25,6 @@ from headgate.core.types import (
     Usage,
     Verdict,
 )
-from headgate.reports.intervals import wilson
 
 MODELS = {
     "small": Model(name="small", engine="home", engine_kind="ollama", id="s", local=True, price=FREE),
@@ -297,6 +297,24 @@ def test_what_was_asked_is_passed_by_where_the_learned_routers_word_counts_for_m
     one = replace(one, example=replace(one.example, signals=sure))
     all_ = replayed(one, then=replace(policy(), learning=Learning(skip_below=0.3)))
     assert all_.all.to_cloud.low == all_.all.to_cloud.high == 10
+
+
+def test_another_order_of_the_same_chain_is_another_way():
+    hopeless = Signals(
+        task="chat",
+        task_confidence=0.9,
+        task_by="rules",
+        tokens=100,
+        tokens_exact=True,
+        chances={"small": 0.005},
+    )
+    never = Learning(skip_below=0.0)
+    one = recorded(scores=(0.9,), times=10)
+    one = replace(one, example=replace(one.example, signals=hopeless))
+    ordered = replace(policy(order="expected cost"), learning=never)
+    all_ = replay((one,), ordered, replace(TODAY, learning=never), {}, wilson).all
+    assert all_.to_cloud.expected == 10, "what hardly ever does is not worth asking"
+    assert replay((one,), ordered, ordered, {}, wilson).all.unchanged == 10
 
 
 # ── Quality ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,12 +5,14 @@
 What the settings mean, and whether they fit together, is said by `load` when the new page is compiled.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import tomlkit
 from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Array, Table
 
 from headgate.config.values import meant
 from headgate.core.errors import ConfigError, UsageError
@@ -26,6 +28,9 @@ FORMS = (
 
 SETTING = rf"^(quality\.({'|'.join(QUALITY)})|routes\.[^=\x00]+\.({'|'.join(ROUTE)}))=[^\x00]*$"
 """What a setting looks like."""
+
+PART = re.compile(r""""[^"\n]*"|'[^'\n]*'|#[^\r\n]*|\n""")
+"""What a list of names is made of, but for commas and blanks: a name, a comment, the end of a line."""
 
 
 class Changed(Struct, frozen=True):
@@ -56,7 +61,14 @@ def set_words(text: str, words: Iterable[str]) -> Changed:
         for heading, said in told.items()
         for line in (*([""] if heading != next(iter(told)) else []), heading, *said)
     ]
-    return Changed(tomlkit.dumps(page), tuple(lines))
+    return Changed(with_ends_of(text, tomlkit.dumps(page)), tuple(lines))
+
+
+def with_ends_of(before: str, text: str) -> str:
+    """The text with its lines ended as those of the page were."""
+    if "\r\n" not in before or before.count("\r\n") < before.count("\n"):
+        return text
+    return text.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 def words_to_undo(text: str, words: Iterable[str]) -> tuple[str, ...]:
@@ -136,11 +148,58 @@ def put(table: Any, key: str, value: str, kind: type, word: str) -> str:
     if value == "none":
         table.pop(key, None)
         return f"# without {key}"
+    if kind is list:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        write(table, key, listed(names, table.get(key)))
+        return f"{key} = {listed(names, None).as_string()}"
     try:
-        table[key] = (
-            [name.strip() for name in value.split(",") if name.strip()] if kind is list else kind(value)
-        )
+        write(table, key, kind(value))
     except ValueError as error:
         what = "a whole number" if kind is int else "a number"
         raise UsageError(f"{word!r}: {value!r} is not {what}", f"--set takes {FORMS}") from error
-    return f"{key} = {table[key].as_string()}" if kind is list else f"{key} = {table[key]}"
+    return f"{key} = {table[key]}"
+
+
+def write(table: Any, key: str, value: Any) -> None:
+    """Put a value where its key stands, or behind the last one: what is written above the next table is about that."""
+    plain = [name for name, other in table.items() if not isinstance(other, Table | AoT)]
+    if key in table or not plain or not isinstance(table, Table):
+        table[key] = value
+    else:
+        table.value._insert_after(plain[-1], key, tomlkit.item(value))  # noqa: SLF001 - nothing public puts a key in between
+
+
+def listed(names: Iterable[str], before: Array | None) -> Array:
+    """The names as a list; each keeps what the one before says of it in comments."""
+    above, behind, rest = comments_in("" if before is None else before.as_string())
+    plain = tomlkit.item(list(names))
+    if not (above or behind or rest):
+        return plain
+    lines: list[str] = []
+    for name in plain:
+        lines += above.get(name, [])
+        lines.append(f"{tomlkit.item(name).as_string()},{behind.get(name, '')}")
+    text = "".join([f"  {line}\n" for line in (*lines, *rest)])
+    found = tomlkit.value(f"[\n{text}]")
+    assert isinstance(found, Array), "a list was written"
+    return found
+
+
+def comments_in(array: str) -> tuple[dict[str, list[str]], dict[str, str], list[str]]:
+    """The comments in a list of names: those above a name, the one behind it, and those below all of them."""
+    above: dict[str, list[str]] = {}
+    behind: dict[str, str] = {}
+    waiting: list[str] = []
+    name = ""
+    for found in PART.finditer(array):
+        said = found.group()
+        if said == "\n":
+            name = ""
+        elif not said.startswith("#"):
+            name = said[1:-1]
+            above[name], waiting = waiting, []
+        elif name:
+            behind[name] = f"  {said}"
+        else:
+            waiting.append(said)
+    return {name: said for name, said in above.items() if said}, behind, waiting

@@ -222,7 +222,9 @@ def remembered(candidate: Candidate, then: Candidate | None) -> Candidate:
 
 def has_same_chain(route: str, policy: Policy, today: Policy) -> bool:
     """Whether the route tries what it tried, in that order. What is no route (a name, an agent's chain) does."""
-    chains = [{one.name: one.chain for one in which.routes}.get(route) for which in (policy, today)]
+    chains = [
+        {one.name: (one.chain, one.order) for one in which.routes}.get(route) for which in (policy, today)
+    ]
     return chains[0] == chains[1]
 
 

@@ -163,6 +163,7 @@ def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
         found=tuple(
             [told.found(names[model], verdict) for (model, verdict, _), told in group.audits.items()]
         ),
+        chances={names[model]: sum_ / FINE / group.requests for model, sum_ in group.chances.items()},
     )
 
 

@@ -18,10 +18,12 @@ from headgate.ledger.schema import MICRO
 from headgate.ledger.store import complaint
 
 KEPT: Final = 40 * 86_400.0
-"""Seconds for which payments are kept: longer than any budget's period."""
+"""Seconds for which payments are kept, longer than any budget's period; and as long as their request's row is there."""
+SLACK: Final = 1
+"""Nano-dollars that rounding may add."""
 
 
-def promise(path: Path, request: int, most: float, now: float) -> int:
+def promise(path: Path, request: int, most: float, now: float, *, since: float, limit: float) -> int:
     """Write down that a call is about to be made; the number of the payment.
 
     Args:
@@ -29,12 +31,25 @@ def promise(path: Path, request: int, most: float, now: float) -> int:
         request: the number of the request that is audited.
         most: dollars that the call can cost.
         now: Unix time.
+        since: when the time began for which there is a limit.
+        limit: dollars that may go out in that time, this call included.
 
     Raises:
-        LedgerError: the ledger cannot be written.
+        LedgerError: the ledger cannot be written, or another process has promised the money that was left.
     """
     with _writing(path) as db:
-        db.execute("DELETE FROM audit_payments WHERE paid < ?", (round((now - KEPT) * MICRO),))
+        (paid,) = db.execute(
+            "SELECT coalesce(sum(cost), 0) FROM audit_payments WHERE paid >= ?", (round(since * MICRO),)
+        ).fetchone()
+        if paid + round(most * NANO) > round(limit * NANO) + SLACK:
+            raise LedgerError(
+                "the money that audits had left for this week was paid by another process",
+                "audits go on next week; paid_per_week in [audit] says how much they may cost",
+            )
+        db.execute(
+            "DELETE FROM audit_payments WHERE paid < ? AND request NOT IN (SELECT n FROM requests)",
+            (round((now - KEPT) * MICRO),),
+        )
         row = (request, round(now * MICRO), round(most * NANO))
         made = db.execute("INSERT INTO audit_payments (request, paid, cost) VALUES (?, ?, ?)", row)
         assert made.lastrowid is not None, "a row has a number"

@@ -1,0 +1,78 @@
+"""Settings put into pages as people write them: what stands around a line stays, and the line can be put back."""
+
+import tomllib
+
+import pytest
+
+from headgate.config.changes import set_words, words_to_undo
+
+COMMENTED = """\
+[[routes]]
+name = "rest"
+try = [
+  "small",  # the quick one
+  # Bob: costs money
+  "paid",   # Ann's contract
+  # ask before you add any
+]  # in this order
+
+# ── where it is kept ──
+[ledger]
+path = "x"
+"""
+
+
+def edited(page, *words):
+    return set_words(page, words).text
+
+
+def test_names_in_a_list_keep_their_comments_when_they_change_places():
+    swapped = edited(COMMENTED, "routes.rest.try=paid,small")
+    assert tomllib.loads(swapped)["routes"][0]["try"] == ["paid", "small"]
+    lines = [line.split() for line in swapped.splitlines()]
+    assert lines[3] == ["#", "Bob:", "costs", "money"]
+    assert lines[4:7] == [
+        ['"paid",', "#", "Ann's", "contract"],
+        ['"small",', "#", "the", "quick", "one"],
+        ["#", "ask", "before", "you", "add", "any"],
+    ]
+    assert lines[7] == ["]", "#", "in", "this", "order"]
+    back = edited(swapped, *words_to_undo(COMMENTED, ["routes.rest.try=paid,small"]))
+    assert [line.split() for line in back.splitlines()] == [line.split() for line in COMMENTED.splitlines()]
+
+
+def test_a_name_that_is_new_in_a_commented_list_stands_where_it_is_tried():
+    longer = edited(COMMENTED, "routes.rest.try=tiny,small,paid")
+    assert tomllib.loads(longer)["routes"][0]["try"] == ["tiny", "small", "paid"]
+    assert longer.index('"tiny"') < longer.index("# the quick one") < longer.index("# Bob: costs money")
+
+
+def test_a_new_line_stands_in_its_own_table_above_the_comment_of_the_next():
+    page = edited(COMMENTED, "routes.rest.pass_at=0.65")
+    assert page.index("pass_at = 0.65") < page.index("# ── where it is kept ──")
+    assert edited(page, *words_to_undo(COMMENTED, ["routes.rest.pass_at=0.65"])) == COMMENTED
+
+
+@pytest.mark.parametrize(
+    "word", ["routes.rest.pass_at=0.65", "routes.rest.try=paid,small", "quality.task_confidence=0.55"]
+)
+def test_lines_end_as_the_page_ends_its_lines(word):
+    windows = edited(COMMENTED.replace("\n", "\r\n"), word)
+    assert windows.count("\r\n") == windows.count("\n")
+    assert windows.replace("\r\n", "\n") == edited(COMMENTED, word)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        'quality.pass_at = 0.6\nroutes = [{ name = "rest", try = ["small", "paid"] }]',
+        'quality = { pass_at = 0.6 }\n[[routes]]\nname = "rest"\ntry = ["small", "paid"]',
+        '[[routes]]\nname = "rest"\ntry = ["small", "paid"]\n[routes.checks]\nqa = []\n[ledger]\npath = "x"\n[quality]\npass_at = 0.6\n',
+    ],
+)
+def test_every_form_of_toml_takes_a_setting(page):
+    words = ["routes.rest.pass_at=0.65", "routes.rest.try=paid,small", "quality.task_confidence=0.55"]
+    found, before = tomllib.loads(edited(page, *words)), tomllib.loads(page)
+    before["routes"][0] |= {"pass_at": 0.65, "try": ["paid", "small"]}
+    before["quality"] |= {"task_confidence": 0.55}
+    assert found == before
