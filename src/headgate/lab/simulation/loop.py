@@ -29,13 +29,14 @@ from headgate.lab.simulation.world import World
 
 WEEK = 7 * DAY
 
-FIRST_TUNING, EVERY = 4, 2
+FIRST_TUNING, EVERY = 4, 1
 """Weeks until the settings are tuned for the first time, and from then on."""
 LOOKED_AT = 8
 """Weeks that a search looks back."""
 
 
-USUAL = Auditing()
+AUDITED = Auditing()
+"""How much is audited where nothing else is said."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -136,7 +137,7 @@ class Loop:
         now = len(self.weeks) * WEEK
         since = round(change.applied / WEEK)
         seen = Record(past=together(self.record[since:]), weeks=len(self.weeks) - since)
-        judged = judge_change(change, seen, self.policy, now)
+        judged = judge_change(change, seen, self.policy, now, worked=(now - change.applied) / DAY)
         if judged.look is not None:
             self.watched = replace(change, looks=(*change.looks, judged.look))
         if judged.verdict == "keep watching":
@@ -169,7 +170,7 @@ class Loop:
 
 
 def run(
-    seasons: Sequence[World], policy: Policy, chance: Random, how: Auditing = USUAL, floor: float = 0.98
+    seasons: Sequence[World], policy: Policy, chance: Random, how: Auditing = AUDITED, floor: float = 0.98
 ) -> Run:
     """Run the loop.
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.core.bounds import beta
+from headgate.core.beta import below
 from headgate.core.words import Judge, Task
 
 LENGTHS = (3_000, 3_500, 4_000, 4_500, 5_000, 6_000, 7_000, 8_000, 9_000, 12_000)
@@ -159,16 +159,16 @@ class World(Struct, frozen=True, kw_only=True):
 
 def spread_of(a: float, b: float) -> list[float]:
     """How a beta distribution spreads over `SCORES`."""
-    ends = [0.0, *[beta(bar, a, b) for bar in BARS], 1.0]
+    ends = [0.0, *[below(bar, a, b) for bar in BARS], 1.0]
     return [high - low for low, high in pairwise(ends)]
 
 
 # ── Agencies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ABLE = (0.995, 0.96, 0.55), (0.998, 0.98, 0.8)
+ABLE = (0.997, 0.97, 0.3), (0.999, 0.985, 0.5)
 """How likely the small model's answers are good, and the large one's: easy, medium, hard."""
 
-GOOD, BAD = (7.0, 1.5), (2.5, 2.8)
+GOOD, BAD = (7.0, 1.5), (2.2, 3.4)
 """Scores of good answers, and of bad ones."""
 
 
@@ -201,11 +201,11 @@ def usual(
 
 
 USUAL = (
-    usual("classification", "label", 0.34, short=250, output=12, lengthy=0.0, hard=(0.02, 0.0, 0.2)),
-    usual("extraction", "fields", 0.22, short=900, output=180, lengthy=0.25, hard=(0.03, 0.05, 0.25)),
-    usual("summarization", "local model", 0.2, short=1_600, output=260, lengthy=0.4, hard=(0.03, 0.04, 0.3)),
-    usual("code", "local model", 0.08, short=1_100, output=500, lengthy=0.1, hard=(0.1, 0.08, 0.4)),
-    usual("qa", "facts", 0.16, short=600, output=140, lengthy=0.05, hard=(0.06, 0.06, 0.3)),
+    usual("classification", "label", 0.3, short=250, output=12, lengthy=0.0, hard=(0.02, 0.0, 0.2)),
+    usual("extraction", "fields", 0.2, short=900, output=180, lengthy=0.25, hard=(0.03, 0.3, 0.25)),
+    usual("summarization", "local model", 0.2, short=1_600, output=260, lengthy=0.4, hard=(0.03, 0.3, 0.3)),
+    usual("code", "local model", 0.14, short=1_300, output=700, lengthy=0.15, hard=(0.3, 0.2, 0.5)),
+    usual("qa", "facts", 0.16, short=700, output=240, lengthy=0.1, hard=(0.12, 0.2, 0.3)),
 )
 
 
