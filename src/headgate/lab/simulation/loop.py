@@ -17,9 +17,9 @@ from headgate.core.effects import Record
 from headgate.core.estimates import Estimate, estimate
 from headgate.core.past import Past
 from headgate.core.policy import Policy
-from headgate.core.settings import Setting, with_settings
+from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.strata import Population
-from headgate.core.tuning import Proposal, Refusal, tune
+from headgate.core.tuning import Refusal, tune
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.core.words import AuditKind
 from headgate.lab.simulation.auditing import Auditing, Auditor
@@ -29,8 +29,8 @@ from headgate.lab.simulation.world import World
 
 WEEK = 7 * DAY
 
-FIRST_TUNING, EVERY = 4, 1
-"""Weeks until the settings are tuned for the first time, and from then on."""
+FIRST_TUNING = 4
+"""Weeks until the settings are tuned for the first time; from then on they are tuned each week."""
 LOOKED_AT = 8
 """Weeks that a search looks back."""
 
@@ -102,7 +102,8 @@ class Loop:
         self.weeks: list[Week] = []
         self.changes: list[Change] = []
         self.refusals: list[Refusal] = []
-        self.watched: AppliedChange | None = None
+        self.watched: dict[int, AppliedChange] = {}
+        """By their places in `changes`."""
         self.avoid: frozenset[Setting] = frozenset()
 
     def live(self, world: World, number: int, player: Player) -> None:
@@ -130,26 +131,33 @@ class Loop:
         return estimate(findings, populations, kind, self.auditor.confusions).all
 
     def watch(self) -> None:
-        """Look at the change that is watched."""
-        change = self.watched
-        if change is None:
-            return
-        now = len(self.weeks) * WEEK
-        since = round(change.applied / WEEK)
-        seen = Record(past=together(self.record[since:]), weeks=len(self.weeks) - since)
-        judged = judge_change(change, seen, self.policy, now, worked=(now - change.applied) / DAY)
-        if judged.look is not None:
-            self.watched = replace(change, looks=(*change.looks, judged.look))
-        if judged.verdict == "keep watching":
-            return
-        state = "kept" if judged.verdict == "keep" else "rolled back"
-        self.changes[-1] = replace(self.changes[-1], state=state)
-        self.watched = None
-        if state == "rolled back":
-            self.policy = with_settings(self.policy, change.before)
-            self.avoid |= frozenset(change.settings)
+        """Look at the changes that are watched."""
+        for place, change in tuple(self.watched.items()):
+            news = self.look(change)
+            if news.state == "watched":
+                self.watched[place] = news
+                continue
+            self.changes[place] = replace(self.changes[place], state=news.state)
+            del self.watched[place]
+            if news.state == "rolled back":
+                self.policy = with_settings(self.policy, change.before)
+                self.avoid |= frozenset(change.settings)
 
-    def tune(self) -> Proposal | None:
+    def look(self, change: AppliedChange) -> AppliedChange:
+        """A change as it stands now. One whose lines were changed again is nobody's to watch."""
+        if any(setting_of(self.policy, one.table, one.key) != one for one in change.settings):
+            return replace(change, state="undone")
+        now = len(self.weeks) * WEEK
+        first = round(change.applied / WEEK)
+        since = Record(past=together(self.record[first:]), weeks=len(self.weeks) - first)
+        judged = judge_change(change, since, self.policy, now, worked=(now - change.applied) / DAY)
+        if judged.look is not None:
+            change = replace(change, looks=(*change.looks, judged.look))
+        if judged.verdict == "keep watching":
+            return change
+        return replace(change, state="kept" if judged.verdict == "keep" else "rolled back")
+
+    def tune(self, world: World) -> None:
         """Search for better settings, and apply what is proposed."""
         weeks = self.record[-LOOKED_AT:]
         half = len(weeks) // 2
@@ -157,16 +165,25 @@ class Loop:
         found = tune(older, newer, self.policy, floor=self.floor, avoid=self.avoid)
         if isinstance(found, Refusal):
             self.refusals.append(found)
-            return None
-        self.watched = AppliedChange(
+            return
+        self.policy = with_settings(self.policy, found.settings)
+        self.watched[len(self.changes)] = AppliedChange(
             applied=len(self.weeks) * WEEK,
             settings=found.settings,
             before=found.before,
             floor=self.floor,
             expected=found.judged,
         )
-        self.policy = with_settings(self.policy, found.settings)
-        return found
+        player = Player(self.policy, world.works_by_task())
+        self.changes.append(
+            Change(
+                week=len(self.weeks),
+                aim=found.aim,
+                settings=found.settings,
+                promised=found.judged.quality.low,
+                quality=truth_of(player, crowd_of(world, len(self.weeks))).quality,
+            )
+        )
 
 
 def run(
@@ -188,20 +205,8 @@ def run(
             player = Player(loop.policy, world.works_by_task())
         loop.live(world, number, player)
         loop.watch()
-        due = number + 1 >= FIRST_TUNING and (number + 1 - FIRST_TUNING) % EVERY == 0
-        if loop.watched is None and due and number + 1 < len(seasons):
-            found = loop.tune()
-            if found is not None:
-                after = Player(loop.policy, world.works_by_task())
-                loop.changes.append(
-                    Change(
-                        week=number + 1,
-                        aim=found.aim,
-                        settings=found.settings,
-                        promised=found.judged.quality.low,
-                        quality=truth_of(after, crowd_of(world, number + 1)).quality,
-                    )
-                )
+        if FIRST_TUNING <= number + 1 < len(seasons):
+            loop.tune(world)
     return Run(
         weeks=tuple(loop.weeks),
         changes=tuple(loop.changes),
