@@ -46,7 +46,7 @@ class Auditing(Struct, frozen=True, kw_only=True):
 
     sample: float = 0.2
     """Share of fallbacks (`[audit] sample`)."""
-    local_sample: float = 0.05
+    local_sample: float = 0.1
     """Share of answers from home (`[audit] local_sample`)."""
     labels: int = 20
     """Audited requests that a person labels each week."""

@@ -29,8 +29,8 @@ from headgate.lab.simulation.world import World
 
 WEEK = 7 * DAY
 
-FIRST_TUNING = 4
-"""Weeks until the settings are tuned for the first time; from then on they are tuned each week."""
+FIRST_TUNING, EVERY = 4, 2
+"""Weeks until the settings are tuned for the first time, and from then on."""
 LOOKED_AT = 8
 """Weeks that a search looks back."""
 
@@ -205,7 +205,7 @@ def run(
             player = Player(loop.policy, world.works_by_task())
         loop.live(world, number, player)
         loop.watch()
-        if FIRST_TUNING <= number + 1 < len(seasons):
+        if FIRST_TUNING <= number + 1 < len(seasons) and (number + 1) % EVERY == 0:
             loop.tune(world)
     return Run(
         weeks=tuple(loop.weeks),
