@@ -50,7 +50,7 @@ def pure_pieces(config: Config) -> list[Piece]:
     assert isinstance(request, Request)
     large = structs.replace(request, messages=(Message("user", longer(texts.PROMPT, 4000)),))
     signals = measure(request, policy)
-    fleet = FleetView(paid_left=25.0)
+    fleet = FleetView()
     decision = decide(policy, fleet, request, signals)
     checks = tuple((name, config.checks[name]) for name in decision.checks)
     reply = Reply(text=texts.ANSWER, usage=Usage(input=214, output=187), answered_by="bench")

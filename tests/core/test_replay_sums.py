@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from headgate.core.expecting import Learning
 from headgate.core.goodness import ROUTER_OFF, Answered
+from headgate.core.intervals import wilson
 from headgate.core.past import Asked, Found, Past, Rates, cuts_of, longest_asked
 from headgate.core.policy import Limits, Policy, Route, decide, token_limits
 from headgate.core.prices import FREE
@@ -24,7 +25,6 @@ from headgate.core.types import (
     Usage,
     Verdict,
 )
-from headgate.reports.intervals import wilson
 
 MODELS = {
     "small": Model(name="small", engine="home", engine_kind="ollama", id="s", local=True, price=FREE),

@@ -1,6 +1,8 @@
 """The judges one after the other: the cheapest that is sure decides, one that is down is passed over, and nothing private goes out."""
 
+import asyncio
 from array import array
+from time import perf_counter
 
 import pytest
 from msgspec.structs import replace
@@ -166,3 +168,35 @@ async def test_a_judge_that_is_down_is_given_up_at_its_first_trouble():
     tried = await try_judges(Panel(local=down), 10)
     assert len(asked) == 1
     assert [one.reason for one in tried.troubles] == ["connection refused"]
+
+
+async def test_long_answers_are_compared_without_holding_up_anybody():
+    rows = [f'{{"a": {at}, "b": "some words of a row"}}' for at in range(20_000)]
+    pair = replace(
+        PROSE,
+        local=replace(PROSE.local, text=f"[{', '.join(rows)}]"),
+        paid=replace(PROSE.paid, text=f"[{', '.join(rows).replace('some', 'other')}]"),
+    )
+    ticks = 0
+
+    async def tick():
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.001)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    await judge(pair, "fallback", Panel())
+    ticking.cancel()
+    assert ticks > 10
+
+
+async def test_the_words_of_a_long_ask_and_of_long_answers_are_not_counted_one_by_one():
+    long = "In 2024 the market of Paris sold 12.5 million apples for the third time since May. " * 5_000
+    pair = replace(PROSE, local=replace(PROSE.local, text=long), paid=replace(PROSE.paid, text=f"{long} So."))
+    asked = replace(PROSE, request=replace(PROSE.request, messages=(Message("user", long),)))
+    embed, _ = vectors(0.9)
+    began = perf_counter()
+    for one in (pair, asked):
+        await judge(one, "fallback", Panel(embedder=Embedder("embed", embed, 0.99)))
+    assert perf_counter() - began < 1.0

@@ -362,3 +362,13 @@ def test_an_opinion_on_a_request_that_is_gone_is_refused(config, keep):
     keep(outcome("local", "a", "b"))
     with pytest.raises(LedgerError, match="no longer in the ledger"):
         give_opinion(config.parent / "ledger.db", 99, Opinion(verdict="good", judge="person"), 1.0)
+
+
+def test_an_answer_gives_no_orders_to_the_terminal(config, keep, terminal):
+    keep(outcome("fallback", "Fine.\x1b]0;owned\x07\x1b[2J\r\nBye.", "Well\x9b2J."))
+    review = terminal()
+    shown = review.until("q: quit")
+    assert "owned" in shown
+    assert "Bye." in shown
+    review.press("m", "q: quit")
+    assert not {"\x1b", "\x07", "\x9b"} & set(review.seen)

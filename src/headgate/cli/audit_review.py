@@ -28,11 +28,17 @@ ASK = 6
 """Lines shown of what was asked."""
 LEAST = 8
 """Lines shown of each answer, however small the screen is."""
+MANY = 200
+"""Pairs that are put before a person at once: each may take a megabyte."""
+UNSEEN = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+"""Characters that are orders to a terminal. What models and callers write is not to give any."""
 QUIT = ("q", "\x04", "")
 
 
 @click.command("review", short_help="Two answers side by side: which is better?")
-@click.option("--limit", type=click.IntRange(min=1), help="So many at most.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="So many at most; on a terminal 200 unless you say."
+)
 @click.option(
     "--kind", type=click.Choice(["fallback", "local"]), help="Only fallbacks, or only local answers."
 )
@@ -67,7 +73,8 @@ def command(
             "a review takes a terminal, and this is none",
             "headgate audit review --list --json lists the pairs; headgate audit overrule ID VERDICT gives a verdict",
         )
-    found = reviews(path, seal_of(config.audit), kind=kind, limit=limit, judged_too=judged_too)
+    most = limit if limit or lists or as_json else MANY
+    found = reviews(path, seal_of(config.audit), kind=kind, limit=most, judged_too=judged_too)
     if found.locked:
         say(f"note: {found.locked:,} more are sealed with a key that is not here; give [audit] its key again")
     if as_json:
@@ -144,7 +151,9 @@ class Table:
         verdict = word_for(meant(review, choice))
         self.screen.print(f"{', '.join(names)}. {verdict}")
         if review.judge:
-            self.screen.print(f"before, by {review.judge}: {review.verdict} ({review.reason})", style="dim")
+            self.screen.print(
+                visible(f"before, by {review.judge}: {review.verdict} ({review.reason})"), style="dim"
+            )
 
     def undo(self, at: int) -> int:
         """Take the last choice back; the place of its pair."""
@@ -166,12 +175,12 @@ def show(screen: "Console", review: "Review") -> None:
 
     asked = review.pair.request.messages[-1].text if review.pair.request.messages else ""
     screen.print(Text(f"{review.pair.task or 'no task'}, route “{review.route}”", style="dim"))
-    screen.print(Text(shortened(asked, ASK, screen.width)))
+    screen.print(Text(shortened(visible(asked), ASK, screen.width)))
     beside = screen.width >= SIDES
     width = screen.width // 2 - 6 if beside else screen.width - 4
     lines = max(LEAST, (screen.height - ROOM) // (1 if beside else 2))
     panels = [
-        Panel(Text(shortened(text_of(answer), lines, width)), title=str(number))
+        Panel(Text(shortened(visible(text_of(answer)), lines, width)), title=str(number))
         for number, answer in enumerate(review.answers, 1)
     ]
     if not beside:
@@ -200,7 +209,12 @@ def whole(review: "Review") -> str:
     """All of it, for a pager."""
     asked = "\n".join([f"{message.role}: {message.text}" for message in review.pair.request.messages])
     answers = [f"── {number} ──\n{text_of(answer)}" for number, answer in enumerate(review.answers, 1)]
-    return "\n\n".join([asked, *answers]) + "\n"
+    return visible("\n\n".join([asked, *answers])) + "\n"
+
+
+def visible(text: str) -> str:
+    """The text without orders to a terminal."""
+    return text.replace("\r\n", "\n").translate(UNSEEN)
 
 
 def text_of(answer: "Said") -> str:

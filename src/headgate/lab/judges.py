@@ -2,10 +2,12 @@
 
     judgement = await judge(pair, kind, panel)
 
-A judge that is down is a value, and the next one is asked. Nothing of a request that has to stay at home is shown to a judge
+A judge that is down is a value, and the next one is asked. What is compared here is compared on another thread: answers may be long, and
+requests of people are on the event loop. Nothing of a request that has to stay at home is shown to a judge
 elsewhere. It does not know how a model is reached: whoever runs audits supplies that (`Panel`).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -128,10 +130,8 @@ async def judge(pair: Pair, kind: AuditKind, panel: Panel) -> Judgement:
 
     Where none is, the last one's "unclear" counts; where there was none to ask, that of the comparisons.
     """
-    if (opinion := compare(pair, kind)) is not None:
+    if (opinion := await asyncio.to_thread(without_asking, pair, kind)) is not None:
         return Judgement((opinion,))
-    if (found := blind.suspicious(pair)) is not None:
-        return Judgement((opinion_from(found, kind, "facts"),))
     opinions: list[Opinion] = []
     troubles: list[Trouble] = []
     for ask in judges_of(panel, at_home=pair.request.local_only):
@@ -145,6 +145,14 @@ async def judge(pair: Pair, kind: AuditKind, panel: Panel) -> Judgement:
     if not opinions and not troubles:
         opinions.append(opinion_from(Found(None, NOBODY), kind, "facts"))
     return Judgement(tuple(opinions), tuple(troubles))
+
+
+def without_asking(pair: Pair, kind: AuditKind) -> Opinion | None:
+    """What can be said of a pair without asking anybody; None where somebody has to be asked."""
+    if (opinion := compare(pair, kind)) is not None:
+        return opinion
+    found = blind.suspicious(pair)
+    return None if found is None else opinion_from(found, kind, "facts")
 
 
 Asking = Callable[[Pair, AuditKind], Awaitable[Opinion | Trouble | None]]
@@ -167,7 +175,7 @@ def judges_of(panel: Panel, *, at_home: bool) -> list[Asking]:
 
 async def ask_embedder(pair: Pair, kind: AuditKind, embedder: Embedder) -> Opinion | Trouble | None:
     """What the angle between both answers says; None where it is not sure."""
-    if embedder.threshold is None or not similarity.comparable(pair):
+    if embedder.threshold is None or not await asyncio.to_thread(similarity.comparable, pair):
         return None
     cosine = await cosine_of(pair, embedder.embed)
     if isinstance(cosine, Down):

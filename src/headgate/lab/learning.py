@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from headgate.core.expecting import Learning
 from headgate.core.features import features
+from headgate.core.intervals import wilson
 from headgate.core.router import Learned, Router, Scorer
 from headgate.core.spans import ONE_SIDED
 from headgate.core.types import Model
@@ -28,7 +29,6 @@ from headgate.lab.learned import Against, Lesson, ModelLearned, TaskLearned
 from headgate.lab.learner import Fitted, Floats, Ints, fit
 from headgate.lab.likeness import groups_of
 from headgate.lab.reliability import Judged, alone, auc, calibration_error, table, together
-from headgate.reports.intervals import wilson
 
 LEAST = 100
 """Audited requests without which nothing is learned of a model."""

@@ -80,7 +80,7 @@ class Reviews(Struct, frozen=True):
 
 
 _QUERY: Final = (
-    "SELECT j.request, r.id, j.kind, r.received, n.text, j.material, v.text, w.text, a.story FROM audit_jobs j "
+    "SELECT j.request, r.id, j.kind, r.received, n.text, j.n, v.text, w.text, a.story FROM audit_jobs j "
     "JOIN requests r ON r.n = j.request JOIN names n ON n.id = r.route LEFT JOIN audits a ON a.request = j.request "
     "LEFT JOIN names v ON v.id = a.verdict LEFT JOIN names w ON w.id = a.judge "
     "WHERE j.material IS NOT NULL AND (? IS NULL OR j.kind = ?) AND (? IS NULL OR r.id = ?) AND (? OR w.text IS NULL OR w.text != 'person') "
@@ -114,7 +114,8 @@ def reviews(
     locked = 0
     with closing(open_for_reading(path)) as db:
         for row in _rows(db, kind, request_id, judged_too=judged_too):
-            n, id_, its_kind, received, route, kept, verdict, judge, reason = row
+            n, id_, its_kind, received, route, job, verdict, judge, reason = row
+            (kept,) = db.execute("SELECT material FROM audit_jobs WHERE n = ?", (job,)).fetchone()
             try:
                 material = material_from(opened(kept, seal))
             except LedgerError:

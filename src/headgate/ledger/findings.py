@@ -18,13 +18,12 @@ from headgate.core.audits import Finding
 from headgate.core.policy import BY_NAME
 from headgate.core.strata import Population
 from headgate.core.words import AuditKind, FallbackReason
+from headgate.ledger.audits import MILLION
 from headgate.ledger.cells import QUARTER, Cell, Facet
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.schema import FINE, MICRO, finding_rollups
 from headgate.ledger.stories import AttemptStory
 
-MILLION: Final = 1_000_000
-"""Probabilities are kept in millionths."""
 NOT_BY_CHANCE: Final = -1
 """Stands in the sums for a probability that there is none of."""
 REJECTED: Final[FallbackReason] = "quality check failed"

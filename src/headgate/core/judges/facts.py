@@ -2,7 +2,7 @@
 
 They agree if each says what the other says, in whatever form, beyond what the ask has said already: the same words and figures, no denial
 more, nobody's part given to another. They contradict each other if one says yes and the other no, or if each gives one figure of the same
-kind and these are not one another rounded. A local answer that is empty or declines is worse. All the rest is for others to judge.
+kind and these are not one another rounded. A local answer that is empty or declines is worse. All the rest is for others to judge, and so is what is long: to count its figures would keep others waiting.
 """
 
 from headgate.core.audits import Pair
@@ -11,7 +11,16 @@ from headgate.core.checks.refusals import no_refusal
 from headgate.core.judges.checked import as_answer
 from headgate.core.judges.code import code
 from headgate.core.judges.found import Found
-from headgate.core.judges.meaning import Sense, difference, in_order, lacking, sense_of, unmatched, written_as
+from headgate.core.judges.meaning import (
+    Sense,
+    difference,
+    has_more_words,
+    in_order,
+    lacking,
+    sense_of,
+    unmatched,
+    written_as,
+)
 from headgate.core.types import Request
 from headgate.core.words import Task
 
@@ -19,6 +28,8 @@ SHORT = 60
 """Words of an answer that can be told by its words and figures alone."""
 BRIEF = 30
 """Words of an answer whose one figure is its answer."""
+ASK = 20_000
+"""Characters of an ask that is compared with: to know all the figures of a longer one takes too long."""
 TELLING: frozenset[Task | None] = frozenset({"qa", "reasoning", "extraction"})
 """Tasks whose answers tell something that is right or wrong, a figure for instance."""
 
@@ -40,8 +51,10 @@ def facts(pair: Pair) -> Found | None:
         return code(local, paid)
     if pair.request.format.kind != "text":
         return None
-    one, other = sense_of(local), sense_of(paid)
-    asked = sense_of("\n".join([message.text for message in pair.request.messages]))
+    ask = "\n".join([message.text for message in pair.request.messages])
+    if len(ask) > ASK or has_more_words(local, SHORT) or has_more_words(paid, SHORT):
+        return None
+    one, other, asked = sense_of(local), sense_of(paid), sense_of(ask)
     return contradiction(pair.task, asked, one, other) or agreement(pair.task, asked, one, other)
 
 
@@ -50,7 +63,7 @@ def agreement(task: Task | None, asked: Sense, local: Sense, paid: Sense) -> Fou
 
     Where the task is to tell something, either may repeat of the ask what it likes. What is rewritten or made up has to be all the same.
     """
-    if max(local.length, paid.length) > SHORT or difference(local, paid, asked.figures):
+    if difference(local, paid, asked.figures):
         return None
     known = asked.words if task in TELLING else ()
     mine, theirs = lacking(local.words, known), lacking(paid.words, known)

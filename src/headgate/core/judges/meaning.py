@@ -9,6 +9,7 @@ reader. So it guards judges that know nothing of polarity, figures and roles. Wo
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from math import isclose
 
 from msgspec import Struct
@@ -125,6 +126,11 @@ class Sense(Struct, frozen=True, gc=False, kw_only=True):
     """"yes" or "no" if it begins so."""
     length: int
     """In words."""
+
+
+def has_more_words(text: str, most: int) -> bool:
+    """Whether a text has more than so many words: quick to know, however long it is."""
+    return next(islice(_WORD.finditer(text), most, None), None) is not None
 
 
 def sense_of(text: str) -> Sense:

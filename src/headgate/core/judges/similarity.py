@@ -15,7 +15,15 @@ from msgspec import Struct
 from headgate.core.audits import Opinion, Pair
 from headgate.core.checks.material import said
 from headgate.core.judges.found import Found, opinion_from
-from headgate.core.judges.meaning import Sense, difference, in_order, lacking, sense_of, turned
+from headgate.core.judges.meaning import (
+    Sense,
+    difference,
+    has_more_words,
+    in_order,
+    lacking,
+    sense_of,
+    turned,
+)
 from headgate.core.words import AuditKind
 
 LONGEST = 220
@@ -44,11 +52,11 @@ def comparable(pair: Pair) -> bool:
     ):
         return False
     local, paid = said(pair.local.text).strip(), said(pair.paid.text).strip()
-    if "```" in local or "```" in paid:
+    if "```" in local or "```" in paid or has_more_words(local, LONGEST) or has_more_words(paid, LONGEST):
         return False
     one, other = sense_of(local), sense_of(paid)
     lengths = sorted((one.length, other.length))
-    if lengths[0] < SHORTEST or lengths[1] > LONGEST or lengths[1] > APART * lengths[0] + SHORTEST:
+    if lengths[0] < SHORTEST or lengths[1] > APART * lengths[0] + SHORTEST:
         return False
     if difference(one, other) or not same_names(local, paid, one, other):
         return False

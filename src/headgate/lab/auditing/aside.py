@@ -7,6 +7,7 @@ asked for it. This module does not know what is asked, nor why.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import aclosing
 from time import perf_counter, time
 
 from msgspec import Struct
@@ -95,6 +96,7 @@ class Aside:
             attempts_at_most=len(candidates),
             spend_at_most=money,
             when_busy="wait",
+            mode="hold",
         )
         paid = [name for name in journey.decision.chain if not road.policy.models[name].local]
         self._journey, self._paid = journey, bool(paid)
@@ -102,7 +104,7 @@ class Aside:
             if paid:
                 result = await self._pay(journey, paid[0], audited, money)
             else:
-                result = await journey.run()
+                result = await travelled(journey)
         finally:
             self._journey = None
         return Walked(
@@ -156,6 +158,18 @@ class Aside:
             finally:
                 costs = [attempt.cost for attempt in journey.attempts if attempt.model == name]
                 bill.cost = sum([most if cost is None else cost for cost in costs])
+
+
+async def travelled(journey: Journey) -> Reply | GiveUp:
+    """What comes of a journey at home. Answers are held and yet streamed: an engine that writes to nobody notices that sooner."""
+    if journey.request.kind == "embedding":
+        return await journey.run()
+    last: object = None
+    async with aclosing(journey.stream()) as parts:
+        async for part in parts:
+            last = part
+    assert isinstance(last, Reply | GiveUp), "what is held is delivered whole or not at all"
+    return last
 
 
 def aside(request: Request, *, at_home: bool = False) -> Request:

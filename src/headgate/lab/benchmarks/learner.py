@@ -23,7 +23,7 @@ from headgate.lab.benchmarks.wording import Counted, View, Wording
 
 Floats = npt.NDArray[np.float64]
 
-STIFF = 10.0
+STIFF = 20.0
 """Of the linear fit: the penalty on its weights."""
 NEAR = 100
 """Prompts that are asked as neighbours, at most a tenth of all."""

@@ -1,13 +1,36 @@
 """The page that says what came of the benchmarks: method, tables, and how to read them. Text is made from the figures alone."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from headgate.lab.benchmarks.leaving_out import LeftOut
 from headgate.lab.benchmarks.routing import FLOORS, Figure
-from headgate.lab.benchmarks.running import Benchmarked, Scored
-from headgate.lab.benchmarks.tracks import Row
+from headgate.lab.benchmarks.running import CROSS_VALIDATION, Benchmarked, Scored
+from headgate.lab.benchmarks.tracks import LEARNED, Row
 
 NONE = "–"
+METHOD = """\
+## Method
+
+- Two tracks. **Predictive**: a router sees the prompt. **Cascade**: it may ask one or two cheap models first, sees their answers, and pays
+  for them whatever it delivers.
+- **PGR** is the part of the gap between the weak and the strong model's quality that is recovered; **APGR** the area under it over the share
+  of prompts that go to the strong model; **CPT50** and **CPT80** the smallest shares, in percent, that recover 50 and 80 % (RouteLLM).
+  **AIQ** is the mean height of the hull of quality over the range of costs (RouterBench). **Saved at** 99 % is the share of the strong
+  model's cost that is saved at the cheapest point of 99 % of its quality, in percent. That point is found on the tested prompts
+  themselves, as everyone does; **picked** is what came of the price that was the cheapest at full quality on the fit part.
+- Intervals are 95 %, from draws of prompts with replacement, the same draws for every router. Points of equal quality flip with the draw:
+  read the interval. They hold for these prompts and models, not for the choice of folds.
+- **Labels of** says whose outcomes a router was fitted on. "Same benchmark" is in-domain: other prompts of the same set, with
+  questions that are nearly the same kept on one side. "None" is the row without: longer questions need the strong model more, and
+  nothing was fitted. Labels of other benchmarks have not carried over and are not used.
+- Routers know no benchmark: features are words, pieces of words and plain counts, weighed on the fit part; beginnings that many prompts
+  share are taken off. The `task` column is used on the fit part alone, where a classifier of kinds is learned.
+- **Unknown kinds to the strong model**: a prompt that is unlike every kind of the fit part is not predicted. Where whole kinds are left
+  out, everything is fitted on the other kinds, and this router is the one that is measured.
+- The random router mixes the weak and the strong model, the zero router any single models; the oracle knows all outcomes.
+- Costs are those of the source; list prices × length where it has prices, with 300 tokens for an answer whose length is not known; and
+  where it has neither, calls of the strong model count 1 and calls of the weak one nothing."""
 
 
 def shown(figure: Figure | None, scale: float = 1, digits: int = 3) -> str:
@@ -50,39 +73,85 @@ def markdown(made: Benchmarked) -> str:
 def _lines(made: Benchmarked) -> Iterable[str]:
     """Line by line."""
     yield "# Public routing benchmarks"
+    yield ""
+    yield _ran(made)
+    yield ""
+    yield METHOD
+    yield ""
+    yield "## In short"
+    yield ""
+    yield from (f"- {line}" for scored in made.sets for line in reading(scored))
     for scored in made.sets:
-        yield ""
-        yield f"## {scored.name}"
-        yield ""
-        yield f"{headline(scored)}."
-        yield ""
+        yield from ("", f"## {scored.name}", "", f"{headline(scored)}.", "")
         yield from _table(scored)
         if scored.left_out:
-            yield ""
+            yield from ("", "Kinds of task that were left out whole:", "")
             yield from _left_out(scored.left_out)
+
+
+def _ran(made: Benchmarked) -> str:
+    """How this page came to be."""
+    where, name = made.scored_on, Path(made.fitted_on).name
+    how = f"`headgate lab benchmark {name}`, cross-validated within the folder"
+    if where != CROSS_VALIDATION:
+        how = f"`headgate lab benchmark --fit {name} --score {Path(where).name}`, fitted on the first folder and scored on the second"
+    return (
+        f"Written by {how}; seed {made.seed}, {made.draws:,} draws of prompts for the intervals. The folder is not part of Headgate, and "
+        "nothing that is learned from it is kept: the router that ships has seen none of it."
+    )
+
+
+def reading(scored: Scored) -> Iterable[str]:
+    """What the figures of a set say, and what they do not, in sentences."""
+    rows = {(row.track, row.router): row for row in scored.rows}
+    learned = rows.get(("predictive", LEARNED))
+    if learned is None:
+        if not scored.fitted:
+            yield f"**{scored.name}** is unknown to the fit part: everything goes to the strong model, nothing is saved, nothing is lost."
+        return
+    said = f"**{scored.name}**, by the prompt: "
+    if learned.measured.apgr is not None:
+        said += f"APGR {shown(learned.measured.apgr)}"
+        best = scored.published
+        said += f", published best {best.apgr:.3f} ({best.method}); " if best else "; "
+    quality, saved = learned.measured.saved[0], learned.picked
+    said += f"at the strong model's quality {percent(quality)} % of {scored.unit} can be saved"
+    if quality.low <= 0.005:
+        said += ", which may be nothing: here prediction alone does not help"
+    if saved is not None:
+        said += f"; the price picked beforehand saved {percent(saved.saved)} % at {shown(saved.quality, 100, 1)} % of its quality"
+    yield said + "."
+    for row in scored.rows:
+        if row.track == "cascade" and row.measured.saved:
+            area = f"APGR {shown(row.measured.apgr)}, " if row.measured.apgr else ""
+            yield f"**{scored.name}**, by {row.router}: {area}{percent(row.measured.saved[0])} % saved at full quality."
+    if scored.left_out:
+        worst, whole = min(scored.left_out[:-1], key=lambda left: left.quality.value), scored.left_out[-1]
+        yield (
+            f"**{scored.name}**, kinds never seen: quality {quality_of(whole)} of the strong model's over all of them, "
+            f"{quality_of(worst)} on the worst ({worst.task})."
+        )
 
 
 def _table(scored: Scored) -> Iterable[str]:
     """The rows of a set."""
     floors = " | ".join(f"saved at {floor:.0%}" for floor in FLOORS)
-    yield f"| track | router | labels of | APGR | CPT50 | CPT80 | AIQ | {floors} |"
-    yield "|---|---|---|" + "--:|" * 8
+    yield f"| track | router | labels of | APGR | CPT50 | CPT80 | AIQ | {floors} | picked: quality | saved |"
+    yield "|---|---|---|" + "--:|" * (6 + len(FLOORS))
     for row in scored.rows:
         yield _row(row)
+    if (best := scored.published) is not None:
+        cells = ["published", best.method, NONE, f"{best.apgr:.3f}", f"{best.cpt50:.1f}", f"{best.cpt80:.1f}"]
+        yield "| " + " | ".join([*cells, *[NONE] * (3 + len(FLOORS))]) + " |"
 
 
 def _row(row: Row) -> str:
     """A router."""
-    measured = row.measured
-    cells = [
-        row.track,
-        row.router,
-        row.labels,
-        shown(measured.apgr),
-        shown(measured.cpt50, 1, 1),
-        shown(measured.cpt80, 1, 1),
-    ]
-    cells += [shown(measured.aiq), *(percent(each) for each in measured.saved or [None] * len(FLOORS))]
+    measured, picked = row.measured, row.picked
+    cells = [row.track, row.router, row.labels, shown(measured.apgr)]
+    cells += [shown(measured.cpt50, 1, 1), shown(measured.cpt80, 1, 1), shown(measured.aiq)]
+    cells += [percent(each) for each in measured.saved or [None] * len(FLOORS)]
+    cells += [NONE, NONE] if picked is None else [shown(picked.quality, 100, 1), percent(picked.saved)]
     return "| " + " | ".join(cells) + " |"
 
 

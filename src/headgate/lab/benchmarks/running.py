@@ -22,6 +22,9 @@ from headgate.lab.benchmarks.sets import Benchmark, read_folder
 from headgate.lab.benchmarks.tracks import Row
 
 FOLDS, DRAWS = 5, 1_000
+SMALL, SMALL_FOLDS = 1_000, 10
+"""Prompts below which a set is cut into more folds: it cannot spare a fifth of what it can be learned from."""
+CROSS_VALIDATION = "cross-validation"
 QUICK_FOLDS, QUICK_DRAWS = 2, 100
 
 Say = Callable[[str], None]
@@ -49,7 +52,9 @@ class Scored(Struct, frozen=True):
     name: str
     prompts: int
     fitted: int
-    """Prompts that were fitted on; in a cross-validation, of each fold on average."""
+    """Prompts that were fitted on, 0 where the fit part lacks this set; in a cross-validation, for each fold on average."""
+    folds: int
+    """Of the cross-validation; 1 where another folder was scored."""
     contaminated: int
     incomplete: int
     models: tuple[str, ...]
@@ -58,8 +63,6 @@ class Scored(Struct, frozen=True):
     strong_quality: float
     weak_quality: float
     unit: str
-    known: bool
-    """Whether the fit part has this set."""
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...] = ()
     published: Published | None = None
@@ -71,7 +74,6 @@ class Benchmarked(Struct, frozen=True):
     fitted_on: str
     scored_on: str
     """"cross-validation", or the folder that was scored."""
-    folds: int
     draws: int
     seed: int
     sets: tuple[Scored, ...]
@@ -87,8 +89,8 @@ def run(asked: Asked, say: Say) -> Benchmarked:
     Raises:
         UsageError: a folder or a set cannot be used.
     """
-    fitted = read_folder(asked.folder)
-    scored = fitted if asked.score is None else read_folder(asked.score)
+    fitted = read_folder(asked.folder, say)
+    scored = fitted if asked.score is None else read_folder(asked.score, say)
     unknown = [name for name in asked.names if name not in scored]
     if unknown:
         raise UsageError(f"there is no set {', '.join(unknown)}", f"sets here: {', '.join(scored)}")
@@ -96,26 +98,33 @@ def run(asked: Asked, say: Say) -> Benchmarked:
     published = read_published(asked.folder)
     draws = QUICK_DRAWS if asked.quick else DRAWS
     folds = QUICK_FOLDS if asked.quick else FOLDS
-    made = []
+    made: list[Scored] = []
+    refused: list[UsageError] = []
     for name in asked.names or scored:
         say(f"{name}: {len(scored[name].ids):,} prompts")
-        if asked.score is None:
-            one = _cross_validated(prepare(fitted[name], pairs), folds, draws, asked)
-        else:
-            one = _scored(fitted.get(name), scored[name], pairs, draws, asked)
+        try:
+            if asked.score is None:
+                one = _cross_validated(prepare(fitted[name], pairs), folds, draws, asked)
+            else:
+                one = _scored(fitted.get(name), scored[name], pairs, draws, asked)
+        except UsageError as error:
+            say(f"left out: {error.message}")
+            refused.append(error)
+            continue
         made.append(_with_track(one, asked.track, best_of(published, name)))
-    where = "cross-validation" if asked.score is None else str(asked.score)
-    return Benchmarked(
-        str(asked.folder), where, folds if asked.score is None else 1, draws, asked.seed, tuple(made)
-    )
+    if not made:
+        raise refused[0]
+    where = CROSS_VALIDATION if asked.score is None else str(asked.score)
+    return Benchmarked(str(asked.folder), where, draws, asked.seed, tuple(made))
 
 
 def _cross_validated(ready: Ready, folds: int, draws: int, asked: Asked) -> Scored:
     """A set within itself."""
-    parts = list(splits(ready, folds, asked.seed))
+    many = SMALL_FOLDS if len(ready.bodies) < SMALL and not asked.quick else folds
+    parts = list(splits(ready, many, asked.seed))
     rows = tracks.judge(parts, asked.seed, draws, with_cascades=asked.track != "predictive")
     left = leave_out(ready, asked.seed, draws) if not asked.quick and has_kinds(ready.set.tasks) else []
-    return _as_scored(ready, sum(len(fit.bodies) for fit, _ in parts) // folds, rows, left, known=True)
+    return _as_scored(ready, sum(len(fit.bodies) for fit, _ in parts) // many, rows, left, folds=many)
 
 
 def _scored(
@@ -126,12 +135,12 @@ def _scored(
     test = None if fit is None else like(fit, other)
     if fit is None or test is None:
         alone = prepare(other, pairs)
-        return _as_scored(alone, 0, tracks.unknown(alone, draws, asked.seed), [], known=False)
+        return _as_scored(alone, 0, tracks.unknown(alone, draws, asked.seed), [])
     rows = tracks.judge([(fit, test)], asked.seed, draws, with_cascades=asked.track != "predictive")
-    return _as_scored(test, len(fit.bodies), rows, unseen(fit, test, asked.seed, draws), known=True)
+    return _as_scored(test, len(fit.bodies), rows, unseen(fit, test, asked.seed, draws))
 
 
-def _as_scored(ready: Ready, fitted: int, rows: list[Row], left: list[LeftOut], *, known: bool) -> Scored:
+def _as_scored(ready: Ready, fitted: int, rows: list[Row], left: list[LeftOut], *, folds: int = 1) -> Scored:
     """A set and its rows."""
     quality = ready.set.scores.mean(axis=0)
     return Scored(
@@ -146,7 +155,7 @@ def _as_scored(ready: Ready, fitted: int, rows: list[Row], left: list[LeftOut], 
         strong_quality=float(quality[ready.strong]),
         weak_quality=float(quality[ready.weak]),
         unit=ready.set.unit,
-        known=known,
+        folds=folds,
         rows=tuple(rows),
         left_out=tuple(left),
     )

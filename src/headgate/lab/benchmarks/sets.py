@@ -8,14 +8,13 @@ without outcomes are no sets and are left out. Rows marked `contaminated`, and p
 dropped and counted. This module does not know what a router is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from pyarrow import ArrowException, parquet
 
 from headgate.core.errors import UsageError
 from headgate.core.prices import MILLION, TYPICAL_ANSWER
@@ -23,7 +22,7 @@ from headgate.core.tokens import BYTES_PER_TOKEN
 
 PROMPTS, OUTCOMES, MODELS = "prompts.parquet", "outcomes.parquet", "models.parquet"
 FORM = "a set is a folder with prompts.parquet (id, prompt, task) and outcomes.parquet (id, model, score)"
-FEWEST = 40
+FEWEST = 30
 """Prompts below which nothing can be said about a set."""
 
 Floats = npt.NDArray[np.float64]
@@ -69,22 +68,33 @@ class Benchmark(Struct, frozen=True):
         )
 
 
-def read_folder(folder: Path) -> dict[str, Benchmark]:
+def read_folder(folder: Path, say: Callable[[str], None]) -> dict[str, Benchmark]:
     """The sets of a folder by name: its subfolders, or the folder itself where it is a set.
 
+    Args:
+        folder: where they are.
+        say: is told of each set that cannot be used, while there are others.
+
     Raises:
-        UsageError: there is no such folder, no set in it, or a file of a set that is not in this form.
+        UsageError: there is no such folder, no set in it, or none of its sets is in this form.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", FORM)
-    places = (
-        [folder]
-        if (folder / PROMPTS).is_file()
-        else sorted(each for each in folder.iterdir() if each.is_dir())
-    )
-    read = {place.name: read_set(place) for place in places if (place / OUTCOMES).is_file()}
+    alone = (folder / PROMPTS).is_file()
+    places = [folder] if alone else sorted(each for each in folder.iterdir() if each.is_dir())
+    read: dict[str, Benchmark] = {}
+    refused: list[UsageError] = []
+    for place in places:
+        if not (place / OUTCOMES).is_file():
+            continue
+        try:
+            read[place.name] = read_set(place)
+        except UsageError as error:
+            refused.append(error)
     if not read:
-        raise UsageError(f"{folder} holds no benchmark", FORM)
+        raise refused[0] if refused else UsageError(f"{folder} holds no benchmark", FORM)
+    for refusal in refused:
+        say(f"left out: {refusal.message}")
     return read
 
 
@@ -141,6 +151,8 @@ def _rows(file: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of a parquet file that must have some columns."""
     if not file.is_file():
         raise UsageError(f"there is no {file}", FORM)
+    from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]  # noqa: PLC0415  # an extra
+
     try:
         table = parquet.read_table(file)
     except (ArrowException, OSError) as error:

@@ -27,7 +27,8 @@ from headgate.lab.benchmarks.routing import Choices, Field, Figure, Measured
 
 Parts = Sequence[tuple[Ready, Ready]]
 
-NO_LABELS, SAME, OTHERS = "none", "same benchmark", "other benchmarks"
+LEARNED = "learned"
+NO_LABELS, SAME = "none", "same benchmark"
 """Whose outcomes a router was fitted on."""
 FIRSTS = 2
 """Cheap models that are tried as the first of a cascade, alone and in pairs."""
@@ -153,7 +154,7 @@ def by_length(bodies: Sequence[str], field: Field) -> Row:
 def predictive(parts: Parts, expected: Sequence[Expected], field: Field) -> list[Row]:
     """The learned router, which sees the prompt; also with unknown kinds sent to the strong model."""
     rows = []
-    for name, guarded in (("learned", False), ("learned, unknown kinds to the strong model", True)):
+    for name, guarded in ((LEARNED, False), ("learned, unknown kinds to the strong model", True)):
         plans, picks, needs = [], [], []
         for (fit, test), known in zip(parts, expected, strict=True):
             chosen, picked = choose(fit, test, known)
@@ -238,10 +239,13 @@ def cascade(kind: Kind, parts: Parts, expected: Sequence[Expected], field: Field
             _straight(test, costs_before(fit, test), known.test, at),
             _straight(fit, costs_before(fit, fit), known.held, at),
         )
+        free = not fit.costs[:, list(first)].any()  # then asking always pays
         gain = (asked_before.worth(at) - held.worth(at)).T
+        free = not fit.costs[:, list(first)].any()  # an answer that costs nothing is always worth a look
         judge = Ridge(STIFF).fit(known.dense_held, gain)
-        before = asked_before.where(cross_val_predict(Ridge(STIFF), known.dense_held, gain, cv=3).T > 0, held)
-        came = asking.where(judge.predict(known.dense_test).T > 0, straight)
+        pays = cross_val_predict(Ridge(STIFF), known.dense_held, gain, cv=3).T > 0
+        before = asked_before.where(pays | free, held)
+        came = asking.where((judge.predict(known.dense_test).T > 0) | free, straight)
         row = routing.cheapest(before.cost, before.score, fit.set.scores[:, fit.strong], 1.0)
         safe = Way(test.costs[:, fit.strong], test.set.scores[:, fit.strong])
         picked.append(safe if row < 0 else Way(came.cost[row], came.score[row]))

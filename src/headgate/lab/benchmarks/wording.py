@@ -27,6 +27,8 @@ MOST = 40_000
 """Different words, and pieces of words, that are kept."""
 FEWEST = 2
 """Prompts of the fit part that have a word which is kept."""
+COMMON = 8_000
+"""Of them, the most frequent, from which directions are made."""
 DIRECTIONS = 100
 """Of the sparse features (LSA)."""
 READ_AT_MOST = 6_000
@@ -99,17 +101,18 @@ class Wording:
     def learn(self, counted: Counted) -> "Wording":
         """Fit on these prompts."""
         self._words, self._pieces = Weighing(counted.words), Weighing(counted.pieces)
+        self._common = np.concatenate([self._words.common, len(self._words.kept) + self._pieces.common])
         self._scale = StandardScaler().fit(counted.plain)
-        both = self._both(counted)
-        many = max(2, min(DIRECTIONS, both.shape[0] // 8, both.shape[1] - 1))
-        self._directions = TruncatedSVD(many, n_iter=3, random_state=self._seed).fit(both)
+        common = self._both(counted)[:, self._common]
+        many = max(2, min(DIRECTIONS, common.shape[0] // 8, common.shape[1] - 1))
+        self._directions = TruncatedSVD(many, n_iter=3, random_state=self._seed).fit(common)
         return self
 
     def read(self, counted: Counted) -> View:
         """These prompts as numbers."""
         both = self._both(counted)
         plain = self._scale.transform(counted.plain).clip(-5, 5)
-        along = self._directions.transform(both)
+        along = self._directions.transform(both[:, self._common])
         length = np.linalg.norm(along, axis=1, keepdims=True)
         return View(
             sparse=sparse.hstack([both, PLAIN_WEIGHT * plain]).tocsr(),
@@ -129,12 +132,13 @@ class Weighing:
     def __init__(self, counts: "sparse.csr_matrix") -> None:
         self._seen = np.bincount(counts.indices, minlength=counts.shape[1])
         often = np.flatnonzero(self._seen >= FEWEST)
-        self._kept = np.sort(often[np.argsort(-self._seen[often], kind="stable")[:MOST]])
-        self._weight = np.log((1 + counts.shape[0]) / (1 + self._seen[self._kept])) + 1
+        self.kept = often[np.argsort(-self._seen[often], kind="stable")[:MOST]]
+        self.common = np.arange(min(COMMON, len(self.kept)))
+        self._weight = np.log((1 + counts.shape[0]) / (1 + self._seen[self.kept])) + 1
 
     def weigh(self, counts: "sparse.csr_matrix") -> "sparse.csr_matrix":
         """Prompts by what is kept of them."""
-        weighed = counts[:, self._kept].multiply(self._weight).tocsr()
+        weighed = counts[:, self.kept].multiply(self._weight).tocsr()
         length = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
         return sparse.diags(1 / np.maximum(length, 1e-9)) @ weighed
 
@@ -142,7 +146,8 @@ class Weighing:
         """The share of each prompt's slots that were seen at all."""
         there = counts.copy()
         there.data = (self._seen[there.indices] > 0).astype(np.float64)
-        return np.asarray(there.sum(axis=1)).ravel() / np.maximum(np.diff(counts.indptr), 1)
+        share = np.asarray(there.sum(axis=1)).ravel() / np.maximum(np.diff(counts.indptr), 1)
+        return np.asarray(share, dtype=np.float64)
 
 
 def _figures(text: str) -> tuple[float, ...]:

@@ -1,0 +1,251 @@
+"""`headgate lab benchmark` on made-up folders, through the command line."""
+
+import json
+import random
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+from pyarrow import parquet
+
+from headgate.cli.main import command
+from headgate.core.errors import HeadgateError
+
+THINGS = [
+    "river",
+    "candle",
+    "engine",
+    "velvet",
+    "harbour",
+    "pepper",
+    "violin",
+    "glacier",
+    "lantern",
+    "saddle",
+    "orchard",
+    "copper",
+    "meadow",
+]
+KINDS = {
+    "sums": ("Add the weights of the {} and the {} and the {}, please: {} and {}.", 0.9),
+    "proofs": ("Prove that every {} commutes with a {} over the {} of order {} or {}!", 0.1),
+    "letters": ("Dear team, write a friendly note about our {}, the {} and the {}: {} of {} are done.", 0.8),
+}
+"""How prompts of a kind read, and how often the small model is right on them."""
+COSTS = {"small": 0.001, "large": 0.02}
+
+
+def make_set(
+    folder, *, many=120, seed=0, kinds=tuple(KINDS), shuffled=False, answers=False, costs=True, **changes
+):
+    """A set in which the small model does well on some kinds of prompt; with `shuffled`, on no kind in particular."""
+    chance = random.Random(seed)
+    prompts, good = [], []
+    for number in range(many):
+        kind = kinds[number % len(kinds)]
+        words = [*chance.choices(THINGS, k=3), chance.randint(2, 900), chance.randint(2, 900)]
+        prompts.append(
+            {"id": f"p{number}", "prompt": KINDS[kind][0].format(*words), "task": kind, "contaminated": False}
+        )
+        good.append(chance.random() < KINDS[kind][1])
+    if shuffled:
+        chance.shuffle(good)
+    outcomes = []
+    for prompt, right in zip(prompts, good, strict=True):
+        for model, cost in COSTS.items():
+            row = {"id": prompt["id"], "model": model, "score": float(right or model == "large")}
+            if costs:
+                row["cost_usd"] = cost
+            if answers:
+                row["response"] = f"{'4 * 5 = 20' if right else '4 * 5 = 24'}, so {chance.randint(1, 99)}."
+            outcomes.append(row)
+    write_set(folder, changes.get("prompts", prompts), changes.get("outcomes", outcomes))
+    return prompts, outcomes
+
+
+def write_set(folder, prompts, outcomes):
+    folder.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.Table.from_pylist(prompts), folder / "prompts.parquet")
+    parquet.write_table(pa.Table.from_pylist(outcomes), folder / "outcomes.parquet")
+
+
+def benchmark(*words):
+    return CliRunner().invoke(command, ["lab", "benchmark", *map(str, words)])
+
+
+def measured(*words):
+    done = benchmark(*words, "--json")
+    assert done.exit_code == 0, done.output
+    return {one["name"]: one for one in json.loads(done.stdout)["sets"]}
+
+
+def row(one, router):
+    return next(each for each in one["rows"] if each["router"] == router)
+
+
+def refusal(*words):
+    done = benchmark(*words)
+    assert isinstance(done.exception, HeadgateError)
+    return done.exception
+
+
+LEARNED, GUARDED = "learned", "learned, unknown kinds to the strong model"
+
+
+def test_what_can_be_learned_is_learned_and_stands_between_random_and_oracle(tmp_path):
+    make_set(tmp_path / "mixed")
+    one = measured(tmp_path, "--quick")["mixed"]
+    apgr = {each["router"]: each["measured"]["apgr"] for each in one["rows"]}
+    assert apgr["random, weak or strong"]["value"] == pytest.approx(0.5)
+    assert 0.65 < apgr[LEARNED]["value"] <= apgr["oracle"]["value"]
+    assert apgr[LEARNED]["low"] > 0.55
+    saved = row(one, LEARNED)["measured"]["saved"]
+    assert 0.2 < saved[3]["value"] < row(one, "oracle")["measured"]["saved"][3]["value"] + 1e-9
+    assert (one["strong"], one["weak"], one["unit"]) == ("large", "small", "dollars")
+
+
+def test_labels_in_no_order_teach_nothing(tmp_path):
+    make_set(tmp_path / "mixed", many=300, shuffled=True)
+    apgr = row(measured(tmp_path, "--quick")["mixed"], LEARNED)["measured"]["apgr"]
+    assert apgr["low"] < 0.5 < apgr["high"] or apgr["value"] < 0.5
+
+
+def test_copies_of_a_question_with_labels_by_chance_are_not_remembered(tmp_path):
+    prompts, outcomes = make_set(tmp_path / "twins", many=150, shuffled=True)
+    twins = [{**each, "id": f"twin {each['id']}", "prompt": each["prompt"].upper()} for each in prompts]
+    again = [{**each, "id": f"twin {each['id']}"} for each in outcomes]
+    write_set(tmp_path / "twins", prompts + twins, outcomes + again)
+    assert row(measured(tmp_path, "--quick")["twins"], LEARNED)["measured"]["apgr"]["value"] < 0.6
+
+
+def test_a_weak_answer_that_reckons_wrong_is_seen_and_paid_for(tmp_path):
+    make_set(tmp_path / "mixed", kinds=("sums", "proofs"), many=160, shuffled=True, answers=True)
+    one = measured(tmp_path, "--quick")["mixed"]
+    cascade = row(one, "one answer")["measured"]
+    assert cascade["apgr"]["value"] > row(one, LEARNED)["measured"]["apgr"]["value"] + 0.1
+    assert cascade["saved"][0]["value"] < row(one, "oracle")["measured"]["saved"][0]["value"]
+    assert "one answer" not in [
+        each["router"] for each in measured(tmp_path, "--quick", "--track", "predictive")["mixed"]["rows"]
+    ]
+
+
+def test_another_folder_is_scored_on_what_was_fitted_on_the_first(tmp_path):
+    make_set(tmp_path / "home" / "mixed", seed=1, many=160)
+    make_set(tmp_path / "away" / "mixed", seed=2)
+    make_set(tmp_path / "away" / "stranger", seed=3)
+    sets = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick")
+    assert sets["mixed"]["fitted"] == 160
+    assert row(sets["mixed"], LEARNED)["measured"]["apgr"]["value"] > 0.65
+    assert sets["stranger"]["fitted"] == 0
+    safe = row(sets["stranger"], "unknown set: all to the strong model")["picked"]
+    assert (safe["quality"]["value"], safe["saved"]["value"]) == (1, 0)
+
+
+def test_prompts_of_an_unseen_kind_go_to_the_strong_model(tmp_path, monkeypatch):
+    for kind, (words, _) in KINDS.items():
+        monkeypatch.setitem(KINDS, kind, (words, 1.0))  # whatever was seen, the small model could do
+    monkeypatch.setitem(
+        KINDS, "recipes", ("Zutaten: {} mit {} und {}, bei {} Grad {} Minuten im Ofen backen", 0.0)
+    )
+    make_set(tmp_path / "home" / "mixed", many=180, kinds=("sums", "proofs", "letters"))
+    make_set(tmp_path / "away" / "mixed", kinds=("recipes", "sums"), seed=4)
+    one = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick")["mixed"]
+    recipes = next(each for each in one["left_out"] if each["task"] == "recipes")
+    assert recipes["to_strong"] > 0.9
+    assert recipes["quality"]["value"] > 0.9
+    assert row(one, GUARDED)["picked"]["saved"]["value"] > 0.3
+    assert row(one, LEARNED)["picked"]["quality"]["value"] < 0.7
+
+
+def test_every_kind_is_left_out_once(tmp_path):
+    make_set(tmp_path / "mixed", many=180)
+    left = measured(tmp_path)["mixed"]["left_out"]
+    assert [each["task"] for each in left] == ["letters", "proofs", "sums", "all of them"]
+    assert [each["prompts"] for each in left] == [60, 60, 60, 180]
+
+
+def test_the_report_is_written_and_says_what_was_dropped(tmp_path):
+    prompts, outcomes = make_set(tmp_path / "data" / "mixed", costs=False)
+    prompts[0]["contaminated"] = True
+    write_set(tmp_path / "data" / "mixed", prompts, outcomes[:-1])
+    (tmp_path / "data" / "published_tables").mkdir()
+    table = "benchmark,training,method,CPT50,CPT80,APGR\nmixed,,random,50,80,0.5\nmixed,gold,cards,31.5,70.25,0.613\nmixed,,odd,x,y,z\n"
+    (tmp_path / "data" / "published_tables" / "routellm.csv").write_text(table)
+    done = benchmark(tmp_path / "data", "--quick", "--write", tmp_path / "page.md")
+    assert done.exit_code == 0, done.output
+    assert "1 contaminated and 1 incomplete dropped" in done.stdout
+    assert "calls of the strong model" in done.stdout
+    page = (tmp_path / "page.md").read_text()
+    assert "118 prompts" in page
+    assert "| published | cards gold | – | 0.613 | 31.5 | 70.2 |" in page
+
+
+def test_the_same_seed_gives_the_same_figures(tmp_path):
+    make_set(tmp_path / "mixed")
+    assert measured(tmp_path, "--quick", "--seed", 5) == measured(tmp_path, "--quick", "--seed", 5)
+
+
+def test_a_folder_that_is_itself_a_set_is_read(tmp_path):
+    make_set(tmp_path / "alone", many=60)
+    assert list(measured(tmp_path / "alone", "--quick")) == ["alone"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {
+                "outcomes": [
+                    {"id": "p1", "model": "small", "score": 7.0},
+                    {"id": "p1", "model": "large", "score": 1.0},
+                ]
+            },
+            "a score of 7.0",
+        ),
+        ({"outcomes": [{"id": "p1", "model": "small", "score": 1.0}]}, "holds one model"),
+        ({"outcomes": [{"id": "p1", "model": "small"}]}, "has no column score"),
+        ({"prompts": [{"id": "p1", "prompt": "Hello"}] * 2}, "an id twice"),
+        (
+            {"prompts": [{"id": "p1", "prompt": "Hello"}]},
+            "has 1 prompts with an outcome for each of its 2 models",
+        ),
+    ],
+)
+def test_a_set_that_cannot_be_used_is_refused_with_the_reason(tmp_path, change, said):
+    make_set(tmp_path / "bad", **change)
+    assert said in refusal(tmp_path, "--quick").message
+
+
+def test_a_folder_without_a_set_a_broken_file_and_a_set_without_a_choice_are_refused(tmp_path):
+    assert "there is no folder" in refusal(tmp_path / "nowhere").message
+    assert "holds no benchmark" in refusal(tmp_path).message
+    make_set(tmp_path / "mixed")
+    assert "there is no set other" in refusal(tmp_path, "--set", "other").message
+    (tmp_path / "mixed" / "outcomes.parquet").write_bytes(b"no parquet")
+    assert "cannot be read" in refusal(tmp_path).message
+    prompts, outcomes = make_set(tmp_path / "mixed")
+    write_set(tmp_path / "mixed", prompts, [{**each, "cost_usd": 1.0} for each in outcomes])
+    assert "no other is cheaper" in refusal(tmp_path, "--quick").message
+
+
+def test_a_set_that_cannot_be_used_is_left_out_and_named_while_there_are_others(tmp_path):
+    make_set(tmp_path / "good", many=60)
+    make_set(tmp_path / "few", many=10)
+    done = benchmark(tmp_path, "--quick")
+    assert done.exit_code == 0
+    assert "left out:" in done.stderr
+    assert "few has 10 prompts" in done.stderr
+    assert "good: 60 prompts" in done.stdout
+
+
+def test_one_folder_or_two_by_name(tmp_path):
+    assert "name one FOLDER" in refusal().message
+    assert "name one FOLDER" in refusal("--fit", tmp_path).message
+    assert "name one FOLDER" in refusal(tmp_path, "--fit", tmp_path, "--score", tmp_path).message
+
+
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "headgate.cli.lab_benchmark.find_spec", lambda name: None if name == "sklearn" else object()
+    )
+    assert 'pip install "headgate[learn]"' in refusal(tmp_path).hint
