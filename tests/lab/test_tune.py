@@ -276,7 +276,7 @@ def test_a_page_that_is_read_only_is_left_alone_and_people_are_told_once(changed
 def test_a_read_only_page_is_not_changed(desk):
     desk.record(a_week())
     desk.page.chmod(0o444)
-    done = desk.run("--floor", "98.5", "--apply", "--yes", code=2)
+    done = desk.run("--floor", "98.5", "--apply", "--yes", code=3)
     assert "is read-only" in done.stderr
     assert "make the file and its folder writable" in done.stderr
     assert "tokens_over = 4000" in desk.page.read_text()

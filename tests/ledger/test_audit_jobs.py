@@ -385,6 +385,7 @@ def test_what_was_paid_for_an_audit_that_came_to_nothing_is_in_the_cost(queue, p
     with LedgerReader(path) as reader:
         before = count_facts(reader, 0.0, LATE)
     assert before.judging == pytest.approx(0.234), "judged, judged by a person, and not judged"
+    assert read_standing(path).cost == pytest.approx(0.234)
     with closing(open_for_writing(path)) as db:
         db.execute("DELETE FROM audit_payments WHERE request = 3")
     compact(path, Keep(rows=1.0), lambda _share, _words: None)

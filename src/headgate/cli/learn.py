@@ -84,7 +84,8 @@ def use(config: "Config", which: str, *, as_json: bool) -> None:
 
     path = config.ledger.path
     if which == "none":
-        use_router(path, None, time())
+        if path.exists():  # else there is nothing to turn off, and a ledger begins with a request
+            use_router(path, None, time())
         put_json({"router": None}) if as_json else put("no router is in use; the rules decide alone")
         return
     found = {str(kept.n): kept for kept in list_routers(path)}.get(which)
