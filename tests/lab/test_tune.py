@@ -95,7 +95,7 @@ def test_apply_keeps_the_comments_and_marks_the_change(desk):
     shown = desk.run("--status").stdout
     assert "routes.long.tokens_over 4000 -> 5000" in shown
     assert "watched" in shown
-    assert json.loads(desk.run("--status", "--json").stdout)[0]["state"] == "watched"
+    assert json.loads(desk.run("--status", "--json").stdout)["changes"][0]["state"] == "watched"
 
 
 def test_a_page_that_was_changed_meanwhile_is_left_alone(desk):

@@ -120,9 +120,8 @@ def list_all(config: "Config", *, as_json: bool) -> None:
 
     kept = list_routers(config.ledger.path)
     if as_json:
-        put_json(
-            [{"router": one.n, "made": one.made, "used": one.used, "report": one.report} for one in kept]
-        )
+        told = [{"router": one.n, "made": one.made, "used": one.used, "report": one.report} for one in kept]
+        put_json({"routers": told})
         return
     if not kept:
         say("note: no router was made yet; headgate learn makes one")
