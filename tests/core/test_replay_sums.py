@@ -317,6 +317,22 @@ def test_another_order_of_the_same_chain_is_another_way():
     assert replay((one,), ordered, ordered, {}, wilson).all.unchanged == 10
 
 
+def test_a_longer_window_on_another_page_takes_in_what_did_not_fit():
+    def page(context):
+        models = MODELS | {"small": replace(MODELS["small"], context=context)}
+        return replace(policy(over=100_000), models=models)
+
+    narrow, wide = page(1000), page(8000)
+    long = recorded(tokens=2000, scores=(0.9,), today=narrow, times=30)
+    assert long.example.decision.skipped == {"small": "window"}
+    short = recorded(tokens=700, scores=(0.9,), today=narrow, times=60)
+    all_ = replay((long, short), wide, narrow, {}, wilson).all
+    assert all_.to_home.expected == 30
+    assert replay((long, short), narrow, narrow, {}, wilson).all.unchanged == 90
+    fewer = replay((short,), page(600), narrow, {}, wilson).all
+    assert fewer.to_cloud.expected == 60
+
+
 # ── Quality ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -364,12 +364,12 @@ def make_due(bench):
 
 
 async def test_an_audit_that_an_admin_wants_makes_way_though_the_worker_looks_up_meanwhile(open_bench):
-    answers = iter([Answer(SAME, delay=0.3), Answer(SAME, delay=30.0)])
+    slow = [Answer(SAME, delay=0.3)]
     async with open_bench(
         change=audited(HOME_ONLY),
         ollama_more="parallel = 1",
         queue_for="10ms",
-        local=lambda _: next(answers, Answer(SAME)),
+        local=lambda _: slow.pop() if slow else Answer(SAME),
         paid=SAME,
     ) as bench:
         await bench.ask("How are you?")
@@ -377,10 +377,11 @@ async def test_an_audit_that_an_admin_wants_makes_way_though_the_worker_looks_up
         await bench.ask(LONG)
         await until(lambda: [row for row in states(bench) if row[2]])
         await asyncio.sleep(0.2)  # the worker looks away: there is nothing to do
+        slow.append(Answer(SAME, chunk_delay=0.5))
         make_due(bench)
         run = asyncio.create_task(bench.send("POST", "/admin/audits/run"))
         await until(lambda: bench.ollama.in_flight)
-        await asyncio.sleep(2.0)  # it looks again, and waits for its turn
+        await asyncio.sleep(3.5)  # it looks again, and waits for its turn
         said = await asyncio.wait_for(bench.ask("How are you?"), 5)
         assert said.headers["x-headgate-model"] == "llama", "nobody is paid because of an audit"
         assert (await run).json["made"]["state"] == "interrupted"

@@ -268,6 +268,12 @@ def test_a_router_is_turned_on_off_and_listed_by_its_number(made):
     assert read_router(config.ledger.path, 2).learned[0].model == "small"
 
 
+def test_to_turn_off_what_never_was_on_begins_no_ledger(made):
+    config = made()
+    assert learn(config, "--use", "none").exit_code == 0
+    assert not config.ledger.path.exists()
+
+
 def test_one_that_does_worse_than_the_rules_may_not_be_used(made, monkeypatch):
     config = made(900, extra="[learn]\nskip_below = 0.9\n")
     _, lesson = learn_from_ledger(config, 0)

@@ -95,7 +95,7 @@ def test_apply_keeps_the_comments_and_marks_the_change(desk):
     shown = desk.run("--status").stdout
     assert "routes.long.tokens_over 4000 -> 5000" in shown
     assert "watched" in shown
-    assert json.loads(desk.run("--status", "--json").stdout)[0]["state"] == "watched"
+    assert json.loads(desk.run("--status", "--json").stdout)["changes"][0]["state"] == "watched"
 
 
 def test_a_page_that_was_changed_meanwhile_is_left_alone(desk):
@@ -276,7 +276,7 @@ def test_a_page_that_is_read_only_is_left_alone_and_people_are_told_once(changed
 def test_a_read_only_page_is_not_changed(desk):
     desk.record(a_week())
     desk.page.chmod(0o444)
-    done = desk.run("--floor", "98.5", "--apply", "--yes", code=2)
+    done = desk.run("--floor", "98.5", "--apply", "--yes", code=3)
     assert "is read-only" in done.stderr
     assert "make the file and its folder writable" in done.stderr
     assert "tokens_over = 4000" in desk.page.read_text()

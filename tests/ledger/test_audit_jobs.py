@@ -385,9 +385,28 @@ def test_what_was_paid_for_an_audit_that_came_to_nothing_is_in_the_cost(queue, p
     with LedgerReader(path) as reader:
         before = count_facts(reader, 0.0, LATE)
     assert before.judging == pytest.approx(0.234), "judged, judged by a person, and not judged"
+    assert read_standing(path).cost == pytest.approx(0.234)
     with closing(open_for_writing(path)) as db:
         db.execute("DELETE FROM audit_payments WHERE request = 3")
     compact(path, Keep(rows=1.0), lambda _share, _words: None)
     with LedgerReader(path) as reader:
         assert reader.count() == 0
         assert count_facts(reader, 0.0, LATE).judging == pytest.approx(0.23)
+
+
+def test_while_the_ledger_cannot_be_written_what_waits_for_audits_is_bounded(path, monkeypatch):
+    outcomes = [chosen(outcome, words="word " * 400) for outcome in realistic(5)]
+    monkeypatch.setattr("headgate.ledger.writer.MOST_HELD", 2 * len(outcomes[0].audit.material) + 100)
+    writer = LedgerWriter(path)
+    writer.start()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for outcome in outcomes[:4]:
+            writer.put(outcome)
+        other.execute("ROLLBACK")
+    assert writer.flush()
+    writer.put(outcomes[4])
+    writer.close()
+    with closing(sqlite3.connect(path)) as db:
+        kept = db.execute("SELECT material IS NOT NULL FROM audit_jobs ORDER BY n").fetchall()
+    assert kept == [(1,), (1,), (0,), (0,), (1,)], "all requests are there, and there is room again"

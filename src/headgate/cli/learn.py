@@ -84,7 +84,8 @@ def use(config: "Config", which: str, *, as_json: bool) -> None:
 
     path = config.ledger.path
     if which == "none":
-        use_router(path, None, time())
+        if path.exists():  # else there is nothing to turn off, and a ledger begins with a request
+            use_router(path, None, time())
         put_json({"router": None}) if as_json else put("no router is in use; the rules decide alone")
         return
     found = {str(kept.n): kept for kept in list_routers(path)}.get(which)
@@ -119,9 +120,8 @@ def list_all(config: "Config", *, as_json: bool) -> None:
 
     kept = list_routers(config.ledger.path)
     if as_json:
-        put_json(
-            [{"router": one.n, "made": one.made, "used": one.used, "report": one.report} for one in kept]
-        )
+        told = [{"router": one.n, "made": one.made, "used": one.used, "report": one.report} for one in kept]
+        put_json({"routers": told})
         return
     if not kept:
         say("note: no router was made yet; headgate learn makes one")

@@ -6,7 +6,7 @@ Quality is the share of requests whose delivered answer is as good as the paid m
 answers from home the audits tell. A proposal is made only where the part that did not help to find it says, 95 % sure, that the floor
 holds and that the cost is lower. Where the audits say that the floor is broken already, what is proposed is the safe side.
 
-Candidates are made by `candidates`, weighed by `weighing`. Nothing is read or written here, and the same input gives the same proposal.
+Candidates are made by `candidates`, weighed by `effects`. Nothing is read or written here, and the same input gives the same proposal.
 """
 
 from collections.abc import Callable, Mapping

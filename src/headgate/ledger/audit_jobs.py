@@ -9,8 +9,8 @@ audit is made.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Final, get_args
 
@@ -24,11 +24,11 @@ from headgate.core.material import material_bytes, material_from
 from headgate.core.words import AuditKind
 from headgate.ledger.audit_queue import give_up
 from headgate.ledger.audits import MILLION, Judged, keep_findings
-from headgate.ledger.opening import open_for_reading, open_for_writing
+from headgate.ledger.beside import transaction
+from headgate.ledger.opening import open_for_reading
 from headgate.ledger.runs import other_writers
 from headgate.ledger.schema import MICRO
 from headgate.ledger.sealing import Seal, opened
-from headgate.ledger.store import complaint
 
 KINDS: Final[tuple[AuditKind, ...]] = get_args(AuditKind)
 
@@ -297,15 +297,5 @@ class AuditJobs:
         plain = material_bytes(material)
         return plain if self._seal is None else self._seal.close(plain)
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with closing(open_for_writing(self.path)) as db:
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise LedgerError(
-                    f"the audits in the ledger cannot be written: {complaint(error)}",
-                    "free some space, close the other program, or name another file under [ledger] in headgate.toml",
-                ) from error
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self.path, "the audit")

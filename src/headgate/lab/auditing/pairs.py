@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.core.audits import Material, Opinion, Pair, Said
+from headgate.core.audits import Material, Opinion, Pair, Said, said_by
 from headgate.core.policy import Policy
-from headgate.core.types import Attempt, Failure, Reply
+from headgate.core.types import Failure, Reply
 from headgate.core.words import FailureReason, Skip
 from headgate.lab.auditing.aside import Aside, Walked, aside
 from headgate.lab.auditing.purse import Purse
@@ -64,7 +64,7 @@ async def at_home(job: int, material: Material, ask: Aside, keep: Keep) -> Pair 
             walked = await ask.walk(
                 request, chain, audited=job, checks=material.checks, pass_at=material.pass_at
             )
-            fresh = said_by(walked, local=True)
+            fresh = said_in(walked, local=True)
             trouble = None if any(passes(said, material.pass_at) for said in fresh) else trouble_of(walked)
             if fresh:
                 await keep(fresh)
@@ -103,7 +103,7 @@ async def elsewhere(job: int, material: Material, ask: Aside, keep: Keep, purse:
             return PutOff(f"{candidate.detail}, so only a person can judge it")
         if candidate.skip == "budget":
             return PutOff(f"{model} was not asked: {candidate.detail}", purse.week.ends)
-        said = said_by(walked, local=False)
+        said = said_in(walked, local=False)
         if not said:
             return PutOff(trouble_of(walked) or why_none(walked))
         if walked.cut:
@@ -143,30 +143,15 @@ def best(said: Iterable[Said], pass_at: float) -> Said:
     return first or max(reversed(answers), key=lambda answer: answer.score or 0.0)
 
 
-def said_by(walked: Walked, *, local: bool) -> list[Said]:
+def said_in(walked: Walked, *, local: bool) -> list[Said]:
     """The answers of a walk, in order."""
     delivered = walked.result if isinstance(walked.result, Reply) else None
     found = []
     for attempt, reply in zip(walked.attempts, walked.replies, strict=True):
         if reply is not None:
             settled = delivered if delivered is not None and attempt.model == walked.model else reply
-            found.append(as_said(attempt, settled, local=local))
+            found.append(said_by(attempt, settled, local=local))
     return found
-
-
-def as_said(attempt: Attempt, reply: Reply, *, local: bool) -> Said:
-    """One answer, as audits keep it."""
-    return Said(
-        model=attempt.model,
-        local=local,
-        text=reply.text,
-        tool_calls=reply.tool_calls,
-        label=reply.label,
-        score=attempt.score,
-        scores={v.check: v.score for v in attempt.verdicts if v.score is not None},
-        logprob=attempt.logprob,
-        cost=attempt.cost,
-    )
 
 
 def trouble_of(walked: Walked) -> str | None:
