@@ -13,7 +13,7 @@ from itertools import accumulate
 from math import log
 from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from headgate.core.audits import Finding
 from headgate.core.judge_errors import Confusion
@@ -32,24 +32,28 @@ VERDICTS: Mapping[tuple[AuditKind, bool], AuditVerdict] = {
     ("local", False): "missed",
 }
 
-RIGHT: Mapping[Judge, tuple[float, float]] = {
+Right = Mapping[Judge, tuple[float, float]]
+"""How often each judge is right about a good local answer, and about a bad one."""
+
+ERRING: Right = {
     "label": (0.998, 0.995),
     "fields": (0.995, 0.99),
     "facts": (0.985, 0.96),
     "local model": (0.97, 0.93),
 }
-"""How often a judge is right about a good local answer, and about a bad one."""
+INFALLIBLE: Right = dict.fromkeys(ERRING, (1.0, 1.0))
 
 
 class Auditing(Struct, frozen=True, kw_only=True):
-    """How much is audited."""
+    """How much is audited, and by whom."""
 
     sample: float = 0.2
     """Share of fallbacks (`[audit] sample`)."""
     local_sample: float = 0.1
     """Share of answers from home (`[audit] local_sample`)."""
     labels: int = 20
-    """Audited requests that a person labels each week."""
+    """Audited requests that a person labels each week, as chance will have it."""
+    right: Right = field(default_factory=lambda: ERRING)
 
 
 class Audited(Struct, frozen=True, kw_only=True):
@@ -108,7 +112,7 @@ class Auditor:
                 _, played, _ = rows[place]
                 model, good, score = compared[place]
                 judge = player.works[rows[place][0].task].judge
-                said = judged(judge, good=good, chance=chance)
+                said = good is (chance.random() < self.how.right[judge][0 if good else 1])
                 labelled = chance.random() < self.how.labels / max(1, self._expected)
                 if labelled:
                     self.label(judge, good=good, said=said)
@@ -193,12 +197,6 @@ def compare(policy: Policy, kind: Kind, played: Played) -> tuple[str, bool, floa
     passing = next((name for name in names if answers[name][1] >= bar), None)
     name = passing or max(reversed(names), key=lambda name: answers[name][1])
     return (name, *answers[name])
-
-
-def judged(judge: Judge, *, good: bool, chance: Random) -> bool:
-    """What a judge says of a local answer."""
-    right = RIGHT[judge][0 if good else 1]
-    return good if chance.random() < right else not good
 
 
 def chosen(requests: Sequence[int], probability: float, chance: Random) -> Iterator[int]:

@@ -80,7 +80,8 @@ class Run(Struct, frozen=True, kw_only=True):
     """What all audits together say of them."""
     missed: int
     local: Estimate
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[tuple[int, Refusal], ...]
+    """With the weeks after which they were given."""
 
 
 class Loop:
@@ -101,7 +102,7 @@ class Loop:
         self.populations: list[Population] = []
         self.weeks: list[Week] = []
         self.changes: list[Change] = []
-        self.refusals: list[Refusal] = []
+        self.refusals: list[tuple[int, Refusal]] = []
         self.watched: dict[int, AppliedChange] = {}
         """By their places in `changes`."""
         self.avoid: frozenset[Setting] = frozenset()
@@ -164,7 +165,7 @@ class Loop:
         older, newer = (Record(past=together(part), weeks=len(part)) for part in (weeks[:half], weeks[half:]))
         found = tune(older, newer, self.policy, floor=self.floor, avoid=self.avoid)
         if isinstance(found, Refusal):
-            self.refusals.append(found)
+            self.refusals.append((len(self.weeks), found))
             return
         self.policy = with_settings(self.policy, found.settings)
         self.watched[len(self.changes)] = AppliedChange(
