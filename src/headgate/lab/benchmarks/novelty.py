@@ -21,7 +21,7 @@ from headgate.lab.benchmarks.wording import View
 Floats = npt.NDArray[np.float64]
 Kinds = npt.NDArray[np.str_]
 
-LET_IN = 0.05
+LET_IN = 0.01
 """Of prompts of an unseen kind, held for seen."""
 FEWEST = 20
 """Prompts that make a kind."""
