@@ -330,9 +330,7 @@ class Search:
             found.append(policy)
         return found
 
-    def trade(
-        self, policy: Policy, effect: Effect, seen: set[object]
-    ) -> tuple[float, Policy, Effect] | None:
+    def trade(self, policy: Policy, effect: Effect, seen: set[object]) -> tuple[float, Policy, Effect] | None:
         """Two steps at once, where none by itself is worth it: one buys quality for little, another one spends it to save more.
 
         A bar that is raised on a route with cheap answers may pay for longer prompts at home.
