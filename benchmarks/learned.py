@@ -9,6 +9,7 @@ import random
 import sys
 import time
 
+from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS, features
 from headgate.core.router import Curve, Learned, Prepared, Router, Weights, packed
 from headgate.core.types import Model, Signals
@@ -53,7 +54,7 @@ def router(models: int) -> Prepared:
     config = {
         name: Model(name=name, engine="home", engine_kind="ollama", id=name, local=True) for name in names
     }
-    return Prepared(Router(learned=tuple(learned)), config)
+    return Prepared(Router(learned=tuple(learned), learning=Learning()), config)
 
 
 def prompt(words: int) -> str:

@@ -28,11 +28,11 @@ import many_chunks
 import python_docs
 from headgate.app import open_gate
 from headgate.config.load import parse_config
+from headgate.core.intervals import wilson
 from headgate.knowledge import places, schema, vectors, words
 from headgate.knowledge.fusion import fuse
 from headgate.knowledge.store import Base, as_indexed
 from headgate.knowledge.sync import sync
-from headgate.reports.intervals import wilson
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs/knowledge.md"

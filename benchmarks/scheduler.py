@@ -28,7 +28,7 @@ from beside.agency import KINDS, LEVELS, PEOPLE, Crowd, Level, draw
 from beside.equals import QUEUE_FOR, EqualQueue, equals
 from beside.queues import FirstComeGate, HeadgateQueue, OllamaQueue
 from beside.virtual_gpu import UNLOAD, Costs, Gpu, Job, World, costs_of, read_cards
-from headgate.core.policy import AS_GOOD
+from headgate.core.ordering import AS_GOOD
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/scheduling.md"

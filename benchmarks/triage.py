@@ -24,10 +24,10 @@ from msgspec import Raw
 
 from headgate.app import open_gate
 from headgate.config.load import parse_config
+from headgate.core.intervals import wilson
 from headgate.core.proof import Marked, calibrated, trial_of
 from headgate.core.subagent import Shown
 from headgate.ledger.trials import save_trial
-from headgate.reports.intervals import wilson
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "agents.md"

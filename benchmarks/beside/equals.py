@@ -1,7 +1,7 @@
 """Headgate's scheduler where routes name a second model that does the work as well: what the gate makes of it before it asks for a slot.
 
 Each kind of work has a route. Its chain is the model that is meant for it, then those whose exam shows them to be as good at it.
-As in the gate, `core.policy.prefer_loaded` puts a loaded one first where the first would have to be loaded; and where the expected
+As in the gate, `core.ordering.prefer_loaded` puts a loaded one first where the first would have to be loaded; and where the expected
 wait is longer than the route's `queue_for`, or no slot came in that time, the next of the chain is asked (`when_busy = "next"`).
 With nobody left of whom no longer wait is expected, it waits. It does not know what a wrong answer costs: who is as good by the exam is taken to be.
 """
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from beside.queues import ENGINE, HeadgateQueue
 from beside.virtual_gpu import Costs, Gpu, Job, World
-from headgate.core.policy import AS_GOOD, Route, prefer_loaded
+from headgate.core.ordering import AS_GOOD, prefer_loaded
+from headgate.core.policy import Route
 from headgate.core.types import Candidate, Model
 from headgate.core.words import Task
 from headgate.fleet.admission import WANTED

@@ -160,6 +160,21 @@ def test_only_fallbacks_cost_nothing_and_ask_nobody(world):
         assert len(world.claude.calls) == 2
 
 
+def test_audits_that_nobody_can_read_are_not_passed_over_in_silence(world):
+    world.shell.write((world.shell.home / "headgate.toml").read_text() + AUDIT.format(idle_for="1h"))
+    with opened(world.shell) as url:
+        assert ask(url, LONG) == "claude"
+        until(lambda: rows(world.shell, "SELECT count(*) FROM audit_jobs") == [(1,)])
+        with closing(sqlite3.connect(ledger_of(world.shell))) as db:
+            db.execute("UPDATE audit_jobs SET material = X'67414141'")
+            db.commit()
+        ran = world.shell("audit", "run")
+        assert (ran.code, ran.out) == (0, "")
+        assert ran.err.endswith("note: 1 audit could not be begun; headgate audit status says why\n")
+    status = world.shell("audit", "status").out
+    assert "1: what was kept for this audit is sealed" in status
+
+
 def test_a_gate_killed_at_an_audit_takes_it_up_again_and_counts_what_it_paid(world):
     shell = world.shell
     world.ollama.answer = SAME

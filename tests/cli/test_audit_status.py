@@ -121,7 +121,7 @@ def test_it_counts_what_was_chosen_and_says_until_when_it_is_kept(world):
         gate.terminate()
         gate.communicate(timeout=20)
     assert lines["chosen"] == "2  1 fallback, 1 local answer"
-    assert lines["waiting"].startswith("2  1 fallback, 1 local answer; the next is due 20")
+    assert lines["waiting"].startswith("2  1 fallback, 1 local answer; the next is due now")
     assert "in prompts and answers of 2 requests, not sealed, until 20" in lines["kept"]
     assert (lines["judged"], lines["failed"], lines["cost"]) == ("0", "0", "$0.0000")
 
@@ -136,7 +136,7 @@ def test_the_doctor_says_whether_what_is_kept_can_be_sealed(world):
     world.shell.write(page + AUDIT)
     assert (
         audits()["found"]
-        == "1 of paid requests and 1 of local answers; 0 requests wait; what they need is not sealed"
+        == "100% of paid requests and 100% of local answers; 0 requests wait; what they need is not sealed"
     )
     world.shell.write(page + AUDIT + 'key = "env:AUDIT_KEY"\n')
     missing = audits()

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from headgate.core.expecting import Learning
 from headgate.core.goodness import ROUTER_OFF, Answered
+from headgate.core.intervals import wilson
 from headgate.core.past import Asked, Found, Past, Rates, cuts_of, longest_asked
 from headgate.core.policy import Limits, Policy, Route, decide, token_limits
 from headgate.core.prices import FREE
@@ -24,7 +25,6 @@ from headgate.core.types import (
     Usage,
     Verdict,
 )
-from headgate.reports.intervals import wilson
 
 MODELS = {
     "small": Model(name="small", engine="home", engine_kind="ollama", id="s", local=True, price=FREE),
@@ -315,6 +315,22 @@ def test_another_order_of_the_same_chain_is_another_way():
     all_ = replay((one,), ordered, replace(TODAY, learning=never), {}, wilson).all
     assert all_.to_cloud.expected == 10, "what hardly ever does is not worth asking"
     assert replay((one,), ordered, ordered, {}, wilson).all.unchanged == 10
+
+
+def test_a_longer_window_on_another_page_takes_in_what_did_not_fit():
+    def page(context):
+        models = MODELS | {"small": replace(MODELS["small"], context=context)}
+        return replace(policy(over=100_000), models=models)
+
+    narrow, wide = page(1000), page(8000)
+    long = recorded(tokens=2000, scores=(0.9,), today=narrow, times=30)
+    assert long.example.decision.skipped == {"small": "window"}
+    short = recorded(tokens=700, scores=(0.9,), today=narrow, times=60)
+    all_ = replay((long, short), wide, narrow, {}, wilson).all
+    assert all_.to_home.expected == 30
+    assert replay((long, short), narrow, narrow, {}, wilson).all.unchanged == 90
+    fewer = replay((short,), page(600), narrow, {}, wilson).all
+    assert fewer.to_cloud.expected == 60
 
 
 # ── Quality ──────────────────────────────────────────────────────────────────────────────────────────────────────────

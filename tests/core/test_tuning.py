@@ -242,23 +242,27 @@ def seen_since(requests, bad, seed=1):
 
 def test_a_change_that_was_wrong_is_rolled_back_and_a_good_one_kept():
     after, bad = seen_since(2000, bad=0.25)
-    judged = judge_change(change(), bad, after, 3 * DAY)
+    judged = judge_change(change(), bad, after, 3 * DAY, worked=3)
     assert judged.verdict == "roll back"
     assert judged.look.quality.high < 0.98
     after, good = seen_since(3000, bad=0.0)
-    assert judge_change(change(), good, after, 8 * DAY).verdict == "keep"
-    assert judge_change(change(), good, after, 3 * DAY).verdict == "keep watching", "a week at least"
+    assert judge_change(change(), good, after, 8 * DAY, worked=8).verdict == "keep"
+    assert judge_change(change(), good, after, 3 * DAY, worked=3).verdict == "keep watching", (
+        "a week at least"
+    )
 
 
 def test_a_few_audits_are_no_look_and_looks_get_rarer():
     after, little = seen_since(30, bad=0.5)
-    judged = judge_change(change(), little, after, DAY)
+    judged = judge_change(change(), little, after, DAY, worked=1)
     assert (judged.verdict, judged.look) == ("keep watching", None)
     after, some = seen_since(200, bad=0.02)
-    first = judge_change(change(), some, after, DAY).look
+    first = judge_change(change(), some, after, DAY, worked=1).look
     again = replace(change(), looks=(first,))
-    assert judge_change(again, some, after, 2 * DAY).look is None
-    assert judge_change(again, some, after, 29 * DAY).verdict == "keep"
+    assert judge_change(again, some, after, 2 * DAY, worked=2).look is None
+    assert judge_change(again, some, after, 29 * DAY, worked=29).verdict == "keep"
+    closed = judge_change(again, some, after, 90 * DAY, worked=2)
+    assert closed.verdict == "keep watching", "weeks in which the gate was closed say nothing for it"
 
 
 def test_looking_every_day_rolls_a_good_change_back_in_fewer_than_5_percent():
@@ -270,7 +274,7 @@ def test_looking_every_day_rolls_a_good_change_back_in_fewer_than_5_percent():
         after = with_settings(TODAY, watched.settings)
         for day in range(1, 15, 2):
             part = Record(past=grouped(asks[: 100 * day], after))
-            judged = judge_change(watched, part, after, day * DAY)
+            judged = judge_change(watched, part, after, day * DAY, worked=day)
             if judged.verdict == "roll back":
                 wrong += 1
                 break
@@ -281,10 +285,10 @@ def test_looking_every_day_rolls_a_good_change_back_in_fewer_than_5_percent():
 
 def test_each_look_has_its_share_of_the_error():
     after, part = seen_since(600, bad=0.02)
-    first = judge_change(change(), part, after, DAY).look
+    first = judge_change(change(), part, after, DAY, worked=1).look
     assert first.quality == Weights(part, after).effect(after, 0.05 / 2).quality
     early = replace(first, audits=10)
-    second = judge_change(replace(change(), looks=(early,)), part, after, DAY).look
+    second = judge_change(replace(change(), looks=(early,)), part, after, DAY, worked=1).look
     assert second.quality == Weights(part, after).effect(after, 0.05 / 6).quality
 
 

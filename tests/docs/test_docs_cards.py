@@ -6,9 +6,9 @@ from docs_pages import DOCS, coded, rows, section
 from msgspec.structs import fields
 
 from headgate.core.cards import LEAST_SCORED, LEAST_TRIED, Card
+from headgate.core.intervals import wilson
 from headgate.fleet.bench import BATCH, BATCHES, read_exam
 from headgate.fleet.speeds import LONG_PROMPT, WRITTEN
-from headgate.reports.intervals import wilson
 
 PAGE = DOCS / "cards.md"
 

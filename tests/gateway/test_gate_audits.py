@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from headgate.ledger.keys import create_key
 from headgate.testing import Answer, Fault, FaultKind, OpenAIDouble, ServedModel
 
 SAME = "Yes, the figures of the third quarter are complete and were sent on Monday morning."
@@ -363,12 +364,12 @@ def make_due(bench):
 
 
 async def test_an_audit_that_an_admin_wants_makes_way_though_the_worker_looks_up_meanwhile(open_bench):
-    answers = iter([Answer(SAME, delay=0.3), Answer(SAME, delay=30.0)])
+    slow = [Answer(SAME, delay=0.3)]
     async with open_bench(
         change=audited(HOME_ONLY),
         ollama_more="parallel = 1",
         queue_for="10ms",
-        local=lambda _: next(answers, Answer(SAME)),
+        local=lambda _: slow.pop() if slow else Answer(SAME),
         paid=SAME,
     ) as bench:
         await bench.ask("How are you?")
@@ -376,10 +377,11 @@ async def test_an_audit_that_an_admin_wants_makes_way_though_the_worker_looks_up
         await bench.ask(LONG)
         await until(lambda: [row for row in states(bench) if row[2]])
         await asyncio.sleep(0.2)  # the worker looks away: there is nothing to do
+        slow.append(Answer(SAME, chunk_delay=0.5))
         make_due(bench)
         run = asyncio.create_task(bench.send("POST", "/admin/audits/run"))
         await until(lambda: bench.ollama.in_flight)
-        await asyncio.sleep(2.0)  # it looks again, and waits for its turn
+        await asyncio.sleep(3.5)  # it looks again, and waits for its turn
         said = await asyncio.wait_for(bench.ask("How are you?"), 5)
         assert said.headers["x-headgate-model"] == "llama", "nobody is paid because of an audit"
         assert (await run).json["made"]["state"] == "interrupted"
@@ -403,3 +405,45 @@ async def test_a_judge_at_home_whose_engine_turns_out_to_be_elsewhere_is_shown_n
         assert state == "waiting"
         assert error.startswith("no judge could say: far: ")
         assert [call for call in bench.ollama.calls if call.path == "/api/chat" and is_judging(call)] == []
+
+
+async def test_an_audit_that_made_way_for_a_long_time_has_lost_no_try(open_bench, monkeypatch):
+    monkeypatch.setattr("headgate.lab.auditing.auditor.LEASE", 0.1)
+    answers = iter([Answer(SAME, delay=30.0)])
+    async with open_bench(
+        change=audited(HOME_ONLY),
+        ollama_more="parallel = 1",
+        local=lambda _: next(answers, Answer(SAME, delay=0.3)),
+        paid=SAME,
+    ) as bench:
+        await bench.ask(LONG)
+        await until(lambda: bench.ollama.in_flight)
+        await bench.ask("How are you?")
+        await audits_of(bench)
+        assert states(bench) == [("judged", 1, None)]
+
+
+async def test_an_audit_is_paid_from_nobodys_budget_whoever_asks_for_it(open_bench, tmp_path):
+    boss = create_key(tmp_path / "ledger.db", "boss", admin=True, now=0.0)
+    budget = '\n[[budgets]]\nname = "boss"\nper = "day"\ndollars = 0\nkey = "boss"\n'
+    async with open_bench(
+        change=lambda page: audited(NEVER_IDLE)(page) + budget, local=SAME, paid=SAME
+    ) as bench:
+        await bench.ask()
+        await bench.written()
+        made = await bench.send("POST", "/admin/audits/run", b"{}", authorization=f"Bearer {boss}")
+        assert made.json["made"]["state"] == "judged", made.json
+
+
+async def test_an_engine_that_is_slow_to_begin_is_asked_again_and_says_nothing_of_its_model(open_bench):
+    """Its first token has a clock of its own, one second here; a request may take five."""
+    slow = [Answer(SAME, delay=3.0)]
+    async with open_bench(
+        change=audited(HOME_ONLY), local=lambda _: slow.pop() if slow else Answer(SAME), paid=SAME
+    ) as bench:
+        await bench.ask(LONG)
+        ((state, _, error),) = await until(lambda: [row for row in states(bench) if row[2]])
+        assert state == "waiting"
+        assert "timeout" in error
+        make_due(bench)
+        await until(lambda: [row for row in states(bench) if row[0] == "judged"])

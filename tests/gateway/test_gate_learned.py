@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from headgate.cli.main import command
+from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS
 from headgate.core.policy import decide
 from headgate.core.rerun import request_of, view_of
@@ -31,7 +32,8 @@ def knowing(known_as="llama3.1:8b", **more):
     slots, worth = packed({crc32(b"theorem") & (SLOTS - 1): -60.0})
     weights = Weights(base=2.0, facts={"task qa": 1.0}, slots=slots, worth=worth)
     values = {"tasks": {"qa": 200, "writing": 50}, "longest": 1000} | more
-    return Router(learned=(Learned(model="llama", engine="ollama", id=known_as, weights=weights, **values),))
+    llama = Learned(model="llama", engine="ollama", id=known_as, weights=weights, **values)
+    return Router(learned=(llama,), learning=Learning(brings_home=True))
 
 
 def keep(path, router, *, on=True):
@@ -164,6 +166,20 @@ async def test_a_router_of_another_version_is_named_and_not_asked(open_bench, le
     async with open_bench() as bench:
         assert any("router 1 was made by another version" in note for note in bench.gate.notes)
         assert (await bench.ask(HARD, headers=QA)).headers["x-headgate-model"] == "llama"
+
+
+@pytest.mark.parametrize("more", ["skip_below = 0.5", 'may = "bring home"\nfloor = 0.99'])
+async def test_a_router_that_was_compared_for_less_than_the_page_now_allows_is_not_asked(
+    open_bench, ledger, more
+):
+    keep(ledger, knowing(home_at=0.9))
+    async with open_bench(change=lambda page: f"{page}\n[learn]\n{more}\n") as bench:
+        assert any("router 1 was compared with the rules before" in note for note in bench.gate.notes)
+        assert (await bench.ask(HARD, headers=QA)).headers["x-headgate-model"] == "llama"
+    async with open_bench(change=lambda page: page + "\n[learn]\nskip_below = 0.05\n") as bench:
+        assert (await bench.ask(HARD, headers=QA)).headers["x-headgate-model"] == "claude", (
+            "less is no matter"
+        )
 
 
 async def test_a_router_of_a_model_that_is_another_one_now_says_so(open_bench, ledger):

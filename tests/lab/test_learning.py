@@ -3,6 +3,7 @@
 import random
 import re
 from contextlib import closing
+from math import ceil
 from pathlib import Path
 from time import time
 
@@ -16,7 +17,9 @@ from headgate.config.load import parse_config
 from headgate.core.features import SLOTS, features
 from headgate.core.router import Prepared, Scorer
 from headgate.core.signals import measure
+from headgate.core.spans import Span
 from headgate.core.types import Message, Request
+from headgate.lab.doubts import uncalibrated
 from headgate.lab.lessons import learn_from_ledger
 from headgate.lab.likeness import groups_of
 from headgate.lab.reliability import Judged, auc, calibration_error
@@ -74,7 +77,8 @@ def test_its_chances_are_near_the_truth_on_prompts_it_never_saw(made):
     (small,) = lesson.models
     assert small.words
     assert small.auc.low > 0.7
-    assert small.ece.low <= 0.05
+    assert small.ece.expected <= 0.05
+    assert small.calibrated_on > 2 * small.held_out, "older audits are foretold as well, each left out"
     chance, truth, said, drawn = random.Random(99), [], [], []
     for _ in range(1500):
         hardness = chance.random()
@@ -96,7 +100,7 @@ def test_a_sample_by_known_chances_teaches_what_the_whole_is_like(made):
     (small,) = lesson.models
     assert small.hints > 2000
     assert small.good == pytest.approx(0.5, abs=0.06)
-    assert small.ece.low <= 0.05
+    assert small.ece.expected <= 0.05
 
 
 def test_without_prompts_it_learns_from_signals_alone(made):
@@ -226,6 +230,21 @@ def test_without_scikit_learn_it_says_what_to_install(made, monkeypatch):
     assert "headgate[learn]" in str(result.output) + str(getattr(result.exception, "hint", ""))
 
 
+def test_chances_have_to_be_true_by_what_was_measured_and_not_only_perhaps():
+    true, perhaps, false = Span(0.0, 0.04, 0.09), Span(0.0, 0.06, 0.12), Span(0.06, 0.09, 0.12)
+    assert uncalibrated(true, true, 300, 320) == ("", 0)
+    reason, needs = uncalibrated(perhaps, true, 300, 320)
+    assert "may be off by 0.060, and 0.05 is allowed" in reason
+    assert needs == ceil(320 * 1.2**2)
+    assert "are off by 0.090" in uncalibrated(false, true, 300, 320)[0]
+    assert "among the newest audits" in uncalibrated(true, false, 300, 320)[0]
+    assert uncalibrated(true, perhaps, 300, 320) == ("", 0), "a few rows say little against many"
+    assert uncalibrated(true, true, 60, 100) == (
+        "60 audits are too few to say how true its chances are",
+        150,
+    )
+
+
 # ── What may be used ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -241,9 +260,18 @@ def test_a_router_is_turned_on_off_and_listed_by_its_number(made):
     lines = learn(config, "--list").output.splitlines()
     assert [line.split()[0] for line in lines if "small" in line] == ["2", "1"]
     assert "in use" in lines[-2] or "in use" in "".join(lines)
+    config.source.write_text(config.source.read_text() + '[learn]\nmay = "bring home"\n')
+    assert learn(config, "--use", "1").exit_code != 0, "it was compared for passing by alone"
+    assert number_in_use(config.ledger.path) == 2
     assert learn(config, "--use", "none").exit_code == 0
     assert number_in_use(config.ledger.path) is None
     assert read_router(config.ledger.path, 2).learned[0].model == "small"
+
+
+def test_to_turn_off_what_never_was_on_begins_no_ledger(made):
+    config = made()
+    assert learn(config, "--use", "none").exit_code == 0
+    assert not config.ledger.path.exists()
 
 
 def test_one_that_does_worse_than_the_rules_may_not_be_used(made, monkeypatch):

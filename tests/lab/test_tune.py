@@ -14,7 +14,7 @@ from headgate.core.audits import Opinion
 from headgate.core.errors import ConfigError
 from headgate.core.settings import with_settings
 from headgate.lab.tuning import apply, tune_ledger
-from headgate.lab.watching import keep_tuned, watch
+from headgate.lab.watching import follow, keep_tuned, subject_of, watch
 from headgate.ledger.audits import Judged, keep_findings
 from headgate.ledger.changes import all_changes, note_change
 from headgate.ledger.opening import open_for_writing
@@ -95,7 +95,7 @@ def test_apply_keeps_the_comments_and_marks_the_change(desk):
     shown = desk.run("--status").stdout
     assert "routes.long.tokens_over 4000 -> 5000" in shown
     assert "watched" in shown
-    assert json.loads(desk.run("--status", "--json").stdout)[0]["state"] == "watched"
+    assert json.loads(desk.run("--status", "--json").stdout)["changes"][0]["state"] == "watched"
 
 
 def test_a_page_that_was_changed_meanwhile_is_left_alone(desk):
@@ -250,6 +250,59 @@ def test_other_lines_that_the_user_has_changed_stay(changed):
     page = changed.page.read_text()
     assert "16384" in page
     assert "tokens_over = 4000" in page
+
+
+def test_weeks_in_which_nothing_was_asked_do_not_keep_a_change(changed):
+    seen = look(changed, days=60)
+    assert (seen.state, seen.looks) == ("watched", ())
+    changed.record(a_week(seed=9, bad=0.3), since=time.time() + 60)
+    assert look(changed, days=61).state == "rolled back"
+
+
+def test_a_page_that_is_read_only_is_left_alone_and_people_are_told_once(changed):
+    changed.record(a_week(seed=9, bad=0.3), since=time.time() + 60)
+    before = changed.page.read_text()
+    changed.page.chmod(0o444)
+    seen = look(changed)
+    assert (seen.state, changed.page.read_text()) == ("watched", before)
+    assert seen.why.startswith("it was wrong, and cannot be taken back")
+    assert "is read-only" in changed.run("--status").stdout
+    assert subject_of(seen) == "Headgate cannot take a change back: routes.long.tokens_over=5000"
+    assert look(changed) == seen, "so there is no news of it"
+    changed.page.chmod(0o644)
+    assert look(changed).state == "rolled back"
+
+
+def test_a_read_only_page_is_not_changed(desk):
+    desk.record(a_week())
+    desk.page.chmod(0o444)
+    done = desk.run("--floor", "98.5", "--apply", "--yes", code=3)
+    assert "is read-only" in done.stderr
+    assert "make the file and its folder writable" in done.stderr
+    assert "tokens_over = 4000" in desk.page.read_text()
+    assert all_changes(desk.ledger) == ()
+
+
+class Way:
+    """What of a gate follows the page."""
+
+    def __init__(self, policy):
+        self.policy = policy
+
+
+def test_every_gate_follows_what_any_of_them_has_taken_back(desk):
+    desk.record(a_week())
+    config, ways, followed = desk.config, [Way(desk.config.policy), Way(desk.config.policy)], [{}, {}]
+    limits = lambda: [way.policy.routes[0].tokens_over for way in ways]  # noqa: E731
+    desk.apply(0.985)  # after the page was read, before the first look at the changes
+    for way, seen in zip(ways, followed, strict=True):
+        follow(way, config, all_changes(desk.ledger), seen)
+    assert limits() == [5000, 5000]
+    desk.record(a_week(seed=9, bad=0.3), since=time.time() + 60)
+    assert look(desk).state == "rolled back"  # by a third one
+    for way, seen in zip(ways, followed, strict=True):
+        follow(way, config, all_changes(desk.ledger), seen)
+    assert limits() == [4000, 4000]
 
 
 def test_an_open_gate_takes_a_change_and_takes_it_back_by_itself(desk, monkeypatch):

@@ -1,6 +1,8 @@
 """The queue of audits: what happens to a job from the request that was chosen to what was found, and what is left of it."""
 
+import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import msgspec
@@ -9,21 +11,24 @@ from ledger_samples import realistic
 from msgspec.structs import replace
 
 from headgate.core.audits import Material, Opinion, Said
+from headgate.core.errors import LedgerError
 from headgate.core.material import material_bytes
 from headgate.core.sampled import Sampled
 from headgate.core.sampling import Known, Stratum
 from headgate.core.types import Message, Request
 from headgate.ledger import audit_queue
 from headgate.ledger.audit_jobs import LEASE, TRIES, AuditJobs
+from headgate.ledger.audit_payments import paid_since, promise, settle
 from headgate.ledger.audit_standing import read_standing
 from headgate.ledger.audit_strata import known_strata
 from headgate.ledger.audits import Judged, keep_findings
 from headgate.ledger.compacting import compact
 from headgate.ledger.exporting import export_requests
+from headgate.ledger.facts import count_facts
 from headgate.ledger.importing import import_lines
 from headgate.ledger.opening import open_for_writing
 from headgate.ledger.opinions import give_opinion
-from headgate.ledger.queries import Filter
+from headgate.ledger.queries import Filter, LedgerReader
 from headgate.ledger.retention import Keep
 from headgate.ledger.verifying import verify
 from headgate.ledger.writer import LedgerWriter
@@ -310,3 +315,98 @@ def test_the_writer_keeps_a_request_and_its_job_together_or_not_at_all(path):
         )
         assert {int(id_) % 2 == has for id_, has in pairs} == {True}
     assert path.stat().st_mode & 0o077 == 0, "only the user may read it"
+
+
+def test_what_is_put_back_too_late_stays_with_whoever_has_taken_it_meanwhile(queue, path):
+    late = queue.take(NOW + 86_400)
+    for _ in range(3):
+        last = queue.take(NOW + 86_400 + LEASE)
+    assert last.request == late.request
+    queue.put_back(late, NOW)
+    assert queue.take(NOW + 86_400 + LEASE) is None
+    assert state_of(path)["tries"] == 2
+    queue.put_back(last, NOW)
+    assert state_of(path)["tries"] == 1
+
+
+def test_a_second_gate_on_a_ledger_leaves_the_first_what_it_has_in_hand(queue, path):
+    queue.take(NOW + 86_400)
+    with closing(open_for_writing(path)) as db:
+        db.execute(
+            "INSERT INTO runs (pid, version, started, last, written, lost) VALUES (?, '1', 0, 0, 0, 0)",
+            (os.getppid(),),
+        )
+    assert queue.resume(NOW + 86_400) == 0
+    with closing(open_for_writing(path)) as db:
+        db.execute("DELETE FROM runs WHERE pid = ?", (os.getppid(),))
+    assert queue.resume(NOW + 86_400) == 1
+
+
+def test_what_has_expired_is_not_due(queue, path):
+    with closing(open_for_writing(path)) as db:
+        db.execute("UPDATE audit_jobs SET expires = ? WHERE request < 3", (round(NOW * 1e6),))
+    assert queue.due(NOW + 86_400) == {"fallback": 1, "local": 0}
+    assert len(queue.look("fallback", NOW + 86_400, 10)) == 1
+
+
+def test_a_job_that_a_person_has_judged_meanwhile_does_not_fail_any_more(queue, path):
+    with closing(open_for_writing(path)) as db:
+        db.execute("UPDATE audit_jobs SET tries = ? WHERE request = 1", (TRIES - 1,))
+    job = queue.take(NOW + 86_400)
+    give_opinion(path, 1, Opinion(verdict="necessary", judge="person"), LATE)
+    queue.fail(job, "the judge is down", NOW)
+    row = state_of(path)
+    assert (row["state"], row["material"] is None) == ("judged", False)
+
+
+def test_the_money_of_a_week_is_promised_once_however_many_ask_for_it(queue, path):
+    def one(_):
+        try:
+            return promise(path, 1, 0.3, NOW, since=NOW - 1, limit=1.0)
+        except LedgerError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [n for n in pool.map(one, range(8)) if n is not None]
+    assert len(made) == 3
+    assert paid_since(path, NOW - 1) == pytest.approx(0.9)
+    settle(path, made[0], 0.0)
+    assert one(0) is not None
+    assert promise(path, 1, 1.0, NOW + 10, since=NOW + 5, limit=1.0), "another week has its own"
+
+
+def test_what_was_paid_for_an_audit_that_came_to_nothing_is_in_the_cost(queue, path, store):
+    for request, dollars in ((1, 0.2), (2, 0.03), (3, 0.004)):
+        promise(path, request, dollars, NOW, since=0.0, limit=10.0)
+    first = queue.take(NOW + 86_400)
+    queue.finish(first, found(first, cost=0.199))
+    give_opinion(path, 2, Opinion(verdict="necessary", judge="person"), LATE)
+    promise(path, 5, 0.0, NOW + 90 * 86_400, since=0.0, limit=10.0)
+    with LedgerReader(path) as reader:
+        before = count_facts(reader, 0.0, LATE)
+    assert before.judging == pytest.approx(0.234), "judged, judged by a person, and not judged"
+    assert read_standing(path).cost == pytest.approx(0.234)
+    with closing(open_for_writing(path)) as db:
+        db.execute("DELETE FROM audit_payments WHERE request = 3")
+    compact(path, Keep(rows=1.0), lambda _share, _words: None)
+    with LedgerReader(path) as reader:
+        assert reader.count() == 0
+        assert count_facts(reader, 0.0, LATE).judging == pytest.approx(0.23)
+
+
+def test_while_the_ledger_cannot_be_written_what_waits_for_audits_is_bounded(path, monkeypatch):
+    outcomes = [chosen(outcome, words="word " * 400) for outcome in realistic(5)]
+    monkeypatch.setattr("headgate.ledger.writer.MOST_HELD", 2 * len(outcomes[0].audit.material) + 100)
+    writer = LedgerWriter(path)
+    writer.start()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for outcome in outcomes[:4]:
+            writer.put(outcome)
+        other.execute("ROLLBACK")
+    assert writer.flush()
+    writer.put(outcomes[4])
+    writer.close()
+    with closing(sqlite3.connect(path)) as db:
+        kept = db.execute("SELECT material IS NOT NULL FROM audit_jobs ORDER BY n").fetchall()
+    assert kept == [(1,), (1,), (0,), (0,), (1,)], "all requests are there, and there is room again"

@@ -201,7 +201,7 @@ def test_prompt_and_answer_are_told_when_they_were_kept():
 
 def test_the_plain_story_is_json_with_every_field_of_the_outcome():
     told = json.loads(json.dumps(plain_story(OUTCOME, MODELS)))
-    assert set(told) >= set(OUTCOME.__struct_fields__) - {"prompt", "answer", "turn"}
+    assert set(told) >= set(OUTCOME.__struct_fields__) - {"prompt", "answer", "turn", "audit"}
     assert told["saved"] == pytest.approx(-0.001065)
     assert told["models"]["claude"]["label"] == "stand-in"
     assert told["decision"]["candidates"][0]["skip"] == "window"

@@ -23,10 +23,10 @@ from report_samples import (
     served,
 )
 
+from headgate.core.intervals import wilson
 from headgate.core.judges.agreement import Agreement
 from headgate.reports.faces import ENDINGS, face
 from headgate.reports.facts import TaskFacts, WeeklyFacts
-from headgate.reports.intervals import wilson
 from headgate.reports.mail import letter
 from headgate.reports.markdown import markdown
 from headgate.reports.plain import plain, schema

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from headgate.core.intervals import wilson
 from headgate.core.proof import FEW, MORE, Chained, Kept, Marked, kept_at
 from headgate.core.subagent import Agent
 from headgate.core.trials import Trial
-from headgate.reports.intervals import wilson
 from headgate.reports.shown import columns, count, fine_dollars, milliseconds
 
 if TYPE_CHECKING:

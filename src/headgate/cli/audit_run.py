@@ -67,7 +67,10 @@ async def run(config: "Config", kind: "AuditKind | None", limit: int | None, *, 
             return []
         if expected.most > 0 and not yes:
             agree()
-        return await make_all(maker, kind, number)
+        made = await make_all(maker, kind, number)
+        if len(made) < number:
+            say(f"note: {left_over(number - len(made))}; headgate audit status says why")
+        return made
 
 
 async def make_all(maker: "Maker", kind: "AuditKind | None", number: int) -> "list[Made]":
@@ -86,6 +89,13 @@ async def make_all(maker: "Maker", kind: "AuditKind | None", number: int) -> "li
             done.append(made)
             bar.show(len(done) / number, f"{len(done):,} of {number:,}")
     return done
+
+
+def left_over(number: int) -> str:
+    """That so many were expected and are not made."""
+    from headgate.reports.shown import count
+
+    return f"{count(number, 'audit')} could not be begun"
 
 
 def announced(expected: "Expected") -> list[str]:

@@ -1,6 +1,7 @@
 """`headgate audit status`: how many requests were chosen, and what has become of them."""
 
 from collections.abc import Mapping
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,7 +59,9 @@ def lines(standing: "Standing") -> list[tuple[str, str, str]]:
             standing.sealed, f"{standing.sealed:,} of them sealed"
         )
         kept += f" of {standing.kept:,} requests, {state}, until {moment(standing.until)}"
-    due = f"the next is due {moment(standing.due)}" if standing.due is not None else ""
+    due = ""
+    if standing.due is not None:
+        due = f"the next is due {moment(standing.due)}" if standing.due > time() else "the next is due now"
     return [
         ("chosen", total(standing.chosen), kinds(standing.chosen)),
         ("waiting", total(standing.waiting), joined([kinds(standing.waiting), due, why(standing.delayed)])),
@@ -115,8 +118,8 @@ def size(number: int) -> str:
     )
 
 
-def moment(time: float | None) -> str:
+def moment(at: float | None) -> str:
     """A Unix time on this machine's clock."""
     from datetime import datetime
 
-    return "" if time is None else f"{datetime.fromtimestamp(time).astimezone():%Y-%m-%d %H:%M}"
+    return "" if at is None else f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}"

@@ -10,7 +10,7 @@ from headgate.cli.common import put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.lab.benchmarks.routing import Figure
-    from headgate.lab.benchmarks.running import Benchmarked, Scored
+    from headgate.lab.benchmarks.running import Scored
 
 FOLDER = click.Path(path_type=Path)
 
@@ -78,10 +78,10 @@ def command(
         put_json(made)
     else:
         for one in made.sets:
-            draw(made, one)
+            draw(one)
 
 
-def draw(made: "Benchmarked", scored: "Scored") -> None:
+def draw(scored: "Scored") -> None:
     """A set for a person."""
     from headgate.cli.common import put_table, table
     from headgate.lab.benchmarks.report import headline, percent, quality_of, shown
@@ -109,4 +109,3 @@ def draw(made: "Benchmarked", scored: "Scored") -> None:
     put_table(table_)
     for left in scored.left_out:
         put(f"  left out: {left.task}: quality {quality_of(left)}, {left.to_strong:.0%} to the strong model")
-    del made

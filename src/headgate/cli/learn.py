@@ -78,12 +78,14 @@ def use(config: "Config", which: str, *, as_json: bool) -> None:
     import msgspec
 
     from headgate.core.errors import UsageError
+    from headgate.core.router import NOT_COMPARED, compared
     from headgate.lab.learned import Lesson
-    from headgate.ledger.routers import list_routers, use_router
+    from headgate.ledger.routers import list_routers, read_router, use_router
 
     path = config.ledger.path
     if which == "none":
-        use_router(path, None, time())
+        if path.exists():  # else there is nothing to turn off, and a ledger begins with a request
+            use_router(path, None, time())
         put_json({"router": None}) if as_json else put("no router is in use; the rules decide alone")
         return
     found = {str(kept.n): kept for kept in list_routers(path)}.get(which)
@@ -95,6 +97,9 @@ def use(config: "Config", which: str, *, as_json: bool) -> None:
         raise UsageError(
             f"router {which} may not be used: {lesson.why_not}{needs}", "run `headgate learn` again later"
         )
+    router = read_router(path, found.n)
+    if router is not None and not compared(router, config.policy.learning):
+        raise UsageError(f"router {which} {NOT_COMPARED}", "run `headgate learn` again")
     use_router(path, found.n, time())
     if not config.policy.learning.use:
         say("note: [learn] has use = false, so no gate asks it")
@@ -115,9 +120,8 @@ def list_all(config: "Config", *, as_json: bool) -> None:
 
     kept = list_routers(config.ledger.path)
     if as_json:
-        put_json(
-            [{"router": one.n, "made": one.made, "used": one.used, "report": one.report} for one in kept]
-        )
+        told = [{"router": one.n, "made": one.made, "used": one.used, "report": one.report} for one in kept]
+        put_json({"routers": told})
         return
     if not kept:
         say("note: no router was made yet; headgate learn makes one")
@@ -158,7 +162,7 @@ def draw(lesson: "Lesson", n: int | None) -> None:
     if lesson.against is not None:
         put(
             "\n".join(
-                ["beside the rules, on requests from which nothing was learned", *compared(lesson.against)]
+                ["beside the rules, on requests from which nothing was learned", *beside(lesson.against)]
             )
         )
     if n is not None:
@@ -181,12 +185,12 @@ def described(model: "ModelLearned") -> list[str]:
     if model.auc is not None and model.ece is not None:
         lines.append(f"  tested on     {model.held_out:,} newer audits")
         lines.append(f"  AUC           {spanned(model.auc)}")
-        lines.append(f"  ECE           {spanned(model.ece)}")
+        lines.append(f"  ECE           {spanned(model.ece)}, on {model.calibrated_on:,} that were left out")
     trusted = "never" if model.home_at is None else f"from a chance of {model.home_at:.2f} on"
     return [*lines, f"  trusted       {trusted}"]
 
 
-def compared(against: "Against") -> list[str]:
+def beside(against: "Against") -> list[str]:
     """The router beside the rules, line by line."""
     gained, dollars = against.gained, against.dollars
     return [

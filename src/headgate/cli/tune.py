@@ -7,7 +7,7 @@ import click
 from headgate.cli.common import load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
-    from headgate.core.tuning import Refusal
+    from headgate.core.tuning import Need, Proposal, Refusal
     from headgate.lab.tuning import Applied, Tuned
 
 
@@ -71,7 +71,7 @@ def command(
         say(f"\nnothing has been changed; headgate tune --apply writes it into {config.source}")
 
 
-def refuse(found: object, *, as_json: bool) -> bool:
+def refuse(found: "Proposal | Refusal", *, as_json: bool) -> bool:
     """Tell a person why nothing is proposed. For programs it is data.
 
     Raises:
@@ -105,14 +105,12 @@ def hint_of(refusal: "Refusal") -> str:
     return HINTS[refusal.reason] + (f" (needed: {needed})" if needed else "")
 
 
-def needs_of(needs: "tuple[object, ...]") -> list[str]:
+def needs_of(needs: "tuple[Need, ...]") -> list[str]:
     """What is missing, in words."""
-    from headgate.core.tuning import Need
-
     return [
         f"{need.many:,} more {need.what}" + (f" of {' and '.join(need.routes)}" if need.routes else "")
         for need in needs
-        if isinstance(need, Need) and need.many > 0
+        if need.many > 0
     ]
 
 

@@ -19,7 +19,7 @@ def show_status(config: "Config", *, as_json: bool) -> None:
     """
     changes = all_changes(config.ledger.path)[::-1]
     if as_json:
-        put_json(changes)
+        put_json({"changes": changes})
         return
     if not changes:
         say("no change was applied yet; headgate tune proposes one")

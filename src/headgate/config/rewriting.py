@@ -55,6 +55,8 @@ def rewrite(source: Path, was: bytes, text: str) -> Path:
             raise ConfigError(
                 f"{source} has been changed meanwhile", "run the command again: nothing was written"
             )
+        if not target.stat().st_mode & 0o222 or not os.access(target, os.W_OK):
+            raise ConfigError(f"{source} is read-only", "make the file and its folder writable")
         mark = BOM_UTF8 if was.startswith(BOM_UTF8) else b""
         write_whole(kept, was, target)
         write_whole(target, mark + text.encode(), target)

@@ -3,15 +3,19 @@
     Material ── the request anew on the local chain, or on the paid one ──► Pair ── a judge ──► Opinion
 
 A fallback is audited by asking the models at home (what they answered before they were passed over is in the material already), a
-local answer by asking the paid model that it spared. Who judges is `core.words.Judge`. This module holds values and decides nothing.
+local answer by asking the paid model that it spared. Who judges is `core.words.Judge`. This module decides nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
 
-from headgate.core.types import Request, ToolCall
-from headgate.core.words import AuditKind, AuditVerdict, Judge, Task
+from headgate.core.types import Attempt, Reply, Request, ToolCall, Verdict
+from headgate.core.words import AuditKind, AuditVerdict, FallbackReason, Judge, Task
+
+REJECTED: Final[FallbackReason] = "quality check failed"
+"""The reason of a fallback of which more is known: the check."""
 
 
 class Said(Struct, frozen=True, gc=False, kw_only=True):
@@ -96,3 +100,41 @@ class Finding(Struct, frozen=True, gc=False, kw_only=True):
     """By check, as far as there is evidence and the row is still there."""
     cost: float | None = None
     """Dollars: what a fallback cost, so that an unnecessary one has wasted it; what the baseline would have cost for a local answer."""
+
+
+def said_by(attempt: Attempt, reply: Reply, *, local: bool) -> Said:
+    """A reply, as audits keep it.
+
+    Args:
+        attempt: the one that it came of.
+        reply: what came, or what was made of it for the caller.
+        local: whether the model is one at home.
+    """
+    return Said(
+        model=attempt.model,
+        local=local,
+        text=reply.text,
+        tool_calls=reply.tool_calls,
+        label=reply.label,
+        score=attempt.score,
+        scores=scores_of(attempt.verdicts),
+        logprob=attempt.logprob,
+        cost=attempt.cost,
+    )
+
+
+def scores_of(verdicts: Iterable[Verdict]) -> dict[str, float]:
+    """By check, as far as there is evidence."""
+    return {verdict.check: verdict.score for verdict in verdicts if verdict.score is not None}
+
+
+def cause_of(fallback: str | None, first: Mapping[str, float]) -> str:
+    """What led to a fallback: the check with the lowest score of the first answer from home, where checks rejected it, else the reason.
+
+    Args:
+        fallback: its reason; None is no fallback, and has no cause ("").
+        first: the scores of that answer, by check.
+    """
+    if fallback == REJECTED and first:
+        return min(first, key=lambda check: first[check])
+    return fallback or ""

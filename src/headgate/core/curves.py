@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from headgate.core.audits import Finding
 from headgate.core.estimates import HITS, effective_size
+from headgate.core.judges.found import says_as_good
 from headgate.core.shares import share_ends
 from headgate.core.spans import Span
 from headgate.core.strata import Population, Weighed, weigh
@@ -82,4 +83,4 @@ def _point(check: str, pass_at: float, scored: Iterable[Weighed]) -> Point:
 
 def is_bad(finding: Finding) -> bool:
     """Whether the local answer is not as good as a paid one."""
-    return finding.verdict in ("necessary", "missed")
+    return says_as_good(finding.verdict) is False

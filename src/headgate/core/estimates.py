@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from headgate.core.audits import Finding
 from headgate.core.judge_errors import Confusion, Errors, errors_of
+from headgate.core.judges.found import verdict_for
 from headgate.core.shares import share_ends
 from headgate.core.spans import SURE, Span
 from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
@@ -251,11 +252,11 @@ def _of_cause(groups: Sequence[Requests], cause: str, errors: Mapping[str, Error
 def _if_unclear(groups: Sequence[Requests]) -> tuple[float, float] | None:
     """The expected number of hits with every unclear finding as none, and as one; judges are taken at their word."""
     ends = []
-    for verdict_is_hit in (False, True):
+    for as_hit in (False, True):
         total = 0.0
         for group in groups:
             decided = [
-                one if is_clear(one) else replace(one, verdict=_VERDICTS[one.kind, verdict_is_hit])
+                one if is_clear(one) else replace(one, verdict=clear_verdict(one.kind, hit=as_hit))
                 for one in group.findings
             ]
             part = part_of(replace(group, findings=tuple(decided)), group.requests, _one, is_hit, {})
@@ -266,12 +267,9 @@ def _if_unclear(groups: Sequence[Requests]) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
-_VERDICTS: Final[Mapping[tuple[AuditKind, bool], AuditVerdict]] = {
-    ("fallback", True): "unnecessary",
-    ("fallback", False): "necessary",
-    ("local", True): "missed",
-    ("local", False): "good",
-}
+def clear_verdict(kind: AuditKind, *, hit: bool) -> AuditVerdict:
+    """What an unclear one would be: a hit of fallbacks is an answer that is as good, one of local answers is not."""
+    return verdict_for(kind, as_good=hit == (kind == "fallback"))
 
 
 def _one(_finding: Finding) -> float:

@@ -133,7 +133,7 @@ class Rate(Struct, frozen=True):
 
 
 class Interval(Protocol):
-    """Hits and total → the ends of a 95 % interval; None of nothing (`reports.intervals.wilson`)."""
+    """Hits and total → the ends of a 95 % interval; None of nothing (`core.intervals.wilson`)."""
 
     def __call__(self, hits: float, total: float, /) -> tuple[float, float] | None:
         """Both ends in 0-1."""

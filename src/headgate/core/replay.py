@@ -76,7 +76,7 @@ def replay(
         policy: the settings to replay.
         today: the settings that are in force.
         known: the models as they were described then, for those that are in no config any more.
-        interval: says how sure a rate is (`reports.intervals.wilson`).
+        interval: says how sure a rate is (`core.intervals.wilson`).
     """
     past, longest = tuple(past), longest_asked(past)
     evidence = Evidence(interval)

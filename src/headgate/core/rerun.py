@@ -30,6 +30,10 @@ from headgate.core.types import (
     Signals,
     Usage,
 )
+from headgate.core.words import Skip
+
+OF_THE_MOMENT: frozenset[Skip] = frozenset({"down", "busy", "breaker", "budget"})
+"""Why a candidate was not tried that has nothing to do with how its model is described."""
 
 
 class Step(Struct, frozen=True):
@@ -95,8 +99,17 @@ def rerun(
         decision = decide(policy, view_of(outcome, today), request_of(outcome, policy), signals)
     except LookupError:
         return Unknown(f"{outcome.asked} is not in the config any more")
-    unchanged = policy.learning == today.learning and has_same_chain(decision.route, policy, today)
-    decision = as_it_was(decision, outcome.decision, unchanged=unchanged)
+    others = frozenset(
+        [
+            candidate.model
+            for candidate in decision.candidates
+            if can_otherwise(candidate.model, policy, today)
+        ]
+    )
+    unchanged = (
+        not others and policy.learning == today.learning and has_same_chain(decision.route, policy, today)
+    )
+    decision = as_it_was(decision, outcome.decision, others, unchanged=unchanged)
     steps = steps_of(past, decision, policy.models, longest)
     return Rerun(decision.route, steps, stays=is_as_recorded(outcome, decision, steps))
 
@@ -196,9 +209,29 @@ def view_of(outcome: Outcome, today: Policy) -> FleetView:
     return FleetView(down=down, breaker=frozenset(breaker))
 
 
-def as_it_was(decision: Decision, recorded: Decision, *, unchanged: bool) -> Decision:
-    """The decision with what was known of each candidate at that moment; in the recorded order where the chain is the same."""
-    then = {candidate.model: candidate for candidate in recorded.candidates}
+def can_otherwise(model: str, policy: Policy, today: Policy) -> bool:
+    """Whether a model is described otherwise than in the settings in force, so that other requests are fit for it."""
+    now, then = policy.models[model], today.models.get(model)
+    if now is then or then is None:
+        return False
+    return (now.context, now.capabilities, now.kind, now.local) != (
+        then.context,
+        then.capabilities,
+        then.kind,
+        then.local,
+    )
+
+
+def as_it_was(decision: Decision, recorded: Decision, others: frozenset[str], *, unchanged: bool) -> Decision:
+    """The decision with what was known of each candidate at that moment; in the recorded order where the chain is the same.
+
+    Of models that are described otherwise now (`others`), only what was the matter at that moment is known.
+    """
+    then = {
+        candidate.model: candidate
+        for candidate in recorded.candidates
+        if candidate.model not in others or candidate.skip in OF_THE_MOMENT
+    }
     names = [candidate.model for candidate in decision.candidates]
     if unchanged and sorted(names) == sorted(then) and recorded.local_only == decision.local_only:
         return replace(decision, candidates=recorded.candidates)

@@ -20,6 +20,7 @@ from struct import pack, unpack
 
 from msgspec import Struct
 
+from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS, VERSION, Features, features
 from headgate.core.types import Model, Signals
 
@@ -88,6 +89,8 @@ class Router(Struct, frozen=True, kw_only=True):
 
     features: int = VERSION
     learned: tuple[Learned, ...]
+    learning: Learning
+    """What it might do when it was compared with the rules."""
 
 
 class Expected(Struct, frozen=True, gc=False):
@@ -195,6 +198,17 @@ class Prepared:
 def usable(router: Router) -> bool:
     """Whether it was trained on what this version measures."""
     return router.features == VERSION
+
+
+NOT_COMPARED = "was compared with the rules before [learn] let it do more, and is not asked"
+"""What to say of one that was not."""
+
+
+def compared(router: Router, learning: Learning) -> bool:
+    """Whether all that a router may do now was compared with the rules when it was made: to do less is never wrong."""
+    then = router.learning
+    home = not learning.brings_home or (then.brings_home and then.floor >= learning.floor)
+    return home and learning.skip_below <= then.skip_below
 
 
 def packed(worth: Mapping[int, float]) -> tuple[bytes, bytes]:

@@ -16,12 +16,11 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from headgate.core.intervals import wilson
 from headgate.core.words import AuditKind, Task
 
 FLOOR: Final = 0.25
 """Of the share that the user names: no stratum is sampled with less."""
-Z: Final = 1.96
-"""Of a 95 % interval."""
 HALVINGS: Final = 60
 """Of the interval in which the scale is sought: more than a float can tell apart."""
 
@@ -98,7 +97,5 @@ def spread(known: Known) -> float:
 
 def nearest_to_half(bad: int, found: int) -> float:
     """The rate within Wilson's 95 % interval that is nearest to one half."""
-    squared = Z * Z
-    middle = (bad + squared / 2) / (found + squared)
-    reach = Z / (found + squared) * sqrt(bad * (found - bad) / found + squared / 4) if found else 0.5
-    return min(max(0.5, middle - reach), middle + reach)
+    low, high = wilson(bad, found) or (0.0, 1.0)
+    return min(max(0.5, low), high)

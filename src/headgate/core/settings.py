@@ -3,7 +3,7 @@
     with_settings(policy, (Setting("routes.long", "tokens_over", 5000),)) → Policy
     Setting(…).word → "routes.long.tokens_over=5000"      as `headgate replay --set` and the page's editor (`config.changes`) take it
 
-It does not know which settings are worth trying (`tuning`) or how a page is written.
+It does not know which settings are worth trying (`candidates`) or how a page is written.
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,7 @@ Quality is the share of requests whose delivered answer is as good as the paid m
 answers from home the audits tell. A proposal is made only where the part that did not help to find it says, 95 % sure, that the floor
 holds and that the cost is lower. Where the audits say that the floor is broken already, what is proposed is the safe side.
 
-Candidates are made by `candidates`, weighed by `weighing`. Nothing is read or written here, and the same input gives the same proposal.
+Candidates are made by `candidates`, weighed by `effects`. Nothing is read or written here, and the same input gives the same proposal.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,6 +38,8 @@ LOOSE = 0.2
 LITTLE = 0.002
 """The share of the money below which a step is not worth the change."""
 NOTHING = 1e-6
+BOUGHT = 4
+"""Steps that buy quality, of which it is tried what they would allow: those that ask least for it."""
 MOST_STEPS, MOST_LINES = 12, 4
 """Steps of a proposal, and lines that it changes."""
 GROWTH, TOO_MANY = 1.05, 200.0
@@ -319,12 +321,39 @@ class Search:
                 value = worth(effect, its)
                 if value > (0.0 if best is None else best[0]):
                     best = value, other, its
+            if best is None and worth == self.worth_it:
+                best = self.trade(policy, effect, seen)
             if best is None:
                 break
             _, policy, effect = best
             seen.add(key_of(policy))
             found.append(policy)
         return found
+
+    def trade(self, policy: Policy, effect: Effect, seen: set[object]) -> tuple[float, Policy, Effect] | None:
+        """Two steps at once, where none by itself is worth it: one buys quality for little, another one spends it to save more.
+
+        A bar that is raised on a route with cheap answers may pay for longer prompts at home.
+        """
+        bought: list[tuple[float, Policy]] = []
+        for setting in steps(policy, self.today, self.homes):
+            other = with_settings(policy, (setting,))
+            its = self.finding.effect(other, LOOSE)
+            gained = its.quality.low - effect.quality.low
+            if gained > NOTHING and setting not in self.avoid:
+                price = max(its.dollars.expected - effect.dollars.expected, LITTLE * its.dollars_before)
+                bought.append((gained / price, other))
+        best: tuple[float, Policy, Effect] | None = None
+        for _, better in sorted(bought, key=lambda one: -one[0])[:BOUGHT]:
+            for setting in steps(better, self.today, self.homes):
+                other = with_settings(better, (setting,))
+                if setting in self.avoid or key_of(other) in seen or self.too_many(other):
+                    continue
+                its = self.finding.effect(other, LOOSE)
+                value = self.worth_it(effect, its)
+                if value > (0.0 if best is None else best[0]):
+                    best = value, other, its
+        return best
 
     def too_many(self, policy: Policy) -> bool:
         """Whether more lines would change than a person looks through."""

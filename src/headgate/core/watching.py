@@ -25,7 +25,7 @@ FIRST = 20
 GROWTH = 1.25
 """How many times as many there are at each further look."""
 SHORTEST, LONGEST = 7.0, 28.0
-"""Days for which a change is watched at least, and at most."""
+"""Days for which a change is watched at least, by the calendar, and days with requests for which it is watched at most."""
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -69,7 +69,13 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 
 def judge_change(
-    change: AppliedChange, since: Record, policy: Policy, now: float, known: Mapping[str, Model] = {}
+    change: AppliedChange,
+    since: Record,
+    policy: Policy,
+    now: float,
+    known: Mapping[str, Model] = {},
+    *,
+    worked: float,
 ) -> Judgement:
     """Judge a change by what was recorded since.
 
@@ -79,12 +85,13 @@ def judge_change(
         policy: the settings in force, with the change.
         now: Unix time.
         known: the models as they were described, for those that are in no config any more.
+        worked: days since on which there were requests: one on which the gate was closed shows nothing.
     """
     wanted = wanted_audits(change)
     days = (now - change.applied) / DAY
     if since.audits < wanted:
-        if days > LONGEST:
-            why = f"{LONGEST:.0f} days have passed, and {since.audits} audits say nothing against it"
+        if worked > LONGEST:
+            why = f"{LONGEST:.0f} days of requests have passed, and {since.audits} audits say nothing against it"
             return Judgement(verdict="keep", why=why)
         why = f"{since.audits} audits since; the next look is at {wanted}"
         return Judgement(verdict="keep watching", why=why)
@@ -100,10 +107,9 @@ def judge_change(
         return Judgement(
             verdict="keep", why=f"{shown}: the floor of {100 * change.floor:g} % holds", look=look
         )
-    if days > LONGEST:
-        return Judgement(
-            verdict="keep", why=f"{shown}, and {LONGEST:.0f} days have shown nothing worse", look=look
-        )
+    if worked > LONGEST:
+        why = f"{shown}, and {LONGEST:.0f} days of requests have shown nothing worse"
+        return Judgement(verdict="keep", why=why, look=look)
     return Judgement(verdict="keep watching", why=shown, look=look)
 
 

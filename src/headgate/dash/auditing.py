@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from headgate.config.compile import Config
 from headgate.core.errors import HeadgateError
 from headgate.core.words import AuditKind
-from headgate.dash.service import LOOK, fault_of
+from headgate.dash.service import FRESH, LOOK, fault_of
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
@@ -30,7 +30,6 @@ from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
 
 STATUS, RUN = "/admin/audits", "/admin/audits/run"
-FRESH = JSON + b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 Limit = Annotated[int, Meta(ge=1, le=10_000)]
 
 
@@ -99,7 +98,7 @@ class AuditService:
         if isinstance(found, Fault):
             answer_fault(call, found)
         else:
-            call.answer(200, FRESH, msgspec.json.encode(found))
+            call.answer(200, JSON + FRESH, msgspec.json.encode(found))
 
     async def status(self, call: Call) -> Audits:
         """How it stands."""

@@ -19,7 +19,7 @@ from headgate.config.compile import Config
 from headgate.core.errors import HeadgateError, UsageError
 from headgate.core.judges.quoted import shown
 from headgate.core.words import AuditKind, AuditVerdict, Task
-from headgate.dash.service import LOOK, fault_of
+from headgate.dash.service import FRESH, LOOK, fault_of
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
 from headgate.gateway.headers import JSON, answer_fault
@@ -32,7 +32,6 @@ from headgate.wire.doors.reading import read
 from headgate.wire.faults import Fault
 
 PAIRS, OPINION = "/admin/audits/pairs", "/admin/audits/{request}/opinion"
-FRESH = JSON + b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 MOST = 200
 
 
@@ -129,7 +128,7 @@ class PairService:
         if isinstance(found, Fault):
             answer_fault(call, found)
         else:
-            call.answer(200, FRESH, msgspec.json.encode(found))
+            call.answer(200, JSON + FRESH, msgspec.json.encode(found))
 
     def pairs(self, call: Call) -> Pairs | Fault:
         """What there is to look at."""

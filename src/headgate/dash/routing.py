@@ -23,7 +23,7 @@ from headgate.core.errors import HeadgateError
 from headgate.core.policy import AGENT, decide
 from headgate.dash.flows import read_flows
 from headgate.dash.replaying import Replays
-from headgate.dash.service import LOOK, fault_of
+from headgate.dash.service import FRESH, LOOK, fault_of
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import refusals
 from headgate.gateway.caller import Call
@@ -41,7 +41,6 @@ from headgate.wire.faults import Fault
 FLOWS, REPLAY, ROUTE = "/admin/routing", "/admin/replay", "/admin/route"
 MONTH = 30 * 86_400.0
 LINES = b"content-type: application/x-ndjson\r\ncache-control: no-store\r\n"
-FRESH = JSON + b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 
 
 class FlowsQuery(Struct, frozen=True):
@@ -101,7 +100,7 @@ class RoutingService:
         until = time() if query.until is UNSET else query.until
         since = until - MONTH if query.since is UNSET else query.since
         found = await asyncio.to_thread(read_flows, self.config, since, until)
-        call.answer(200, FRESH, msgspec.json.encode(found))
+        call.answer(200, JSON + FRESH, msgspec.json.encode(found))
         return None
 
     async def replay(self, call: Call) -> Fault | None:
@@ -125,7 +124,7 @@ class RoutingService:
             return request
         assert not isinstance(request, Ready), "a chat completion has to be answered"
         if not request.agent and request.asked.startswith(AGENT):
-            call.answer(200, FRESH, msgspec.json.encode({"worker": request.asked.removeprefix(AGENT)}))
+            call.answer(200, JSON + FRESH, msgspec.json.encode({"worker": request.asked.removeprefix(AGENT)}))
             return None
         size = min(len(call.body or b""), LARGE)
         signals = await self.road.measure(request, size)
@@ -140,7 +139,7 @@ class RoutingService:
             }
             for candidate in decision.candidates
         }
-        call.answer(200, FRESH, msgspec.json.encode(told))
+        call.answer(200, JSON + FRESH, msgspec.json.encode(told))
         return None
 
     def describe(self) -> Mapping[str, Mapping[str, Any]]:

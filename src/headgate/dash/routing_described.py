@@ -25,6 +25,8 @@ FORESEEN: Schema = has(
         "tools": NUMBER,
         "images": NUMBER,
         "local_only": YES_OR_NO,
+        "chances": {"type": "object", "additionalProperties": FRACTION},
+        "trusted": many(WORD),
         "route": TEXT,
         "why": WORD,
         "mode": one_of(*MODES),

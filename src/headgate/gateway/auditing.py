@@ -12,12 +12,11 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from headgate.core.audits import Material, Said
+from headgate.core.audits import Material, Said, cause_of, said_by, scores_of
 from headgate.core.material import MOST, least_size, material_bytes
 from headgate.core.policy import BY_NAME, weigh
 from headgate.core.sampled import Sampled
 from headgate.core.sampling import Stratum
-from headgate.core.types import Attempt
 from headgate.core.words import AuditKind, FallbackReason, Skip, Status
 from headgate.gateway.journey import Journey
 from headgate.gateway.sampling import Sampling
@@ -99,7 +98,7 @@ def material_of(journey: Journey, kind: AuditKind, fallback: FallbackReason | No
         answered=model.name,
         pass_at=decision.pass_at,
         checks=decision.checks,
-        cause=cause_of(journey, fallback) if fallback is not None else "",
+        cause=cause_of(fallback, first_scores(journey)),
     )
 
 
@@ -108,34 +107,14 @@ def answers(journey: Journey) -> Iterator[Said]:
     models = journey.road.policy.models
     for attempt, reply in zip(journey.attempts, journey.replies, strict=True):
         if reply is not None:
-            yield Said(
-                model=attempt.model,
-                local=models[attempt.model].local,
-                text=reply.text,
-                tool_calls=reply.tool_calls,
-                label=reply.label,
-                score=attempt.score,
-                scores={
-                    verdict.check: verdict.score for verdict in attempt.verdicts if verdict.score is not None
-                },
-                logprob=reply.logprob,
-                cost=attempt.cost,
-            )
+            yield said_by(attempt, reply, local=models[attempt.model].local)
 
 
-def cause_of(journey: Journey, fallback: FallbackReason) -> str:
-    """The check that rejected the first answer from home, or else the reason of the fallback."""
+def first_scores(journey: Journey) -> dict[str, float]:
+    """What the checks gave the first answer from home."""
     models = journey.road.policy.models
-    if fallback == "quality check failed":
-        first = next((attempt for attempt in journey.attempts if models[attempt.model].local), None)
-        return worst_check(first) or fallback if first is not None else fallback
-    return fallback
-
-
-def worst_check(attempt: Attempt) -> str:
-    """The check whose score was the lowest; "" where none has one."""
-    scored = [verdict for verdict in attempt.verdicts if verdict.score is not None]
-    return min(scored, key=lambda verdict: verdict.score or 0.0).check if scored else ""
+    first = next((attempt for attempt in journey.attempts if models[attempt.model].local), None)
+    return {} if first is None else scores_of(first.verdicts)
 
 
 def kept(sampling: Sampling, material: Material) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from headgate.core.errors import LedgerError
 from headgate.core.expecting import Learning
-from headgate.core.router import Prepared, usable
+from headgate.core.router import NOT_COMPARED, Prepared, compared, usable
 from headgate.core.types import Model
 from headgate.gateway.road import Road
 from headgate.ledger.routers import number_in_use, read_router
@@ -44,6 +44,8 @@ def take_up(
             None,
             f"router {n} was made by another version of Headgate and is not asked; run: headgate learn",
         )
+    if not compared(router, learning):
+        return None, f"router {n} {NOT_COMPARED}; run: headgate learn"
     prepared = Prepared(router, models)
     gone = [
         one.model for one in router.learned if one.model not in {known.model for known, _ in prepared.known}

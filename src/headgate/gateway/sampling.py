@@ -15,11 +15,10 @@ from headgate.config.audit import AuditSettings
 from headgate.core.errors import LedgerError
 from headgate.core.sampling import Known, Stratum, shares, unseen
 from headgate.core.words import AuditKind
+from headgate.ledger.audits import MILLION
 from headgate.ledger.sealing import Seal
 
 HOUR: Final = 3_600.0
-MILLION: Final = 1_000_000
-"""Probabilities are whole millionths, as the ledger keeps them, so that what is kept is what was thrown for."""
 
 
 class Sampling:
@@ -71,4 +70,5 @@ async def keep_learning(sampling: Sampling, read: Callable[[], Mapping[Stratum, 
 
 
 def _in_millionths(probability: float) -> float:
+    """Whole ones, as the ledger keeps them, so that what is kept is what was thrown for."""
     return max(1, round(probability * MILLION)) / MILLION if probability else 0.0

@@ -17,22 +17,15 @@ from sqlalchemy import select
 
 from headgate.core.audits import Material
 from headgate.core.errors import LedgerError
+from headgate.core.judges.found import says_as_good
 from headgate.core.material import material_from
+from headgate.core.settings import named
 from headgate.core.signals import HARNESS, human_ask
 from headgate.core.types import Attempt, Model, Outcome, Signals
-from headgate.core.words import FailureReason
+from headgate.core.words import AuditVerdict, FailureReason
 from headgate.ledger.queries import Entry, Filter, LedgerReader
 from headgate.ledger.schema import MICRO, audit_jobs, audits
 from headgate.ledger.sealing import Seal, opened
-
-GOOD: Mapping[str, float | None] = {
-    "good": 1.0,
-    "unnecessary": 1.0,
-    "missed": 0.0,
-    "necessary": 0.0,
-    "unclear": None,
-}
-"""Whether an audit's verdict says that the answer from home is as good as the paid one."""
 
 ITS_OWN: frozenset[FailureReason] = frozenset({"malformed", "truncated", "context_overflow"})
 """Failures that say something of the model and the request, and not of the engine's day."""
@@ -80,7 +73,7 @@ class Evidence(Struct, frozen=True):
 class Audit(Struct, frozen=True):
     """A row of `audits`, in words."""
 
-    verdict: str
+    verdict: AuditVerdict
     probability: float | None
     model: str
 
@@ -106,17 +99,17 @@ def read_evidence(
     unclear = 0
     for entry in reader.numbered(tuple(found)):
         audit = found[entry.n]
-        name = base_of(audit.model or last_at_home(entry))
-        good = GOOD.get(audit.verdict)
-        if good is None:
+        name = named(audit.model or last_at_home(entry))
+        as_good = says_as_good(audit.verdict)
+        if as_good is None:
             unclear += 1
         elif not name or not is_same(name, entry, models):
             gone[name or "unknown"] += 1
         else:
             weight = 1.0 if audit.probability is None else 1 / audit.probability
-            cases.append(case_of(entry, name, good, weight, asks.get(entry.n)))
+            cases.append(case_of(entry, name, float(as_good), weight, asks.get(entry.n)))
     for entry in reader.newest(Filter(since=since, tried_locally=True), HINTS_AT_MOST):
-        name = base_of(last_at_home(entry))
+        name = named(last_at_home(entry))
         if entry.n in found or not name or not is_same(name, entry, models):
             continue
         case = case_of(entry, name, None, 1.0, None)
@@ -138,7 +131,7 @@ def read_audits(reader: LedgerReader, since: float) -> dict[int, Audit]:
         rows = db.execute(select(*columns).where(audits.c.request >= first)).all()
     return {
         row.request: Audit(
-            words[row.verdict],
+            words[row.verdict],  # type: ignore[arg-type]  # a closed list
             None if row.probability is None else row.probability / MICRO,
             "" if row.model is None else names[row.model],
         )
@@ -167,7 +160,7 @@ def read_asks(reader: LedgerReader, which: Iterable[int], seal: Seal | None) -> 
 def case_of(entry: Entry, model: str, good: float | None, weight: float, ask: str | None) -> Case:
     """The case of one request and one model."""
     outcome = entry.outcome
-    attempt = next((a for a in outcome.attempts if base_of(a.model) == model), None)
+    attempt = next((a for a in outcome.attempts if named(a.model) == model), None)
     if ask is None and outcome.prompt is not UNSET:
         ask = ask_in(outcome.prompt)
     return Case(
@@ -203,17 +196,12 @@ def last_at_home(entry: Entry) -> str:
     return at_home[-1] if at_home else ""
 
 
-def base_of(name: str) -> str:
-    """The model whose lane it is, or itself: a longer context is no other model."""
-    return name.partition("@")[0]
-
-
 def is_same(name: str, entry: Entry, models: Mapping[str, Model]) -> bool:
     """Whether the config still has this model, at home, as the same one that answered."""
     now = models.get(name)
     if now is None or not now.local:
         return False
-    then = next((m for m in entry.models.values() if base_of(m.name) == name), None)
+    then = next((m for m in entry.models.values() if named(m.name) == name), None)
     return then is None or (then.engine, then.id) == (now.engine, now.id)
 
 

@@ -58,6 +58,8 @@ class ModelLearned(Struct, frozen=True, kw_only=True):
     tasks: Mapping[str, TaskLearned] = {}
     held_out: int = 0
     auc: Span | None = None
+    calibrated_on: int = 0
+    """Audits on which the calibration error rests: each was left out when it was foretold."""
     ece: Span | None = None
     reliability: tuple[Bin, ...] = ()
     home_at: float | None = None

@@ -18,16 +18,17 @@ from msgspec.structs import replace
 
 from headgate.core.expecting import Learning
 from headgate.core.features import features
+from headgate.core.intervals import wilson
 from headgate.core.router import Learned, Router, Scorer
-from headgate.core.spans import ONE_SIDED, Span
+from headgate.core.spans import ONE_SIDED
 from headgate.core.types import Model
 from headgate.lab.against_rules import against_rules
+from headgate.lab.doubts import uncalibrated, unsorted
 from headgate.lab.evidence import Case, Evidence
 from headgate.lab.learned import Against, Lesson, ModelLearned, TaskLearned
 from headgate.lab.learner import Fitted, Floats, Ints, fit
 from headgate.lab.likeness import groups_of
-from headgate.lab.reliability import Judged, alone, auc, calibration_error, table
-from headgate.reports.intervals import wilson
+from headgate.lab.reliability import Judged, alone, auc, calibration_error, table, together
 
 LEAST = 100
 """Audited requests without which nothing is learned of a model."""
@@ -47,8 +48,6 @@ CONTRADICTED = 0.25
 """Of nearly equal prompts, the share that may be judged against the others."""
 REPEATED = 20
 """Nearly equal prompts below which that is not looked at."""
-CALIBRATED = 0.05
-"""The largest calibration error."""
 NO_WORSE = 0.005
 """Quality that a router may cost, at the lower end of what is known, before it may be used."""
 WASTE = 0.02
@@ -101,7 +100,7 @@ def learn(
         why_not=why,
         needs=needs,
     )
-    return (Router(learned=tuple(learned)) if learned else None), lesson
+    return (Router(learned=tuple(learned), learning=learning) if learned else None), lesson
 
 
 def verdict(told: Sequence[ModelLearned], against: Against | None) -> tuple[str, int]:
@@ -177,11 +176,19 @@ class Lessons:
         sorts = auc(seen) if tells.any() else None
         if sorts is None or sorts.low <= 0.5:
             return None, replace(report, **unsorted(sorts, len(self.truth), len(held))), None
-        error = calibration_error(seen)
-        report = replace(report, held_out=len(seen.truth), auc=sorts, ece=error, reliability=table(seen))
-        if error.low > CALIBRATED:
-            reason = f"its chances are off by {error.expected:.3f}, and {CALIBRATED} is allowed"
-            return None, replace(report, refused=reason, needs=2 * len(self.truth)), None
+        unseen = together(self.left_out(first, train), seen)
+        error = calibration_error(unseen)
+        report = replace(
+            report,
+            held_out=len(seen.truth),
+            auc=sorts,
+            calibrated_on=len(unseen.truth),
+            ece=error,
+            reliability=table(unseen),
+        )
+        reason, needs = uncalibrated(error, calibration_error(seen), len(unseen.truth), len(self.truth))
+        if reason:
+            return None, replace(report, refused=reason, needs=needs), None
         last = self.fitted(np.arange(len(self.cases)))
         found = self.kept(last)
         test = Tested([self.cases[i] for i in held], chances, self.groups[held], home_at)
@@ -305,6 +312,16 @@ class Lessons:
                 said[at] = chance
         return said
 
+    def left_out(self, fitted: Fitted, which: Ints) -> Judged:
+        """The audited ones of these cases, each foretold by weights and a line that had not seen its like."""
+        tasks = self.tasks_in(which)
+        inside = np.array(
+            [self.known[i] and (self.cases[i].signals.task or "") in tasks for i in which], dtype=bool
+        )
+        rows = which[inside]
+        weights = np.array([self.cases[i].weight for i in rows])
+        return Judged(self.labels[rows], fitted.left_out[inside], weights, self.groups[rows])
+
     def trusted_at(self, fitted: Fitted, which: Ints) -> float | None:
         """The chance from which on answers were good as often as the floor asks for, 95 % sure; None where that was not shown.
 
@@ -325,19 +342,6 @@ class Lessons:
                 break
             found = float(chances[inside[-1]])
         return found
-
-
-def unsorted(sorts: Span | None, audited: int, held: int) -> dict[str, object]:
-    """What to say of chances that do not tell good answers from bad ones, and how many audits might."""
-    if sorts is None:
-        return {
-            "refused": f"the {held} newest audits cannot test it: they are of one kind, or of tasks not seen before",
-            "needs": 2 * audited,
-        }
-    reason = f"its chances do not tell good answers from bad ones (AUC {sorts.expected:.2f}, {sorts.low:.2f} to {sorts.high:.2f})"
-    edge = max(0.05, sorts.expected - 0.5)
-    needs = ceil(audited * min(20.0, max(1.5, ((sorts.expected - sorts.low) / edge) ** 2)))
-    return {"refused": reason, "auc": sorts, "needs": needs}
 
 
 def labels_of(cases: Sequence[Case]) -> Floats:

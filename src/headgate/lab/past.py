@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 from sqlalchemy import Connection
 
+from headgate.core.judges.found import says_as_good
 from headgate.core.past import Cuts, Found, Past, without_second_answers
 from headgate.core.types import Model, Outcome
 from headgate.lab.alike import ASKED, SUMS, Alike
@@ -66,7 +67,7 @@ class Audits:
         """What they found of a model's answers."""
         return Found(
             model=model,
-            good=GOOD[verdict],
+            good=says_as_good(verdict),  # type: ignore[arg-type]  # a closed list
             score=None if self.score is None else self.score / FINE,
             audits=self.audits,
             speaks_for=self.speaks_for,
@@ -96,14 +97,6 @@ class Group:
         self.costs = [before + (cost or 0) for before, cost in zip(self.costs, costs, strict=True)]
 
 
-GOOD: Mapping[str, bool | None] = {
-    "good": True,
-    "unnecessary": True,
-    "missed": False,
-    "necessary": False,
-    "unclear": None,
-}
-"""Whether an audit's verdict says that the answer from home is as good as the paid one."""
 EXPECTED = '"l":'
 """In the story of a request of which the learned router said something (`ledger.stories`)."""
 ENDLESS = 2**62

@@ -17,9 +17,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from headgate.core.intervals import wilson
 from headgate.lab.rates import Rate, spared_at_least, spared_at_most
 from headgate.lab.tally import MOST_MINUTES, OTHERS, Proving, Sum
-from headgate.reports.intervals import wilson
 from headgate.reports.savings import Money, savings
 
 RIGHT: Final = (187, 219)

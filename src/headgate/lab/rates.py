@@ -9,7 +9,7 @@ from math import sqrt
 
 from msgspec import Struct
 
-from headgate.reports.intervals import wilson
+from headgate.core.intervals import wilson
 
 
 class Rate(Struct, frozen=True):

@@ -37,6 +37,16 @@ class Judged(Struct, frozen=True):
     """Rows of the same number are not independent."""
 
 
+def together(one: Judged, other: Judged) -> Judged:
+    """Both, as rows of one table."""
+    return Judged(
+        np.concatenate([one.truth, other.truth]),
+        np.concatenate([one.chance, other.chance]),
+        np.concatenate([one.mass, other.mass]),
+        np.concatenate([one.group, other.group]),
+    )
+
+
 def auc(rows: Judged) -> Span | None:
     """The probability that a good row was given the better chance, of a good and a bad one; None where one class is missing."""
     expected = _auc(rows.truth, rows.chance, rows.mass)

@@ -17,11 +17,11 @@ from headgate.config.agent_files import read_text
 from headgate.config.changes import Changed, set_words
 from headgate.config.compile import Config
 from headgate.config.load import parse_config, starter_text
+from headgate.core.intervals import wilson
 from headgate.core.past import cuts_of
 from headgate.core.replay import Replayed, replay
 from headgate.lab.past import Progress, read_past
 from headgate.ledger.queries import LedgerReader
-from headgate.reports.intervals import wilson
 
 MOVES = 40
 """Ways that are shown, those of most requests."""

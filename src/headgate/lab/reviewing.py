@@ -24,7 +24,7 @@ from headgate.core.material import material_from
 from headgate.core.words import AuditKind, AuditVerdict
 from headgate.lab.auditing.pairs import best
 from headgate.ledger.opening import open_for_reading
-from headgate.ledger.opinions import find_asked, give_opinion, read_opinions, take_back
+from headgate.ledger.opinions import find_asked, give_opinion, take_back
 from headgate.ledger.schema import MICRO
 from headgate.ledger.sealing import Seal, opened
 
@@ -220,11 +220,6 @@ def withdraw(path: Path, request_id: str, now: float) -> bool:
             f"there is no request {request_id} in the ledger", "headgate log lists them, with their ids"
         )
     return take_back(path, asked.n, "person", now)
-
-
-def persons_opinion(path: Path, n: int) -> Opinion | None:
-    """What a person has said of a request."""
-    return next((one for one in read_opinions(path, n) if one.judge == "person"), None)
 
 
 def word_for(verdict: AuditVerdict | None) -> str:

@@ -7,7 +7,7 @@ changed these lines since. Whether it was wrong is said by `core.watching`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from time import time
 
 from msgspec.structs import replace
@@ -18,19 +18,23 @@ from headgate.config.load import load_config
 from headgate.config.rewriting import rewrite
 from headgate.core.candidates import cuts_for
 from headgate.core.effects import Record
-from headgate.core.errors import HeadgateError
+from headgate.core.errors import ConfigError, HeadgateError
 from headgate.core.settings import Setting, with_settings
-from headgate.core.watching import AppliedChange, judge_change
+from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.gateway.road import Road
 from headgate.lab.past import read_past
 from headgate.lab.tuning import WEEK, has, page_of
 from headgate.ledger.changes import all_changes, note_change
 from headgate.ledger.queries import LedgerReader
+from headgate.ledger.schema import MICRO
 
 EVERY = 30.0
 """Seconds between two looks at the ledger's changes."""
 HOUR = 3_600.0
 """Seconds between two looks at what the audits say."""
+
+CANNOT = "it was wrong, and cannot be taken back"
+"""How the reason of a change begins whose page cannot be written."""
 
 Tell = Callable[[str, str], None]
 """Tells people: a subject and a text. It may wait for the disk."""
@@ -52,21 +56,19 @@ async def keep_tuned(
     """
     if config.source is None:
         return
-    known = {change.n for change in await asyncio.to_thread(changes_of, config)}
+    followed: dict[int, str] = {}
     looked = 0.0
     while True:
         await asyncio.sleep(every)
         try:
             changes = await asyncio.to_thread(changes_of, config)
-            for change in changes:
-                if change.n not in known:
-                    known.add(change.n)
-                    await asyncio.to_thread(take, road, config, change.settings)
+            await asyncio.to_thread(follow, road, config, changes, followed)
             if time() - looked >= pause:
                 looked = time()
-                for change in await asyncio.to_thread(watch_all, config, changes, looked):
-                    if change.state == "rolled back":
-                        await asyncio.to_thread(take, road, config, change.before)
+                news = await asyncio.to_thread(watch_all, config, changes, looked)
+                await asyncio.to_thread(follow, road, config, news, followed)
+                for change in news:
+                    if change.state == "rolled back" or change.why.startswith(CANNOT):
                         await asyncio.to_thread(tell, subject_of(change), change.why)
         except Exception:
             log.exception("changes are not watched just now")
@@ -81,9 +83,30 @@ def changes_of(config: Config) -> tuple[AppliedChange, ...]:
         return ()
 
 
+def follow(
+    road: Road, config: Config, changes: Iterable[AppliedChange], followed: MutableMapping[int, str]
+) -> None:
+    """Let the road keep up with the page, whoever has changed that: this command or another, this gate or another one.
+
+    Args:
+        road: whose policy follows.
+        config: which page.
+        changes: the ledger's, oldest first.
+        followed: the state of each change that was followed already.
+    """
+    for change in changes:
+        if followed.get(change.n) == change.state:
+            continue
+        followed[change.n] = change.state
+        if change.state != "undone":
+            take(road, config, change.before if change.state == "rolled back" else change.settings)
+
+
 def take(road: Road, config: Config, settings: Iterable[Setting]) -> bool:
     """Let settings hold from the next request on, if the page has them; whether it has."""
     settings = tuple(settings)
+    if has(road.policy, settings):
+        return True
     try:
         page = load_config(str(config.source), lambda *_: None)
     except HeadgateError as error:
@@ -125,19 +148,34 @@ def watch(config: Config, change: AppliedChange, now: float) -> AppliedChange:
         return replace(change, state="undone", decided=now, why=why)
     with LedgerReader(config.ledger.path) as reader:
         recorded = read_past(reader, cuts_for(present.policy), since=change.applied)
+        worked = days_with_requests(reader, change.applied)
     since = Record(past=recorded.past, weeks=max(now - change.applied, 1.0) / WEEK)
-    judged = judge_change(change, since, present.policy, now, recorded.models)
+    judged = judge_change(change, since, present.policy, now, recorded.models, worked=worked)
+    looked = change
     if judged.look is not None:
         change = replace(change, looks=(*change.looks, judged.look))
     if judged.verdict == "keep watching":
         return change
     if judged.verdict == "keep":
         return replace(change, state="kept", decided=now, why=judged.why)
-    rewrite(page.source, page.raw, set_words(page.text, change.undo).text)
+    try:
+        rewrite(page.source, page.raw, set_words(page.text, change.undo).text)
+    except ConfigError as error:  # it is tried again, and told once
+        return replace(looked, why=f"{CANNOT}: {error.message}; {judged.why}")
     return replace(change, state="rolled back", decided=now, why=judged.why)
+
+
+def days_with_requests(reader: LedgerReader, since: float) -> int:
+    """On how many days, by UTC, there were any since a Unix time."""
+    query = "SELECT count(DISTINCT received / ?) FROM requests WHERE received >= ?"
+    with reader.connect() as db:
+        (days,) = db.exec_driver_sql(query, (round(DAY * MICRO), round(since * MICRO))).one()
+    return int(days)
 
 
 def subject_of(change: AppliedChange) -> str:
     """What people are told in one line."""
+    if change.state == "watched":
+        return "Headgate cannot take a change back: " + ", ".join(one.word for one in change.settings)
     places = ", ".join(f"{was.place} is {was.shown} again" for was in change.before)
     return f"Headgate has taken a change back: {places}"

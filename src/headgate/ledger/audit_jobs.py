@@ -9,8 +9,8 @@ audit is made.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Final, get_args
 
@@ -24,10 +24,11 @@ from headgate.core.material import material_bytes, material_from
 from headgate.core.words import AuditKind
 from headgate.ledger.audit_queue import give_up
 from headgate.ledger.audits import MILLION, Judged, keep_findings
-from headgate.ledger.opening import open_for_reading, open_for_writing
+from headgate.ledger.beside import transaction
+from headgate.ledger.opening import open_for_reading
+from headgate.ledger.runs import other_writers
 from headgate.ledger.schema import MICRO
 from headgate.ledger.sealing import Seal, opened
-from headgate.ledger.store import complaint
 
 KINDS: Final[tuple[AuditKind, ...]] = get_args(AuditKind)
 
@@ -203,22 +204,26 @@ class AuditJobs:
     def put_back(self, job: Job, now: float) -> None:
         """The audit was not made, through no fault of its own; it is due again at once, and the try does not count.
 
+        Where its time was over and somebody else has taken it, it stays with him.
+
         Raises:
             LedgerError: the ledger cannot be written.
         """
         with self._writing() as db:
             db.execute(
-                "UPDATE audit_jobs SET due = ?, tries = max(0, tries - 1) WHERE n = ? AND state = 'waiting'",
-                (round(now * MICRO), job.n),
+                "UPDATE audit_jobs SET due = ?, tries = tries - 1 WHERE n = ? AND state = 'waiting' AND tries = ?",
+                (round(now * MICRO), job.n, job.tries),
             )
 
     def resume(self, now: float) -> int:
-        """Make due at once what a process had in hand that is gone; how many.
+        """Make due at once what a process had in hand that is gone; how many. While another one writes to the ledger, it may be his.
 
         Raises:
             LedgerError: the ledger cannot be written.
         """
         with self._writing() as db:
+            if other_writers(db):
+                return 0
             found = db.execute(
                 "UPDATE audit_jobs SET due = ? WHERE state = 'waiting' AND error IS NULL AND due > ?",
                 (round(now * MICRO), round(now * MICRO)),
@@ -255,9 +260,10 @@ class AuditJobs:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        query = "SELECT kind, count(*) FROM audit_jobs WHERE state = 'waiting' AND due <= ? GROUP BY kind"
+        query = "SELECT kind, count(*) FROM audit_jobs WHERE state = 'waiting' AND due <= ? AND expires > ? GROUP BY kind"
+        moment = round(now * MICRO)
         with closing(open_for_reading(self.path)) as db:
-            return dict.fromkeys(KINDS, 0) | dict(db.execute(query, (round(now * MICRO),)).fetchall())
+            return dict.fromkeys(KINDS, 0) | dict(db.execute(query, (moment, moment)).fetchall())
 
     def look(self, kind: AuditKind, now: float, limit: int) -> list[Material]:
         """What the jobs need that would be taken next, without taking them; those that cannot be read are left out.
@@ -271,11 +277,12 @@ class AuditJobs:
             LedgerError: the ledger cannot be read.
         """
         query = (
-            "SELECT material FROM audit_jobs WHERE state = 'waiting' AND kind = ? AND due <= ? "
+            "SELECT material FROM audit_jobs WHERE state = 'waiting' AND kind = ? AND due <= ? AND expires > ? "
             "ORDER BY due, n LIMIT ?"
         )
+        moment = round(now * MICRO)
         with closing(open_for_reading(self.path)) as db:
-            rows = db.execute(query, (kind, round(now * MICRO), limit)).fetchall()
+            rows = db.execute(query, (kind, moment, moment, limit)).fetchall()
         found = []
         for (kept,) in rows:
             with suppress(LedgerError, msgspec.MsgspecError):
@@ -283,23 +290,12 @@ class AuditJobs:
         return found
 
     def _is_any_due(self, now: float, kinds: Collection[AuditKind]) -> bool:
-        query = "SELECT DISTINCT kind FROM audit_jobs WHERE state = 'waiting' AND due <= ?"
-        with closing(open_for_reading(self.path)) as db:
-            return any(kind in kinds for (kind,) in db.execute(query, (round(now * MICRO),)))
+        due = self.due(now)
+        return any(due[kind] for kind in kinds)
 
     def _closed(self, material: Material) -> bytes:
         plain = material_bytes(material)
         return plain if self._seal is None else self._seal.close(plain)
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with closing(open_for_writing(self.path)) as db:
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise LedgerError(
-                    f"the audits in the ledger cannot be written: {complaint(error)}",
-                    "free some space, close the other program, or name another file under [ledger] in headgate.toml",
-                ) from error
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self.path, "the audit")

@@ -61,7 +61,10 @@ def keep_jobs(db: sqlite3.Connection, chosen: Iterable[tuple[int, float, Sampled
 
 def give_up(db: sqlite3.Connection, n: int, error: str) -> None:
     """A job that nobody will make any more, and why; what it needs is removed."""
-    db.execute("UPDATE audit_jobs SET state = 'failed', error = ?, material = NULL WHERE n = ?", (error, n))
+    db.execute(
+        "UPDATE audit_jobs SET state = 'failed', error = ?, material = NULL WHERE n = ? AND state = 'waiting'",
+        (error, n),
+    )
 
 
 def expire(db: sqlite3.Connection, now: int) -> int:

@@ -12,9 +12,7 @@ from headgate.core.words import AuditKind, AuditVerdict
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import MICRO
-
-_OPENING: Final = b"{"
-"""Of what is not sealed."""
+from headgate.ledger.sealing import PLAIN
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -32,7 +30,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     delayed: dict[str, int]
     """Why those that wait could not be made when they were tried last."""
     cost: float | None
-    """Dollars that those which were judged have cost; None is unknown."""
+    """Dollars that they have cost, those too that came to no verdict or have none yet; None is unknown."""
     due: float | None
     """When the next one may be made; None when none waits."""
     kept: int
@@ -93,14 +91,19 @@ def _standing(db: sqlite3.Connection) -> Standing:
         return dict(db.execute(query, (state,)).fetchall())
 
     verdicts = db.execute(
-        "SELECT text, count(*), sum(cost), count(cost) FROM audits JOIN names ON id = verdict "
+        "SELECT text, count(*), sum(max(coalesce(cost, 0), coalesce((SELECT sum(p.cost) FROM audit_payments p "
+        "WHERE p.request = audits.request), 0))), count(cost) FROM audits JOIN names ON id = verdict "
         "WHERE request IN (SELECT request FROM audit_jobs WHERE state = 'judged') GROUP BY text ORDER BY text"
     ).fetchall()
+    (open_ended,) = db.execute(
+        "SELECT coalesce(sum(cost), 0) FROM audit_payments WHERE request IN (SELECT request FROM audit_jobs) "
+        "AND request NOT IN (SELECT request FROM audits)"
+    ).fetchone()
     known = all(number == priced for _, number, _, priced in verdicts)
     kept, sealed, size, until = db.execute(
         "SELECT count(*), coalesce(sum(substr(material, 1, 1) <> ?), 0), coalesce(sum(length(material)), 0), max(expires) "
         "FROM audit_jobs WHERE material IS NOT NULL",
-        (_OPENING,),
+        (PLAIN,),
     ).fetchone()
     (due,) = db.execute("SELECT min(due) FROM audit_jobs WHERE state = 'waiting'").fetchone()
     return Standing(
@@ -111,7 +114,7 @@ def _standing(db: sqlite3.Connection) -> Standing:
         verdicts={verdict: number for verdict, number, *_ in verdicts},
         failures=by_error("failed"),
         delayed=by_error("waiting"),
-        cost=sum(cost for _, _, cost, _ in verdicts) / NANO if known else None,
+        cost=(open_ended + sum(cost for _, _, cost, _ in verdicts)) / NANO if known else None,
         due=None if due is None else due / MICRO,
         kept=kept,
         sealed=sealed,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from headgate.core.audits import Opinion
 from headgate.core.words import AuditVerdict
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.schema import FINE, MICRO, audit_rollups, audits, requests
+from headgate.ledger.schema import FINE, MICRO, audit_payments, audit_rollups, audits, requests
 from headgate.ledger.stories import scaled, text_of
 from headgate.reports.facts import AuditFacts
 
@@ -169,17 +169,32 @@ def read_audits(
 
 
 def read_judging(db: Connection, since: float, until: float) -> int:
-    """What the audits of requests of some time cost, in nano-dollars."""
-    kept = select(func.coalesce(func.sum(audits.c.cost), 0))
+    """What the audits of requests of some time cost, in nano-dollars: those too that came to no verdict, or have none yet."""
+    known = func.coalesce(audits.c.cost, 0)
+    kept = select(func.coalesce(func.sum(func.max(known, func.coalesce(_PAID, 0))), 0))
     kept = kept.where(round(since * MICRO) <= _RECEIVED, round(until * MICRO) > _RECEIVED)
+    open_ended = select(func.coalesce(func.sum(audit_payments.c.cost), 0)).join(
+        requests, requests.c.n == audit_payments.c.request
+    )
+    open_ended = open_ended.where(
+        requests.c.received >= round(since * MICRO),
+        requests.c.received < round(until * MICRO),
+        audit_payments.c.request.notin_(select(audits.c.request)),
+    )
     summed = select(func.coalesce(func.sum(audit_rollups.c.cost), 0))
     summed = summed.where(audit_rollups.c.start >= since, audit_rollups.c.start < until)
-    return sum(int(db.execute(query).scalar_one()) for query in (kept, summed))
+    return sum(int(db.execute(query).scalar_one()) for query in (kept, open_ended, summed))
 
 
 # Audits are few: asked like this, SQLite looks at each of them, and not at all the requests of the time.
 _RECEIVED: Final = (
     select(requests.c.received).where(requests.c.n == audits.c.request).correlate(audits).scalar_subquery()
+)
+_PAID: Final = (
+    select(func.sum(audit_payments.c.cost))
+    .where(audit_payments.c.request == audits.c.request)
+    .correlate(audits)
+    .scalar_subquery()
 )
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from headgate.core.cards import Card
+from headgate.ledger.beside import keep_row
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO, cards
-from headgate.ledger.store import keep_row
 
 _decode = msgspec.json.Decoder(Card).decode
 

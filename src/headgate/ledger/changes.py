@@ -8,14 +8,11 @@ from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
 
 from headgate.core.watching import AppliedChange
-from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, changes
-from headgate.ledger.store import change as write
-from headgate.ledger.store import keep_row
+from headgate.ledger.beside import change as write
+from headgate.ledger.beside import keep_row, read_rows
+from headgate.ledger.schema import MICRO
 
 _decode = msgspec.json.Decoder(AppliedChange).decode
 
@@ -40,11 +37,9 @@ def note_change(path: Path, change: AppliedChange) -> bool:
     Raises:
         LedgerError: the ledger cannot be written.
     """
-    decided = "NULL" if change.decided is None else str(round(change.decided * MICRO))
-    statement = (
-        f"UPDATE changes SET state = ?, decided = {decided}, proposal = ? WHERE n = ? AND state = 'watched'"  # noqa: S608 - a number
-    )
-    values = (change.state, msgspec.json.encode(change).decode(), change.n)
+    decided = None if change.decided is None else round(change.decided * MICRO)
+    statement = "UPDATE changes SET state = ?, decided = ?, proposal = ? WHERE n = ? AND state = 'watched'"
+    values = (change.state, decided, msgspec.json.encode(change).decode(), change.n)
     return write(path, statement, values, "what became of the change") == 1
 
 
@@ -54,18 +49,8 @@ def all_changes(path: Path) -> tuple[AppliedChange, ...]:
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    if not path.exists():
-        return ()
-    query = select(changes.c.n, changes.c.proposal).order_by(changes.c.n)
-    with LedgerReader(path) as ledger, ledger.connect() as db:
-        try:
-            rows = db.execute(query).all()
-        except OperationalError as error:
-            if "no such table" in str(error):  # of an older Headgate: the next start of the gate adds it
-                return ()
-            raise
     found = []
-    for n, proposal in rows:
+    for n, proposal in read_rows(path, "SELECT n, proposal FROM changes ORDER BY n"):
         try:
             found.append(replace(_decode(proposal), n=n))
         except msgspec.DecodeError:

@@ -14,20 +14,18 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from headgate.core.audits import Finding
+from headgate.core.audits import REJECTED, Finding, cause_of
 from headgate.core.policy import BY_NAME
 from headgate.core.strata import Population
-from headgate.core.words import AuditKind, FallbackReason
+from headgate.core.words import AuditKind
+from headgate.ledger.audits import MILLION
 from headgate.ledger.cells import QUARTER, Cell, Facet
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.schema import FINE, MICRO, finding_rollups
 from headgate.ledger.stories import AttemptStory
 
-MILLION: Final = 1_000_000
-"""Probabilities are kept in millionths."""
 NOT_BY_CHANCE: Final = -1
 """Stands in the sums for a probability that there is none of."""
-REJECTED: Final[FallbackReason] = "quality check failed"
 
 Execute = Callable[[str, tuple[Any, ...]], Iterable[Any]]
 """Runs a query on a connection of whatever kind; the driver's own rows."""
@@ -162,7 +160,7 @@ def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[
             route=route,
             task=task,
             model=model or ("" if compared is None else compared[0]),
-            cause=min(first, key=lambda check: first[check]) if first else reason or "",
+            cause=cause_of(reason, first),
             score=None if lowest is None else lowest / FINE,
             scores=scores,
             cost=None if paid is None else paid / NANO,

@@ -16,9 +16,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from headgate.core.errors import LedgerError, UsageError
+from headgate.ledger.beside import change, keep_row
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import MICRO
-from headgate.ledger.store import change, keep_row
 
 PREFIX: Final = "hg-"
 """How our keys begin."""

@@ -6,8 +6,7 @@ for one, or what two answers look like.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +19,10 @@ from headgate.core.judges.agreement import Agreements, agreements
 from headgate.core.judges.standing import in_force
 from headgate.core.words import AuditKind, Judge
 from headgate.ledger.audits import MILLION, Judged, keep_findings, opinion_story, opinion_told
+from headgate.ledger.beside import transaction
 from headgate.ledger.dimensions import NANO
-from headgate.ledger.opening import open_for_reading, open_for_writing
+from headgate.ledger.opening import open_for_reading
 from headgate.ledger.schema import FINE, MICRO, names, opinions, requests
-from headgate.ledger.store import complaint
 from headgate.ledger.stories import scaled
 
 
@@ -104,7 +103,7 @@ def give_opinion(
     Raises:
         LedgerError: the ledger cannot be written, or the request is gone.
     """
-    with _writing(path) as db:
+    with transaction(path, "the opinion") as db:
         others = [one for one in _opinions(db, n) if one.judge != opinion.judge]
         counts = in_force([*others, opinion]) or opinion
         judged = Judged(
@@ -134,7 +133,7 @@ def note_opinion(path: Path, n: int, opinion: Opinion, now: float) -> None:
     Raises:
         LedgerError: the ledger cannot be written.
     """
-    with _writing(path) as db:
+    with transaction(path, "the opinion") as db:
         for word in (opinion.judge, opinion.verdict):
             db.execute("INSERT OR IGNORE INTO names (text) VALUES (?)", (word,))
         db.execute(
@@ -160,7 +159,7 @@ def take_back(path: Path, n: int, judge: Judge, now: float) -> bool:
     Raises:
         LedgerError: the ledger cannot be written.
     """
-    with _writing(path) as db:
+    with transaction(path, "the opinion") as db:
         gone = db.execute(
             f"DELETE FROM opinions WHERE request = ? AND judge = {_NUMBER}",  # noqa: S608 - our own words
             (n, judge),
@@ -230,18 +229,3 @@ def _probability(db: sqlite3.Connection, n: int) -> float | None:
     """With which the request was chosen, if it was."""
     row = db.execute("SELECT probability FROM audit_jobs WHERE request = ?", (n,)).fetchone()
     return None if row is None else row[0] / MILLION
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """A transaction that is whole or not at all."""
-    with closing(open_for_writing(path)) as db:
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-            db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"the opinion cannot be kept: {complaint(error)}",
-                "free some space, close the other program, or name another file under [ledger] in headgate.toml",
-            ) from error

@@ -110,6 +110,10 @@ def _prune(db: sqlite3.Connection, before: int) -> int:
     db.execute("CREATE TEMP TABLE IF NOT EXISTS leaving (n INTEGER PRIMARY KEY)")
     db.execute("DELETE FROM leaving")
     db.executemany("INSERT INTO leaving VALUES (?)", found)
+    db.execute(  # what was paid for one whose verdict is a person's, for instance
+        "UPDATE audits SET cost = max(coalesce(cost, 0), (SELECT sum(cost) FROM audit_payments p WHERE p.request = audits.request)) "
+        "WHERE request IN (SELECT n FROM leaving) AND request IN (SELECT request FROM audit_payments)"
+    )
     db.execute(
         "INSERT INTO audit_rollups (start, verdict, judge, requests, cost) "
         "SELECT received / ? * ?, verdict, judge, count(*), coalesce(sum(audits.cost), 0) "

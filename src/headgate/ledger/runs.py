@@ -117,6 +117,12 @@ def end_run(db: sqlite3.Connection, run: int, lost: int, now: float) -> None:
     db.execute("UPDATE runs SET ended = ?, clean = 1, lost = ? WHERE id = ?", (round(now * MICRO), lost, run))
 
 
+def other_writers(db: sqlite3.Connection) -> list[int]:
+    """The processes beside this one that seem to write to the ledger."""
+    running = db.execute("SELECT DISTINCT pid FROM runs WHERE clean IS NULL").fetchall()
+    return [pid for (pid,) in running if pid != os.getpid() and is_alive(pid)]
+
+
 def is_alive(pid: int) -> bool | None:
     """Whether a process lives; None where that cannot be asked."""
     if sys.platform == "win32":

@@ -306,7 +306,6 @@ changes = Table(
     Column("state", Text, nullable=False),  # watched, kept, rolled back
     Column("decided", BigInteger),
     Column("proposal", Text, nullable=False),
-    Column("story", Text),
 )
 
 # Routers that `headgate learn` has made; at most one is in use.

@@ -9,7 +9,7 @@ from typing import Final
 from headgate.config.audit import AuditSettings
 from headgate.core.errors import ConfigError, LedgerError
 
-_PLAIN: Final = b"{"
+PLAIN: Final = b"{"
 """How JSON begins. A Fernet token begins with its version, 0x80, which is "g" in base64."""
 
 
@@ -78,7 +78,7 @@ def seal_of(settings: AuditSettings) -> Seal | None:
 
 def is_sealed(kept: bytes) -> bool:
     """Whether the bytes are sealed."""
-    return not kept.startswith(_PLAIN)
+    return not kept.startswith(PLAIN)
 
 
 def opened(kept: bytes, seal: Seal | None) -> bytes:

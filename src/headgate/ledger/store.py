@@ -6,8 +6,8 @@ lets one outcome that cannot be stored take its batch with it: what a row cannot
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -288,35 +288,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
-
-
-def keep_row(path: Path, table: str, row: Mapping[str, str | int], what: str) -> None:
-    """Write one row beside the gate's own writer, whole or not at all; the ledger is made where there is none.
-
-    Args:
-        path: the ledger file.
-        table: its name, one of ours.
-        row: the values, by column.
-        what: what is kept, for the error.
-
-    Raises:
-        LedgerError: the ledger cannot be opened or written.
-    """
-    insert = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
-    change(path, insert, tuple(row.values()), what)
-
-
-def change(path: Path, statement: str, values: Sequence[str | int], what: str) -> int:
-    """The same for any one statement; how many rows it has written.
-
-    Raises:
-        LedgerError: the ledger cannot be opened or written.
-    """
-    with closing(open_for_writing(path)) as db:
-        try:
-            return db.execute(statement, values).rowcount
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"{what} cannot be kept: {complaint(error)}",
-                "free some space, close the other program, or name another file under [ledger] in headgate.toml",
-            ) from error

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from headgate.core.trials import Trial
+from headgate.ledger.beside import keep_row
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO, trials
-from headgate.ledger.store import keep_row
 
 _decode = msgspec.json.Decoder(Trial).decode
 

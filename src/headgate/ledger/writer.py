@@ -7,7 +7,7 @@ transaction, so that a `kill -9` loses at most that much. What cannot be written
 the queue and is tried again; only when the queue is full are requests lost, and they are counted.
 
 A commit survives the death of the process. A power cut may take the last commits with it (`synchronous = NORMAL`), but
-leaves the file sound. This module does not know what is in an outcome (`encode`) or how a batch is stored (`store`).
+leaves the file sound. This module does not know what a row of an outcome is (`encode`) or how a batch is stored (`store`).
 """
 
 import sqlite3
@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
+from headgate.core.sampled import Sampled
 from headgate.core.types import Model, Outcome
 from headgate.ledger.retention import FOR_EVER, Keep
 from headgate.ledger.runs import Found
@@ -42,6 +44,8 @@ SELDOM: Final = 3_600.0
 """Seconds until it is looked at again, once all is done and while nothing comes."""
 BEHIND: Final = 50_000
 """Requests in no rollup from which on they are rolled up even while others come, a bite after each batch."""
+MOST_HELD: Final = 100_000_000
+"""Bytes that wait with requests for their audits. While the disk is full, a request that comes beyond them is kept without."""
 PATIENCE: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds between tries while the ledger cannot be written; the last one repeats."""
 
@@ -89,6 +93,8 @@ class LedgerWriter:
         self._in_hand: list[Outcome] = []
         self._refused = 0  # counted by the thread that calls put
         self._spoiled = 0  # counted by the writer's thread
+        self._material = 0  # bytes for audits that were put: counted by the thread that calls put
+        self._material_written = 0  # … and written: counted by the writer's thread
         self._written = 0
         self._trouble: str | None = None
         self._wake = threading.Event()
@@ -141,7 +147,7 @@ class LedgerWriter:
         if waiting >= self._size or self._closing:
             self._refused += 1
             return False
-        self._queue.append(outcome)
+        self._queue.append(outcome if outcome.audit is UNSET else self._bounded(outcome, outcome.audit))
         if self._asleep:
             self._wake.set()
         elif waiting == BATCH:
@@ -152,6 +158,13 @@ class LedgerWriter:
         if self._starved and not waiting % STRIDE and self._trouble is None:
             time.sleep(MOMENT)
         return True
+
+    def _bounded(self, outcome: Outcome, audit: Sampled) -> Outcome:
+        """The outcome, without what its audit needs where too much of that waits already."""
+        if self._material - self._material_written + len(audit.material) > MOST_HELD:
+            return replace(outcome, audit=replace(audit, material=b""))
+        self._material += len(audit.material)
+        return outcome
 
     def describe(self, models: Iterable[Model]) -> None:
         """Freeze these names, labels and prices into the rows of the outcomes put from now on."""
@@ -237,6 +250,8 @@ class LedgerWriter:
             else:
                 self._spoiled += spoiled
                 self._written += len(self._in_hand) - spoiled
+                audits = [outcome.audit for outcome in self._in_hand]
+                self._material_written += sum([len(one.material) for one in audits if one is not UNSET])
                 self._in_hand = []
                 self._trouble = None
                 return

@@ -10,11 +10,11 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.estimates import Estimate
+from headgate.core.intervals import wilson
 from headgate.core.policy import Policy, Route
 from headgate.core.types import Model
 from headgate.core.words import FALLBACKS
 from headgate.reports.facts import FallbackFacts, TaskFacts, TriedFacts, WeeklyFacts
-from headgate.reports.intervals import wilson
 from headgate.reports.shown import count, dollars, full_name, percent
 
 AT_MOST: Final = 5

@@ -12,12 +12,12 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from headgate.core.estimates import Estimate
+from headgate.core.intervals import wilson
 from headgate.core.policy import Policy
 from headgate.core.spans import Span
 from headgate.reports.audited import Audited, audited
 from headgate.reports.changes import Change, changes
 from headgate.reports.facts import DayFacts, TaskFacts, WeeklyFacts
-from headgate.reports.intervals import wilson
 from headgate.reports.notes import notes
 from headgate.reports.savings import Savings, savings
 from headgate.reports.shown import count, percent

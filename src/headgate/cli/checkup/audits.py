@@ -43,8 +43,8 @@ def judge_audits(settings: "AuditSettings", standing: "Standing") -> Finding:
     wait = f"{count(waiting, 'request')} {'waits' if waiting == 1 else 'wait'}"
     if not settings.on:
         return passed("audits", f"off; {wait}" if waiting else "off")
-    shares = f"{settings.sample:.3g} of paid requests"
+    shares = f"{settings.sample * 100:.3g}% of paid requests"
     if settings.checks_local:
-        shares += f" and {settings.local_sample:.3g} of local answers"
+        shares += f" and {settings.local_sample * 100:.3g}% of local answers"
     sealed = "sealed" if settings.key_reference is not None else "not sealed"
     return passed("audits", f"{shares}; {wait}; what they need is {sealed}")

@@ -7,19 +7,17 @@ counted apart: it costs coverage, and no trust. This module does not know where 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
 
 from msgspec import Struct
 
 from headgate.core.audits import Opinion
+from headgate.core.intervals import wilson
 from headgate.core.judges.found import says_as_good
 from headgate.core.judges.standing import LABELS, contradictory, label_of
 from headgate.core.words import JUDGES, Judge
 
 FEW = 20
 """Labelled pairs below which a rate says little, and should be shown with that said."""
-SURE = 1.959964
-"""Standard deviations of a 95 % interval."""
 BIASED = 0.5
 """Share of a judge's errors in favour of the longer answer; if it is surely more, it prefers what is longer."""
 
@@ -158,14 +156,3 @@ def kappa(told: Sequence[Told]) -> float | None:
 def count(told: Iterable[Told], holds: Callable[[Told], bool]) -> int:
     """How many of them hold."""
     return sum(map(holds, told))
-
-
-def wilson(hits: int, total: int) -> tuple[float, float] | None:
-    """Wilson's 95 % interval of a rate, both ends in 0-1; None of nothing."""
-    if not total:
-        return None
-    rate, z = hits / total, SURE
-    scale = 1 + z * z / total
-    middle = rate + z * z / (2 * total)
-    reach = z * sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
-    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from contextvars import Context
 from time import time
 from typing import Final, Literal
 
@@ -153,15 +154,18 @@ class Auditor:
         return self._held
 
     async def _give_back(self) -> None:
-        """Let others have the job that is held; after its time they have it anyway."""
+        """Let others have the job that is held. After its time they may have taken it already."""
         job, self._held = self._held, None
-        if job is not None and time() <= self._mine_until:
+        if job is not None:
             await asyncio.to_thread(self.jobs.put_back, job, time())
 
     async def _see_through(self, job: Job) -> Made:
-        """Make an audit. One that makes way is held: whoever has come is not to wait for the ledger, either."""
+        """Make an audit. One that makes way is held: whoever has come is not to wait for the ledger, either.
+
+        It is made in a context of its own, since it is nobody's, whoever's key has asked for it.
+        """
         self.under_way = job.kind
-        self._work = work = asyncio.create_task(self._make(job), name="headgate-audit")
+        self._work = work = asyncio.create_task(self._make(job), name="headgate-audit", context=Context())
         self._presence.arrives = self._make_way
         try:
             await asyncio.wait([work])

@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from headgate.core.audits import Material, Opinion, Pair, Said
+from headgate.core.audits import Material, Opinion, Pair, Said, said_by
 from headgate.core.policy import Policy
-from headgate.core.types import Attempt, Failure, Reply
+from headgate.core.types import Failure, Reply
 from headgate.core.words import FailureReason, Skip
 from headgate.lab.auditing.aside import Aside, Walked, aside
 from headgate.lab.auditing.purse import Purse
@@ -32,6 +32,8 @@ REFUSED: Final = range(400, 500)
 """Statuses with which an engine says that it will never take this request …"""
 LATER: Final = frozenset({401, 403, 404, 408, 409, 429})
 """… but for these."""
+HAD_ITS_TIME: Final = 0.5
+"""The share of a request's time below which it was the engine's own clock (load, first token, silence) that ended an attempt."""
 
 
 class PutOff(Struct, frozen=True):
@@ -64,8 +66,9 @@ async def at_home(job: int, material: Material, ask: Aside, keep: Keep) -> Pair 
             walked = await ask.walk(
                 request, chain, audited=job, checks=material.checks, pass_at=material.pass_at
             )
-            fresh = said_by(walked, local=True)
-            trouble = None if any(passes(said, material.pass_at) for said in fresh) else trouble_of(walked)
+            fresh = said_in(walked, local=True)
+            passed = any(passes(said, material.pass_at) for said in fresh)
+            trouble = None if passed else trouble_of(walked, ask.road.policy.limits.answer_within)
             if fresh:
                 await keep(fresh)
                 known += fresh
@@ -103,9 +106,9 @@ async def elsewhere(job: int, material: Material, ask: Aside, keep: Keep, purse:
             return PutOff(f"{candidate.detail}, so only a person can judge it")
         if candidate.skip == "budget":
             return PutOff(f"{model} was not asked: {candidate.detail}", purse.week.ends)
-        said = said_by(walked, local=False)
+        said = said_in(walked, local=False)
         if not said:
-            return PutOff(trouble_of(walked) or why_none(walked))
+            return PutOff(trouble_of(walked, ask.road.policy.limits.answer_within) or why_none(walked))
         if walked.cut:
             return PutOff(f"the money left for this week cut the answer of {model} short", purse.week.ends)
         await keep(said)
@@ -143,45 +146,44 @@ def best(said: Iterable[Said], pass_at: float) -> Said:
     return first or max(reversed(answers), key=lambda answer: answer.score or 0.0)
 
 
-def said_by(walked: Walked, *, local: bool) -> list[Said]:
+def said_in(walked: Walked, *, local: bool) -> list[Said]:
     """The answers of a walk, in order."""
     delivered = walked.result if isinstance(walked.result, Reply) else None
     found = []
     for attempt, reply in zip(walked.attempts, walked.replies, strict=True):
         if reply is not None:
             settled = delivered if delivered is not None and attempt.model == walked.model else reply
-            found.append(as_said(attempt, settled, local=local))
+            found.append(said_by(attempt, settled, local=local))
     return found
 
 
-def as_said(attempt: Attempt, reply: Reply, *, local: bool) -> Said:
-    """One answer, as audits keep it."""
-    return Said(
-        model=attempt.model,
-        local=local,
-        text=reply.text,
-        tool_calls=reply.tool_calls,
-        label=reply.label,
-        score=attempt.score,
-        scores={v.check: v.score for v in attempt.verdicts if v.score is not None},
-        logprob=attempt.logprob,
-        cost=attempt.cost,
-    )
+def trouble_of(walked: Walked, within: float) -> str | None:
+    """Why a model that might have answered did not, where that may be otherwise another time.
 
-
-def trouble_of(walked: Walked) -> str | None:
-    """Why a model that might have answered did not, where that may be otherwise another time."""
+    Args:
+        walked: who was asked.
+        within: seconds that a request may take.
+    """
     for candidate in walked.candidates:
         if candidate.skip in PASSING:
             return f"{candidate.model} could not be asked: {candidate.skip} ({candidate.detail})"
     for attempt in walked.attempts:
-        if attempt.failure is not None and is_trouble(attempt.failure):
+        if attempt.failure is not None and is_trouble(
+            attempt.failure, (attempt.ended - attempt.started) / within
+        ):
             return f"{attempt.model}: {attempt.failure.reason} ({attempt.failure.detail})"
     return None
 
 
-def is_trouble(failure: Failure) -> bool:
-    """Whether another try may end otherwise."""
+def is_trouble(failure: Failure, share: float) -> bool:
+    """Whether another try may end otherwise. A model that had its time and was too slow would have been too slow for the caller.
+
+    Args:
+        failure: why there was no answer.
+        share: of the time that a request may take, that the attempt had.
+    """
+    if failure.reason == "timeout":
+        return share < HAD_ITS_TIME
     refused = failure.status in REFUSED and failure.status not in LATER
     return failure.reason in TROUBLES and not refused
 

@@ -46,15 +46,15 @@ class Judges:
         Args:
             job: the number of the request.
             material: what is kept of it.
-            money: dollars that asking them may cost.
+            money: dollars that are left; without any, nobody elsewhere is asked.
         """
         chosen = chosen_judge(self._ask.road.policy, self.word)
         asked, decider = None, None
         if chosen is not None and (chosen.local or (money > 0 and not material.request.local_only)):
             if decides(self._ask.road, chosen) is not None:
-                decider = Decider(chosen.name, _deciding(job, self._ask, chosen, money))
+                decider = Decider(chosen.name, _deciding(job, self._ask, chosen))
             else:
-                asked = ModelJudge(chosen.name, _asking(job, self._ask, chosen, money))
+                asked = ModelJudge(chosen.name, _asking(job, self._ask, chosen))
         outside = chosen is not None and not chosen.local
         return Panel(
             embedder=await self._embedder(job),
@@ -104,19 +104,12 @@ def chosen_judge(policy: Policy, judge: str) -> Model | None:
     return policy.models[rising[-1]] if rising else None
 
 
-def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Request], Awaitable[Heard | Down]]:
-    left = money
-
+def _asking(job: int, ask: Aside, model: Model) -> Callable[[Request], Awaitable[Heard | Down]]:
     async def heard(request: Request) -> Heard | Down:
-        nonlocal left
-        walked = await ask.walk(
-            aside(request, at_home=model.local),
-            (model.name,),
-            audited=job,
-            money=0.0 if model.local else left,
-        )
+        money = 0.0 if model.local else await ask.purse.left()
+        request = aside(request, at_home=model.local)
+        walked = await ask.walk(request, (model.name,), audited=job, money=money)
         costs = [attempt.cost for attempt in walked.attempts]
-        left -= sum([cost or 0.0 for cost in costs])
         if not isinstance(walked.result, Reply):
             return Down(walked.result.reason)
         known = [cost for cost in costs if cost is not None]
@@ -125,16 +118,10 @@ def _asking(job: int, ask: Aside, model: Model, money: float) -> Callable[[Reque
     return heard
 
 
-def _deciding(
-    job: int, ask: Aside, model: Model, money: float
-) -> Callable[[Questions], Awaitable[Weighed | Down]]:
-    left = money
-
+def _deciding(job: int, ask: Aside, model: Model) -> Callable[[Questions], Awaitable[Weighed | Down]]:
     async def weighed(asked: Questions) -> Weighed | Down:
-        nonlocal left
-        found = await decide(ask.road, ask.purse, asked, model, audited=job, money=left)
-        left -= found.cost or 0.0 if isinstance(found, Weighed) else 0.0
-        return found
+        money = await ask.purse.left()
+        return await decide(ask.road, ask.purse, asked, model, audited=job, money=money)
 
     return weighed
 

@@ -82,9 +82,11 @@ class Purse:
             most: dollars that the call can cost.
 
         Raises:
-            LedgerError: the ledger cannot be written; then the call is not made.
+            LedgerError: the ledger cannot be written, or the money is gone; then the call is not made.
         """
-        n = await asyncio.to_thread(promise, self.path, request, most, self.clock())
+        now = self.clock()
+        begun = period_of(now, "week", self._zone, self._week_starts).begun
+        n = await asyncio.to_thread(promise, self.path, request, most, now, since=begun, limit=self.dollars)
         bill = Bill(most)
         try:
             yield bill

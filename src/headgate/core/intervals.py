@@ -4,14 +4,18 @@ A rate of 3 in 20 may be luck; its interval says how much. This module does not 
 """
 
 from math import sqrt
-from typing import Final
 
-CONFIDENT: Final = 1.959964
-"""Standard deviations of a 95 % interval."""
+from headgate.core.spans import SURE
 
 
-def wilson(hits: float, total: float, z: float = CONFIDENT) -> tuple[float, float] | None:
-    """Wilson's score interval of a rate, both ends in 0-1; None of nothing."""
+def wilson(hits: float, total: float, z: float = SURE) -> tuple[float, float] | None:
+    """Wilson's score interval of a rate, both ends in 0-1; None of nothing.
+
+    Args:
+        hits: how often it was so; no whole number where observations are weighed.
+        total: of how many.
+        z: standard deviations: 95 % on both sides, unless said otherwise.
+    """
     if not total:
         return None
     rate = hits / total

@@ -1,0 +1,1 @@
+"""Agency months with known truth, on which the whole loop runs: whether its estimates, proposals and changes are right."""
