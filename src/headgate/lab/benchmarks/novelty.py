@@ -24,7 +24,7 @@ from headgate.lab.benchmarks.wording import View
 Floats = npt.NDArray[np.float64]
 Kinds = npt.NDArray[np.str_]
 
-LET_IN = 0.05
+LET_IN = 0.02
 """Of the prompts of any one kind, held for seen although it was left out."""
 FEWEST = 20
 """Prompts that make a kind."""
