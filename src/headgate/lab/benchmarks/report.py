@@ -37,7 +37,10 @@ def shown(figure: Figure | None, scale: float = 1, digits: int = 3) -> str:
     """A figure with its interval."""
     if figure is None:
         return NONE
-    value, low, high = (f"{each * scale:.{digits}f}" for each in (figure.value, figure.low, figure.high))
+    # 0.0 is added so that nothing is shown as -0.
+    value, low, high = (
+        f"{round(each * scale, digits) + 0.0:.{digits}f}" for each in (figure.value, figure.low, figure.high)
+    )
     return f"{value} ({low}–{high})" if low != high else value
 
 
@@ -113,9 +116,9 @@ def reading(scored: Scored) -> Iterable[str]:
     if learned.measured.apgr is not None:
         said += f"APGR {shown(learned.measured.apgr)}"
         best = scored.published
-        said += f", published best {best.apgr:.3f} ({best.method}); " if best else "; "
+        said += f", published best {best.apgr:.3f}; " if best else "; "
     quality, saved = learned.measured.saved[0], learned.picked
-    said += f"at the strong model's quality {percent(quality)} % of {scored.unit} can be saved"
+    said += f"at the strong model's quality {percent(quality)} % of its cost can be saved"
     if quality.low <= 0.005:
         said += ", which may be nothing: here prediction alone does not help"
     if saved is not None:
