@@ -33,8 +33,8 @@ FEW, FEW_AUDITS = 20, 10
 ENOUGH_LABELS, MANY = 5, 0.25
 """From so many requests that were labelled twice on, this share of contradictions is too much."""
 
-LOOSE = 0.2
-"""The error of bounds while a step is looked for: the other part judges it."""
+CAUTIOUS, LOOSE = 0.02, 0.2
+"""The errors of bounds while a step is looked for, at first and then: the other part judges it."""
 LITTLE = 0.002
 """The share of the money below which a step is not worth the change."""
 NOTHING = 1e-6
@@ -230,10 +230,15 @@ class Search:
     def cheaper(self, now: Effect) -> Proposal | Refusal:
         """The cheapest settings of which the judging part says that they are cheap and good.
 
-        The steps are judged in the order in which they were found, and the first that may break the floor ends it. So however many
-        are judged, a wrong one is let through in no more than 5 % (a fixed sequence of tests).
+        They are judged in the order in which they were found, and the first that may break the floor ends it. So however many are
+        judged, a wrong one is let through in no more than 5 % (a fixed sequence of tests). The cautious ones come first: where the
+        settings in force are near the floor, those that are found with less caution would end it at once.
         """
-        path = self.path(self.mend(), self.worth_it)
+        path = [
+            policy
+            for error in (CAUTIOUS, LOOSE)
+            for policy in self.path(self.mend(error), self.worth_it, error)
+        ]
         best: tuple[Policy, Effect] | None = None
         failed: Policy | None = None
         for policy in path:
@@ -241,7 +246,8 @@ class Search:
             if judged.quality.low < self.floor:
                 failed = policy
                 break
-            if judged.dollars.high < 0 and judged.moved >= FEW and judged.audits_moved >= FEW_AUDITS:
+            told = judged.moved >= FEW and judged.audits_moved >= FEW_AUDITS
+            if told and judged.dollars.high < 0 and (best is None or is_cheaper(judged, best[1])):
                 best = policy, judged
         needs = () if failed is None else self.needs(failed)
         if best is not None:
@@ -298,17 +304,17 @@ class Search:
 
     # ── Finding ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def mend(self) -> Policy:
+    def mend(self, error: float) -> Policy:
         """Where to begin: today's settings, or where these may break the floor, the cheapest that hold it.
 
         What they cost more has to be saved by the steps that follow.
         """
-        path = self.path(self.today, self.worth_its_price)
+        path = self.path(self.today, self.worth_its_price, error)
         return path[-1] if path else self.today
 
-    def path(self, policy: Policy, worth: Worth) -> list[Policy]:
-        """The settings that a search passes from some on, each one step further than the one before."""
-        effect = self.finding.effect(policy, LOOSE)
+    def path(self, policy: Policy, worth: Worth, error: float = LOOSE) -> list[Policy]:
+        """The settings that a search passes from some on, each one step further than the one before; `error` is that of its bounds."""
+        effect = self.finding.effect(policy, error)
         found: list[Policy] = []
         seen = {key_of(policy)}
         while len(found) < MOST_STEPS:
@@ -317,12 +323,12 @@ class Search:
                 other = with_settings(policy, (setting,))
                 if setting in self.avoid or key_of(other) in seen or self.too_many(other):
                     continue
-                its = self.finding.effect(other, LOOSE)
+                its = self.finding.effect(other, error)
                 value = worth(effect, its)
                 if value > (0.0 if best is None else best[0]):
                     best = value, other, its
             if best is None and worth == self.worth_it:
-                best = self.trade(policy, effect, seen)
+                best = self.trade(policy, effect, seen, error)
             if best is None:
                 break
             _, policy, effect = best
@@ -330,7 +336,9 @@ class Search:
             found.append(policy)
         return found
 
-    def trade(self, policy: Policy, effect: Effect, seen: set[object]) -> tuple[float, Policy, Effect] | None:
+    def trade(
+        self, policy: Policy, effect: Effect, seen: set[object], error: float
+    ) -> tuple[float, Policy, Effect] | None:
         """Two steps at once, where none by itself is worth it: one buys quality for little, another one spends it to save more.
 
         A bar that is raised on a route with cheap answers may pay for longer prompts at home.
@@ -338,7 +346,7 @@ class Search:
         bought: list[tuple[float, Policy]] = []
         for setting in steps(policy, self.today, self.homes):
             other = with_settings(policy, (setting,))
-            its = self.finding.effect(other, LOOSE)
+            its = self.finding.effect(other, error)
             gained = its.quality.low - effect.quality.low
             if gained > NOTHING and setting not in self.avoid:
                 price = max(its.dollars.expected - effect.dollars.expected, LITTLE * its.dollars_before)
@@ -349,7 +357,7 @@ class Search:
                 other = with_settings(better, (setting,))
                 if setting in self.avoid or key_of(other) in seen or self.too_many(other):
                     continue
-                its = self.finding.effect(other, LOOSE)
+                its = self.finding.effect(other, error)
                 value = self.worth_it(effect, its)
                 if value > (0.0 if best is None else best[0]):
                     best = value, other, its
@@ -413,6 +421,11 @@ class Search:
             if effect.quality.expected >= self.floor and effect.dollars.expected < (best[0] if best else 0.0):
                 best = effect.dollars.expected, policy
         return () if best is None else self.needs(best[1])
+
+
+def is_cheaper(one: Effect, other: Effect) -> bool:
+    """Whether some settings are expected to cost less than others."""
+    return one.dollars.expected < other.dollars.expected
 
 
 def differences(today: Policy, policy: Policy) -> tuple[Setting, ...]:

@@ -29,7 +29,7 @@ from headgate.lab.simulation.world import World
 
 WEEK = 7 * DAY
 
-FIRST_TUNING, EVERY = 4, 1
+FIRST_TUNING, EVERY = 4, 2
 """Weeks until the settings are tuned for the first time, and from then on."""
 LOOKED_AT = 8
 """Weeks that a search looks back."""

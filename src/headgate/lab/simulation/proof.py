@@ -7,10 +7,14 @@ how far is the cost after tuning from that of the best thresholds in hindsight. 
 loop notice, and is it on the safe side in the end. Each run has its own random numbers, so that any of them can be looked at alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from importlib import resources
+from itertools import repeat
 from random import Random
 from statistics import mean, median
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -45,6 +49,7 @@ SHIFTS: Mapping[str, Callable[[World], World]] = {
 }
 
 Progress = Callable[[str], None]
+Found = TypeVar("Found")
 
 
 class One(Struct, frozen=True, kw_only=True):
@@ -94,7 +99,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     steady: Mapping[str, tuple[One, ...]]
     """By the judges."""
     shifted: Mapping[str, tuple[Shifted, ...]]
-    """By what happens; the judges err."""
+    """By what happens; the judges never err."""
 
 
 def page() -> Policy:
@@ -103,38 +108,47 @@ def page() -> Policy:
     return parse_config(text, None).policy
 
 
-def prove(runs: int, shifts: int, progress: Progress = lambda _said: None) -> Proof:
+def prove(runs: int, shifts: int, workers: int = 1, progress: Progress = lambda _said: None) -> Proof:
     """Simulate.
 
     Args:
         runs: agencies that stay as they are, for each kind of judges.
         shifts: agencies for each thing that may happen.
+        workers: processes that share them.
         progress: told what was done.
     """
-    policy = page()
-    hindsight = Hindsight(policy, {work.task: work for work in USUAL})
     steady: dict[str, tuple[One, ...]] = {}
-    for name, right in JUDGES.items():
-        found = []
-        for seed in range(runs):
-            found.append(one_run(seed, policy, hindsight, right))
-            progress(f"{name}: {seed + 1} of {runs}")
-        steady[name] = tuple(found)
-    shifted = {}
-    for name, shift in SHIFTS.items():
-        hit = []
-        for seed in range(shifts):
-            hit.append(one_shift(seed, policy, shift))
-            progress(f"{name}: {seed + 1} of {shifts}")
-        shifted[name] = tuple(hit)
+    shifted: dict[str, tuple[Shifted, ...]] = {}
+    with ProcessPoolExecutor(workers) as pool:
+        for name in JUDGES:
+            steady[name] = tuple(told(pool.map(one_run, range(runs), repeat(name)), runs, name, progress))
+        for name in SHIFTS:
+            shifted[name] = tuple(
+                told(pool.map(one_shift, range(shifts), repeat(name)), shifts, name, progress)
+            )
     return Proof(steady=steady, shifted=shifted)
 
 
-def one_run(seed: int, policy: Policy, hindsight: Hindsight, right: Right = ERRING) -> One:
-    """One agency that stays as it is."""
+def told(found: Iterable[Found], of: int, name: str, progress: Progress) -> Iterator[Found]:
+    """The results as they come, told one by one."""
+    for many, one in enumerate(found, start=1):
+        progress(f"{name}: {many} of {of}")
+        yield one
+
+
+@cache
+def known_page() -> tuple[Policy, Hindsight]:
+    """The page and the best of its thresholds: made once in each process."""
+    policy = page()
+    return policy, Hindsight(policy, {work.task: work for work in USUAL})
+
+
+def one_run(seed: int, judges: str) -> One:
+    """One agency that stays as it is, with judges of `JUDGES`."""
+    policy, hindsight = known_page()
     chance = Random(seed)
     world = make_world(chance)
-    found = run([world] * WEEKS, policy, chance, Auditing(right=right), FLOOR)
+    found = run([world] * WEEKS, policy, chance, Auditing(right=JUDGES[judges]), FLOOR)
     crowd = crowd_of(world, WEEKS)
     end = truth_of(Player(found.policy, world.works_by_task()), crowd)
     best = hindsight.best(crowd, FLOOR)
@@ -153,12 +167,13 @@ def one_run(seed: int, policy: Policy, hindsight: Hindsight, right: Right = ERRI
     )
 
 
-def one_shift(seed: int, policy: Policy, shift: Callable[[World], World]) -> Shifted:
-    """One agency to which something happens."""
+def one_shift(seed: int, name: str) -> Shifted:
+    """One agency to which something of `SHIFTS` happens; its judges never err."""
+    policy, _ = known_page()
     chance = Random(seed)
     world = make_world(chance)
-    other = shift(world)
-    found = run([world] * BEFORE + [other] * AFTER, policy, chance, Auditing(), FLOOR)
+    other = SHIFTS[name](world)
+    found = run([world] * BEFORE + [other] * AFTER, policy, chance, Auditing(right=INFALLIBLE), FLOOR)
     crowd = crowd_of(other, BEFORE)
     works = other.works_by_task()
     settings = [*found.policies[BEFORE:], found.policy]
