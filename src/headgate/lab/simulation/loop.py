@@ -1,6 +1,6 @@
 """The whole loop, week by week: route, record, audit, estimate, tune, apply, watch, roll back.
 
-    run(seasons, policy, chance) → Run: each week with its estimates, its changes, and the truth beside them
+    run(seasons, policy, chance) → Run: its estimates, its changes, and the truth beside them
 
 What is decided is decided by the functions that decide in a gate: the policy, the cascade, the sampling rule, the estimates, the tuner
 and the watch over changes. What they are told is what a ledger would tell them. Here is only the order in which they are asked.
@@ -24,12 +24,12 @@ from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.core.words import AuditKind
 from headgate.lab.simulation.auditing import Auditing, Auditor
 from headgate.lab.simulation.playing import Player, Recorded, together
-from headgate.lab.simulation.truth import Truth, crowd_of, truth_of
+from headgate.lab.simulation.truth import crowd_of, truth_of
 from headgate.lab.simulation.world import World
 
 WEEK = 7 * DAY
 
-FIRST_TUNING, EVERY = 4, 2
+FIRST_TUNING, EVERY = 4, 1
 """Weeks until the settings are tuned for the first time, and from then on."""
 LOOKED_AT = 8
 """Weeks that a search looks back."""
@@ -52,33 +52,20 @@ class Change(Struct, frozen=True, kw_only=True):
     state: str = "watched"
 
 
-class Week(Struct, frozen=True, kw_only=True):
-    """One week, as it was told and as it was."""
-
-    policy: Policy
-    unnecessary: int
-    """Fallbacks that were, in truth."""
-    fallbacks: Estimate
-    """What audits say of them."""
-    missed: int
-    """Answers from home that were not good, in truth."""
-    local: Estimate
-    truth: Truth
-    """What its settings come to, on what was expected of it."""
-
-
 class Run(Struct, frozen=True, kw_only=True):
     """Some weeks of one agency."""
 
-    weeks: tuple[Week, ...]
+    policies: tuple[Policy, ...]
+    """In force in each week."""
     changes: tuple[Change, ...]
     policy: Policy
     """At the end."""
     unnecessary: int
-    """In all weeks, in truth."""
+    """Fallbacks that were, in truth."""
     fallbacks: Estimate
     """What all audits together say of them."""
     missed: int
+    """Answers from home that were not good, in truth."""
     local: Estimate
     refusals: tuple[tuple[int, Refusal], ...]
     """With the weeks after which they were given."""
@@ -100,7 +87,8 @@ class Loop:
         self.record: list[tuple[Past, ...]] = []
         self.findings: list[Finding] = []
         self.populations: list[Population] = []
-        self.weeks: list[Week] = []
+        self.policies: list[Policy] = []
+        self.unnecessary = self.missed = 0
         self.changes: list[Change] = []
         self.refusals: list[tuple[int, Refusal]] = []
         self.watched: dict[int, AppliedChange] = {}
@@ -114,22 +102,13 @@ class Loop:
         self.record.append(tuple(record.past()))
         self.findings += audited.findings
         self.populations += audited.populations
-        self.weeks.append(
-            Week(
-                policy=self.policy,
-                unnecessary=audited.unnecessary,
-                missed=audited.missed,
-                fallbacks=self.estimate(audited.findings, audited.populations, "fallback"),
-                local=self.estimate(audited.findings, audited.populations, "local"),
-                truth=truth_of(player, crowd_of(world, number)),
-            )
-        )
+        self.policies.append(self.policy)
+        self.unnecessary += audited.unnecessary
+        self.missed += audited.missed
 
-    def estimate(
-        self, findings: Sequence[Finding], populations: Sequence[Population], kind: AuditKind
-    ) -> Estimate:
-        """What audits say, with the errors of judges taken out as far as labels tell of them."""
-        return estimate(findings, populations, kind, self.auditor.confusions).all
+    def estimate(self, kind: AuditKind) -> Estimate:
+        """What all audits so far say, with the errors of judges taken out as far as labels tell of them."""
+        return estimate(self.findings, self.populations, kind, self.auditor.confusions).all
 
     def watch(self) -> None:
         """Look at the changes that are watched."""
@@ -148,9 +127,9 @@ class Loop:
         """A change as it stands now. One whose lines were changed again is nobody's to watch."""
         if any(setting_of(self.policy, one.table, one.key) != one for one in change.settings):
             return replace(change, state="undone")
-        now = len(self.weeks) * WEEK
+        now = len(self.record) * WEEK
         first = round(change.applied / WEEK)
-        since = Record(past=together(self.record[first:]), weeks=len(self.weeks) - first)
+        since = Record(past=together(self.record[first:]), weeks=len(self.record) - first)
         judged = judge_change(change, since, self.policy, now, worked=(now - change.applied) / DAY)
         if judged.look is not None:
             change = replace(change, looks=(*change.looks, judged.look))
@@ -165,11 +144,11 @@ class Loop:
         older, newer = (Record(past=together(part), weeks=len(part)) for part in (weeks[:half], weeks[half:]))
         found = tune(older, newer, self.policy, floor=self.floor, avoid=self.avoid)
         if isinstance(found, Refusal):
-            self.refusals.append((len(self.weeks), found))
+            self.refusals.append((len(self.record), found))
             return
         self.policy = with_settings(self.policy, found.settings)
         self.watched[len(self.changes)] = AppliedChange(
-            applied=len(self.weeks) * WEEK,
+            applied=len(self.record) * WEEK,
             settings=found.settings,
             before=found.before,
             floor=self.floor,
@@ -178,11 +157,11 @@ class Loop:
         player = Player(self.policy, world.works_by_task())
         self.changes.append(
             Change(
-                week=len(self.weeks),
+                week=len(self.record),
                 aim=found.aim,
                 settings=found.settings,
                 promised=found.judged.quality.low,
-                quality=truth_of(player, crowd_of(world, len(self.weeks))).quality,
+                quality=truth_of(player, crowd_of(world, len(self.record))).quality,
             )
         )
 
@@ -209,12 +188,12 @@ def run(
         if FIRST_TUNING <= number + 1 < len(seasons) and (number + 1) % EVERY == 0:
             loop.tune(world)
     return Run(
-        weeks=tuple(loop.weeks),
+        policies=tuple(loop.policies),
         changes=tuple(loop.changes),
         policy=loop.policy,
-        unnecessary=sum([week.unnecessary for week in loop.weeks]),
-        fallbacks=loop.estimate(loop.findings, loop.populations, "fallback"),
-        missed=sum([week.missed for week in loop.weeks]),
-        local=loop.estimate(loop.findings, loop.populations, "local"),
+        unnecessary=loop.unnecessary,
+        fallbacks=loop.estimate("fallback"),
+        missed=loop.missed,
+        local=loop.estimate("local"),
         refusals=tuple(loop.refusals),
     )

@@ -159,16 +159,18 @@ def one_shift(seed: int, policy: Policy, shift: Callable[[World], World]) -> Shi
     world = make_world(chance)
     other = shift(world)
     found = run([world] * BEFORE + [other] * AFTER, policy, chance, Auditing(), FLOOR)
-    crowd = crowd_of(other, BEFORE + AFTER)
+    crowd = crowd_of(other, BEFORE)
     works = other.works_by_task()
-    final = truth_of(Player(found.policy, works), crowd)
-    after = [week.truth.quality for week in found.weeks[BEFORE:]] + [final.quality]
+    settings = [*found.policies[BEFORE:], found.policy]
+    told = {id(one): truth_of(Player(one, works), crowd).quality for one in settings}
+    after = [told[id(one)] for one in settings]
+    calm = truth_of(Player(settings[0], world.works_by_task()), crowd_of(world, BEFORE))
     best = Hindsight(policy, works).best(crowd, FLOOR)
     return Shifted(
         seed=seed,
-        calm=found.weeks[BEFORE - 1].truth.quality,
+        calm=calm.quality,
         hit=after[0],
-        final=final.quality,
+        final=after[-1],
         back_after=back(after),
         noticed_after=noticed(found),
         reachable=best is not None,
