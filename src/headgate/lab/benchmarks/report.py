@@ -21,9 +21,11 @@ METHOD = """\
   themselves, as everyone does; **picked** is what came of the price that was the cheapest at full quality on the fit part.
 - Intervals are 95 %, from draws of prompts with replacement, the same draws for every router. Points of equal quality flip with the draw:
   read the interval. They hold for these prompts and models, not for the choice of folds.
+- The learners' settings were chosen while these cross-validated figures were in sight, so they flatter a little, and a small set's move
+  with the folds (another `--seed`) by more than its published margin. What counts is a part that was not in sight: `--fit` and `--score`.
 - **Labels of** says whose outcomes a router was fitted on. "Same benchmark" is in-domain: other prompts of the same set, with
   questions that are nearly the same kept on one side. "None" is the row without: longer questions need the strong model more, and
-  nothing was fitted. Labels of other benchmarks have not carried over and are not used.
+  nothing was fitted. Labels of other benchmarks are not used.
 - Routers know no benchmark: features are words, pieces of words and plain counts, weighed on the fit part; beginnings that many prompts
   share are taken off. The `task` column is used on the fit part alone, where a classifier of kinds is learned.
 - **Unknown kinds to the strong model**: a prompt that is unlike every kind of the fit part is not predicted. Where whole kinds are left
