@@ -433,3 +433,17 @@ async def test_an_audit_is_paid_from_nobodys_budget_whoever_asks_for_it(open_ben
         await bench.written()
         made = await bench.send("POST", "/admin/audits/run", b"{}", authorization=f"Bearer {boss}")
         assert made.json["made"]["state"] == "judged", made.json
+
+
+async def test_an_engine_that_is_slow_to_begin_is_asked_again_and_says_nothing_of_its_model(open_bench):
+    """Its first token has a clock of its own, one second here; a request may take five."""
+    slow = [Answer(SAME, delay=3.0)]
+    async with open_bench(
+        change=audited(HOME_ONLY), local=lambda _: slow.pop() if slow else Answer(SAME), paid=SAME
+    ) as bench:
+        await bench.ask(LONG)
+        ((state, _, error),) = await until(lambda: [row for row in states(bench) if row[2]])
+        assert state == "waiting"
+        assert "timeout" in error
+        make_due(bench)
+        await until(lambda: [row for row in states(bench) if row[0] == "judged"])

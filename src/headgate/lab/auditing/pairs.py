@@ -32,6 +32,8 @@ REFUSED: Final = range(400, 500)
 """Statuses with which an engine says that it will never take this request …"""
 LATER: Final = frozenset({401, 403, 404, 408, 409, 429})
 """… but for these."""
+HAD_ITS_TIME: Final = 0.5
+"""The share of a request's time below which it was the engine's own clock (load, first token, silence) that ended an attempt."""
 
 
 class PutOff(Struct, frozen=True):
@@ -65,7 +67,8 @@ async def at_home(job: int, material: Material, ask: Aside, keep: Keep) -> Pair 
                 request, chain, audited=job, checks=material.checks, pass_at=material.pass_at
             )
             fresh = said_in(walked, local=True)
-            trouble = None if any(passes(said, material.pass_at) for said in fresh) else trouble_of(walked)
+            passed = any(passes(said, material.pass_at) for said in fresh)
+            trouble = None if passed else trouble_of(walked, ask.road.policy.limits.answer_within)
             if fresh:
                 await keep(fresh)
                 known += fresh
@@ -105,7 +108,7 @@ async def elsewhere(job: int, material: Material, ask: Aside, keep: Keep, purse:
             return PutOff(f"{model} was not asked: {candidate.detail}", purse.week.ends)
         said = said_in(walked, local=False)
         if not said:
-            return PutOff(trouble_of(walked) or why_none(walked))
+            return PutOff(trouble_of(walked, ask.road.policy.limits.answer_within) or why_none(walked))
         if walked.cut:
             return PutOff(f"the money left for this week cut the answer of {model} short", purse.week.ends)
         await keep(said)
@@ -154,19 +157,33 @@ def said_in(walked: Walked, *, local: bool) -> list[Said]:
     return found
 
 
-def trouble_of(walked: Walked) -> str | None:
-    """Why a model that might have answered did not, where that may be otherwise another time."""
+def trouble_of(walked: Walked, within: float) -> str | None:
+    """Why a model that might have answered did not, where that may be otherwise another time.
+
+    Args:
+        walked: who was asked.
+        within: seconds that a request may take.
+    """
     for candidate in walked.candidates:
         if candidate.skip in PASSING:
             return f"{candidate.model} could not be asked: {candidate.skip} ({candidate.detail})"
     for attempt in walked.attempts:
-        if attempt.failure is not None and is_trouble(attempt.failure):
+        if attempt.failure is not None and is_trouble(
+            attempt.failure, (attempt.ended - attempt.started) / within
+        ):
             return f"{attempt.model}: {attempt.failure.reason} ({attempt.failure.detail})"
     return None
 
 
-def is_trouble(failure: Failure) -> bool:
-    """Whether another try may end otherwise."""
+def is_trouble(failure: Failure, share: float) -> bool:
+    """Whether another try may end otherwise. A model that had its time and was too slow would have been too slow for the caller.
+
+    Args:
+        failure: why there was no answer.
+        share: of the time that a request may take, that the attempt had.
+    """
+    if failure.reason == "timeout":
+        return share < HAD_ITS_TIME
     refused = failure.status in REFUSED and failure.status not in LATER
     return failure.reason in TROUBLES and not refused
 

@@ -1,7 +1,7 @@
 """Whole kinds of task left out: what becomes of prompts of a kind that the fit part has never seen.
 
 Unknown must go to the strong model. Each kind is left out once: everything is fitted on the others, the price is picked there, and the
-kind's prompts are routed as they come. A set needs three kinds of `KIND` prompts, and has at most `MOST` of them: subjects of one
+kind's prompts are routed as they come. A set needs three kinds of `KIND` prompts, and has at most `MOST_KINDS` of them: subjects of one
 exam are not kinds of task.
 """
 
@@ -14,11 +14,12 @@ from msgspec import Struct
 from headgate.lab.benchmarks import metrics, routing
 from headgate.lab.benchmarks.grouping import Rows, by_task
 from headgate.lab.benchmarks.metrics import Floats
+from headgate.lab.benchmarks.novelty import FEWEST_KINDS, MOST_KINDS
 from headgate.lab.benchmarks.prepared import Ready
 from headgate.lab.benchmarks.routing import Figure
 from headgate.lab.benchmarks.tracks import choose, expect
 
-KIND, FEWEST, MOST = 40, 3, 30
+KIND = 40
 ALL = "all of them"
 
 
@@ -38,7 +39,7 @@ class LeftOut(Struct, frozen=True):
 def has_kinds(tasks: Sequence[str]) -> bool:
     """Whether a set has kinds of task that can be left out."""
     many = np.unique(np.array(tasks), return_counts=True)[1]
-    return int((many >= KIND).sum()) >= FEWEST and len(many) <= MOST
+    return int((many >= KIND).sum()) >= FEWEST_KINDS and len(many) <= MOST_KINDS
 
 
 def leave_out(ready: Ready, seed: int, draws: int) -> list[LeftOut]:

@@ -160,9 +160,11 @@ def _pair_of(benchmark: Benchmark, pairs: Sequence[frozenset[str]]) -> Benchmark
     """The set with two of its models."""
     if len(benchmark.models) == 2:
         return benchmark
+    short = [_short(model) for model in benchmark.models]
     for pair in pairs:
-        if pair <= set(benchmark.models):
-            return _with_models(benchmark, [benchmark.models.index(model) for model in sorted(pair)])
+        wanted = sorted(_short(model) for model in pair)
+        if set(wanted) <= set(short):
+            return _with_models(benchmark, [short.index(model) for model in wanted])
     ranked = np.argsort(benchmark.scores.mean(axis=0))
     return _with_models(benchmark, [int(ranked[len(ranked) // 2]), int(ranked[-1])])
 
@@ -176,3 +178,8 @@ def _with_models(benchmark: Benchmark, columns: Sequence[int]) -> Benchmark:
         costs=None if benchmark.costs is None else benchmark.costs[:, columns],
         answers=tuple(tuple(given[column] for column in columns) for given in benchmark.answers),
     )
+
+
+def _short(model: str) -> str:
+    """A model's name without its maker, which sources write or leave out."""
+    return model.rsplit("/", 1)[-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from headgate.lab.benchmarks.leaving_out import LeftOut
 from headgate.lab.benchmarks.routing import FLOORS, Figure
 from headgate.lab.benchmarks.running import CROSS_VALIDATION, Benchmarked, Scored
-from headgate.lab.benchmarks.tracks import LEARNED, Row
+from headgate.lab.benchmarks.tracks import GUARDED, LEARNED, Row
 
 NONE = "–"
 METHOD = """\
@@ -37,7 +37,10 @@ def shown(figure: Figure | None, scale: float = 1, digits: int = 3) -> str:
     """A figure with its interval."""
     if figure is None:
         return NONE
-    value, low, high = (f"{each * scale:.{digits}f}" for each in (figure.value, figure.low, figure.high))
+    # 0.0 is added so that nothing is shown as -0.
+    value, low, high = (
+        f"{round(each * scale, digits) + 0.0:.{digits}f}" for each in (figure.value, figure.low, figure.high)
+    )
     return f"{value} ({low}–{high})" if low != high else value
 
 
@@ -109,28 +112,38 @@ def reading(scored: Scored) -> Iterable[str]:
         if not scored.fitted:
             yield f"**{scored.name}** is unknown to the fit part: everything goes to the strong model, nothing is saved, nothing is lost."
         return
+    measured, best = learned.measured, scored.published
     said = f"**{scored.name}**, by the prompt: "
-    if learned.measured.apgr is not None:
-        said += f"APGR {shown(learned.measured.apgr)}"
-        best = scored.published
-        said += f", published best {best.apgr:.3f} ({best.method}); " if best else "; "
-    quality, saved = learned.measured.saved[0], learned.picked
-    said += f"at the strong model's quality {percent(quality)} % of {scored.unit} can be saved"
-    if quality.low <= 0.005:
-        said += ", which may be nothing: here prediction alone does not help"
-    if saved is not None:
-        said += f"; the price picked beforehand saved {percent(saved.saved)} % at {shown(saved.quality, 100, 1)} % of its quality"
+    if best is not None:
+        said += (
+            f"APGR {shown(measured.apgr)} where {best.apgr:.3f} is published, CPT50 {shown(measured.cpt50, 1, 1)} where {best.cpt50:.1f}, "
+            f"CPT80 {shown(measured.cpt80, 1, 1)} where {best.cpt80:.1f}. "
+        )
+    elif measured.apgr is not None:
+        said += f"APGR {shown(measured.apgr)}. "
+    full, nearly = measured.saved[:2]
+    said += f"Of the strong model's cost, {percent(full)} % can be saved at its quality and {percent(nearly)} % at 99 % of it"
+    said += ": the first may be nothing" if full.low < 0.005 else ""
+    if (picked := learned.picked) is not None:
+        said += f". The price picked beforehand saved {percent(picked.saved)} % at {shown(picked.quality, 100, 1)} % of its quality"
     yield said + "."
     for row in scored.rows:
         if row.track == "cascade" and row.measured.saved:
             area = f"APGR {shown(row.measured.apgr)}, " if row.measured.apgr else ""
-            yield f"**{scored.name}**, by {row.router}: {area}{percent(row.measured.saved[0])} % saved at full quality."
+            full, nearly = row.measured.saved[:2]
+            yield f"**{scored.name}**, by {row.router}: {area}{percent(full)} % saved at full quality, {percent(nearly)} % at 99 % of it."
     if scored.left_out:
         worst, whole = min(scored.left_out[:-1], key=lambda left: left.quality.value), scored.left_out[-1]
         yield (
             f"**{scored.name}**, kinds never seen: quality {quality_of(whole)} of the strong model's over all of them, "
             f"{quality_of(worst)} on the worst ({worst.task})."
         )
+        guarded = rows.get(("predictive", GUARDED))
+        if guarded is not None and guarded.measured.saved:
+            yield (
+                f"**{scored.name}**, the price of that safety: on kinds that were seen, the same router saves "
+                f"{percent(guarded.measured.saved[0])} % at full quality, because it also takes some of what it has seen for unknown."
+            )
 
 
 def _table(scored: Scored) -> Iterable[str]:

@@ -42,7 +42,7 @@ class Benchmark(Struct, frozen=True):
     costs: Floats | None
     """(prompts, models), in `unit`; None where nobody knows what a model costs."""
     unit: str
-    """What the costs are: "dollars", "list prices" or "relative"; "" where there are none."""
+    """What the costs are: "dollars", "list prices" or "the source's own unit"; "" where there are none."""
     answers: tuple[tuple[str, ...], ...] = ()
     """For each prompt the models' answers; nothing where the source has none."""
     contaminated: int = 0
@@ -181,7 +181,7 @@ def _costs(
     prices: Mapping[str, tuple[float, float]],
 ) -> tuple[Floats | None, str]:
     """What each outcome cost, by the best source there is, and which that is."""
-    for column, unit in (("cost_usd", "dollars"), ("cost_rel", "relative")):
+    for column, unit in (("cost_usd", "dollars"), ("cost_rel", "the source's own unit")):
         if all(row.get(column) is not None for rows in kept for row in rows):
             return np.array([[row[column] for row in rows] for rows in kept], dtype=np.float64), unit
     if not all(model in prices for model in models):

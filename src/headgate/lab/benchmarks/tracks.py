@@ -27,7 +27,7 @@ from headgate.lab.benchmarks.routing import Choices, Field, Figure, Measured
 
 Parts = Sequence[tuple[Ready, Ready]]
 
-LEARNED = "learned"
+LEARNED, GUARDED = "learned", "learned, unknown kinds to the strong model"
 NO_LABELS, SAME = "none", "same benchmark"
 """Whose outcomes a router was fitted on."""
 FIRSTS = 2
@@ -154,7 +154,7 @@ def by_length(bodies: Sequence[str], field: Field) -> Row:
 def predictive(parts: Parts, expected: Sequence[Expected], field: Field) -> list[Row]:
     """The learned router, which sees the prompt; also with unknown kinds sent to the strong model."""
     rows = []
-    for name, guarded in ((LEARNED, False), ("learned, unknown kinds to the strong model", True)):
+    for name, guarded in ((LEARNED, False), (GUARDED, True)):
         plans, picks, needs = [], [], []
         for (fit, test), known in zip(parts, expected, strict=True):
             chosen, picked = choose(fit, test, known)
