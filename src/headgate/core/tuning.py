@@ -16,7 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from headgate.core.candidates import Homes, steps
-from headgate.core.effects import Effect, Record, Weights
+from headgate.core.effects import ERROR, Effect, Record, Weights
 from headgate.core.policy import Policy
 from headgate.core.settings import QUALITY, ROUTES, Key, Setting, named, setting_of, with_settings
 from headgate.core.types import Model
@@ -265,14 +265,14 @@ class Search:
 
     def safer(self, now: Effect) -> Proposal | Refusal:
         """The settings that bring quality back above the floor for the least money, or as near to it as the steps allow."""
-        best: tuple[Policy, Effect] | None = None
-        for policy in self.path(self.today, self.worth_its_price):
-            judged = self.judging.effect(policy)
-            if judged.quality.expected <= (now if best is None else best[1]).quality.expected:
-                continue
-            best = policy, judged
-            if judged.quality.low >= self.floor:
-                break
+        best = self.mended(now)
+        if best is None or best[1].quality.low < self.floor:
+            # what has gone wrong lately is not in the older part; to be safe, nothing has to be proven on another
+            latest = Search(
+                self.judging, self.judging, self.today, floor=self.floor, homes=self.homes, avoid=self.avoid
+            ).mended(now)
+            if latest is not None and (best is None or latest[1].quality.low > best[1].quality.low):
+                best = latest
         if best is not None:
             return self.propose("safer", now, *best, ())
         why = (
@@ -280,6 +280,18 @@ class Search:
             f"that is below the floor of {shown(self.floor)}, and no step of these settings makes it better"
         )
         return Refusal(reason="floor not sure", why=why, needs=self.needs(self.today), now=now)
+
+    def mended(self, now: Effect) -> tuple[Policy, Effect] | None:
+        """The first settings on the way to the floor that reach it, or those that come nearest; None where none is better than now."""
+        best: tuple[Policy, Effect] | None = None
+        for policy in self.path(self.today, self.worth_its_price, ERROR):
+            judged = self.judging.effect(policy)
+            if judged.quality.expected <= (now if best is None else best[1]).quality.expected:
+                continue
+            best = policy, judged
+            if judged.quality.low >= self.floor:
+                break
+        return best
 
     def propose(
         self,

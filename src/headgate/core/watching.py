@@ -3,7 +3,8 @@
     judge_change(change, since) → Judgement: keep watching | keep | roll back
 
 Whoever looks often enough at chance finds what he looks for. So the looks share one error of 5 %: the k-th is made at 5 % / (k (k + 1)),
-and there is a next one only when a quarter more audits are there than at the last.
+and there is a next one only when a quarter more audits are there than at the last. A change is only taken back where that makes it
+better: traffic, or a model, may have become another one meanwhile.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from headgate.core.effects import ERROR, Effect, Record, Weights
 from headgate.core.policy import Policy
-from headgate.core.settings import Setting
+from headgate.core.settings import Setting, with_settings
 from headgate.core.spans import Span
 from headgate.core.types import Model
 
@@ -96,11 +97,15 @@ def judge_change(
         why = f"{since.audits} audits since; the next look is at {wanted}"
         return Judgement(verdict="keep watching", why=why)
     k = len(change.looks) + 1
-    effect = Weights(since, policy, known).effect(policy, ERROR / (k * (k + 1)))
-    quality = effect.quality
+    weights, error = Weights(since, policy, known), ERROR / (k * (k + 1))
+    quality = weights.effect(policy, error).quality
     look = Look(at=now, audits=since.audits, quality=quality)
     shown = f"{100 * quality.low:.1f} to {100 * quality.high:.1f} % as good as paid answers by {since.audits} audits since"
     if quality.high < change.floor:
+        before = weights.effect(with_settings(policy, change.before), error).quality
+        if before.expected <= quality.expected:
+            why = f"{shown}: below the floor, but the settings before it would be no better"
+            return Judgement(verdict="keep watching", why=why, look=look)
         why = f"{shown}: surely below the floor of {100 * change.floor:g} %"
         return Judgement(verdict="roll back", why=why, look=look)
     if quality.low >= change.floor and days >= SHORTEST:
