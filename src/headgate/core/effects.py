@@ -111,6 +111,8 @@ class Weights:
         self.longest = longest_asked(record.past)
         self.was_home = [self.models[one.example.model or ""].local for one in self.past]
         self.requests = sum([one.requests for one in self.past])
+        self.costs = [one.cost for one in self.past]
+        self._alike, self._asked = by_what_was_asked(self.past)
         self._went: list[dict[object, Went]] = [{} for _ in self.past]
 
     def effect(self, policy: Policy, error: float = ERROR, evidence: float = 1.0) -> Effect:
@@ -122,14 +124,15 @@ class Weights:
             evidence: as if there were so many times as many audits that found the same.
         """
         sums = Sums()
+        keys = [what_decides(one, policy) for one in self._asked]
         for index, one in enumerate(self.past):
-            sums.add(one, self.went(index, policy), was_home=self.was_home[index])
+            went = self.went(index, policy, keys[self._alike[index]])
+            sums.add(one, went, cost=self.costs[index], was_home=self.was_home[index])
         return sums.effect(self.requests, self.weeks, error, evidence)
 
-    def went(self, index: int, policy: Policy) -> Went:
-        """Where the requests of one kind go."""
+    def went(self, index: int, policy: Policy, key: object) -> Went:
+        """Where the requests of one kind go; `key` is what of the policy decides it."""
         one = self.past[index]
-        key = what_decides(one, policy)
         went = self._went[index].get(key)
         if went is None:
             found = rerun(one, policy, self.today, self.longest)
@@ -170,6 +173,30 @@ class Weights:
         return Went(home=True, sure=home, same=False, dollars=spent, audits=tuple(audits))
 
 
+def by_what_was_asked(past: Iterable[Past]) -> tuple[list[int], list[Past]]:
+    """Requests that only differ in what was answered are decided alike: for each its place among those that differ, and these."""
+    places: dict[object, int] = {}
+    different: list[Past] = []
+    alike = []
+    for one in past:
+        outcome = one.example
+        signals = outcome.signals
+        asked = (
+            outcome.asked,
+            signals.task,
+            signals.task_confidence,
+            signals.task_by,
+            signals.tokens,
+            signals.format,
+            signals.language,
+        )
+        if asked not in places:
+            places[asked] = len(different)
+            different.append(one)
+        alike.append(places[asked])
+    return alike, different
+
+
 def told(one: Past, model: str) -> tuple[tuple[Found, bool], ...]:
     """The audits of an answer that goes out."""
     return tuple([(found, True) for found in one.found if named(found.model) == named(model)])
@@ -205,9 +232,9 @@ class Sums:
         self.perhaps_home, self.perhaps_paid = Sample(), Sample()
         self.perhaps_dollars = 0.0
 
-    def add(self, one: Past, went: Went, *, was_home: bool) -> None:
-        """The requests of one kind."""
-        many, cost = one.requests, one.cost
+    def add(self, one: Past, went: Went, *, cost: float | None, was_home: bool) -> None:
+        """The requests of one kind, and what they cost as it was."""
+        many = one.requests
         self.home_before += many * was_home
         self.paid += cost or 0.0
         if not went.same or not went.sure:
