@@ -82,6 +82,15 @@ def test_a_broken_floor_is_mended_whatever_that_costs():
     assert truth(asks, with_settings(TODAY, found.settings))[0] >= 0.98
 
 
+def test_what_goes_wrong_only_lately_is_mended_by_what_is_seen_lately():
+    older, newer = record(1, bad=0.001)[1], record(2, bad=0.01, bad_code=0.9)[1]
+    found = tune(older, newer, TODAY, floor=0.98)
+    assert found.aim == "safer"
+    assert found.judged.quality.expected > found.now.quality.expected + 0.01
+    asks = world(3, 6000, bad=0.01, bad_code=0.9)
+    assert truth(asks, with_settings(TODAY, found.settings))[0] > truth(asks, TODAY)[0] + 0.01
+
+
 def test_a_model_at_home_is_put_before_a_paid_one_where_audits_know_it():
     today = policy(code=("paid",))
     _, found = tuned(today=today, bad=0.002)
@@ -250,6 +259,18 @@ def test_a_change_that_was_wrong_is_rolled_back_and_a_good_one_kept():
     assert judge_change(change(), good, after, 3 * DAY, worked=3).verdict == "keep watching", (
         "a week at least"
     )
+
+
+def test_a_change_is_not_taken_back_to_settings_that_would_be_no_better():
+    """A model has become another one meanwhile: short prompts are answered badly, too, and what was made safer is not to blame."""
+    safer = (Setting(LONG, "tokens_over", 3000),)
+    was = replace(change(), settings=safer, before=(setting_of(TODAY, LONG, "tokens_over"),))
+    after = with_settings(TODAY, safer)
+    bad = record(1, 2000, today=after, bad=0.5)[1]
+    judged = judge_change(was, bad, after, 3 * DAY, worked=3)
+    assert judged.look.quality.high < 0.98
+    assert judged.verdict == "keep watching"
+    assert "no better" in judged.why
 
 
 def test_a_few_audits_are_no_look_and_looks_get_rarer():
