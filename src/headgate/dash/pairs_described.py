@@ -14,7 +14,8 @@ def described() -> Mapping[str, Mapping[str, Any]]:
     given = told(
         "post", OPINION, "What a person says of an answer", json(whole(Given)), wrong=(*UNUSABLE, 404, 413)
     )
-    given["requestBody"] = body(whole(WireOpinion))
+    either = [{"required": ["choice"]}, {"required": ["verdict"]}]
+    given["requestBody"] = body({"allOf": [whole(WireOpinion)], "oneOf": either})
     given["parameters"] = [{"name": "request", "in": "path", "required": True, "schema": WORD}]
     pairs = looked(
         PAIRS,

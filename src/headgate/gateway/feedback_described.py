@@ -25,8 +25,7 @@ BODY: Schema = {
         "id": {
             "description": "from the header x-headgate-request-id, or the id of the answer",
             "type": "string",
-            "minLength": 1,
-            "maxLength": 100,
+            "pattern": "^([a-z]{1,12}[-_])?[0-9a-f]{19}$",
         },
         "thumb": {"description": "null takes back what was said", **maybe(THUMB)},
         "comment": {"type": "string", "maxLength": 2000, "default": ""},
