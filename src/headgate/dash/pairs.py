@@ -173,7 +173,7 @@ class PairService:
         except UsageError as error:
             known = find_asked(path, request) is not None
             return Fault(
-                status=400 if known else 404,
+                status=409 if known else 404,
                 message=error.message,
                 code="invalid_opinion" if known else "request_not_found",
                 param="verdict" if known else "request",
