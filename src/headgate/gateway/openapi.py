@@ -118,6 +118,7 @@ REFUSALS: Mapping[int, str] = {
     402: "there is no money left for a model that could answer, in Anthropic's words",
     403: "a web page of another site sent it, or the path is for admins",
     404: "no such model, agent or earlier answer",
+    409: "it does not fit what is known by now",
     413: "more than `body_limit_mb`",
     415: "the body is compressed",
     429: "there is no money left for a model that could answer, or too many watch",
