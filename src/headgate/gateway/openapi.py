@@ -130,7 +130,7 @@ REFUSALS: Mapping[int, str] = {
 TAKING = (400, 401, 403, 404, 413, 415, 500)
 """What can go wrong before a model is asked."""
 ANSWERING: Mapping[DialectName, tuple[int, ...]] = {
-    "openai": (*TAKING, 429, 503, 504),
+    "openai": (*TAKING, 409, 429, 503, 504),
     "anthropic": (*TAKING, 402, 503, 504, 529),
     "ollama": (*TAKING, 429, 503, 504),
 }
