@@ -12,7 +12,11 @@ from headgate.gateway.openapi import WORD, in_query, whole
 def described() -> Mapping[str, Mapping[str, Any]]:
     """Path → method → operation."""
     given = told(
-        "post", OPINION, "What a person says of an answer", json(whole(Given)), wrong=(*UNUSABLE, 404, 409, 413)
+        "post",
+        OPINION,
+        "What a person says of an answer",
+        json(whole(Given)),
+        wrong=(*UNUSABLE, 404, 409, 413),
     )
     either = [{"required": ["choice"]}, {"required": ["verdict"]}]
     given["requestBody"] = body({"allOf": [whole(WireOpinion)], "oneOf": either})

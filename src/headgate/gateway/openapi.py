@@ -130,10 +130,12 @@ REFUSALS: Mapping[int, str] = {
 TAKING = (400, 401, 403, 404, 413, 415, 500)
 """What can go wrong before a model is asked."""
 ANSWERING: Mapping[DialectName, tuple[int, ...]] = {
-    "openai": (*TAKING, 409, 429, 503, 504),
+    "openai": (*TAKING, 429, 503, 504),
     "anthropic": (*TAKING, 402, 503, 504, 529),
     "ollama": (*TAKING, 429, 503, 504),
 }
+BESIDE: Mapping[DialectName, tuple[int, ...]] = {"openai": (409,)}
+"""What only paths beside the models' answer with."""
 
 ENVELOPES: Mapping[DialectName, Schema] = {
     "openai": has(
@@ -202,7 +204,7 @@ def describe(services: Iterable[Service] = ()) -> dict[str, Any]:
             "responses": {
                 f"{dialect}.{status}": refusal(dialect, status)
                 for dialect, statuses in ANSWERING.items()
-                for status in statuses
+                for status in (*statuses, *BESIDE.get(dialect, ()))
             },
         },
     }
