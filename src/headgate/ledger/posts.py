@@ -5,17 +5,13 @@ future: a process that dies while it sends leaves a post that is tried again the
 This module does not know what a post says or how it is sent.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
-from headgate.core.errors import LedgerError
-from headgate.ledger.opening import open_for_reading, open_for_writing
+from headgate.ledger.beside import read_rows, transaction
 from headgate.ledger.schema import MICRO
-from headgate.ledger.store import complaint
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -51,7 +47,7 @@ def plan_posts(path: Path, wanted: Iterable[Planned]) -> int:
     Raises:
         LedgerError: the ledger cannot be written.
     """
-    with _writing(path) as db:
+    with transaction(path, "what is sent to whom") as db:
         before = db.total_changes
         db.executemany(
             "INSERT OR IGNORE INTO posts (subject, target, due, text, tries) VALUES (?, ?, ?, ?, 0)",
@@ -62,7 +58,7 @@ def plan_posts(path: Path, wanted: Iterable[Planned]) -> int:
 
 def claim_post(path: Path, post: Post, again: float) -> bool:
     """Take a post in hand, to be tried again at `again` unless it is noted as sent. False: another gate has it."""
-    with _writing(path) as db:
+    with transaction(path, "what is sent to whom") as db:
         claimed = db.execute(
             "UPDATE posts SET due = ?, tries = tries + 1 WHERE n = ? AND sent IS NULL AND due = ?",
             (round(again * MICRO), post.n, round(post.due * MICRO)),
@@ -72,13 +68,13 @@ def claim_post(path: Path, post: Post, again: float) -> bool:
 
 def note_sent(path: Path, n: int, at: float) -> None:
     """The post has been taken by its target."""
-    with _writing(path) as db:
+    with transaction(path, "what is sent to whom") as db:
         db.execute("UPDATE posts SET sent = ?, error = NULL WHERE n = ?", (round(at * MICRO), n))
 
 
 def note_failed(path: Path, n: int, why: str) -> None:
     """A try has failed; the post waits for the next one."""
-    with _writing(path) as db:
+    with transaction(path, "what is sent to whom") as db:
         db.execute("UPDATE posts SET error = ? WHERE n = ?", (why, n))
 
 
@@ -88,15 +84,7 @@ def all_posts(path: Path) -> list[Post]:
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    if not path.exists():
-        return []
-    with closing(open_for_reading(path)) as db:
-        try:
-            rows = db.execute(
-                "SELECT n, subject, target, due, sent, text, tries, error FROM posts ORDER BY n"
-            ).fetchall()
-        except sqlite3.OperationalError:  # of an older Headgate: it has no such table yet
-            return []
+    rows = read_rows(path, "SELECT n, subject, target, due, sent, text, tries, error FROM posts ORDER BY n")
     return [
         Post(
             n=n,
@@ -110,17 +98,3 @@ def all_posts(path: Path) -> list[Post]:
         )
         for n, subject, target, due, sent, text, tries, error in rows
     ]
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(open_for_writing(path)) as db:
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-            db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"what is sent to whom cannot be noted: {complaint(error)}",
-                "free some space, close the other program, or name another file under [ledger] in headgate.toml",
-            ) from error
