@@ -86,7 +86,7 @@ async def test_a_verdict_overrules_and_null_takes_it_back(open_bench):
         ({"choice": "1", "verdict": "good"}, 400),
         ({"choice": "3"}, 400),
         ({"verdict": "unclear"}, 400),
-        ({"verdict": "necessary"}, 400),
+        ({"verdict": "necessary"}, 409),
         ({"verdict": "good", "by": "me"}, 400),
     ],
 )
