@@ -56,7 +56,7 @@ def cost(usage: Usage | None, price: Price | None) -> float | None:
         if served is None:
             return None
         price = served
-    total = cost_of_tokens(usage, rates_for(price, usage.prompt))
+    total = cost_of_tokens(usage, rates_for(price, usage.prompt) if price.bands else price)
     if total is None:
         return None
     if usage.searches:
