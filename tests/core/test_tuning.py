@@ -10,7 +10,8 @@ from headgate.core.candidates import cuts_for, round_figures, steps
 from headgate.core.effects import Record, Weights
 from headgate.core.past import Found
 from headgate.core.settings import Setting, setting_of, with_settings
-from headgate.core.tuning import Labels, Proposal, Refusal, tune
+from headgate.core.proposals import Labels, Proposal, Refusal
+from headgate.core.tuning import tune
 from headgate.core.watching import AppliedChange, judge_change
 from tuning_world import MODELS, TODAY, grouped, policy, truth, world
 

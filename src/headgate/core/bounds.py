@@ -6,10 +6,17 @@
 module does not know what is counted.
 """
 
+from functools import lru_cache
+from math import erfc, exp, pi, sqrt
+from typing import Final
+
 from msgspec import Struct
 
 from headgate.core.beta import quantile
 from headgate.core.past import Found
+
+NEWTON: Final = 30
+"""Steps towards a quantile of the normal distribution: enough for an error of one in a million."""
 
 
 class Share(Struct, frozen=True):
@@ -49,6 +56,12 @@ class Sample:
         self.squares += size * size * (found.audits + 2 * found.speaks_for + found.squares)
         self.hits += weight * hit
 
+    def take(self, other: "Sample") -> None:
+        """All of another one."""
+        self.hits += other.hits
+        self.squares += other.squares
+        self.whole += other.whole
+
     def share(self, evidence: float = 1.0) -> Share:
         """The share of hits, as if so many times as much had been observed."""
         if not self.squares:
@@ -64,3 +77,12 @@ def upper(hits: float, total: float, error: float) -> float:
 def lower(hits: float, total: float, error: float) -> float:
     """The lower bound of a share; 0 of nothing."""
     return 0.0 if hits <= 0.0 else quantile(error, hits, max(total - hits, 0.0) + 1.0)
+
+
+@lru_cache(maxsize=64)
+def deviations(error: float) -> float:
+    """How many standard deviations a normal variable exceeds its mean by with a chance of `error`, at most one half."""
+    at = 0.0
+    for _ in range(NEWTON):  # from 0 on the tail is convex, so no step leads too far
+        at += (erfc(at / sqrt(2)) / 2 - error) / (exp(-at * at / 2) / sqrt(2 * pi))
+    return at

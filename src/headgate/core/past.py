@@ -30,6 +30,8 @@ class Found(Struct, frozen=True, kw_only=True):
     """At home, whose answer was compared with the paid one."""
     good: bool | None
     """Whether it is as good ("good", "unnecessary"); None is "unclear"."""
+    judge: str = ""
+    """Whose verdict it is: a `core.words.Judge`; "" is somebody's of whom nothing is known."""
     score: float | None = None
     """The lowest score of its checks, or of others between the same two `Cuts.scores`; None without evidence."""
     audits: int = 1

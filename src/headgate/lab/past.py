@@ -56,18 +56,19 @@ class Audits:
         self.audits = 0
         self.speaks_for = self.squares = 0.0
 
-    def add(self, probability: int | None) -> None:
-        """One more, of a request that was chosen with this probability, in millionths."""
-        others = 0.0 if probability is None else MICRO / probability - 1
+    def add(self, probability: int | None, judge: str) -> None:
+        """One more, of a request that was chosen with this probability, in millionths. A caller's word comes unasked, chosen or not."""
+        others = 0.0 if probability is None or judge == "caller" else MICRO / probability - 1
         self.audits += 1
         self.speaks_for += others
         self.squares += others * others
 
-    def found(self, model: str, verdict: str) -> Found:
-        """What they found of a model's answers."""
+    def found(self, model: str, verdict: str, judge: str) -> Found:
+        """What they found of a model's answers, as a judge says."""
         return Found(
             model=model,
             good=says_as_good(verdict),  # type: ignore[arg-type]  # a closed list
+            judge=judge,
             score=None if self.score is None else self.score / FINE,
             audits=self.audits,
             speaks_for=self.speaks_for,
@@ -82,7 +83,7 @@ class Group:
 
     def __init__(self, n: int, attempts: int) -> None:
         self.n = n
-        self.audits: dict[tuple[int, str, int | None], Audits] = {}
+        self.audits: dict[tuple[int, str, str, int | None], Audits] = {}
         self.chances: dict[int, int] = {}
         self.requests = self.prompt = self.output = self.longest = 0
         self.costs = [0] * attempts
@@ -154,7 +155,10 @@ def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
         prompt=group.prompt if counted else None,
         output=group.output if counted else None,
         found=tuple(
-            [told.found(names[model], verdict) for (model, verdict, _), told in group.audits.items()]
+            [
+                told.found(names[model], verdict, judge)
+                for (model, verdict, judge, _), told in group.audits.items()
+            ]
         ),
         chances={names[model]: sum_ / FINE / group.requests for model, sum_ in group.chances.items()},
     )
@@ -199,12 +203,14 @@ class Groups:
                 group.chances[model] = group.chances.get(model, 0) + row[1] * chance
             self.requests += row[1]
         for row in rows(db, self._alike.audits, piece):
-            verdict, probability, model, score = row[:ASKED]
+            verdict, judge, probability, model, score = row[:ASKED]
             compared = model if model is not None else self._last_at_home(row[ASKED : ASKED + most])
             if compared is not None:
                 bin_ = None if score is None else bisect_right(self._scores, score)
                 audits = self._group(row[ASKED + most :]).audits
-                audits.setdefault((compared, self._words[verdict], bin_), Audits(score)).add(probability)
+                who = self._words[judge]
+                key = compared, self._words[verdict], who, bin_
+                audits.setdefault(key, Audits(score)).add(probability, who)
 
     def _group(self, common: tuple[Any, ...], n: int = 0) -> Group:
         """The group of those that have this in common; `n` is one of them."""

@@ -20,7 +20,8 @@ from headgate.core.effects import Record
 from headgate.core.errors import ConfigError
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting, setting_of
-from headgate.core.tuning import Labels, Proposal, Refusal, tune
+from headgate.core.proposals import Labels, Proposal, Refusal
+from headgate.core.tuning import tune
 from headgate.core.types import Model
 from headgate.core.watching import AppliedChange
 from headgate.lab.past import Progress, read_past

@@ -137,7 +137,12 @@ class Auditor:
                 record.add_audit(
                     played,
                     Found(
-                        model=model, good=said, score=score, audits=1, speaks_for=others, squares=others**2
+                        model=model,
+                        good=said,
+                        judge="person" if labelled else judge,
+                        score=score,
+                        speaks_for=others,
+                        squares=others**2,
                     ),
                 )
             self.learn(stratum, many, found)

@@ -15,11 +15,13 @@ from msgspec.structs import replace
 from headgate.core.audits import Finding
 from headgate.core.effects import Record
 from headgate.core.estimates import Estimate, estimate
+from headgate.core.losses import JudgeErrors, errors_at_finding_bad
 from headgate.core.past import Past
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.strata import Population
-from headgate.core.tuning import Refusal, tune
+from headgate.core.proposals import Refusal
+from headgate.core.tuning import tune
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.core.words import AuditKind
 from headgate.lab.simulation.auditing import Auditing, Auditor
@@ -110,6 +112,11 @@ class Loop:
         """What all audits so far say, with the errors of judges taken out as far as labels tell of them."""
         return estimate(self.findings, self.populations, kind, self.auditor.confusions).all
 
+    @property
+    def errors(self) -> JudgeErrors:
+        """Of the judges, as the labels so far tell."""
+        return errors_at_finding_bad(self.auditor.confusions)
+
     def watch(self) -> None:
         """Look at the changes that are watched."""
         for place, change in tuple(self.watched.items()):
@@ -130,7 +137,9 @@ class Loop:
         now = len(self.record) * WEEK
         first = round(change.applied / WEEK)
         since = Record(past=together(self.record[first:]), weeks=len(self.record) - first)
-        judged = judge_change(change, since, self.policy, now, worked=(now - change.applied) / DAY)
+        judged = judge_change(
+            change, since, self.policy, now, errors=self.errors, worked=(now - change.applied) / DAY
+        )
         if judged.look is not None:
             change = replace(change, looks=(*change.looks, judged.look))
         if judged.verdict == "keep watching":
@@ -142,7 +151,9 @@ class Loop:
         weeks = self.record[-LOOKED_AT:]
         half = len(weeks) // 2
         older, newer = (Record(past=together(part), weeks=len(part)) for part in (weeks[:half], weeks[half:]))
-        found = tune(older, newer, self.policy, floor=self.floor, avoid=self.avoid)
+        found = tune(
+            older, newer, self.policy, floor=self.floor, avoid=self.avoid, errors=self.errors
+        )
         if isinstance(found, Refusal):
             self.refusals.append((len(self.record), found))
             return

@@ -1,0 +1,179 @@
+"""How many requests are answered less well than the paid model would have, by what judges said of a sample of them.
+
+    side.add(requests, task, audits) …;   lost((stays, comes), errors, error) → Span of requests
+
+A judge's verdict counts for its corrected value (`judge_errors`). Two things are unknown, and both are in the ends. What is true of the
+requests that nobody audited: the share that was called bad has an exact bound (`bounds`), stretched by what the correction stretches.
+And how often the judge errs: that is the same for all of its verdicts, on whichever side they are, so it is added once for each judge.
+No rate is above 1, so where few labels tell, a judge is not believed much less than at its word. Labels are the truth.
+
+A task of which nothing is audited may all be lost. This module does not know which requests are on a side, or why.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.core.bounds import Sample, Share, deviations
+from headgate.core.judge_errors import Confusion, Errors, errors_of
+from headgate.core.past import Found
+from headgate.core.spans import Span
+
+BY_CHANCE = 3.0
+"""Audits that a task must have been expected to have before it is no chance that it has none: exp(-3) is 5 %."""
+
+JudgeErrors = Mapping[str, Errors | None]
+"""How each judge errs at finding bad answers: a hit is one that it calls bad. A judge of whom nothing is known is believed."""
+
+
+def errors_at_finding_bad(confusions: Mapping[str, Confusion]) -> JudgeErrors:
+    """The errors of each judge, by what labels say of it."""
+    return {judge: errors_of(one, "local") for judge, one in confusions.items()}
+
+
+class Said(Struct, gc=False):
+    """What one judge said of answers that go out, by the requests that they stand for."""
+
+    out: float = 0.0
+    """All of them."""
+    bad: float = 0.0
+    """Those that it called bad."""
+
+    def lost(self, errors: Errors | None) -> float:
+        """How many of them are bad, by what it said and how it errs."""
+        if errors is None:
+            return self.bad
+        if errors.power <= 0.0:
+            return self.out
+        return min(self.out, (self.bad - (1.0 - errors.miss) * self.out) / errors.power)
+
+
+class Side:
+    """Requests that are, or may be, answered at home, and the audits that tell how well."""
+
+    __slots__ = ("audits", "bad", "by_judge", "by_task", "requests")
+
+    def __init__(self) -> None:
+        self.requests = self.audits = 0
+        self.bad = Sample()
+        """Of the audited ones, those whose answer goes out and was called bad."""
+        self.by_judge: dict[str, Said] = {}
+        self.by_task: dict[str, tuple[int, int]] = {}
+        """Requests and audits."""
+
+    def add(self, requests: int, task: str, audits: Iterable[tuple[Found, bool]]) -> None:
+        """Requests that are alike, and their audits, each with whether its answer goes out."""
+        many = 0
+        for found, goes_out in audits:
+            if found.good is None:
+                continue
+            many += found.audits
+            called_bad = goes_out and not found.good
+            self.bad.add(found, called_bad)
+            if goes_out:
+                said = self.by_judge.setdefault(found.judge, Said())
+                weight = found.audits + found.speaks_for
+                said.out += weight
+                said.bad += weight * called_bad
+        self.requests += requests
+        self.audits += many
+        before = self.by_task.get(task, (0, 0))
+        self.by_task[task] = before[0] + requests, before[1] + many
+
+    def take(self, other: "Side") -> None:
+        """All of another one."""
+        self.requests += other.requests
+        self.audits += other.audits
+        self.bad.take(other.bad)
+        for judge, said in other.by_judge.items():
+            own = self.by_judge.setdefault(judge, Said())
+            own.out += said.out
+            own.bad += said.bad
+        for task, (requests, audits) in other.by_task.items():
+            before = self.by_task.get(task, (0, 0))
+            self.by_task[task] = before[0] + requests, before[1] + audits
+
+    @property
+    def each(self) -> float:
+        """Requests for which one of those that were audited stands."""
+        return self.requests / self.bad.whole if self.bad.whole else 0.0
+
+    def lost(self, errors: JudgeErrors, error: float, evidence: float) -> Span:
+        """How many of these requests, as far as they were not all audited."""
+        share = self.bad.share(evidence)
+        bare, told = self.bare, self.requests - self.bare
+        stretch = self.stretch(errors)
+        expected = self.each * sum([said.lost(errors.get(judge)) for judge, said in self.by_judge.items()])
+        up, down = share.upper(error) - share.share, share.share - share.lower(error)
+        return Span(expected - told * stretch * down, expected, expected + told * stretch * up + bare)
+
+    @property
+    def bare(self) -> int:
+        """The requests of tasks that should have had audits, and have none."""
+        chosen = self.audits / self.requests if self.requests else 0.0
+        tasks = self.by_task.values()
+        return sum([many for many, audits in tasks if not audits and many * chosen >= BY_CHANCE])
+
+    def stretch(self, errors: JudgeErrors) -> float:
+        """How many times as much a verdict counts once errors are taken out, on average."""
+        out = sum([said.out for said in self.by_judge.values()])
+        if not out:
+            return 1.0
+        known = [(said.out, errors.get(judge)) for judge, said in self.by_judge.items()]
+        return sum([many if one is None else many / one.power for many, one in known]) / out
+
+
+def lost(sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: float = 1.0) -> Span:
+    """How many requests of all sides.
+
+    Args:
+        sides: no request is on two of them.
+        errors: of the judges.
+        error: how often each end may be wrong.
+        evidence: as if there were so many times as many audits that found the same.
+    """
+    each = [side.lost(errors, error, evidence) for side in sides]
+    expected = max(0.0, sum([one.expected for one in each]))
+    up = sum([(one.high - one.expected) ** 2 for one in each])
+    down = sum([(one.expected - one.low) ** 2 for one in each])
+    for judge, one in errors.items():
+        if one is not None:
+            more, less = doubts(sides, judge, one, deviations(error))
+            up, down = up + more, down + less
+    return Span(expected - sqrt(down), expected, expected + sqrt(up))
+
+
+def doubts(sides: Sequence[Side], judge: str, errors: Errors, sure: float) -> tuple[float, float]:
+    """How many more requests may be lost if a judge errs otherwise than is thought, and how many fewer; both squared.
+
+    Args:
+        sides: where it has judged.
+        judge: who.
+        errors: as they are thought to be.
+        sure: how many standard deviations off each of its rates may be.
+    """
+    said = [(side.each, side.by_judge[judge]) for side in sides if judge in side.by_judge]
+    hit, miss = sure * sqrt(errors.hit_variance), sure * sqrt(errors.miss_variance)
+
+    def total(other: Errors) -> float:
+        return sum([each * one.lost(other) for each, one in said])
+
+    thought = total(errors)
+    gaps = [
+        total(replace(errors, hit=max(0.0, errors.hit - hit))) - thought,
+        total(replace(errors, hit=min(1.0, errors.hit + hit))) - thought,
+        total(replace(errors, miss=max(0.0, errors.miss - miss))) - thought,
+        total(replace(errors, miss=min(1.0, errors.miss + miss))) - thought,
+    ]
+    more, less = (
+        sum([max(0.0, sign * max(sign * gaps[at], sign * gaps[at + 1])) ** 2 for at in (0, 2)])
+        for sign in (1, -1)
+    )
+    return more, less
+
+
+def span_of(share: Share, whole: float, error: float) -> Span:
+    """A share of something."""
+    return Span(whole * share.lower(error), whole * share.share, whole * share.upper(error))
