@@ -137,7 +137,7 @@ class Weights:
         sums = Sums()
         for one in alike:
             went = self._follow(one, rerun(one, policy, self.today, self.longest))
-            sums.add(one, went, was_home=self.models[one.example.model or ""].local)
+            sums.add(one, went, self.errors, was_home=self.models[one.example.model or ""].local)
         return sums
 
     def _follow(self, one: Past, found: Rerun | Unknown) -> Went:
@@ -227,7 +227,7 @@ class Sums:
         self.stays, self.comes, self.perhaps = Side(), Side(), Side()
         self.perhaps_home, self.perhaps_paid = Sample(), Sample()
 
-    def add(self, one: Past, went: Went, *, was_home: bool) -> None:
+    def add(self, one: Past, went: Went, errors: JudgeErrors, *, was_home: bool) -> None:
         """The requests of one kind."""
         many, cost = one.requests, one.cost
         self.home_before += many * was_home
@@ -240,7 +240,7 @@ class Sums:
         if not went.home:
             return
         side = self.perhaps if not went.sure else self.stays if was_home and went.same else self.comes
-        side.add(many, one.example.signals.task or "", went.audits)
+        side.add(many, one.example.signals.task or "", went.audits, errors)
         if went.sure:
             self.home += many
             return

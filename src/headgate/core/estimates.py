@@ -15,8 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.audits import Finding
-from headgate.core.judge_errors import Confusion, Errors, errors_of
+from headgate.core.judge_errors import Confusion, Errors, errors_by_judge
 from headgate.core.judges.found import verdict_for
+from headgate.core.judges.standing import LABELS
 from headgate.core.shares import share_ends
 from headgate.core.spans import SURE, Span
 from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
@@ -76,16 +77,90 @@ def estimate(
         confusions: how often each judge is right, where labels tell; its errors are then taken out, and widen the interval.
     """
     strata = strata_of(findings, populations, kind)
-    errors = {judge: errors_of(one, kind) for judge, one in (confusions or {}).items()}
+    judging = judging_of(
+        [finding for stratum in strata for finding in stratum.findings], confusions or {}, kind
+    )
     groups = put_together(strata)
     causes = {finding.cause for stratum in strata for finding in stratum.findings if finding.cause}
-    by_cause = {cause: _of_cause(groups, cause, errors) for cause in sorted(causes)}
+    by_cause = {cause: _of_cause(groups, cause, judging) for cause in sorted(causes)}
     return Estimates(
         kind=kind,
-        all=_of_groups(strata, groups, errors),
-        by_stratum={(one.route, one.task): _of_groups([one], [one], errors) for one in strata},
+        all=_of_groups(strata, groups, judging),
+        by_stratum={(one.route, one.task): _of_groups([one], [one], judging) for one in strata},
         by_cause=dict(sorted(by_cause.items(), key=lambda item: -_expected(item[1]))),
     )
+
+
+# ── What a finding counts for ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Known(Struct, frozen=True):
+    """A judge whose errors labels tell."""
+
+    errors: Errors
+    trust: Mapping[AuditVerdict, float]
+    """How much of a label counts, by what the judge had said, 0-1; the rest is what the judge's verdict counts for.
+
+    People look at some verdicts more often than at others. Were their word simply put in place of the judge's, errors of the one sort would be
+    gone and those of the other taken out twice. So of either verdict the same share of labels counts, in effect."""
+
+
+class Counted(Struct, frozen=True):
+    """What a finding counts for as a hit."""
+
+    seen: float
+    """By what was said, 0-1."""
+    value: float
+    """With a judge's errors taken out."""
+    said: float = 0.0
+    """By that judge alone: 1 or 0."""
+    judge: str = ""
+    """Whose errors; "" is nobody's."""
+    believed: float = 0.0
+    """How much of the value is that judge's verdict, 0-1."""
+
+
+def judging_of(
+    findings: Sequence[Finding], confusions: Mapping[str, Confusion], kind: AuditKind
+) -> dict[str, Known]:
+    """The judges whose errors are taken out of these findings."""
+    told: dict[str, dict[AuditVerdict, list[int]]] = {}
+    for one in filter(is_clear, findings):
+        judge, verdict = word_of_judge(one)
+        labelled = told.setdefault(judge, {}).setdefault(verdict, [0, 0])
+        labelled[one.judge in LABELS] += 1
+    found = {}
+    for judge, errors in errors_by_judge(confusions, kind).items():
+        shares = {verdict: many / (few + many) for verdict, (few, many) in told.get(judge, {}).items()}
+        least = min(shares.values(), default=0.0)
+        found[judge] = Known(errors, {verdict: least / share for verdict, share in shares.items() if share})
+    return found
+
+
+def word_of_judge(finding: Finding) -> tuple[str, AuditVerdict]:
+    """Who has judged it and how, whatever a person or a caller has said after him."""
+    if finding.judged is None:
+        return finding.judge, finding.verdict
+    return finding.judged_by, finding.judged
+
+
+def count(finding: Finding, judging: Mapping[str, Known]) -> Counted:
+    """What a finding counts for."""
+    label = float(is_hit(finding))
+    judge, verdict = word_of_judge(finding)
+    known = judging.get(judge)
+    if known is None:
+        return Counted(label, label)
+    said = float(verdict == HITS[finding.kind])
+    trust = known.trust.get(verdict, 0.0) if finding.judge in LABELS else 0.0
+    corrected = known.errors.corrected(said)
+    return Counted(
+        said + trust * (label - said), corrected + trust * (label - corrected), said, judge, 1.0 - trust
+    )
+
+
+NONE: Final = Counted(0.0, 0.0)
+"""What is no hit, whoever errs."""
 
 
 # ── Sums with ends ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,12 +180,15 @@ class Part(Struct, frozen=True):
     """How much the expected value changes with each of the two rates of a judge."""
 
 
-Hit = Callable[[Finding], bool]
 Size = Callable[[Finding], float | None]
 
 
 def part_of(
-    group: Requests, total: float, size: Size, hit: Hit, errors: Mapping[str, Errors | None]
+    group: Requests,
+    total: float,
+    size: Size,
+    judging: Mapping[str, Known],
+    cause: str | None = None,
 ) -> Part | None:
     """What a group's hits come to; None where nothing tells.
 
@@ -118,38 +196,40 @@ def part_of(
         group: the requests.
         total: what the sizes of all of them add up to.
         size: what a request counts for; None is unknown.
-        hit: whether a finding is one.
-        errors: of judges.
+        judging: the judges whose errors are known.
+        cause: only hits of this one; None is all.
     """
-    certain = [(value, hit(one)) for one in group.certain if (value := size(one)) is not None]
-    known = sum(value for value, is_hit in certain if is_hit)
+    certain = [
+        (value, is_hit(one) and cause in (None, one.cause))
+        for one in group.certain
+        if (value := size(one)) is not None
+    ]
+    known = sum(value for value, counts in certain if counts)
     rest = max(0.0, total - sum(value for value, _ in certain))
     chosen = [
-        (one.weight, value, float(hit(one.finding)), errors.get(one.finding.judge), one.finding.judge)
+        (one.weight, value, count(one.finding, judging) if cause in (None, one.finding.cause) else NONE)
         for one in group.weighed
         if (value := size(one.finding)) is not None
     ]
-    whole = sum(weight * value for weight, value, *_ in chosen)
+    whole = sum(weight * value for weight, value, _ in chosen)
     if not whole:
         return None if rest > 1e-9 * total else Part(known, 0.0, 0.0, known, known, {})
-    share = sum(weight * value * said for weight, value, said, *_ in chosen) / whole
-    low, high = share_ends(share, effective_size([(w, value, said) for w, value, said, *_ in chosen], share))
+    share = sum(weight * value * counted.seen for weight, value, counted in chosen) / whole
+    low, high = share_ends(share, effective_size([(w, value, one.seen) for w, value, one in chosen], share))
     expected = stretch = 0.0
     by_judge: dict[str, tuple[float, float]] = {}
-    for weight, value, said, error, judge in chosen:
+    for weight, value, counted in chosen:
         part = weight * value / whole * rest
-        if error is None:
-            expected += part * said
+        expected += part * counted.value
+        if not counted.judge:
             stretch += part
             continue
-        counted = error.corrected(said)
-        expected += part * counted
-        stretch += part / error.power
-        hits, misses = by_judge.get(judge, (0.0, 0.0))
-        by_judge[judge] = (
-            hits - part * counted / error.power,
-            misses + part * (1.0 - counted) / error.power,
-        )
+        errors = judging[counted.judge].errors
+        doubt = counted.believed * part / errors.power
+        stretch += doubt + (1.0 - counted.believed) * part
+        said = errors.corrected(counted.said)
+        hits, misses = by_judge.get(counted.judge, (0.0, 0.0))
+        by_judge[counted.judge] = hits - doubt * said, misses + doubt * (1.0 - said)
     return Part(
         known + expected, stretch * (share - low), stretch * (high - share), known, known + rest, by_judge
     )
@@ -181,23 +261,22 @@ def effective_size(chosen: Sequence[tuple[float, float, float]], share: float) -
     return alike * min(1.0, usual / ((seen * trust + usual * STEADY) / (trust + STEADY)))
 
 
-def span_of(parts: Sequence[Part | None], errors: Mapping[str, Errors | None]) -> Span | None:
+def span_of(parts: Sequence[Part | None], judging: Mapping[str, Known]) -> Span | None:
     """The parts put together by the squares of their distances (MOVER, as in `spans`); None where any is missing."""
     if any(part is None for part in parts):
         return None
     told = [part for part in parts if part is not None]
     expected = sum(part.expected for part in told)
-    judging = 0.0
-    for judge, error in errors.items():
-        if error is not None:
-            hits = sum(part.by_judge.get(judge, (0.0, 0.0))[0] for part in told)
-            misses = sum(part.by_judge.get(judge, (0.0, 0.0))[1] for part in told)
-            judging += hits * hits * error.hit_variance + misses * misses * error.miss_variance
-    judging *= SURE * SURE
+    doubt = 0.0
+    for judge, known in judging.items():
+        hits = sum(part.by_judge.get(judge, (0.0, 0.0))[0] for part in told)
+        misses = sum(part.by_judge.get(judge, (0.0, 0.0))[1] for part in told)
+        doubt += hits * hits * known.errors.hit_variance + misses * misses * known.errors.miss_variance
+    doubt *= SURE * SURE
     least, most = sum(part.least for part in told), sum(part.most for part in told)
     expected = min(max(expected, least), most)
-    down = sqrt(judging + sum(part.down**2 for part in told))
-    up = sqrt(judging + sum(part.up**2 for part in told))
+    down = sqrt(doubt + sum(part.down**2 for part in told))
+    up = sqrt(doubt + sum(part.up**2 for part in told))
     return Span(max(least, expected - down), expected, min(most, expected + up))
 
 
@@ -210,7 +289,7 @@ def is_hit(finding: Finding) -> bool:
 
 
 def _of_groups(
-    strata: Sequence[Requests], groups: Sequence[Requests], errors: Mapping[str, Errors | None]
+    strata: Sequence[Requests], groups: Sequence[Requests], judging: Mapping[str, Known]
 ) -> Estimate:
     findings = [finding for stratum in strata for finding in stratum.findings]
     clear = [finding for finding in findings if is_clear(finding)]
@@ -220,17 +299,14 @@ def _of_groups(
         judged=len(clear),
         unclear=len(findings) - len(clear),
         found=sum(map(is_hit, clear)),
-        number=span_of([part_of(one, one.requests, _one, is_hit, errors) for one in groups], errors),
-        dollars=span_of([part_of(one, one.cost, _dollars, is_hit, errors) for one in groups], errors),
+        number=span_of([part_of(one, one.requests, _one, judging) for one in groups], judging),
+        dollars=span_of([part_of(one, one.cost, _dollars, judging) for one in groups], judging),
         if_unclear=_if_unclear(groups),
         whole=len(clear) >= requests,
     )
 
 
-def _of_cause(groups: Sequence[Requests], cause: str, errors: Mapping[str, Errors | None]) -> Estimate:
-    def hit(finding: Finding) -> bool:
-        return finding.cause == cause and is_hit(finding)
-
+def _of_cause(groups: Sequence[Requests], cause: str, judging: Mapping[str, Known]) -> Estimate:
     findings = [finding for group in groups for finding in group.findings if finding.cause == cause]
     clear = [finding for finding in findings if is_clear(finding)]
     standing = sum(len([one for one in group.certain if one.cause == cause]) for group in groups)
@@ -242,8 +318,8 @@ def _of_cause(groups: Sequence[Requests], cause: str, errors: Mapping[str, Error
         judged=len(clear),
         unclear=len(findings) - len(clear),
         found=sum(map(is_hit, clear)),
-        number=span_of([part_of(one, one.requests, _one, hit, errors) for one in groups], errors),
-        dollars=span_of([part_of(one, one.cost, _dollars, hit, errors) for one in groups], errors),
+        number=span_of([part_of(one, one.requests, _one, judging, cause) for one in groups], judging),
+        dollars=span_of([part_of(one, one.cost, _dollars, judging, cause) for one in groups], judging),
         if_unclear=None,
         whole=all(map(is_known, groups)),
     )
@@ -259,7 +335,7 @@ def _if_unclear(groups: Sequence[Requests]) -> tuple[float, float] | None:
                 one if is_clear(one) else replace(one, verdict=clear_verdict(one.kind, hit=as_hit))
                 for one in group.findings
             ]
-            part = part_of(replace(group, findings=tuple(decided)), group.requests, _one, is_hit, {})
+            part = part_of(replace(group, findings=tuple(decided)), group.requests, _one, {})
             if part is None:
                 return None
             total += part.expected

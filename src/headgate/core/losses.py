@@ -5,9 +5,10 @@
 A judge's verdict counts for its corrected value (`judge_errors`). Two things are unknown, and both are in the ends. What is true of the
 requests that nobody audited: the share that was called bad has an exact bound (`bounds`), stretched by what the correction stretches.
 And how often the judge errs: that is the same for all of its verdicts, on whichever side they are, so it is added once for each judge.
-No rate is above 1, so where few labels tell, a judge is not believed much less than at its word. Labels are the truth.
+No rate is above 1, so where few labels tell, a judge is not believed much less than at its word.
 
-A task of which nothing is audited may all be lost. This module does not know which requests are on a side, or why.
+People look at some verdicts more often than at others, so a label only tells of its judge. Where too little is known of that, or no judge
+was sure, it is the truth of its own audit. A task of which nothing is audited may all be lost. This module does not know which requests are on a side, or why.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,20 +18,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.bounds import Sample, Share, deviations
-from headgate.core.judge_errors import Confusion, Errors, errors_of
+from headgate.core.judge_errors import Errors
 from headgate.core.past import Found
 from headgate.core.spans import Span
 
 BY_CHANCE = 3.0
 """Audits that a task must have been expected to have before it is no chance that it has none: exp(-3) is 5 %."""
 
-JudgeErrors = Mapping[str, Errors | None]
-"""How each judge errs at finding bad answers: a hit is one that it calls bad. A judge of whom nothing is known is believed."""
-
-
-def errors_at_finding_bad(confusions: Mapping[str, Confusion]) -> JudgeErrors:
-    """The errors of each judge, by what labels say of it."""
-    return {judge: errors_of(one, "local") for judge, one in confusions.items()}
+JudgeErrors = Mapping[str, Errors]
+"""How judges err at finding bad answers: a hit is one that they call bad. A judge of whom too little is known is missing, and believed."""
 
 
 class Said(Struct, gc=False):
@@ -42,7 +38,7 @@ class Said(Struct, gc=False):
     """Those that it called bad."""
 
     def lost(self, errors: Errors | None) -> float:
-        """How many of them are bad, by what it said and how it errs."""
+        """How many of them are bad, by what was said and how its judge errs; None is not at all."""
         if errors is None:
             return self.bad
         if errors.power <= 0.0:
@@ -63,17 +59,20 @@ class Side:
         self.by_task: dict[str, tuple[int, int]] = {}
         """Requests and audits."""
 
-    def add(self, requests: int, task: str, audits: Iterable[tuple[Found, bool]]) -> None:
+    def add(
+        self, requests: int, task: str, audits: Iterable[tuple[Found, bool]], errors: JudgeErrors
+    ) -> None:
         """Requests that are alike, and their audits, each with whether its answer goes out."""
         many = 0
         for found, goes_out in audits:
             if found.good is None:
                 continue
             many += found.audits
-            called_bad = goes_out and not found.good
+            known = found.judge in errors
+            called_bad = goes_out and not (found.judged if known else found.good)
             self.bad.add(found, called_bad)
             if goes_out:
-                said = self.by_judge.setdefault(found.judge, Said())
+                said = self.by_judge.setdefault(found.judge if known else "", Said())
                 weight = found.audits + found.speaks_for
                 said.out += weight
                 said.bad += weight * called_bad
@@ -139,9 +138,8 @@ def lost(sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: flo
     up = sum([(one.high - one.expected) ** 2 for one in each])
     down = sum([(one.expected - one.low) ** 2 for one in each])
     for judge, one in errors.items():
-        if one is not None:
-            more, less = doubts(sides, judge, one, deviations(error))
-            up, down = up + more, down + less
+        more, less = doubts(sides, judge, one, deviations(error))
+        up, down = up + more, down + less
     return Span(expected - sqrt(down), expected, expected + sqrt(up))
 
 

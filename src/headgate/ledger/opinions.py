@@ -6,6 +6,7 @@ for one, or what two answers look like.
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -183,6 +184,13 @@ def take_back(path: Path, n: int, judge: Judge, now: float) -> bool:
 
 def read_agreements(db: Connection, since: float | None = None, until: float | None = None) -> Agreements:
     """How the judges agree with the labels on requests of some time; None leaves an end open."""
+    return agreements(opinions_by_request(db, since, until))
+
+
+def opinions_by_request(
+    db: Connection, since: float | None = None, until: float | None = None
+) -> tuple[Sequence[Opinion], ...]:
+    """What was said of each request of some time of which anything was; None leaves an end open."""
     judge, verdict = names.alias(), names.alias()
     query = (
         select(
@@ -206,7 +214,7 @@ def read_agreements(db: Connection, since: float | None = None, until: float | N
     said: dict[int, list[Opinion]] = defaultdict(list)
     for n, *row in db.execute(query):
         said[n].append(_opinion(*row))
-    return agreements(said.values())
+    return tuple(said.values())
 
 
 def _opinions(db: sqlite3.Connection, n: int) -> tuple[Opinion, ...]:

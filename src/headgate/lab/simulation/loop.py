@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from headgate.core.audits import Finding
 from headgate.core.effects import Record
 from headgate.core.estimates import Estimate, estimate
-from headgate.core.losses import JudgeErrors, errors_at_finding_bad
+from headgate.core.judge_errors import errors_by_judge
+from headgate.core.losses import JudgeErrors
 from headgate.core.past import Past
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting, setting_of, with_settings
@@ -115,7 +116,7 @@ class Loop:
     @property
     def errors(self) -> JudgeErrors:
         """Of the judges, as the labels so far tell."""
-        return errors_at_finding_bad(self.auditor.confusions)
+        return errors_by_judge(self.auditor.confusions, "local")
 
     def watch(self) -> None:
         """Look at the changes that are watched."""

@@ -118,12 +118,12 @@ def price_of(model: Model, usage: Usage) -> float:
     return cost
 
 
-Same = tuple[str, bool | None, str, float | None]
+Same = tuple[str, bool | None, str, bool | None, float | None]
 
 
 def same(found: Found) -> Same:
     """What audits that are counted together have in common."""
-    return found.model, found.good, found.judge, found.score
+    return found.model, found.good, found.judge, found.judged, found.score
 
 
 class Recorded:
@@ -167,6 +167,7 @@ def both(one: Found, other: Found) -> Found:
         model=one.model,
         good=one.good,
         judge=one.judge,
+        judged=one.judged,
         score=one.score,
         audits=one.audits + other.audits,
         speaks_for=one.speaks_for + other.speaks_for,
