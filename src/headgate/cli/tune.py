@@ -152,7 +152,8 @@ def draw(tuned: "Tuned") -> None:
     put(tuned.diff.rstrip("\n"))
     now, judged = found.now, found.judged
     if found.aim == "safer":
-        put("\nquality is surely below the floor now, so this is the safe side")
+        sure = "surely" if now.quality.high < found.floor else "more likely than not"
+        put(f"\nquality is {sure} below the floor now, so this is the safe side")
     put("\nexpected              now         with it")
     dollars = [now.dollars_before + now.dollars.expected] + [
         judged.dollars_before + end

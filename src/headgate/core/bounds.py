@@ -23,7 +23,7 @@ class Share(Struct, frozen=True):
     """A weighted share, and how surely it is known.
 
     Where those that are counted weigh less than others, or more, than they would by chance, their own weights say how sure the sum of them
-    is (Fay and Feuer 1997); the one more that may have been missed weighs as much as the mean (Tiwari, Clegg and Zou 2006).
+    is (Fay and Feuer 1997). The one more that may have been missed weighs as much as what was chosen to stand for a request does on average.
     """
 
     share: float
@@ -33,13 +33,12 @@ class Share(Struct, frozen=True):
     """Their squares."""
     whole: float
     """All weights."""
-    mean: float
-    """Weight."""
-    mean_square: float
+    one: float
+    """The weight of one more."""
 
     def upper(self, error: float) -> float:
         """The share is not above this, but with a chance of `error`."""
-        hits, squares = self.hits + self.mean, self.squares + self.mean_square
+        hits, squares = self.hits + self.one, self.squares + self.one * self.one
         return self._quantile(1.0 - error, hits, squares) if self.whole > self.hits else 1.0
 
     def lower(self, error: float) -> float:
@@ -53,16 +52,15 @@ class Share(Struct, frozen=True):
         return quantile(probability, many, max(total - many, 0.0) + 1.0)
 
 
-NOTHING: Final = Share(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NOTHING: Final = Share(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Sample:
     """Weighted observations, being added up."""
 
-    __slots__ = ("hit_squares", "hits", "number", "squares", "whole")
+    __slots__ = ("hit_squares", "hits", "squares", "whole")
 
     def __init__(self) -> None:
-        self.number = 0
         self.hits = self.hit_squares = self.squares = self.whole = 0.0
 
     def add(self, found: Found, hit: bool, size: float = 1.0) -> None:
@@ -75,7 +73,6 @@ class Sample:
         """
         weight = size * (found.audits + found.speaks_for)
         square = size * size * (found.audits + 2 * found.speaks_for + found.squares)
-        self.number += found.audits
         self.whole += weight
         self.squares += square
         if hit:
@@ -84,7 +81,6 @@ class Sample:
 
     def take(self, other: "Sample") -> None:
         """All of another one."""
-        self.number += other.number
         self.hits += other.hits
         self.hit_squares += other.hit_squares
         self.squares += other.squares
@@ -99,8 +95,7 @@ class Sample:
             evidence * self.hits,
             evidence * self.hit_squares,
             evidence * self.whole,
-            self.whole / self.number,
-            self.squares / self.number,
+            self.squares / self.whole,
         )
 
 

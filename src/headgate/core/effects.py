@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from headgate.core.bounds import Sample
-from headgate.core.losses import JudgeErrors, Side, lost, span_of
+from headgate.core.losses import BELIEVED, JudgeErrors, Side, expected_losses, least_lost, most_lost, span_of
 from headgate.core.past import Asked, Found, Past, longest_asked
 from headgate.core.policy import AGENT, Policy, is_auto, match
 from headgate.core.rerun import Rerun, Step, Unknown, rerun, signals_under
@@ -76,6 +76,19 @@ class Effect(Struct, frozen=True, kw_only=True):
     """Of those that move: what they cost, or would cost, is unknown, and not in the dollars."""
 
 
+class Glance(Struct, frozen=True, gc=False):
+    """An effect in short."""
+
+    dollars_before: float
+    """A week."""
+    dollars: float
+    """A week, more or (below zero) fewer, as is expected."""
+    quality: float
+    """As is expected, 0-1."""
+    least: float
+    """Its lower bound."""
+
+
 class Went(Struct, frozen=True, gc=False):
     """Where the requests of one kind go."""
 
@@ -106,7 +119,7 @@ class Weights:
         record: Record,
         today: Policy,
         known: Mapping[str, Model] = {},
-        errors: JudgeErrors = {},
+        errors: JudgeErrors = BELIEVED,
     ) -> None:
         self.today, self.weeks, self.errors = today, record.weeks, errors
         self.models = {**known, **today.models}
@@ -124,13 +137,26 @@ class Weights:
             error: how often each bound may be wrong.
             evidence: as if there were so many times as many audits that found the same.
         """
+        return self._add_up(policy).effect(self.requests, self.weeks, self.errors, error, evidence)
+
+    def glance(self, policy: Policy, error: float = ERROR) -> "Glance":
+        """What a search looks at of that: it takes a third of the time.
+
+        Args:
+            policy: the settings.
+            error: how often the bound may be wrong.
+        """
+        return self._add_up(policy).glance(self.requests, self.weeks, self.errors, error)
+
+    def _add_up(self, policy: Policy) -> "Sums":
+        """All requests under these settings."""
         sums = Sums()
         for alike, known in zip(self._alike, self._sums, strict=True):
             key = what_decides(alike[0], policy)
             if key not in known:
                 known[key] = self._sum(alike, policy)
             sums.take(known[key])
-        return sums.effect(self.requests, self.weeks, self.errors, error, evidence)
+        return sums
 
     def _sum(self, alike: Iterable[Past], policy: Policy) -> "Sums":
         """What requests that are decided alike come to."""
@@ -277,7 +303,8 @@ class Sums:
     ) -> Effect:
         """All that was added."""
         many = max(requests, 1)
-        bad = lost(self.sides, errors, error, evidence)
+        expected = expected_losses(self.sides, errors)
+        most, least = (told(self.sides, errors, error, evidence) for told in (most_lost, least_lost))
         home = span_of(self.perhaps_home.share(evidence), self.perhaps.requests, error)
         saved = span_of(self.perhaps_paid.share(evidence), self.perhaps_dollars, error)
         return Effect(
@@ -287,10 +314,21 @@ class Sums:
             home=Span(*[(self.home + end) / many for end in (home.low, home.expected, home.high)]),
             dollars_before=self.paid / weeks,
             dollars=Span(*[(self.dollars - end) / weeks for end in (saved.high, saved.expected, saved.low)]),
-            quality=Span(max(0.0, 1 - bad.high / many), 1 - bad.expected / many, min(1.0, 1 - bad.low / many)),
+            quality=Span(max(0.0, 1 - most / many), 1 - expected / many, min(1.0, 1 - least / many)),
             moved=self.moved,
             modelled=self.modelled,
             audits=sum([side.audits for side in self.sides]),
             audits_moved=self.comes.audits + self.perhaps.audits,
             unpriced=self.unpriced,
+        )
+
+    def glance(self, requests: int, weeks: float, errors: JudgeErrors, error: float) -> Glance:
+        """All that was added, in short."""
+        many = max(requests, 1)
+        saved = self.perhaps_paid.share().share * self.perhaps_dollars
+        return Glance(
+            dollars_before=self.paid / weeks,
+            dollars=(self.dollars - saved) / weeks,
+            quality=1 - expected_losses(self.sides, errors) / many,
+            least=1 - most_lost(self.sides, errors, error) / many,
         )

@@ -1,6 +1,6 @@
 """How many requests are answered less well than the paid model would have, by what judges said of a sample of them.
 
-    side.add(requests, task, audits) …;   lost((stays, comes), errors, error) → Span of requests
+    side.add(requests, task, audits, errors) …;   most_lost((stays, comes), errors, error) → requests
 
 A judge's verdict counts for its corrected value (`judge_errors`). Two things are unknown, and both are in the ends. What is true of the
 requests that nobody audited: the share that was called bad has an exact bound (`bounds`), stretched by what the correction stretches.
@@ -13,6 +13,7 @@ was sure, it is the truth of its own audit. A task of which nothing is audited m
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ BY_CHANCE = 3.0
 
 JudgeErrors = Mapping[str, Errors]
 """How judges err at finding bad answers: a hit is one that they call bad. A judge of whom too little is known is missing, and believed."""
+BELIEVED: Final[JudgeErrors] = {}
+"""All of them are."""
 
 
 class Said(Struct, gc=False):
@@ -99,14 +102,20 @@ class Side:
         """Requests for which one of those that were audited stands."""
         return self.requests / self.bad.whole if self.bad.whole else 0.0
 
-    def lost(self, errors: JudgeErrors, error: float, evidence: float) -> Span:
-        """How many of these requests, as far as they were not all audited."""
+    def expected(self, errors: JudgeErrors) -> float:
+        """How many of these requests are lost, as far as is known."""
+        return self.each * sum([said.lost(errors.get(judge)) for judge, said in self.by_judge.items()])
+
+    def more(self, errors: JudgeErrors, error: float, evidence: float) -> float:
+        """How many more it may be, since only some were audited."""
         share = self.bad.share(evidence)
-        bare, told = self.bare, self.requests - self.bare
-        stretch = self.stretch(errors)
-        expected = self.each * sum([said.lost(errors.get(judge)) for judge, said in self.by_judge.items()])
-        up, down = share.upper(error) - share.share, share.share - share.lower(error)
-        return Span(expected - told * stretch * down, expected, expected + told * stretch * up + bare)
+        up = (self.requests - self.bare) * (share.upper(error) - share.share)
+        return self.stretch(errors) * up + self.bare
+
+    def fewer(self, errors: JudgeErrors, error: float, evidence: float) -> float:
+        """How many fewer."""
+        share = self.bad.share(evidence)
+        return self.stretch(errors) * (self.requests - self.bare) * (share.share - share.lower(error))
 
     @property
     def bare(self) -> int:
@@ -124,52 +133,70 @@ class Side:
         return sum([many if one is None else many / one.power for many, one in known]) / out
 
 
-def lost(sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: float = 1.0) -> Span:
-    """How many requests of all sides.
+def expected_losses(sides: Iterable[Side], errors: JudgeErrors) -> float:
+    """How many requests of all sides are lost, as far as is known. No request is on two of them."""
+    return max(0.0, sum([side.expected(errors) for side in sides]))
+
+
+def most_lost(sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: float = 1.0) -> float:
+    """How many it may be at most.
 
     Args:
-        sides: no request is on two of them.
+        sides: of all requests.
         errors: of the judges.
-        error: how often each end may be wrong.
+        error: how often there may be more.
         evidence: as if there were so many times as many audits that found the same.
     """
-    each = [side.lost(errors, error, evidence) for side in sides]
-    expected = max(0.0, sum([one.expected for one in each]))
-    up = sum([(one.high - one.expected) ** 2 for one in each])
-    down = sum([(one.expected - one.low) ** 2 for one in each])
-    for judge, one in errors.items():
-        more, less = doubts(sides, judge, one, deviations(error))
-        up, down = up + more, down + less
-    return Span(expected - sqrt(down), expected, expected + sqrt(up))
+    more = sum([side.more(errors, error, evidence) ** 2 for side in sides])
+    return expected_losses(sides, errors) + sqrt(more + sum_of_doubts(sides, errors, error, more=True))
 
 
-def doubts(sides: Sequence[Side], judge: str, errors: Errors, sure: float) -> tuple[float, float]:
-    """How many more requests may be lost if a judge errs otherwise than is thought, and how many fewer; both squared.
+def least_lost(sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: float = 1.0) -> float:
+    """How many it may be at least; the arguments are those of `most_lost`."""
+    fewer = sum([side.fewer(errors, error, evidence) ** 2 for side in sides])
+    return expected_losses(sides, errors) - sqrt(fewer + sum_of_doubts(sides, errors, error, more=False))
+
+
+def sum_of_doubts(sides: Sequence[Side], errors: JudgeErrors, error: float, *, more: bool) -> float:
+    """How many more requests may be lost, or fewer, if judges err otherwise than is thought: the sum of the squares."""
+    return sum(
+        [
+            doubt**2
+            for judge, one in errors.items()
+            for doubt in doubts(sides, judge, one, deviations(error), more=more)
+        ]
+    )
+
+
+def doubts(
+    sides: Sequence[Side], judge: str, errors: Errors, sure: float, *, more: bool
+) -> tuple[float, float]:
+    """How many more requests may be lost, or fewer, for either of a judge's two rates.
 
     Args:
         sides: where it has judged.
         judge: who.
         errors: as they are thought to be.
-        sure: how many standard deviations off each of its rates may be.
+        sure: how many standard deviations off each rate may be.
+        more: or else fewer.
     """
     said = [(side.each, side.by_judge[judge]) for side in sides if judge in side.by_judge]
+    if not said:
+        return 0.0, 0.0
     hit, miss = sure * sqrt(errors.hit_variance), sure * sqrt(errors.miss_variance)
-
-    def total(other: Errors) -> float:
-        return sum([each * one.lost(other) for each, one in said])
-
-    thought = total(errors)
-    gaps = [
-        total(replace(errors, hit=max(0.0, errors.hit - hit))) - thought,
-        total(replace(errors, hit=min(1.0, errors.hit + hit))) - thought,
-        total(replace(errors, miss=max(0.0, errors.miss - miss))) - thought,
-        total(replace(errors, miss=min(1.0, errors.miss + miss))) - thought,
-    ]
-    more, less = (
-        sum([max(0.0, sign * max(sign * gaps[at], sign * gaps[at + 1])) ** 2 for at in (0, 2)])
-        for sign in (1, -1)
-    )
-    return more, less
+    if more:  # it overlooks more bad answers than is thought, or calls fewer good ones bad
+        others = (
+            replace(errors, hit=max(0.0, errors.hit - hit)),
+            replace(errors, miss=min(1.0, errors.miss + miss)),
+        )
+    else:
+        others = (
+            replace(errors, hit=min(1.0, errors.hit + hit)),
+            replace(errors, miss=max(0.0, errors.miss - miss)),
+        )
+    thought = sum([each * one.lost(errors) for each, one in said])
+    first, second = [abs(sum([each * one.lost(other) for each, one in said]) - thought) for other in others]
+    return first, second
 
 
 def span_of(share: Share, whole: float, error: float) -> Span:

@@ -77,11 +77,7 @@ def needs_of(judging: Weights, policy: Policy, floor: float) -> tuple[Need, ...]
         if times > TOO_MANY:
             return ()
     routes = tuple(
-        [
-            one.table.removeprefix(ROUTES)
-            for one in differences(judging.today, policy)
-            if one.table != QUALITY
-        ]
+        [one.table.removeprefix(ROUTES) for one in differences(judging.today, policy) if one.table != QUALITY]
     )
     local = effect.audits - effect.audits_moved
     needs = []
@@ -90,6 +86,7 @@ def needs_of(judging: Weights, policy: Policy, floor: float) -> tuple[Need, ...]
     if effect.audits_moved:
         needs.append(Need("audits of fallbacks", ceil((times - 1) * effect.audits_moved), routes))
     return tuple(needs)
+
 
 def needs_of_neighbours(judging: Weights, homes: Homes, floor: float) -> tuple[Need, ...]:
     """What the dearest step that may be good would need."""

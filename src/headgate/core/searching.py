@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from headgate.core.candidates import Homes, steps
-from headgate.core.effects import ERROR, Effect, Weights
+from headgate.core.effects import ERROR, Effect, Glance, Weights
 from headgate.core.missing import needs_of, needs_of_neighbours
 from headgate.core.policy import Policy
 from headgate.core.proposals import Need, Proposal, Refusal, shown
@@ -25,7 +25,7 @@ BOUGHT = 4
 MOST_STEPS, MOST_LINES = 12, 4
 """Steps of a proposal, and lines that it changes."""
 
-Worth = Callable[[Effect, Effect], float]
+Worth = Callable[[Glance, Glance], float]
 """How good a step is, from what the settings before it come to and those after it; 0 is not at all."""
 
 
@@ -84,7 +84,12 @@ class Search:
                 f"at least {shown(now.quality.low)} of the answers are as good as the paid model's now, 95 % sure: "
                 f"that is below the floor of {shown(self.floor)}, so nothing can be spared before more is known"
             )
-            return Refusal(reason="floor not sure", why=why, needs=needs_of(self.judging, self.today, self.floor), now=now)
+            return Refusal(
+                reason="floor not sure",
+                why=why,
+                needs=needs_of(self.judging, self.today, self.floor),
+                now=now,
+            )
         why = "no other setting is surely cheaper and surely keeps the floor"
         if not path:
             needs = needs_of_neighbours(self.judging, self.homes, self.floor)
@@ -106,7 +111,9 @@ class Search:
             f"at most {shown(now.quality.high)} of the answers are as good as the paid model's now, 95 % sure: "
             f"that is below the floor of {shown(self.floor)}, and no step of these settings makes it better"
         )
-        return Refusal(reason="floor not sure", why=why, needs=needs_of(self.judging, self.today, self.floor), now=now)
+        return Refusal(
+            reason="floor not sure", why=why, needs=needs_of(self.judging, self.today, self.floor), now=now
+        )
 
     def mended(self, now: Effect) -> tuple[Policy, Effect] | None:
         """The first settings on the way to the floor that reach it, or those that come nearest; None where none is better than now."""
@@ -153,16 +160,16 @@ class Search:
 
     def path(self, policy: Policy, worth: Worth, error: float = LOOSE) -> list[Policy]:
         """The settings that a search passes from some on, each one step further than the one before; `error` is that of its bounds."""
-        effect = self.finding.effect(policy, error)
+        effect = self.finding.glance(policy, error)
         found: list[Policy] = []
         seen = {key_of(policy)}
         while len(found) < MOST_STEPS:
-            best: tuple[float, Policy, Effect] | None = None
+            best: tuple[float, Policy, Glance] | None = None
             for setting in steps(policy, self.today, self.homes):
                 other = with_settings(policy, (setting,))
                 if setting in self.avoid or key_of(other) in seen or self.too_many(other):
                     continue
-                its = self.finding.effect(other, error)
+                its = self.finding.glance(other, error)
                 value = worth(effect, its)
                 if value > (0.0 if best is None else best[0]):
                     best = value, other, its
@@ -176,8 +183,8 @@ class Search:
         return found
 
     def trade(
-        self, policy: Policy, effect: Effect, seen: set[object], error: float
-    ) -> tuple[float, Policy, Effect] | None:
+        self, policy: Policy, effect: Glance, seen: set[object], error: float
+    ) -> tuple[float, Policy, Glance] | None:
         """Two steps at once, where none by itself is worth it: one buys quality for little, another one spends it to save more.
 
         A bar that is raised on a route with cheap answers may pay for longer prompts at home.
@@ -185,18 +192,18 @@ class Search:
         bought: list[tuple[float, Policy]] = []
         for setting in steps(policy, self.today, self.homes):
             other = with_settings(policy, (setting,))
-            its = self.finding.effect(other, error)
-            gained = its.quality.low - effect.quality.low
+            its = self.finding.glance(other, error)
+            gained = its.least - effect.least
             if gained > NOTHING and setting not in self.avoid:
-                price = max(its.dollars.expected - effect.dollars.expected, LITTLE * its.dollars_before)
+                price = max(its.dollars - effect.dollars, LITTLE * its.dollars_before)
                 bought.append((gained / price, other))
-        best: tuple[float, Policy, Effect] | None = None
+        best: tuple[float, Policy, Glance] | None = None
         for _, better in sorted(bought, key=lambda one: -one[0])[:BOUGHT]:
             for setting in steps(better, self.today, self.homes):
                 other = with_settings(better, (setting,))
                 if setting in self.avoid or key_of(other) in seen or self.too_many(other):
                     continue
-                its = self.finding.effect(other, error)
+                its = self.finding.glance(other, error)
                 value = self.worth_it(effect, its)
                 if value > (0.0 if best is None else best[0]):
                     best = value, other, its
@@ -206,21 +213,19 @@ class Search:
         """Whether more lines would change than a person looks through."""
         return len(differences(self.today, policy)) > MOST_LINES
 
-    def worth_it(self, before: Effect, after: Effect) -> float:
+    def worth_it(self, before: Glance, after: Glance) -> float:
         """Dollars that a step saves for each bit of quality that it may cost; 0 is no step to take."""
-        saved = before.dollars.expected - after.dollars.expected
-        if saved < LITTLE * after.dollars_before or after.quality.low < self.floor:
+        saved = before.dollars - after.dollars
+        if saved < LITTLE * after.dollars_before or after.least < self.floor:
             return 0.0
-        return saved / max(before.quality.low - after.quality.low, NOTHING)
+        return saved / max(before.least - after.least, NOTHING)
 
-    def worth_its_price(self, before: Effect, after: Effect) -> float:
+    def worth_its_price(self, before: Glance, after: Glance) -> float:
         """Quality that a step brings for each dollar that it costs; 0 is no step to take."""
-        gained = after.quality.expected - before.quality.expected
-        if gained <= NOTHING or before.quality.low >= self.floor:
+        gained = after.quality - before.quality
+        if gained <= NOTHING or before.least >= self.floor:
             return 0.0
-        return gained / max(
-            after.dollars.expected - before.dollars.expected, LITTLE * after.dollars_before, NOTHING
-        )
+        return gained / max(after.dollars - before.dollars, LITTLE * after.dollars_before, NOTHING)
 
 
 def is_cheaper(one: Effect, other: Effect) -> bool:

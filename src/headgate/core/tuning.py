@@ -4,7 +4,8 @@
 
 Quality is the share of requests whose delivered answer is as good as the paid model's would have been. A paid answer counts as good; of
 answers from home the audits tell. A proposal is made only where the part that did not help to find it says, 95 % sure, that the floor
-holds and that the cost is lower. Where the audits say that the floor is broken already, what is proposed is the safe side.
+holds and that the cost is lower. Where the audits say that the floor is broken already, or that this is likelier than not and nothing
+cheaper holds it, what is proposed is the safe side.
 
 Nothing is read or written here, and the same input gives the same proposal. How settings are found: `searching`.
 """
@@ -12,8 +13,8 @@ Nothing is read or written here, and the same input gives the same proposal. How
 from collections.abc import Mapping
 
 from headgate.core.candidates import Homes
-from headgate.core.effects import Record, Weights
-from headgate.core.losses import JudgeErrors
+from headgate.core.effects import Effect, Record, Weights
+from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.missing import what_has_vanished, what_is_missing
 from headgate.core.policy import Policy
 from headgate.core.proposals import NO_LABELS, Labels, Proposal, Refusal, count
@@ -34,7 +35,7 @@ def tune(
     known: Mapping[str, Model] = {},
     avoid: frozenset[Setting] = frozenset(),
     labels: Labels = NO_LABELS,
-    errors: JudgeErrors = {},
+    errors: JudgeErrors = BELIEVED,
 ) -> Proposal | Refusal:
     """Search for better settings.
 
@@ -62,10 +63,17 @@ def tune(
     search = Search(finding, judging, policy, floor=floor, homes=homes_of(whole), avoid=avoid)
     if now.quality.high < floor or whole.effect(policy).quality.high < floor:
         return search.safer(now)
-    if not now.dollars_before:
-        why = f"all {count(now.requests)} were answered without paying: no setting could make them cheaper"
-        return Refusal(reason="one class", why=why, now=now)
-    return search.cheaper(now)
+    found = search.cheaper(now) if now.dollars_before else all_at_home(now)
+    if isinstance(found, Refusal) and now.quality.expected < floor:
+        mended = search.safer(now)
+        return found if isinstance(mended, Refusal) else mended
+    return found
+
+
+def all_at_home(now: Effect) -> Refusal:
+    """Why nothing can be cheaper where nothing is paid."""
+    why = f"all {count(now.requests)} were answered without paying: no setting could make them cheaper"
+    return Refusal(reason="one class", why=why, now=now)
 
 
 def homes_of(weights: Weights) -> Homes:

@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from headgate.core.effects import ERROR, Effect, Record, Weights
-from headgate.core.losses import JudgeErrors
+from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting, with_settings
 from headgate.core.spans import Span
@@ -76,8 +76,8 @@ def judge_change(
     policy: Policy,
     now: float,
     known: Mapping[str, Model] = {},
-    errors: JudgeErrors = {},
     *,
+    errors: JudgeErrors = BELIEVED,
     worked: float,
 ) -> Judgement:
     """Judge a change by what was recorded since.

@@ -18,14 +18,16 @@ from headgate.config.rewriting import read_raw, rewrite, text_of
 from headgate.core.candidates import cuts_for
 from headgate.core.effects import Record
 from headgate.core.errors import ConfigError
+from headgate.core.judge_errors import Confusion, confusions, errors_by_judge
 from headgate.core.policy import Policy
-from headgate.core.settings import Setting, setting_of
 from headgate.core.proposals import Labels, Proposal, Refusal
+from headgate.core.settings import Setting, setting_of
 from headgate.core.tuning import tune
 from headgate.core.types import Model
 from headgate.core.watching import AppliedChange
 from headgate.lab.past import Progress, read_past
 from headgate.ledger.changes import all_changes, mark_change
+from headgate.ledger.opinions import opinions_by_request
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO
 
@@ -101,7 +103,7 @@ def tune_ledger(
         first, split, last = cut_in_two(reader, since)
         older = read_past(reader, cuts, since=first, until=split, progress=progress)
         newer = read_past(reader, cuts, since=split, progress=progress)
-        labels = read_labels(reader)
+        labels, told = read_labels(reader), read_confusions(reader)
     to_find = Record(past=older.past, weeks=weeks_between(first, split))
     to_judge = Record(past=newer.past, weeks=weeks_between(split, last))
     known: dict[str, Model] = {**older.models, **newer.models}
@@ -113,6 +115,7 @@ def tune_ledger(
         known=known,
         avoid=rolled_back(config, last - AVOIDED_FOR),
         labels=labels,
+        errors=errors_by_judge(told, "local"),
     )
     text = page.text
     if isinstance(found, Proposal):
@@ -173,6 +176,12 @@ def read_labels(reader: LedgerReader) -> Labels:
     with reader.connect() as db:
         twice, contradicting = db.exec_driver_sql(LABELS).one()
     return Labels(twice, contradicting)
+
+
+def read_confusions(reader: LedgerReader) -> dict[str, Confusion]:
+    """What labels say of each judge, of whatever time: judges do not change with the traffic."""
+    with reader.connect() as db:
+        return confusions(opinions_by_request(db))
 
 
 def rolled_back(config: Config, since: float) -> frozenset[Setting]:

@@ -19,9 +19,9 @@ from headgate.core.judge_errors import errors_by_judge
 from headgate.core.losses import JudgeErrors
 from headgate.core.past import Past
 from headgate.core.policy import Policy
+from headgate.core.proposals import Refusal
 from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.strata import Population
-from headgate.core.proposals import Refusal
 from headgate.core.tuning import tune
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.core.words import AuditKind
@@ -32,8 +32,8 @@ from headgate.lab.simulation.world import World
 
 WEEK = 7 * DAY
 
-FIRST_TUNING, EVERY = 4, 2
-"""Weeks until the settings are tuned for the first time, and from then on."""
+FIRST_TUNING = 4
+"""Weeks until the settings are tuned for the first time; from then on each week."""
 LOOKED_AT = 8
 """Weeks that a search looks back."""
 
@@ -152,9 +152,7 @@ class Loop:
         weeks = self.record[-LOOKED_AT:]
         half = len(weeks) // 2
         older, newer = (Record(past=together(part), weeks=len(part)) for part in (weeks[:half], weeks[half:]))
-        found = tune(
-            older, newer, self.policy, floor=self.floor, avoid=self.avoid, errors=self.errors
-        )
+        found = tune(older, newer, self.policy, floor=self.floor, avoid=self.avoid, errors=self.errors)
         if isinstance(found, Refusal):
             self.refusals.append((len(self.record), found))
             return
@@ -197,7 +195,7 @@ def run(
             player = Player(loop.policy, world.works_by_task())
         loop.live(world, number, player)
         loop.watch()
-        if FIRST_TUNING <= number + 1 < len(seasons) and (number + 1) % EVERY == 0:
+        if FIRST_TUNING <= number + 1 < len(seasons):
             loop.tune(world)
     return Run(
         policies=tuple(loop.policies),
