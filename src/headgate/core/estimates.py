@@ -271,7 +271,9 @@ def span_of(parts: Sequence[Part | None], judging: Mapping[str, Known]) -> Span 
     for judge, known in judging.items():
         hits = sum(part.by_judge.get(judge, (0.0, 0.0))[0] for part in told)
         misses = sum(part.by_judge.get(judge, (0.0, 0.0))[1] for part in told)
-        doubt += hits * hits * known.errors.hit_variance + misses * misses * known.errors.miss_variance
+        errors = known.errors
+        doubt += hits * hits * errors.hit_variance + misses * misses * errors.miss_variance
+        doubt += 2.0 * hits * misses * errors.covariance
     doubt *= SURE * SURE
     least, most = sum(part.least for part in told), sum(part.most for part in told)
     expected = min(max(expected, least), most)

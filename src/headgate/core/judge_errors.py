@@ -92,9 +92,10 @@ def confusions(requests: Iterable[Sequence[Opinion]]) -> dict[str, Confusion]:
     tally = Tally()
     for opinions in requests:
         label = label_of(opinions)
+        unasked = any(one.judge == "caller" and says_as_good(one.verdict) is not None for one in opinions)
         for one in opinions:
             if one.judge not in LABELLING:
-                tally.add(one, label)
+                tally.add(one, label, unasked=unasked)
     return tally.confusions
 
 
@@ -104,19 +105,28 @@ class Tally:
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[str, str, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
 
-    def add(self, opinion: Opinion, label: Opinion | None) -> None:
-        """What a judge says of one request, and the label that it has."""
+    def add(self, opinion: Opinion, label: Opinion | None, *, unasked: bool = False) -> None:
+        """What a judge says of one request.
+
+        Args:
+            opinion: the judge's.
+            label: the label that the request has.
+            unasked: its caller gave one of his own accord.
+        """
         said = says_as_good(opinion.verdict)
         if said is None:
             return
-        right = label is not None and says_as_good(label.verdict) is said
         kind = kind_of(opinion.verdict)
-        for group in (kind,) if label is None or label.judge == "person" else (kind, label.judge):
-            counts = self._counts[opinion.judge, group, said]
-            labelled = label is not None and label.judge in {"person", group}
-            counts[0] += 1
-            counts[1] += labelled
-            counts[2] += labelled and right
+        right = label is not None and says_as_good(label.verdict) is said
+        self._count(opinion.judge, kind, said, labelled=label is not None and not unasked, right=right)
+        if unasked:
+            self._count(opinion.judge, "caller", said, labelled=True, right=right)
+
+    def _count(self, judge: str, group: str, said: bool, *, labelled: bool, right: bool) -> None:
+        counts = self._counts[judge, group, said]
+        counts[0] += 1
+        counts[1] += labelled
+        counts[2] += labelled and right
 
     @property
     def confusions(self) -> dict[str, Confusion]:
@@ -142,6 +152,8 @@ class Errors(Struct, frozen=True):
     """How often it calls none one that is none."""
     hit_variance: float
     miss_variance: float
+    covariance: float = 0.0
+    """Of both rates: the same labels tell them."""
 
     @property
     def power(self) -> float:
@@ -168,17 +180,17 @@ def errors_of(confusion: Confusion, kind: AuditKind) -> Errors | None:
     """Those of one judge; None where too few labels tell, or where it is hardly better than chance."""
     if not confusion.known:
         return None
-    good, bad = rates_of(confusion.groups)
+    good, bad, covariance = rates_of(confusion.groups)
     hit, miss = (good, bad) if kind == "fallback" else (bad, good)
-    found = Errors(hit[0], miss[0], hit[1], miss[1])
+    found = Errors(hit[0], miss[0], hit[1], miss[1], covariance)
     return found if found.power >= BETTER_THAN_CHANCE else None
 
 
 # ── The likelihood ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def rates_of(groups: Sequence[Group]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """How often a judge is right about good local answers, and about bad ones, each with its variance.
+def rates_of(groups: Sequence[Group]) -> tuple[tuple[float, float], tuple[float, float], float]:
+    """How often a judge is right about good local answers, and about bad ones, each with its variance; and their covariance.
 
     The log-odds of both errors, and of a bad answer in each group, are where the likelihood of all verdicts and labels is highest. They are
     found by expecting what nobody has labelled (Dempster, Laird and Rubin 1977).
@@ -194,10 +206,17 @@ def rates_of(groups: Sequence[Group]) -> tuple[tuple[float, float], tuple[float,
             break
     spread = inverse(_curvature(groups, at))
     rates = [expit(one) for one in at[:2]]
+    steep = [rate * (1.0 - rate) for rate in rates]
     good, bad = [
-        (1.0 - rate, (rate * (1.0 - rate)) ** 2 * spread[place][place]) for place, rate in enumerate(rates)
+        (1.0 - rates[one], _variance(rates[one], 1.0 / (spread[one][one] * steep[one]))) for one in (0, 1)
     ]
-    return good, bad
+    return good, bad, steep[0] * steep[1] * spread[0][1]
+
+
+def _variance(rate: float, pairs: float) -> float:
+    """Of a rate of errors in so many pairs; with one more, so that never having erred is not taken for never erring."""
+    more = (rate * pairs + 1.0) / (pairs + 1.0)
+    return more * (1.0 - more) / pairs
 
 
 def _expect(groups: Sequence[Group], at: Sequence[float]) -> list[tuple[float, float]]:

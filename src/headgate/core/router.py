@@ -11,11 +11,11 @@ was audited, words that are mostly new, a model that is another one now. Then th
 This module does not know how anything is learned (`lab.learning`), nor what is done with a probability (`policy`).
 """
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from math import exp, sqrt
+from operator import itemgetter
 from struct import pack, unpack
 
 from msgspec import Struct
@@ -109,6 +109,15 @@ Line = tuple[float, float]
 """What a figure is worth between two points: at zero, and per unit."""
 
 
+Pick = Callable[[Sequence[float]], tuple[float, ...]]
+"""Takes what the slots of one request are worth out of a list of all."""
+
+
+def picker(slots: Sequence[int]) -> Pick:
+    """Takes these slots out of a list."""
+    return itemgetter(*slots) if len(slots) > 1 else lambda worth: tuple([worth[slot] for slot in slots])
+
+
 class Scorer:
     """Weights, ready to be used."""
 
@@ -117,12 +126,17 @@ class Scorer:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
         self.curves = [(curve.at, lines_of(curve)) for curve in weights.curves]
-        self.words = array("f", bytes(4 * SLOTS))
+        self.words = [0.0] * SLOTS
         for slot, worth in zip(*unpacked(weights), strict=True):
             self.words[slot] = worth
 
-    def judge(self, seen: Features) -> tuple[float, float]:
-        """The probability, 0-1, and the share of its words that were seen before; 1 where there are none."""
+    def judge(self, seen: Features, pick: Pick | None = None) -> tuple[float, float]:
+        """The probability, 0-1, and the share of its words that were seen before; 1 where there are none.
+
+        Args:
+            seen: the request.
+            pick: `picker(seen.words)`, where several are asked about the same request.
+        """
         weights = self.weights
         total = weights.base
         for fact in seen.facts:
@@ -132,7 +146,7 @@ class Scorer:
             total += low + rise * figure
         familiar = 1.0
         if seen.words:
-            worth = list(map(self.words.__getitem__, seen.words))
+            worth = (pick or picker(seen.words))(self.words)
             total += sum(worth) / sqrt(len(worth))
             familiar = 1 - worth.count(0.0) / len(worth)
         return logistic(weights.slope * total + weights.offset), familiar
@@ -178,14 +192,15 @@ class Prepared:
         ]
         if not able or signals.images:  # what a picture shows is in no feature
             return NOTHING
-        seen: dict[bool, Features] = {}
+        seen: dict[bool, tuple[Features, Pick]] = {}
         chances: dict[str, float] = {}
         trusted: list[str] = []
         for learned, scorer in able:
             looked = seen.get(learned.words)
             if looked is None:
-                looked = seen[learned.words] = features(ask if learned.words else "", signals)
-            sure, familiar = scorer.judge(looked)
+                found = features(ask if learned.words else "", signals)
+                looked = seen[learned.words] = found, picker(found.words)
+            sure, familiar = scorer.judge(*looked)
             if familiar < learned.familiar:
                 continue
             chance = chances[learned.model] = round(sure, 4)

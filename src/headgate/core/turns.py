@@ -6,11 +6,14 @@ one verdict chance chooses, and that is what makes it possible to take out the j
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from headgate.core.words import AuditVerdict
 
 Asked = TypeVar("Asked")
+
+ORDER: Final[tuple[AuditVerdict, ...]] = ("unclear", "missed", "unnecessary", "necessary", "good")
+"""Of a round: first what nobody was sure of."""
 
 
 def turns(by_verdict: Mapping[AuditVerdict, Iterable[Asked]]) -> Iterator[Asked]:
@@ -19,7 +22,7 @@ def turns(by_verdict: Mapping[AuditVerdict, Iterable[Asked]]) -> Iterator[Asked]
     Args:
         by_verdict: the answers of each, in an order of chance.
     """
-    left = [iter(by_verdict[verdict]) for verdict in sorted(by_verdict)]
+    left = [iter(by_verdict[verdict]) for verdict in ORDER if verdict in by_verdict]
     while left:
         ended = []
         for one in left:

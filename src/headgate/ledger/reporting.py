@@ -15,6 +15,7 @@ from headgate.ledger.changes import all_changes
 from headgate.ledger.facts import count_facts
 from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
+from headgate.ledger.who_judges import notes_of_judge
 from headgate.reports.applied import notes_of_changes
 from headgate.reports.week import parse_week
 from headgate.reports.weekly import WeeklyReport, weekly
@@ -55,4 +56,4 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
         policy=config.policy,
     )
     changed = notes_of_changes(all_changes(config.ledger.path), since, until)
-    return replace(report, notes=(*report.notes, *changed))
+    return replace(report, notes=(*report.notes, *changed, *notes_of_judge(config)))
