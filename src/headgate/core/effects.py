@@ -17,7 +17,17 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from headgate.core.bounds import Sample
-from headgate.core.losses import BELIEVED, JudgeErrors, Side, expected_losses, least_lost, most_lost, span_of
+from headgate.core.losses import (
+    AS_IT_IS,
+    BELIEVED,
+    Evidence,
+    JudgeErrors,
+    Side,
+    expected_losses,
+    least_lost,
+    most_lost,
+    span_of,
+)
 from headgate.core.past import Asked, Found, Past, longest_asked
 from headgate.core.policy import AGENT, Policy, is_auto, match
 from headgate.core.rerun import Rerun, Step, Unknown, rerun, signals_under
@@ -129,24 +139,24 @@ class Weights:
         self._alike = by_what_was_asked(self.past)
         self._sums: list[dict[object, Sums]] = [{} for _ in self._alike]
 
-    def effect(self, policy: Policy, error: float = ERROR, evidence: float = 1.0) -> Effect:
+    def effect(self, policy: Policy, error: float = ERROR) -> Effect:
         """What these settings come to.
 
         Args:
             policy: the settings.
             error: how often each bound may be wrong.
-            evidence: as if there were so many times as many audits that found the same.
         """
-        return self._add_up(policy).effect(self.requests, self.weeks, self.errors, error, evidence)
+        return self._add_up(policy).effect(self.requests, self.weeks, self.errors, error)
 
-    def glance(self, policy: Policy, error: float = ERROR) -> "Glance":
+    def glance(self, policy: Policy, error: float = ERROR, evidence: Evidence = AS_IT_IS) -> "Glance":
         """What a search looks at of that: it takes a third of the time.
 
         Args:
             policy: the settings.
             error: how often the bound may be wrong.
+            evidence: how much there is.
         """
-        return self._add_up(policy).glance(self.requests, self.weeks, self.errors, error)
+        return self._add_up(policy).glance(self.requests, self.weeks, self.errors, error, evidence)
 
     def _add_up(self, policy: Policy) -> "Sums":
         """All requests under these settings."""
@@ -298,15 +308,13 @@ class Sums:
         """Requests that stay at home, that come there, and that may."""
         return self.stays, self.comes, self.perhaps
 
-    def effect(
-        self, requests: int, weeks: float, errors: JudgeErrors, error: float, evidence: float
-    ) -> Effect:
+    def effect(self, requests: int, weeks: float, errors: JudgeErrors, error: float) -> Effect:
         """All that was added."""
         many = max(requests, 1)
         expected = expected_losses(self.sides, errors)
-        most, least = (told(self.sides, errors, error, evidence) for told in (most_lost, least_lost))
-        home = span_of(self.perhaps_home.share(evidence), self.perhaps.requests, error)
-        saved = span_of(self.perhaps_paid.share(evidence), self.perhaps_dollars, error)
+        most, least = (told(self.sides, errors, error) for told in (most_lost, least_lost))
+        home = span_of(self.perhaps_home.share(), self.perhaps.requests, error)
+        saved = span_of(self.perhaps_paid.share(), self.perhaps_dollars, error)
         return Effect(
             requests=requests,
             weeks=weeks,
@@ -322,7 +330,9 @@ class Sums:
             unpriced=self.unpriced,
         )
 
-    def glance(self, requests: int, weeks: float, errors: JudgeErrors, error: float) -> Glance:
+    def glance(
+        self, requests: int, weeks: float, errors: JudgeErrors, error: float, evidence: Evidence
+    ) -> Glance:
         """All that was added, in short."""
         many = max(requests, 1)
         saved = self.perhaps_paid.share().share * self.perhaps_dollars
@@ -330,5 +340,5 @@ class Sums:
             dollars_before=self.paid / weeks,
             dollars=(self.dollars - saved) / weeks,
             quality=1 - expected_losses(self.sides, errors) / many,
-            least=1 - most_lost(self.sides, errors, error) / many,
+            least=1 - most_lost(self.sides, errors, error, evidence) / many,
         )

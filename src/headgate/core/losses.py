@@ -138,65 +138,73 @@ def expected_losses(sides: Iterable[Side], errors: JudgeErrors) -> float:
     return max(0.0, sum([side.expected(errors) for side in sides]))
 
 
-def most_lost(sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: float = 1.0) -> float:
-    """How many it may be at most.
+class Evidence(Struct, frozen=True):
+    """As if there were so many times as many, that found the same."""
+
+    audits: float = 1.0
+    labels: float = 1.0
+
+
+AS_IT_IS: Final = Evidence()
+
+
+def most_lost(
+    sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: Evidence = AS_IT_IS
+) -> float:
+    """How many it may be at most, but with a chance of `error`. No request is on two of the sides."""
+    more = sum([side.more(errors, error, evidence.audits) ** 2 for side in sides])
+    more += sum_of_doubts(sides, errors, deviations(error) / sqrt(evidence.labels), more=True)
+    return expected_losses(sides, errors) + sqrt(more)
+
+
+def least_lost(
+    sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: Evidence = AS_IT_IS
+) -> float:
+    """How many it may be at least."""
+    fewer = sum([side.fewer(errors, error, evidence.audits) ** 2 for side in sides])
+    fewer += sum_of_doubts(sides, errors, deviations(error) / sqrt(evidence.labels), more=False)
+    return expected_losses(sides, errors) - sqrt(fewer)
+
+
+def sum_of_doubts(sides: Sequence[Side], errors: JudgeErrors, sure: float, *, more: bool) -> float:
+    """How many more requests may be lost, or fewer, if judges err otherwise than is thought: the sum of the squares.
 
     Args:
-        sides: of all requests.
-        errors: of the judges.
-        error: how often there may be more.
-        evidence: as if there were so many times as many audits that found the same.
-    """
-    more = sum([side.more(errors, error, evidence) ** 2 for side in sides])
-    return expected_losses(sides, errors) + sqrt(more + sum_of_doubts(sides, errors, error, more=True))
-
-
-def least_lost(sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: float = 1.0) -> float:
-    """How many it may be at least; the arguments are those of `most_lost`."""
-    fewer = sum([side.fewer(errors, error, evidence) ** 2 for side in sides])
-    return expected_losses(sides, errors) - sqrt(fewer + sum_of_doubts(sides, errors, error, more=False))
-
-
-def sum_of_doubts(sides: Sequence[Side], errors: JudgeErrors, error: float, *, more: bool) -> float:
-    """How many more requests may be lost, or fewer, if judges err otherwise than is thought: the sum of the squares."""
-    return sum(
-        [
-            doubt**2
-            for judge, one in errors.items()
-            for doubt in doubts(sides, judge, one, deviations(error), more=more)
-        ]
-    )
-
-
-def doubts(
-    sides: Sequence[Side], judge: str, errors: Errors, sure: float, *, more: bool
-) -> tuple[float, float]:
-    """How many more requests may be lost, or fewer, for either of a judge's two rates.
-
-    Args:
-        sides: where it has judged.
-        judge: who.
+        sides: where they have judged.
         errors: as they are thought to be.
-        sure: how many standard deviations off each rate may be.
+        sure: how many standard deviations off each of their rates may be.
         more: or else fewer.
     """
-    said = [(side.each, side.by_judge[judge]) for side in sides if judge in side.by_judge]
-    if not said:
-        return 0.0, 0.0
+    total = 0.0
+    for judge, one in errors.items():
+        said = [(side.each, side.by_judge[judge]) for side in sides if judge in side.by_judge]
+        thought = sum([each * its.lost(one) for each, its in said])
+        if said:
+            hit, miss = [
+                sum([each * its.lost(other) for each, its in said]) - thought
+                for other in others(one, sure, more=more)
+            ]
+            total += hit * hit + miss * miss - 2.0 * together(one) * hit * miss
+    return total
+
+
+def together(errors: Errors) -> float:
+    """How far both rates of a judge are off together: their correlation."""
+    spread = sqrt(errors.hit_variance * errors.miss_variance)
+    return errors.covariance / spread if spread else 0.0
+
+
+def others(errors: Errors, sure: float, *, more: bool) -> tuple[Errors, Errors]:
+    """The errors with either rate as far off as it may be, so that more requests are lost, or fewer.
+
+    More are lost where a judge overlooks more bad answers than is thought, or calls fewer good ones bad.
+    """
     hit, miss = sure * sqrt(errors.hit_variance), sure * sqrt(errors.miss_variance)
-    if more:  # it overlooks more bad answers than is thought, or calls fewer good ones bad
-        others = (
-            replace(errors, hit=max(0.0, errors.hit - hit)),
-            replace(errors, miss=min(1.0, errors.miss + miss)),
-        )
+    if more:
+        hit, miss = max(0.0, errors.hit - hit), min(1.0, errors.miss + miss)
     else:
-        others = (
-            replace(errors, hit=min(1.0, errors.hit + hit)),
-            replace(errors, miss=max(0.0, errors.miss - miss)),
-        )
-    thought = sum([each * one.lost(errors) for each, one in said])
-    first, second = [abs(sum([each * one.lost(other) for each, one in said]) - thought) for other in others]
-    return first, second
+        hit, miss = min(1.0, errors.hit + hit), max(0.0, errors.miss - miss)
+    return replace(errors, hit=hit), replace(errors, miss=miss)
 
 
 def span_of(share: Share, whole: float, error: float) -> Span:

@@ -3,10 +3,11 @@
 This module does not know how settings are found (`searching`).
 """
 
-from math import ceil
+from math import ceil, sqrt
 
 from headgate.core.candidates import Homes, steps
 from headgate.core.effects import Record, Weights
+from headgate.core.losses import Evidence
 from headgate.core.policy import Policy
 from headgate.core.proposals import Labels, Need, Refusal, count
 from headgate.core.settings import QUALITY, ROUTES, differences, named, with_settings
@@ -17,8 +18,10 @@ EACH = 30
 """Audits that each part wants at least."""
 ENOUGH_LABELS, MANY = 5, 0.25
 """From so many requests that were labelled twice on, this share of contradictions is too much."""
-GROWTH, TOO_MANY = 1.05, 200.0
-"""By how much evidence is thought to grow, and from when on nobody would wait for it."""
+TOO_MANY = 200.0
+"""Times as much evidence, for which nobody would wait."""
+CLOSE = 1.02
+"""How near a number of audits that would do is to the least one."""
 
 
 def what_is_missing(to_find: Record, to_judge: Record, labels: Labels) -> Refusal | None:
@@ -64,18 +67,33 @@ def what_has_vanished(to_find: Record, to_judge: Record, policy: Policy) -> Refu
     )
 
 
-def needs_of(judging: Weights, policy: Policy, floor: float) -> tuple[Need, ...]:
-    """How many audits more would make sure of the floor under these settings, if they found what those so far have found."""
+def needs_of(judging: Weights, policy: Policy, floor: float, labels: int = 0) -> tuple[Need, ...]:
+    """How many audits more would make sure of the floor under these settings, if they found what those so far have found.
+
+    Where no number of them would, since it is the judges that are in doubt, how many labels more are needed beside them.
+
+    Args:
+        judging: where the settings are judged.
+        policy: the settings.
+        floor: the least quality.
+        labels: that there are of judges' verdicts.
+    """
     effect = judging.effect(policy)
     if effect.quality.expected < floor:
         return ()
     if not effect.audits:
         return (Need("audits of local answers", EACH),)
-    times = 1.0
-    while judging.effect(policy, evidence=times).quality.low < floor:
-        times *= GROWTH
-        if times > TOO_MANY:
-            return ()
+
+    def holds(times: float, labelled: float) -> bool:
+        return judging.glance(policy, evidence=Evidence(times, labelled)).least >= floor
+
+    judges = not holds(TOO_MANY, 1.0)
+    if judges and not (labels and holds(TOO_MANY, TOO_MANY)):
+        return ()
+    few, times = 1.0, TOO_MANY
+    while times > CLOSE * few:
+        middle = sqrt(few * times)
+        few, times = (few, middle) if holds(middle, middle if judges else 1.0) else (middle, times)
     routes = tuple(
         [one.table.removeprefix(ROUTES) for one in differences(judging.today, policy) if one.table != QUALITY]
     )
@@ -85,15 +103,17 @@ def needs_of(judging: Weights, policy: Policy, floor: float) -> tuple[Need, ...]
         needs.append(Need("audits of local answers", ceil((times - 1) * local)))
     if effect.audits_moved:
         needs.append(Need("audits of fallbacks", ceil((times - 1) * effect.audits_moved), routes))
+    if judges:
+        needs.append(Need("labels", ceil((times - 1) * labels)))
     return tuple(needs)
 
 
-def needs_of_neighbours(judging: Weights, homes: Homes, floor: float) -> tuple[Need, ...]:
+def needs_of_neighbours(judging: Weights, homes: Homes, floor: float, labels: int = 0) -> tuple[Need, ...]:
     """What the dearest step that may be good would need."""
     best: tuple[float, Policy] | None = None
     for setting in steps(judging.today, judging.today, homes):
         policy = with_settings(judging.today, (setting,))
-        effect = judging.effect(policy)
-        if effect.quality.expected >= floor and effect.dollars.expected < (best[0] if best else 0.0):
-            best = effect.dollars.expected, policy
-    return () if best is None else needs_of(judging, best[1], floor)
+        its = judging.glance(policy)
+        if its.quality >= floor and its.dollars < (best[0] if best else 0.0):
+            best = its.dollars, policy
+    return () if best is None else needs_of(judging, best[1], floor, labels)

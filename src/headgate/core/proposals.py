@@ -14,7 +14,7 @@ from headgate.core.settings import Setting
 class Need(Struct, frozen=True):
     """What is missing: "12 more audits of fallbacks"."""
 
-    what: Literal["requests", "audits of fallbacks", "audits of local answers"]
+    what: Literal["requests", "audits of fallbacks", "audits of local answers", "labels"]
     many: int
     routes: tuple[str, ...] = ()
     """Of these routes; () is all."""
@@ -27,6 +27,8 @@ class Labels(Struct, frozen=True):
     """Requests that were labelled more than once."""
     contradicting: int = 0
     """Of these: once as good and once as not."""
+    of_judges: int = 0
+    """Labelled requests of which a judge has said something, too: these tell how it errs."""
 
 
 NO_LABELS = Labels()

@@ -17,8 +17,8 @@ FEW, FEW_AUDITS = 20, 10
 """Requests that a proposal has to move in the judging part, and audits that have to tell of them."""
 CAUTIOUS, LOOSE = 0.02, 0.2
 """The errors of bounds while a step is looked for, at first and then: the other part judges it."""
-LITTLE = 0.002
-"""The share of the money below which a step is not worth the change."""
+LITTLE, ENOUGH = 0.002, 0.01
+"""The shares of the money below which a step is not worth taking, and a proposal not worth a change of the page."""
 NOTHING = 1e-6
 BOUGHT = 4
 """Steps that buy quality, of which it is tried what they would allow: those that ask least for it."""
@@ -39,6 +39,8 @@ class Search:
         floor: the least quality.
         homes: the models that may be put first.
         avoid: settings that are not tried.
+        labels: that there are of judges' verdicts.
+        error: how often settings that break the floor may be let through.
     """
 
     def __init__(
@@ -49,16 +51,18 @@ class Search:
         *,
         floor: float,
         homes: Homes,
-        avoid: frozenset[Setting],
+        avoid: frozenset[Setting] = frozenset(),
+        labels: int = 0,
+        error: float = ERROR,
     ) -> None:
         self.finding, self.judging, self.today, self.floor = finding, judging, today, floor
-        self.homes, self.avoid = homes, avoid
+        self.homes, self.avoid, self.labels, self.error = homes, avoid, labels, error
 
     def cheaper(self, now: Effect) -> Proposal | Refusal:
         """The cheapest settings of which the judging part says that they are cheap and good.
 
         They are judged in the order in which they were found, and the first that may break the floor ends it. So however many are
-        judged, a wrong one is let through in no more than 5 % (a fixed sequence of tests). The cautious ones come first: where the
+        judged, a wrong one is let through no more often than one of them would be (a fixed sequence of tests). The cautious ones come first: where the
         settings in force are near the floor, those that are found with less caution would end it at once.
         """
         path = [
@@ -69,14 +73,13 @@ class Search:
         best: tuple[Policy, Effect] | None = None
         failed: Policy | None = None
         for policy in path:
-            judged = self.judging.effect(policy)
-            if judged.quality.low < self.floor:
+            if self.judging.glance(policy, self.error).least < self.floor:
                 failed = policy
                 break
-            told = judged.moved >= FEW and judged.audits_moved >= FEW_AUDITS
-            if told and judged.dollars.high < 0 and (best is None or is_cheaper(judged, best[1])):
+            judged = self.judging.effect(policy)
+            if self.is_worth_a_change(judged) and (best is None or is_cheaper(judged, best[1])):
                 best = policy, judged
-        needs = () if failed is None else needs_of(self.judging, failed, self.floor)
+        needs = () if failed is None else needs_of(self.judging, failed, self.floor, self.labels)
         if best is not None:
             return self.propose("cheaper", now, *best, needs)
         if now.quality.low < self.floor:
@@ -87,13 +90,18 @@ class Search:
             return Refusal(
                 reason="floor not sure",
                 why=why,
-                needs=needs_of(self.judging, self.today, self.floor),
+                needs=needs_of(self.judging, self.today, self.floor, self.labels),
                 now=now,
             )
         why = "no other setting is surely cheaper and surely keeps the floor"
         if not path:
-            needs = needs_of_neighbours(self.judging, self.homes, self.floor)
+            needs = needs_of_neighbours(self.judging, self.homes, self.floor, self.labels)
         return Refusal(reason="nothing better", why=why, needs=needs, now=now)
+
+    def is_worth_a_change(self, judged: Effect) -> bool:
+        """Whether enough is known of what moves, and it surely costs less, and not only by a little."""
+        told = judged.moved >= FEW and judged.audits_moved >= FEW_AUDITS
+        return told and judged.dollars.high < 0 and -judged.dollars.expected >= ENOUGH * judged.dollars_before
 
     def safer(self, now: Effect) -> Proposal | Refusal:
         """The settings that bring quality back above the floor for the least money, or as near to it as the steps allow."""
@@ -101,7 +109,13 @@ class Search:
         if best is None or best[1].quality.low < self.floor:
             # what has gone wrong lately is not in the older part; to be safe, nothing has to be proven on another
             latest = Search(
-                self.judging, self.judging, self.today, floor=self.floor, homes=self.homes, avoid=self.avoid
+                self.judging,
+                self.judging,
+                self.today,
+                floor=self.floor,
+                homes=self.homes,
+                avoid=self.avoid,
+                error=self.error,
             ).mended(now)
             if latest is not None and (best is None or latest[1].quality.low > best[1].quality.low):
                 best = latest
@@ -112,7 +126,10 @@ class Search:
             f"that is below the floor of {shown(self.floor)}, and no step of these settings makes it better"
         )
         return Refusal(
-            reason="floor not sure", why=why, needs=needs_of(self.judging, self.today, self.floor), now=now
+            reason="floor not sure",
+            why=why,
+            needs=needs_of(self.judging, self.today, self.floor, self.labels),
+            now=now,
         )
 
     def mended(self, now: Effect) -> tuple[Policy, Effect] | None:
@@ -123,7 +140,7 @@ class Search:
             if judged.quality.expected <= (now if best is None else best[1]).quality.expected:
                 continue
             best = policy, judged
-            if judged.quality.low >= self.floor:
+            if self.judging.glance(policy, self.error).least >= self.floor:
                 break
         return best
 

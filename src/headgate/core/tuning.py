@@ -13,7 +13,7 @@ Nothing is read or written here, and the same input gives the same proposal. How
 from collections.abc import Mapping
 
 from headgate.core.candidates import Homes
-from headgate.core.effects import Effect, Record, Weights
+from headgate.core.effects import ERROR, Effect, Record, Weights
 from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.missing import what_has_vanished, what_is_missing
 from headgate.core.policy import Policy
@@ -36,6 +36,7 @@ def tune(
     avoid: frozenset[Setting] = frozenset(),
     labels: Labels = NO_LABELS,
     errors: JudgeErrors = BELIEVED,
+    applied: int = 0,
 ) -> Proposal | Refusal:
     """Search for better settings.
 
@@ -48,6 +49,8 @@ def tune(
         avoid: settings that were tried and rolled back.
         labels: whether people contradict each other.
         errors: of the judges, as labels tell; one of whom they tell nothing is taken at its word.
+        applied: proposals that were applied in the time of the record. Whoever searches the same weeks again finds something by chance
+            some day, so they share one error: the k-th has 5 % / (k (k + 1)) of it.
     """
     refusal = what_is_missing(to_find, to_judge, labels) or what_has_vanished(to_find, to_judge, policy)
     if refusal is not None:
@@ -60,7 +63,16 @@ def tune(
         errors,
     )
     now = judging.effect(policy)
-    search = Search(finding, judging, policy, floor=floor, homes=homes_of(whole), avoid=avoid)
+    search = Search(
+        finding,
+        judging,
+        policy,
+        floor=floor,
+        homes=homes_of(whole),
+        avoid=avoid,
+        labels=labels.of_judges,
+        error=ERROR / ((applied + 1) * (applied + 2)),
+    )
     if now.quality.high < floor or whole.effect(policy).quality.high < floor:
         return search.safer(now)
     found = search.cheaper(now) if now.dollars_before else all_at_home(now)

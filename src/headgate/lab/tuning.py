@@ -6,10 +6,12 @@
 The search is `core.tuning`'s, the page's editor `config.changes`.
 """
 
+from collections.abc import Iterable
 from difflib import unified_diff
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.config.changes import set_words, words_to_undo
 from headgate.config.compile import Config
@@ -104,6 +106,7 @@ def tune_ledger(
         older = read_past(reader, cuts, since=first, until=split, progress=progress)
         newer = read_past(reader, cuts, since=split, progress=progress)
         labels, told = read_labels(reader), read_confusions(reader)
+    changes = all_changes(config.ledger.path)
     to_find = Record(past=older.past, weeks=weeks_between(first, split))
     to_judge = Record(past=newer.past, weeks=weeks_between(split, last))
     known: dict[str, Model] = {**older.models, **newer.models}
@@ -113,9 +116,10 @@ def tune_ledger(
         config.policy,
         floor=floor,
         known=known,
-        avoid=rolled_back(config, last - AVOIDED_FOR),
-        labels=labels,
+        avoid=rolled_back(changes, last - AVOIDED_FOR),
+        labels=replace(labels, of_judges=sum([one.labelled for one in told.values()])),
         errors=errors_by_judge(told, "local"),
+        applied=len([change for change in changes if change.applied >= first]),
     )
     text = page.text
     if isinstance(found, Proposal):
@@ -184,12 +188,12 @@ def read_confusions(reader: LedgerReader) -> dict[str, Confusion]:
         return confusions(opinions_by_request(db))
 
 
-def rolled_back(config: Config, since: float) -> frozenset[Setting]:
+def rolled_back(changes: Iterable[AppliedChange], since: float) -> frozenset[Setting]:
     """The settings that were wrong not long ago."""
     return frozenset(
         [
             setting
-            for change in all_changes(config.ledger.path)
+            for change in changes
             if change.state == "rolled back" and change.applied >= since
             for setting in change.settings
         ]

@@ -152,7 +152,15 @@ class Loop:
         weeks = self.record[-LOOKED_AT:]
         half = len(weeks) // 2
         older, newer = (Record(past=together(part), weeks=len(part)) for part in (weeks[:half], weeks[half:]))
-        found = tune(older, newer, self.policy, floor=self.floor, avoid=self.avoid, errors=self.errors)
+        found = tune(
+            older,
+            newer,
+            self.policy,
+            floor=self.floor,
+            avoid=self.avoid,
+            errors=self.errors,
+            applied=len([change for change in self.changes if change.week > len(self.record) - LOOKED_AT]),
+        )
         if isinstance(found, Refusal):
             self.refusals.append((len(self.record), found))
             return
