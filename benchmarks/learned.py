@@ -56,7 +56,7 @@ def router(models: int) -> Prepared:
     config = {
         name: Model(name=name, engine="home", engine_kind="ollama", id=name, local=True) for name in names
     }
-    return Prepared(Router(learned=tuple(learned), learning=Learning()), config)
+    return Prepared(Router(learned=tuple(learned), learning=Learning()), config, {})
 
 
 def prompt(words: int) -> str:

@@ -23,6 +23,7 @@ from msgspec import Struct
 from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS, VERSION, Features, features
 from headgate.core.types import Model, Signals
+from headgate.core.versions import Versions, is_other
 
 LONGER = 1.25
 """Prompts up to so many times as long as the longest that were audited are still taken to be like them."""
@@ -70,6 +71,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     engine: str
     id: str
     """What the engine called it then: under the same name it may be another model now."""
+    digest: str = ""
+    """Of the files that lay under that name; "" where nobody knows."""
     weights: Weights
     words: bool = True
     """Whether it learned from what humans wrote; without, from signals alone."""
@@ -168,17 +171,19 @@ class Prepared:
     Args:
         router: what was learned.
         models: the config's. What was learned of a model that is gone, or is another one now, is left out.
+        versions: which version of each lies under its name; of another one nothing is known.
     """
 
     __slots__ = ("known",)
 
-    def __init__(self, router: Router, models: Mapping[str, Model]) -> None:
+    def __init__(self, router: Router, models: Mapping[str, Model], versions: Versions) -> None:
         self.known = tuple(
             [
                 (one, Scorer(one.weights))
                 for one in router.learned
                 if (model := models.get(one.model)) is not None
                 and (model.engine, model.id) == (one.engine, one.id)
+                and not is_other(one.digest, model, versions)
             ]
         )
 

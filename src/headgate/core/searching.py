@@ -17,7 +17,7 @@ FEW, FEW_AUDITS = 20, 10
 """Requests that a proposal has to move in the judging part, and audits that have to tell of them."""
 CAUTIOUS, LOOSE = 0.02, 0.2
 """The errors of bounds while a step is looked for, at first and then: the other part judges it."""
-LITTLE, ENOUGH = 0.002, 0.01
+LITTLE, ENOUGH = 0.002, 0.015
 """The shares of the money below which a step is not worth taking, and a proposal not worth a change of the page."""
 NOTHING = 1e-6
 BOUGHT = 4

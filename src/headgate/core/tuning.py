@@ -50,7 +50,7 @@ def tune(
         labels: whether people contradict each other.
         errors: of the judges, as labels tell; one of whom they tell nothing is taken at its word.
         applied: proposals that were applied in the time of the record. Whoever searches the same weeks again finds something by chance
-            some day, so they share one error: the k-th has 5 % / (k (k + 1)) of it.
+            some day, so with each of them less of the error is left: the k-th has 5 % / k.
     """
     refusal = what_is_missing(to_find, to_judge, labels) or what_has_vanished(to_find, to_judge, policy)
     if refusal is not None:
@@ -71,7 +71,7 @@ def tune(
         homes=homes_of(whole),
         avoid=avoid,
         labels=labels.of_judges,
-        error=ERROR / ((applied + 1) * (applied + 2)),
+        error=ERROR / (applied + 1),
     )
     if now.quality.high < floor or whole.effect(policy).quality.high < floor:
         return search.safer(now)

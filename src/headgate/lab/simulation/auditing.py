@@ -52,7 +52,7 @@ class Auditing(Struct, frozen=True, kw_only=True):
     """Share of fallbacks (`[audit] sample`)."""
     local_sample: float = 0.1
     """Share of answers from home (`[audit] local_sample`)."""
-    labels: int = 20
+    labels: int = 40
     """Audited requests that a person labels each week, in turns of what the judge said."""
     right: Right = field(default_factory=lambda: ERRING)
 
