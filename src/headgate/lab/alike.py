@@ -16,7 +16,7 @@ from headgate.ledger.schema import CONFIDENCE, FINE
 SUMS = 5
 """Columns that come first, before the sum of what each attempt cost and what the requests have in common."""
 
-ASKED = 4
+ASKED = 6
 """Columns of an audit, before the models of the attempts and what its request has in common."""
 
 PROMPT = "(a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h)"
@@ -56,7 +56,9 @@ class Alike:
             ]
         )
         audit = [
+            "u.request",
             "u.verdict",
+            "u.judge",
             "u.probability",
             "u.model",
             "u.score",
