@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prepared_python import python
 from program_doubles import free_port
 
 GIB = 1024**3
@@ -100,11 +101,11 @@ class Desk:
                 {"hardware": self.hardware, "urls": urls, "free": self.free, "embedded": self.embedded}
             )
         )
-        return [sys.executable, str(RUNNER), str(facts)]
+        return [str(RUNNER), str(facts)]
 
     def start(self, *args: str, stdin: Any = subprocess.DEVNULL, **env: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [*self.order, *args],
+            [sys.executable, *self.order, *args],
             cwd=self.home,
             env=self.env | env,
             stdin=stdin,
@@ -114,9 +115,8 @@ class Desk:
         )
 
     def __call__(self, *args: str, **env: str) -> Ran:
-        child = self.start(*args, **env)
-        out, err = child.communicate(timeout=90)
-        return Ran(child.returncode, out, err)
+        done = python(*self.order, *args, cwd=self.home, env=self.env | env)
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     def typing(self, *answers: str, args: tuple[str, ...] = ("init",), **env: str) -> Ran:
         """The command at a terminal, where these lines are typed."""

@@ -1,8 +1,6 @@
 """A folder with a page and a ledger, of a made-up agency (`tuning_world`), and `headgate tune` over them."""
 
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 
@@ -15,6 +13,7 @@ from headgate.lab.tuning import apply, tune_ledger
 from headgate.ledger.audits import Judged, keep_findings
 from headgate.ledger.opening import open_for_writing
 from headgate.ledger.writer import LedgerWriter
+from prepared_python import headgate
 from tuning_world import recorded, world
 
 WEEK = 7 * 86_400
@@ -112,13 +111,7 @@ class Desk:
             db.execute("COMMIT")
 
     def run(self, *words, code=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "headgate", "tune", "--config", str(self.page), *words],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = headgate("tune", "--config", str(self.page), *words)
         assert done.returncode == code, done.stderr
         return done
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
+from prepared_python import headgate
+
 NANO = """
 [server]
 listen = "127.0.0.1:0"
@@ -75,10 +77,9 @@ class BatchShell:
             text=True,
         )
 
-    def __call__(self, *args: str, piped: str | None = None) -> Said:
-        process = self.start(*args, stdin=subprocess.DEVNULL if piped is None else subprocess.PIPE)
-        out, err = process.communicate(piped, timeout=250)
-        return Said(process.returncode, out, err)
+    def __call__(self, *args: str, piped: str = "") -> Said:
+        done = headgate(*args, cwd=self.home, env=self.env, stdin=piped, timeout=250)
+        return Said(done.returncode, done.stdout, done.stderr)
 
     def batch(self, *args: str, agent: str = "kind", inputs: str = "in.jsonl", out: str = "results.jsonl"):
         return ("agents", "run", agent, "--batch", inputs, "--out", out, *args)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from headgate.testing import AnthropicDouble, OllamaDouble
+from prepared_python import headgate
 
 
 @dataclass
@@ -35,17 +36,7 @@ class Shell:
     env: dict[str, str]
 
     def __call__(self, *args: str, stdin: str | None = None, **env: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "headgate", *args],
-            cwd=self.home,
-            env=self.env | env,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = headgate(*args, cwd=self.home, env=self.env | env, stdin=stdin or "")
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def start(self, *args: str, **env: str) -> "subprocess.Popen[str]":

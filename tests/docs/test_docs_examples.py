@@ -4,14 +4,14 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
 import pytest
 from docs_pages import DOCS, PAGES, ROOT, blocks, coded, rows, section
+
+from prepared_python import python
 
 GATE = "http://127.0.0.1:4141"
 
@@ -52,10 +52,7 @@ def test_a_command_prints_what_the_page_says(example, tmp_path):
     (tmp_path / "typo.toml").write_text(typo, encoding="utf-8")
     environment = os.environ | {"HEADGATE_DATA": str(tmp_path / "data"), "XDG_CONFIG_HOME": str(tmp_path)}
     environment.pop("HEADGATE_CONFIG", None)
-    order = [sys.executable, "-m", *shlex.split(example.command)]
-    done = subprocess.run(
-        order, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
-    )
+    done = python("-m", *shlex.split(example.command), cwd=tmp_path, env=environment)
     assert blurred(done.stdout if done.returncode == 0 else done.stderr) == blurred(example.output)
 
 

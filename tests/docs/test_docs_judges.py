@@ -1,14 +1,13 @@
 """The examples of docs/feedback.md and docs/judges.md, against a gate with the embedded engine."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 
 from docs_pages import DOCS, blocks, coded, rows
 
 from headgate.core.judges import COMPARISONS
 from headgate.core.words import JUDGES
+from prepared_python import headgate
 
 ASK = {
     "model": "auto",
@@ -49,10 +48,8 @@ def test_every_judge_stands_in_the_table():
 
 
 def test_judges_are_measured_here_with_real_models(open_gate):
-    order = [sys.executable, "-m", "headgate", "audit", "judges", "--pairs", "2", "--json"]
-    done = subprocess.run(
-        order, env=open_gate.environment, cwd=open_gate.folder, capture_output=True, text=True, check=False
-    )
+    order = ("audit", "judges", "--pairs", "2", "--json")
+    done = headgate(*order, env=open_gate.environment, cwd=open_gate.folder)
     assert done.returncode == 0, done.stderr
     shipped = json.loads(done.stdout)["shipped"]
     found = {one["judge"]: one for one in shipped["judges"]}

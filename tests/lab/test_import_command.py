@@ -4,8 +4,6 @@ import gzip
 import json
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from export_samples import SIZES, WITH_PROMPTS, lines
 
 from headgate.lab.proof import RIGHT
+from prepared_python import headgate
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -54,15 +53,7 @@ class Desk:
         return name
 
     def __call__(self, *args):
-        return subprocess.run(
-            [sys.executable, "-m", "headgate", "import", *args],
-            cwd=self.home,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        return headgate("import", *args, cwd=self.home, env=self.env)
 
     def proof(self, *args):
         done = self(*args, "--json")

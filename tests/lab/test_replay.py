@@ -4,8 +4,6 @@ import asyncio
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -22,6 +20,7 @@ from headgate.demo.week import Ask, week
 from headgate.lab.past import read_past
 from headgate.lab.replays import plain, replay_ledger
 from headgate.ledger.queries import LedgerReader
+from prepared_python import headgate
 
 pytestmark = [
     pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is an extra"),
@@ -138,12 +137,9 @@ def test_a_surer_classifier_sends_what_it_was_unsure_of_to_the_last_route(record
 
 
 def test_the_command_says_the_same_in_words_and_in_json(recorded):
-    given = ("--config", str(recorded.source), "--set", "quality.pass_at=0.4")
-    run = [sys.executable, "-m", "headgate", "replay", *given]
-    words = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60)
-    told = json.loads(
-        subprocess.run([*run, "--json"], capture_output=True, text=True, check=True, timeout=60).stdout
-    )
+    given = ("replay", "--config", recorded.source, "--set", "quality.pass_at=0.4")
+    words = headgate(*given)
+    told = json.loads(headgate(*given, "--json").stdout)
     assert told == json.loads(json.dumps(plain(replay_ledger(recorded, ("quality.pass_at=0.4",)))))
     assert f"{REQUESTS} recorded requests" in words.stdout
     assert f"would come home     {round(told['to_home']['expected'])}" in words.stdout
@@ -194,27 +190,15 @@ def test_audits_say_what_a_lower_bar_risks_and_how_good_it_was_before(audited):
 
 
 def test_without_audits_a_replay_says_that_quality_is_unknown_and_what_to_do(recorded):
-    run = [sys.executable, "-m", "headgate", "replay", "--config", str(recorded.source)]
-    words = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout
+    words = headgate("replay", "--config", recorded.source).stdout
     assert "quality             unknown (at least " in words
     assert "`headgate audit status`" in words
 
 
 def test_the_command_says_how_good_answers_would_be_and_who_says_so(audited):
-    run = [
-        sys.executable,
-        "-m",
-        "headgate",
-        "replay",
-        "--config",
-        str(audited.source),
-        "--set",
-        "quality.pass_at=0.4",
-    ]
-    words = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout
-    told = json.loads(
-        subprocess.run([*run, "--json"], capture_output=True, text=True, check=True, timeout=60).stdout
-    )
+    given = ("replay", "--config", audited.source, "--set", "quality.pass_at=0.4")
+    words = headgate(*given).stdout
+    told = json.loads(headgate(*given, "--json").stdout)
     quality = told["quality"]
     assert f"{quality['before']['expected']:.1%} -> {quality['after']['expected']:.1%}" in words
     assert f"{quality['sure']:.1%} or more for sure" in words
@@ -246,21 +230,11 @@ def test_another_page_is_tried_as_a_whole_and_settings_are_put_into_it(recorded,
 def test_a_page_that_is_wrong_is_refused_as_config_check_refuses_it(recorded, tmp_path):
     page = tmp_path / "new.toml"
     page.write_text(recorded.source.read_text().replace("pass_at", "pas_at"))
-
-    def run(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "headgate", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    refused = run("replay", "--config", str(recorded.source), "--policy", str(page))
-    checked = run("config", "check", "--config", str(page))
+    refused = headgate("replay", "--config", recorded.source, "--policy", page)
+    checked = headgate("config", "check", "--config", page)
     assert (refused.returncode, refused.stderr) == (checked.returncode, checked.stderr)
     assert f"{page}, line " in refused.stderr
-    missing = run("replay", "--config", str(recorded.source), "--policy", str(tmp_path / "none.toml"))
+    missing = headgate("replay", "--config", recorded.source, "--policy", tmp_path / "none.toml")
     assert missing.returncode == 3
     assert "none.toml" in missing.stderr
 

@@ -14,6 +14,7 @@ from email.policy import default
 import pytest
 
 from headgate.core.types import Decision, Outcome, Signals
+from prepared_python import headgate
 
 
 @dataclass
@@ -111,10 +112,7 @@ class Office:
         self.env = kept | {"HOME": str(home), "NO_COLOR": "1"}
 
     def __call__(self, *args):
-        order = [sys.executable, "-m", "headgate", *args]
-        return subprocess.run(
-            order, cwd=self.home, env=self.env, capture_output=True, text=True, timeout=60, check=False
-        )
+        return headgate(*args, cwd=self.home, env=self.env)
 
     def start(self, *args):
         order = [sys.executable, "-m", "headgate", *args]

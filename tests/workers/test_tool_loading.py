@@ -1,14 +1,12 @@
 """Tools that a config names: found, or named with the file and the line that ask for them, before the gate opens."""
 
-import subprocess
-import sys
-
 import pytest
 
 from headgate.app import open_gate
 from headgate.config.load import parse_config
 from headgate.core.errors import ConfigError
 from headgate.workers.tools import load_all_tools
+from prepared_python import headgate
 
 PAGE = """
 [engines.home]
@@ -109,11 +107,6 @@ def test_what_stays_at_home_has_no_server_elsewhere(tmp_path):
         loaded(config(tmp_path, '{ url = "https://mcp.example.com/mcp" }', "local_only = true"))
     assert f"line {LINE}" in error.value.message
     loaded(config(tmp_path, '{ url = "http://127.0.0.1:9000/mcp" }', "local_only = true"))
-
-
-def headgate(*words):
-    order = [sys.executable, "-m", "headgate", *map(str, words)]
-    return subprocess.run(order, capture_output=True, text=True, check=False)
 
 
 def test_agents_show_says_what_a_model_is_offered(tmp_path):

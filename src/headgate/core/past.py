@@ -57,6 +57,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """What audits of them found."""
     chances: Mapping[str, float] = {}
     """How likely each model's answer is acceptable, by the learned router, on the average of them; where it cannot say, it is missing."""
+    older: frozenset[str] = frozenset()
+    """Models of which another version lay under the name then: what these answered tells nothing of what they would answer now."""
 
     @property
     def cost(self) -> float | None:
@@ -192,7 +194,10 @@ class Rates:
             outcome = one.example
             task, after = outcome.signals.task, False
             for attempt in outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts:
-                self._attempts.setdefault((attempt.model, task, after), []).append((attempt, one.requests))
+                if attempt.model not in one.older:
+                    self._attempts.setdefault((attempt.model, task, after), []).append(
+                        (attempt, one.requests)
+                    )
                 after = after or attempt.failure is None
 
     def find(self, asked: Asked) -> Rate | None:

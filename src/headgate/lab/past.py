@@ -2,23 +2,30 @@
 
 A million requests take some seconds: the ledger's own engine groups them, piece by piece (`alike`), and what comes of the pieces is put
 together here. One request of each kind is then read whole. This module decides nothing (`core.replay`).
+
+Where another version of a model lies under its name since, requests before that are read apart: what became of them stays as it is
+recorded, but what was found of that model's answers, or foretold, tells nothing of the one that is there now, and is left out.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from headgate.core.judges.found import says_as_good
 from headgate.core.past import Cuts, Found, Past, without_second_answers
 from headgate.core.types import Model, Outcome
+from headgate.core.versions import Versions, since_when
 from headgate.lab.alike import ASKED, SUMS, Alike
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import FINE, MICRO
+from headgate.ledger.versions import newest_versions
 
 PIECE = 50_000
 """Requests read at a time."""
@@ -117,24 +124,57 @@ def read_past(
     """
     start = 0 if since is None else round(since * MICRO)
     end = ENDLESS if until is None else round(until * MICRO)
+    done = 0
+    found: list[tuple[Group, frozenset[str]]] = []
     with reader.connect() as db:
-        first, last, many = db.exec_driver_sql(
-            "SELECT min(n), max(n), count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
-        ).one()
-        most = db.exec_driver_sql(
-            "SELECT ifnull(max(position) + 1, 0) FROM attempts WHERE request BETWEEN ? AND ?", (first, last)
+        words, names, described = reader.words(db), reader.model_names(db), reader.described(db)
+        changed = changes_of(described.values(), newest_versions(reader.path))
+        many = db.exec_driver_sql(
+            "SELECT count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
         ).scalar_one()
-        groups = Groups(cuts, most, reader.words(db), reader.described(db))
-        for below in range((first or 1) - 1, last or 0, PIECE):
-            groups.read(db, (below, min(below + PIECE, last), start, end))
-            progress(groups.requests, many)
-        names = reader.model_names(db)
-    found = tuple(groups.found.values())
-    entries = {entry.n: entry for entry in reader.numbered([group.n for group in found])}
+        for begin, stop in pairwise(
+            [start, *sorted({at for at in changed.values() if start < at < end}), end]
+        ):
+            first, last = db.exec_driver_sql(
+                "SELECT min(n), max(n) FROM requests WHERE received >= ? AND received < ?", (begin, stop)
+            ).one()
+            most = db.exec_driver_sql(
+                "SELECT ifnull(max(position) + 1, 0) FROM attempts WHERE request BETWEEN ? AND ?",
+                (first, last),
+            ).scalar_one()
+            groups = Groups(cuts, most, words, described)
+            for below in range((first or 1) - 1, last or 0, PIECE):
+                groups.read(db, (below, min(below + PIECE, last), begin, stop))
+                progress(done + groups.requests, many)
+            done += groups.requests
+            older = frozenset([name for name, at in changed.items() if begin < at])
+            found += [(group, older) for group in groups.found.values()]
+    entries = {entry.n: entry for entry in reader.numbered([group.n for group, _ in found])}
     models: dict[str, Model] = {}
     for entry in sorted(entries.values(), key=lambda entry: entry.n):
         models |= entry.models
-    return Recorded(tuple([past_of(group, entries[group.n].outcome, names) for group in found]), models)
+    past = [
+        without_evidence(past_of(group, entries[group.n].outcome, names), older) for group, older in found
+    ]
+    return Recorded(tuple(past), models)
+
+
+def changes_of(described: Iterable[Model], versions: Versions) -> dict[str, int]:
+    """By name, when another version of a model was seen, in microseconds; those of which none was are missing."""
+    models = {model.name: model for model in described}
+    return {name: round(at * MICRO) for name, at in since_when(models, versions).items()}
+
+
+def without_evidence(past: Past, older: frozenset[str]) -> Past:
+    """The requests without what tells of models of which another version lay under the name then."""
+    if not older:
+        return past
+    return replace(
+        past,
+        found=tuple([found for found in past.found if found.model not in older]),
+        chances={model: chance for model, chance in past.chances.items() if model not in older},
+        older=older,
+    )
 
 
 def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from headgate.core.audits import REJECTED, Finding, cause_of
+from headgate.core.audits import REJECTED, Finding, Opinion, cause_of
+from headgate.core.judges.standing import LABELS, in_force
 from headgate.core.policy import BY_NAME
 from headgate.core.strata import Population
 from headgate.core.words import AuditKind
@@ -134,12 +135,23 @@ SELECT t.request, model.name, t.score, t.story
 FROM audits a CROSS JOIN requests r ON r.n = a.request CROSS JOIN attempts t ON t.request = r.n JOIN models model ON model.id = t.model
 WHERE model.local AND {which} ORDER BY t.request, t.position
 """
+_OF_JUDGES: Final = """
+SELECT o.request, judge.text, verdict.text
+FROM audits a CROSS JOIN requests r ON r.n = a.request JOIN names label ON label.id = a.judge CROSS JOIN opinions o ON o.request = r.n
+JOIN names judge ON judge.id = o.judge JOIN names verdict ON verdict.id = o.verdict
+WHERE label.text IN {labels} AND judge.text NOT IN {labels} AND {which} ORDER BY o.given, o.judge
+"""
 
 
 def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[Read]:
     asked: defaultdict[int, list[tuple[str, int | None, str | None]]] = defaultdict(list)
     for request, model, score, story in execute(_AT_HOME.format(which=which), given):
         asked[request].append((model, score, story))
+    of_judges: defaultdict[int, list[Opinion]] = defaultdict(list)
+    for request, judge, verdict in execute(
+        _OF_JUDGES.format(labels=tuple(sorted(LABELS)), which=which), given
+    ):
+        of_judges[request].append(Opinion(judge=judge, verdict=verdict))
     verdicts = Verdicts(execute)
     rows = list(execute(_AUDITED.format(which=which), given))
     for n, received, verdict, judge, chance, score, model, route, task, reason, cost, baseline in rows:
@@ -151,11 +163,16 @@ def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[
         first = verdicts.of(at_home[0][2]) if at_home and reason == REJECTED else {}
         lowest = score if score is not None else None if compared is None else compared[1]
         paid = baseline if reason is None else cost
+        said = in_force(of_judges[n])
+        if said is not None and said.verdict == "unclear":
+            said = None
         finding = Finding(
             request=n,
             kind="local" if reason is None else "fallback",
             verdict=verdict,
             judge=judge,
+            judged=None if said is None else said.verdict,
+            judged_by="" if said is None else said.judge,
             probability=None if chance is None else chance / MILLION,
             route=route,
             task=task,
