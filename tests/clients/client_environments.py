@@ -47,7 +47,7 @@ def virtual_environment(name: str) -> Environment:
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder)
         pip = [sys.executable, "-m", "pip", "--python", str(python)]
-        make([*pip, "install", "-q", "--no-compile", "-r", str(wanted)], wanted.parent)
+        make([*pip, "install", "-q", "-r", str(wanted)], wanted.parent)
         (folder / STAMP).write_text(key)
     return Environment(python, wanted.parent)
 
