@@ -1,13 +1,13 @@
 """Does it pay to let the gate own the queue? The tables of docs/scheduling.md, from one command; no GPU is needed.
 
-    python benchmarks/scheduler.py               ten days of each kind, about two minutes
+    python benchmarks/scheduler.py               ten days of each kind, about ten minutes
     python benchmarks/scheduler.py --quick       two of each
     python benchmarks/scheduler.py --write       … and put the tables into docs/scheduling.md
     python benchmarks/scheduler.py --cards FILE  with what was measured: headgate models bench GENERAL CODE SORTING --json
 
 A simulation on a clock that jumps from event to event: twenty people, one card, three models of which two fit. The same asks,
-by the same seeds, under Headgate's own scheduler (the code that runs in the gate), under Ollama alone, and under a gate that keeps the
-order of arrival; and under Headgate's with routes that name a second model which does some of the work as well. What a model costs,
+by the same seeds, under Headgate's own scheduler (the code that runs in the gate), under Ollama alone, and under one queue in the
+order of arrival with Ollama's eviction; and under Headgate's with routes that name a second model which does some of the work as well. What a model costs,
 and what it does how well, comes from capability cards; those that ship (`beside/cards_24gb.json`) are typical for a
 24 GB card and were not measured.
 """
@@ -20,13 +20,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
+from random import Random
 
 from msgspec import Struct
 
 from beside import tables
-from beside.agency import KINDS, LEVELS, PEOPLE, Crowd, Level, draw
+from beside.agency import BATCH_AT_A_TIME, BATCH_SIZES, DAYS, KINDS, LEVELS, PEOPLE, Crowd, Level, draw
 from beside.equals import QUEUE_FOR, EqualQueue, equals
-from beside.queues import FirstComeGate, HeadgateQueue, OllamaQueue
+from beside.queues import HeadgateQueue, OllamaQueue, OneQueue
 from beside.virtual_gpu import UNLOAD, Costs, Gpu, Job, World, costs_of, read_cards
 from headgate.core.ordering import AS_GOOD
 
@@ -42,7 +43,7 @@ OURS, ALONE, ORDERLY, BOUND = "Headgate", "Ollama alone", "order of arrival", "m
 EQUAL = "Headgate, equal models"
 SCHEDULES = {
     ALONE: OllamaQueue,
-    ORDERLY: FirstComeGate,
+    ORDERLY: OneQueue,
     OURS: HeadgateQueue,
     EQUAL: EqualQueue,
     BOUND: HeadgateQueue,
@@ -61,6 +62,10 @@ SLOW_LEVELS = tuple(
 """… which has these levels only."""
 
 
+STUDENT = {2: 12.7, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26}
+"""Student's t, two-sided 95 %, by the number of days."""
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """One day under one schedule. Seconds."""
 
@@ -71,6 +76,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Of people, until their request was begun."""
     batch_waits: Sequence[float]
     batch_took: float
+    """From handing a batch in to its last answer, on average."""
     loads: int
     loading: float
     """Seconds of loading and unloading."""
@@ -146,23 +152,26 @@ def play(schedule: str, level: Level, models: Sequence[Costs], memory: int, seed
     world = World()
     gpu = Gpu(world, models)
     roles = dict(zip(ROLES, [model.name for model in models], strict=True))
-    people, batch = draw(level, roles, seed)
-    crowd = Crowd(world, level, people, batch)
+    people, batches = draw(level, roles, seed)
+    crowd = Crowd(world, people, batches)
     room = sum(model.memory for model in models) if schedule == BOUND else memory
-    queue = SCHEDULES[schedule](world, gpu, models, room, crowd.answered)
+    by_path = Random(seed).sample(models, len(models))  # how the files' digests fall is chance
+    queue = SCHEDULES[schedule](world, gpu, by_path, room, crowd.answered)
     crowd.send = queue.arrive
     crowd.begin()
     world.run()
-    asked = len(batch) + sum(len(jobs) for person in people for _, jobs in person.asks)
+    asked = sum(len(batch.jobs) for batch in batches)
+    asked += sum(len(jobs) for person in people for _, jobs in person.asks)
     assert len(crowd.done) == asked, f"{schedule} lost {asked - len(crowd.done)} requests"
     persons = [job for job in crowd.done if not job.batch]
-    batched = [job for job in crowd.done if job.batch]
+    batch_waits = [waited(job) for job in crowd.done if job.batch]
+    batch_took = [world_end(batch.jobs) - batch.at for batch in batches]
     return Outcome(
         took=world_end(crowd.done),
         answered=asked,
         waits=[waited(job) for job in persons],
-        batch_waits=[waited(job) for job in batched],
-        batch_took=world_end(batched),
+        batch_waits=batch_waits,
+        batch_took=statistics.fmean(batch_took) if batches else 0.0,
         loads=gpu.loads,
         loading=gpu.loading_seconds,
         foretold=[(job.expected, waited(job)) for job in persons if job.expected is not None],
@@ -182,17 +191,19 @@ def waited(job: Job) -> float:
 # ── Many days ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-Days = Mapping[tuple[str, str], Sequence[Outcome]]
+Played = Mapping[tuple[str, str], Sequence[Outcome]]
 """By level and schedule."""
 
 
-def compare(models: Sequence[Costs], memory: int, days: int) -> tuple[Days, Days]:
+def compare(models: Sequence[Costs], memory: int, days: int) -> tuple[Played, Played]:
     """All levels under all schedules, with loads as fast as the cards say, and slower."""
     slow = [replace_load(model, SLOWER * model.load) for model in models]
     return (
         {
-            (level.name, name): [play(name, level, models, memory, seed) for seed in range(days)]
-            for level in LEVELS
+            (level.name, name): [
+                play(name, level, models, memory, seed) for seed in range(played(level, days))
+            ]
+            for level in (*DAYS, *LEVELS)
             for name in SCHEDULES
         },
         {
@@ -201,6 +212,11 @@ def compare(models: Sequence[Costs], memory: int, days: int) -> tuple[Days, Days
             for name in (ALONE, ORDERLY, OURS, EQUAL)
         },
     )
+
+
+def played(level: Level, days: int) -> int:
+    """How many days of a kind are played: of office days fewer, each is as long as ten of the others."""
+    return max(2, days // 2) if level.hours else days
 
 
 def replace_load(model: Costs, seconds: float) -> Costs:
@@ -238,25 +254,30 @@ def at(values: Sequence[float], percent: int) -> float:
 
 
 def mean(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and half the width of its 95 % interval (Student's t for ten days or so)."""
+    """The mean, and half the width of its 95 % interval."""
     if len(values) < 2:
         return statistics.fmean(values), 0.0
-    return statistics.fmean(values), 2.26 * statistics.stdev(values) / sqrt(len(values))
+    return statistics.fmean(values), STUDENT.get(len(values), 2.26) * statistics.stdev(values) / sqrt(
+        len(values)
+    )
 
 
 # ── What is shown ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def render(days: Days, slow: Days, models: Sequence[Costs], memory: int, given: argparse.Namespace) -> str:
+def render(
+    days: Played, slow: Played, models: Sequence[Costs], memory: int, given: argparse.Namespace
+) -> str:
     """All tables and the method, in Markdown."""
     typical = given.cards == CARDS
     said = (
         f"Simulated on {datetime.now(UTC).date().isoformat()}, {given.days} days of each kind; "
         + ("the cards are typical for a 24 GB card and **were not measured**." if typical else f"the cards are those of `{given.cards.name}`.")
     )  # fmt: skip
-    parts = [said, models_table(models, memory), "### Side by side"]
-    for level in LEVELS:
-        parts += [f"**{level.name.capitalize()}**: {level.said}.", level_table(level, days)]
+    parts = [said, models_table(models, memory), "### The agency's day"]
+    parts += side_by_side(DAYS, days)
+    parts += [targets_table(days, DAYS), "The same, with equal models:", targets_table(days, DAYS, EQUAL)]
+    parts += ["### Side by side", *side_by_side(LEVELS, days)]
     parts += [
         "### The targets",
         "Met is: at least 3 × fewer loads and 1.5 × the throughput, and people's p95 no worse.",
@@ -278,7 +299,9 @@ def render(days: Days, slow: Days, models: Sequence[Costs], memory: int, given: 
             unload=UNLOAD,
             as_good=AS_GOOD,
             queue_for=QUEUE_FOR,
-            at_a_time=FirstComeGate.AT_A_TIME,
+            batch_from=BATCH_SIZES[0],
+            batch_to=BATCH_SIZES[1],
+            at_a_time=BATCH_AT_A_TIME,
             kinds="; ".join(
                 f"{kind.name} ({kind.share:.0%} of what people ask, {kind.batch_share:.0%} of a batch, "
                 f"{kind.prompt:,} tokens in, {kind.answer} out, model: {kind.role})"
@@ -287,6 +310,15 @@ def render(days: Days, slow: Days, models: Sequence[Costs], memory: int, given: 
         ),
     ]
     return "\n\n".join(parts)
+
+
+def side_by_side(levels: Sequence[Level], days: Played) -> list[str]:
+    """Each level with its table."""
+    return [
+        part
+        for level in levels
+        for part in (f"**{level.name[0].upper()}{level.name[1:]}**: {level.said}.", level_table(level, days))
+    ]
 
 
 def models_table(models: Sequence[Costs], memory: int) -> str:
@@ -306,25 +338,25 @@ def models_table(models: Sequence[Costs], memory: int) -> str:
     return tables.table(columns, rows) + f"\n\nMemory for models: {memory / 2**30:.1f} GiB."
 
 
-def level_table(level: Level, days: Days) -> str:
+def level_table(level: Level, days: Played) -> str:
     """One level: a row for each schedule."""
     columns = ["schedule", "all done, min", "answers/min"]
-    if level.asks:
+    if level.has_people:
         columns += ["people wait, s: p50", "p95", "p99"]
-    if level.batch:
+    if level.has_batches:
         columns += ["batch waits, s: p50", "p95", "batch done, min"]
     columns += ["loads", "loading, s"]
     rows = []
     for name in SCHEDULES:
         found = summary(days[level.name, name])
         row = [name, f"{found.took / 60:.1f}", f"{found.per_minute:.1f}"]
-        if level.asks:
+        if level.has_people:
             row += [
                 f"{found.wait_p50:.1f}",
                 f"{found.wait_p95:.1f} ± {found.wait_p95_give:.1f}",
                 f"{found.wait_p99:.0f}",
             ]
-        if level.batch:
+        if level.has_batches:
             row += [f"{found.batch_p50:.0f}", f"{found.batch_p95:.0f}", f"{found.batch_took / 60:.1f}"]
         rows.append([*row, f"{found.loads:.0f} ± {found.loads_give:.0f}", f"{found.loading:.0f}"])
     return tables.table(columns, rows)
@@ -344,7 +376,7 @@ def equals_said(models: Sequence[Costs]) -> str:
     return ("; ".join(said) or "by these cards none does") + "."
 
 
-def targets_table(days: Days, levels: Sequence[Level], schedule: str = OURS) -> str:
+def targets_table(days: Played, levels: Sequence[Level], schedule: str = OURS) -> str:
     """Headgate against the other two."""
     rows = []
     for level in levels:
@@ -359,8 +391,8 @@ def targets_table(days: Days, levels: Sequence[Level], schedule: str = OURS) -> 
                     name,
                     f"{fewer:.1f} ×",
                     f"{faster:.2f} ×",
-                    f"{theirs.batch_took / ours.batch_took:.2f} ×" if level.batch else "–",
-                    f"{theirs.wait_p95:.1f} → {ours.wait_p95:.1f}" if level.asks else "–",
+                    f"{theirs.batch_took / ours.batch_took:.2f} ×" if level.has_batches else "–",
+                    f"{theirs.wait_p95:.1f} → {ours.wait_p95:.1f}" if level.has_people else "–",
                     tables.verdict(met),
                 )
             )
@@ -368,7 +400,7 @@ def targets_table(days: Days, levels: Sequence[Level], schedule: str = OURS) -> 
     return tables.table(columns, rows)
 
 
-def forecast_table(days: Days) -> str:
+def forecast_table(days: Played) -> str:
     """How wrong the expected wait was, for people who had to wait."""
     rows = []
     for level in LEVELS:
@@ -399,13 +431,18 @@ def forecast_table(days: Days) -> str:
 METHOD = """\
 - **people**: {people}. Each asks, waits for the answer, thinks (exponentially distributed), asks again; in 3 % of the asks he sends ten to \
 twenty mails together. The batch is one caller's list in random order.
+- **an office day**: of its eight hours two are like a busy day, two quiet (noon, and the last), four like a working day. Each person hands in his \
+batches at any time of it: {batch_from} to {batch_to} items of one kind of work, {at_a_time} on the way at a time, as `headgate agents run --batch` \
+has them. It lasts until all is done: a slow schedule does not spare anybody his work, it makes the day longer.
 - **what is asked**: {kinds}. Lengths vary by half either way. Every schedule gets the same asks and the same thinking.
 - **the card**: several requests of one model write together as fast as its card says; models that answer at the same time share \
 the card evenly; reading a prompt gains nothing by company; unloading takes {unload:.0f} s; loading does not slow down others.
 - **Ollama alone**: `server/sched.go` as we read it, with `OLLAMA_NUM_PARALLEL` as the cards say: a request for a loaded model goes to it and waits \
-there for one of its slots, however many wait; others wait in one queue whose head is loaded, one at a time; when memory is full the idle model \
-goes whose `OLLAMA_KEEP_ALIVE` (5 minutes) ends first; if none is idle, the head waits for the busy one, and requests for that one go on joining it.
-- **order of arrival**: a gate in front of the same Ollama that sends {at_a_time} requests at a time, the oldest first. With 8 at a time it lies between these two.
+there for one of its slots, however many wait; others wait in one queue whose head is loaded, one at a time; when memory is full, of the idle models \
+the one goes whose file's path comes first in the alphabet (Ollama sorts by `OLLAMA_KEEP_ALIVE`, and that is 5 minutes for all; which order that is, is \
+drawn for each day); if none is idle, the head waits for the first of them, and requests for that one go on joining it.
+- **order of arrival**: first come, first served, with the same eviction: every request goes through that queue, also those for loaded models, as in \
+Ollama's releases of 2024. While its head waits for a model to leave, all behind it wait.
 - **Headgate, equal models**: each kind of work has a route; its chain is the model meant for it, then those whose exam score at the task is at most {as_good:.2f} lower. What is asked of a model that would have to be loaded goes to such a one that is loaded; and when the expected wait is longer than {queue_for:.0f} s and the time to load, or no slot came in that time, the next of the chain is asked, as with `when_busy = "next"`. An answer has as many tokens from either, at the speed of the one that gives it.
 - **memory for all three**: Headgate's scheduler with more memory, so that nothing is ever unloaded: what no schedule can beat by much.
 - **wait**: until the request is begun. **±**: 95 % interval of the mean over the days. **Throughput**: answers a minute, until everybody has everything; by day most of that time is people's thinking.

@@ -6,7 +6,6 @@ Everything is drawn by fixed seeds and no time passes, so the figures are the sa
 import json
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ with pytest.MonkeyPatch.context() as patch:
     import scheduler
     from beside.agency import LEVELS, Level
     from beside.equals import EqualQueue, equals
-    from beside.queues import KEEP_ALIVE, FirstComeGate, HeadgateQueue, OllamaQueue
+    from beside.queues import KEEP_ALIVE, HeadgateQueue, OllamaQueue, OneQueue
     from beside.virtual_gpu import Costs, Gpu, Job, World, costs_of, read_cards
 
 MODELS = scheduler.models_of(scheduler.CARDS)
@@ -175,17 +174,18 @@ def test_ollama_loads_one_after_the_other_in_the_order_of_arrival():
     assert [each.started for each in order] == [4.0, 6.0]
 
 
-def test_ollama_unloads_what_was_idle_longest():
+def test_ollama_unloads_the_idle_model_whose_path_comes_first_and_not_what_was_idle_longest():
     third = Costs(name="third", load=1.0, read=1000.0, write=100.0, crowding=1.0, slots=1, memory=10)
-    world = World()
-    gpu = Gpu(world, [SMALL, OTHER, third])
-    queue = OllamaQueue(world, gpu, [SMALL, OTHER, third], 20, lambda _: None)
-    for moment, name in enumerate(("small", "other", "small", "third")):
-        world.at(moment * 20.0, lambda name=name: queue.arrive(job(name)))
-    world.at(70.0, lambda: here.extend(sorted(queue.runners)))
-    here: list[str] = []
-    world.run()
-    assert here == ["small", "third"]
+    for paths, left in (([SMALL, OTHER, third], "other"), ([OTHER, third, SMALL], "small")):
+        world = World()
+        gpu = Gpu(world, paths)
+        queue = OllamaQueue(world, gpu, paths, 20, lambda _: None)
+        for moment, name in enumerate(("small", "other", "small", "third")):
+            world.at(moment * 20.0, lambda name=name, queue=queue: queue.arrive(job(name)))
+        here: list[str] = []
+        world.at(70.0, lambda here=here, queue=queue: here.extend(queue.runners))
+        world.run()
+        assert here == [left, "third"]
 
 
 def test_ollama_unloads_what_is_idle_for_five_minutes():
@@ -193,12 +193,19 @@ def test_ollama_unloads_what_is_idle_for_five_minutes():
     assert gpu.loads == 2
 
 
-def test_a_gate_in_the_order_of_arrival_has_four_requests_on_the_way():
-    jobs = [job("other", answer=100 * (number + 1)) for number in range(6)]
-    order, _ = served(FirstComeGate, *[(0, each) for each in jobs])
-    assert order == jobs
-    assert [each.started for each in order[:4]] == [2.0] * 4
-    assert all(earlier.started <= later.started for earlier, later in pairwise(order))
+def test_in_one_queue_nobody_overtakes_one_who_waits_for_a_model_to_leave():
+    long, waits, late = job(answer=1000), job("other"), job()
+    order, gpu = served(OneQueue, (0, long), (5, waits), (6, late))
+    assert order == [long, waits, late]
+    assert gpu.loads == 3
+    alone, _ = served(OllamaQueue, (0, job(answer=1000)), (5, job("other")), (6, job()))
+    assert [each.model for each in alone] == ["small", "small", "other"]
+
+
+def test_in_one_queue_requests_for_a_loaded_model_are_served_while_another_is_loaded():
+    first, second, third = job(), job("other"), job()
+    order, _ = served(OneQueue, (0, first), (20, second), (20.5, third), memory=20)
+    assert [each.started for each in order] == [4.0, 20.5, 22.0]
 
 
 def test_the_scheduler_of_the_gate_decides_in_the_simulation():
@@ -261,6 +268,7 @@ def test_by_the_cards_that_ship_only_mail_has_two_models():
 def test_every_table_is_shown_and_says_whose_cards_it_had(monkeypatch, tmp_path, capsys):
     cards = tmp_path / "cards.json"
     cards.write_text(json.dumps({"cards": json.loads(scheduler.CARDS.read_text())}))
+    monkeypatch.setattr(scheduler, "DAYS", ())
     monkeypatch.setattr(scheduler, "LEVELS", (Level(name="short", asks=3, think=5, batch=10),))
     monkeypatch.setattr(scheduler, "SLOW_LEVELS", ())
     monkeypatch.setattr(sys, "argv", ["scheduler.py", "--cards", str(cards), "--days", "2"])

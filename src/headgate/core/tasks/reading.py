@@ -64,22 +64,8 @@ def read(prompt: str) -> Reading:
     text = prompt if len(prompt) <= OPENING + CLOSING else f"{prompt[:OPENING]}\n\n{prompt[-CLOSING:]}"
     pasted: list[str] = []
     mentions = 0
-
-    def lift(match: re.Match[str]) -> str:
-        nonlocal mentions
-        piece = match.group()
-        if len(piece) > MENTION or piece.count(" ") > 2 or "\n" in piece:
-            pasted.append(piece)
-            return " "
-        mentions += 1
-        return " § "
-
     if '"' in text or "`" in text or not text.isascii():
-        text = _QUOTED.sub(lift, text)
-    if mentions > 2:
-        pasted.append(
-            " § " * mentions
-        )  # a list of quoted scraps is something to work on, not words talked about
+        text, mentions = _lift_quotes(text, pasted)
     blocks = [lines for block in _PARAGRAPH.split(text) if (lines := _lines(block))]
     if not blocks:
         return Reading("", "", "\n".join(pasted), mentions)
@@ -107,6 +93,25 @@ def read(prompt: str) -> Reading:
     pasted += rest
     pasted += ["\n".join(lines) for lines in later]
     return Reading(first, closing, "\n".join(filter(None, pasted)), mentions)
+
+
+def _lift_quotes(text: str, pasted: list[str]) -> tuple[str, int]:
+    """The text without what is quoted in it, and how many short quotes were left out; what is pasted is added to `pasted`."""
+    mentions = 0
+
+    def lift(match: re.Match[str]) -> str:
+        nonlocal mentions
+        piece = match.group()
+        if len(piece) > MENTION or piece.count(" ") > 2 or "\n" in piece:
+            pasted.append(piece)
+            return " "
+        mentions += 1
+        return " § "
+
+    text = _QUOTED.sub(lift, text)
+    if mentions > 2:  # a list of quoted scraps is something to work on, not words talked about
+        pasted.append(" § " * mentions)
+    return text, mentions
 
 
 def _lines(block: str) -> list[str]:

@@ -29,8 +29,8 @@ class OutCall(Struct, gc=False):
 
 class OutMessage(Struct, omit_defaults=True, gc=False):
     content: str | None
-    role: str = msgspec.field(default_factory=lambda: "assistant")
-    refusal: str | None = msgspec.field(default_factory=lambda: None)
+    role: str
+    refusal: str | None
     tool_calls: list[OutCall] | None = None
     reasoning_content: str | None = None
 
@@ -88,6 +88,8 @@ def encode_reply(reply: Reply, about: About) -> bytes:
     ] or None
     message = OutMessage(
         content=None if calls and not reply.text else reply.text,
+        role="assistant",
+        refusal=None,
         tool_calls=calls,
         reasoning_content=reply.reasoning or None,
     )
@@ -105,10 +107,11 @@ def encode_reply(reply: Reply, about: About) -> bytes:
 
 def usage_out(usage: Usage) -> OutUsage:
     """Usage in OpenAI's form, where cached tokens are part of the prompt."""
+    prompt, output = usage.prompt, usage.output
     return OutUsage(
-        usage.prompt,
-        usage.output,
-        usage.prompt + usage.output,
+        prompt,
+        output,
+        prompt + output,
         OutPromptDetails(usage.cache_read, usage.cache_write_5m + usage.cache_write_1h, usage.audio),
         OutCompletionDetails(usage.reasoning, usage.audio_output),
     )
