@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from headgate.core.cascade import passes
+from headgate.core.cascade import passes, passes_with
 from headgate.core.past import Asked, Found, Interval, Past
 from headgate.core.rerun import End, Rerun, Unknown
 from headgate.core.types import Attempt
@@ -158,8 +158,8 @@ def asked_anew(rerun: Rerun | Unknown, model: str) -> list[Asked]:
 
 
 def would_pass(found: Found, asked: Asked) -> bool:
-    """Whether the audited answer reaches the bar. Without evidence against it, it does."""
-    return found.score is None or found.score >= asked.pass_at
+    """Whether the audited answer reaches the bar."""
+    return passes_with(found.score, asked.pass_at)
 
 
 def attempt_of(one: Past, model: str) -> Attempt | None:
