@@ -286,10 +286,10 @@ class Groups:
             group = self.found[key] = Group(n, self._attempts)
         return group
 
-    def _last_at_home(self, asked: Sequence[int | None]) -> int | None:
+    def _last_at_home(self, asked: Sequence[int]) -> int | None:
         """The last model at home that was asked: whose answer an audit compared that does not say so itself."""
-        told = [model for model in asked if model is not None and model in self._described]
-        return next((model for model in reversed(told) if self._described[model].local), None)
+        told = [model for model in reversed(asked) if model in self._described]
+        return next((model for model in told if self._described[model].local), None)
 
     def _tell(self, story: str) -> tuple[Any, ...]:
         """What of a request's story a decision depends on."""
