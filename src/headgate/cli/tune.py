@@ -176,6 +176,8 @@ def draw(tuned: "Tuned") -> None:
         f"of {judged.modelled:,} nobody has seen how: {count(judged.audits_moved, 'audit')} among them "
         f"stand{'s' if judged.audits_moved == 1 else ''} for them. {count(judged.audits, 'audit')} tell of quality in all."
     )
+    if tuned.corrected:
+        put(f"known errors of {' and '.join(tuned.corrected)} are taken out")
     for need in needs_of(found.needs):
         put(f"for a step further: {need}")
 
@@ -198,5 +200,6 @@ def plain(tuned: "Tuned", applied: "Applied | None") -> dict[str, object]:
         "since": tuned.since,
         "until": tuned.until,
         "split": tuned.split,
+        "corrected": tuned.corrected,
         "applied": None if applied is None else {"kept": str(applied.kept)},
     }
