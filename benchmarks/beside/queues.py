@@ -1,12 +1,16 @@
-"""Who is served when and what is loaded: by Headgate's scheduler, by Ollama alone, by a gate that keeps the order of arrival.
+"""Who is served when and what is loaded: by Headgate's scheduler, by Ollama alone, by one queue in the order of arrival.
 
-All drive the same card (`virtual_gpu`). Ollama is modelled by what its `server/sched.go` does: a request for a model that is
-loaded goes straight to its runner and waits there, first come first served, for one of `OLLAMA_NUM_PARALLEL` places, however many
-wait; any other enters one queue of `OLLAMA_MAX_QUEUE`. Its head is loaded, one at a time. When memory is full the idle runner
-whose keep-alive ends first goes; when none is idle the head waits until the busy one whose keep-alive would end first is idle,
-and meanwhile requests for that one still join it. A runner that is idle for `OLLAMA_KEEP_ALIVE` goes by itself.
+All drive the same card (`virtual_gpu`). Ollama is modelled by what its `server/sched.go` does:
 
-A gate that keeps the order of arrival sends Ollama so many requests at a time, and the next one when one is answered.
+- a request for a model that is loaded goes straight to its runner and waits there, first come first served, for one of
+  `OLLAMA_NUM_PARALLEL` places, however many wait; any other enters one queue of `OLLAMA_MAX_QUEUE`;
+- the head of that queue is loaded, one at a time. When memory is full the idle runner with the shortest keep-alive goes; among
+  equals, and by default all are, the one whose file's path comes first in the alphabet: not the one that was used longest ago;
+- when none is idle the head waits until the first of them is, and meanwhile requests for that one still join it;
+- a runner that is idle for `OLLAMA_KEEP_ALIVE` goes by itself.
+
+Its releases of 2024 sent every request through that queue, also those for loaded models: first come, first served, with the
+same eviction. While its head waits for a model to leave, everybody behind it waits too.
 """
 
 from collections import deque
@@ -150,7 +154,7 @@ class Runner:
 
 
 class OllamaQueue:
-    """First come, first served, with Ollama's eviction."""
+    """Ollama alone. The models' order is that of their files' paths."""
 
     def __init__(
         self, world: World, gpu: Gpu, models: Sequence[Costs], memory: int, answered: Callable[[Job], None]
@@ -159,8 +163,10 @@ class OllamaQueue:
         self.models = {model.name: model for model in models}
         self.runners: dict[str, Runner] = {}
         self.pending: deque[Job] = deque()
-        self.occupied = False
-        """The one who loads is waiting for an unload or a load."""
+        self.evicting = False
+        """The head of the queue waits until a model is out of memory …"""
+        self.loading = False
+        """… or one is being loaded."""
         self.leaving = 0
         """Bytes that are being given back."""
 
@@ -169,7 +175,12 @@ class OllamaQueue:
         runner = self.runners.get(job.model)
         if runner is not None:
             self._join(runner, job)
-        elif len(self.pending) >= MAX_QUEUE:
+        else:
+            self._queue(job)
+
+    def _queue(self, job: Job) -> None:
+        """Wait for the scheduler; when its queue is full, ask again later."""
+        if len(self.pending) >= MAX_QUEUE:
             self.world.after(RETRY, lambda: self.arrive(job))
         else:
             self.pending.append(job)
@@ -203,30 +214,39 @@ class OllamaQueue:
 
     def _process(self) -> None:
         """Do what the head of the queue needs, and go on with the next."""
-        while self.pending and not self.occupied:
+        while self.pending and not self.evicting:
             costs = self.models[self.pending[0].model]
             runner = self.runners.get(costs.name)
             if runner is not None:
                 self._join(runner, self.pending.popleft())
                 continue
-            self.occupied = True
+            if self.loading:
+                return
             taken = self.leaving + sum(other.costs.memory for other in self.runners.values())
             if costs.memory <= self.memory - taken:
+                self.loading = True
                 fresh = self.runners[costs.name] = Runner(costs)
                 fresh.waiting.append(self.pending.popleft())
                 self.gpu.load(costs.name, self._loaded)
-            elif self.runners:
-                by_age = sorted(self.runners.values(), key=lambda other: other.used_at)
-                victim = next((other for other in by_age if other.idle), by_age[0])
-                victim.expiring = True
-                if victim.idle:
-                    self._unload(victim)
+            else:
+                self.evicting = True
+                self._evict()
+
+    def _evict(self) -> None:
+        """Send the idle runner away whose path comes first; where none is idle, the first one as soon as it is."""
+        here = [self.runners[name] for name in self.models if name in self.runners]
+        here.sort(key=lambda runner: not runner.expiring)
+        victim = next((runner for runner in here if runner.idle), here[0] if here else None)
+        if victim is not None:
+            victim.expiring = True
+            if victim.idle:
+                self._unload(victim)
 
     def _loaded(self, name: str) -> None:
         runner = self.runners[name]
         runner.ready = True
         runner.used_at = self.world.now
-        self.occupied = False
+        self.loading = False
         self._serve(runner)
         self._process()
 
@@ -237,39 +257,13 @@ class OllamaQueue:
 
     def _unloaded(self, name: str) -> None:
         self.leaving -= self.models[name].memory
-        if self.leaving == 0:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        if all(runner.ready for runner in self.runners.values()):
-            self.occupied = False
-            self._process()
+        self.evicting = False
+        self._process()
 
 
-class FirstComeGate:
-    """A gate before Ollama that lets so many requests through at a time, in the order in which they came."""
-
-    AT_A_TIME = 4
-
-    def __init__(
-        self, world: World, gpu: Gpu, models: Sequence[Costs], memory: int, answered: Callable[[Job], None]
-    ) -> None:
-        self.answered = answered
-        self.engine = OllamaQueue(world, gpu, models, memory, self._ended)
-        self.waiting: deque[Job] = deque()
-        self.free = self.AT_A_TIME
+class OneQueue(OllamaQueue):
+    """First come, first served, with Ollama's eviction: no request overtakes one that waits for a model to leave."""
 
     def arrive(self, job: Job) -> None:
-        """Send it on, or keep it until its turn has come."""
-        self.waiting.append(job)
-        self._send()
-
-    def _send(self) -> None:
-        while self.free and self.waiting:
-            self.free -= 1
-            self.engine.arrive(self.waiting.popleft())
-
-    def _ended(self, job: Job) -> None:
-        self.free += 1
-        self._send()
-        self.answered(job)
+        """Wait for one's turn, also for a model that is loaded."""
+        self._queue(job)

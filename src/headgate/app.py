@@ -63,6 +63,7 @@ from headgate.gateway.sampling import keep_learning
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
+from headgate.gateway.versions import VersionWatcher
 from headgate.knowledge.search import Shelf
 from headgate.lab.watching import keep_tuned
 from headgate.ledger.audit_strata import known_strata
@@ -390,6 +391,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
+            watching = VersionWatcher(config.ledger.path, fleet)
+            changed = await watching.open()
             following = Following(config.ledger.path, road)
             unusable = await following.open()
             poster, unsent = await asyncio.to_thread(poster_of, config)
@@ -397,6 +400,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 *found.sentences,
                 *troubles,
                 *stale,
+                *changed,
                 *unsent,
                 *power.notes,
                 *([unusable] if unusable else []),
@@ -433,6 +437,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await keys.close()
                 await alerts.close()
                 await following.close()
+                await watching.close()
                 for task in keeping:
                     task.cancel()
                 await asyncio.wait(keeping)

@@ -4,7 +4,7 @@ import pytest
 
 from headgate.core.audits import Finding
 from headgate.core.estimates import estimate
-from headgate.core.judge_errors import Confusion
+from headgate.core.judge_errors import Confusion, Group, Verdicts
 from headgate.core.shares import share_ends
 from headgate.core.strata import Population, weigh
 
@@ -19,13 +19,16 @@ def found(
     cost=0.02,
     judge="label",
     kind="fallback",
+    judged=None,
 ):
     return [
         Finding(
             request=n,
             kind=kind,
             verdict=verdict,
-            judge=judge,
+            judge="person" if judged else judge,
+            judged=judged,
+            judged_by=judge if judged else "",
             probability=probability,
             route=route,
             task=task,
@@ -147,14 +150,66 @@ def test_the_more_of_all_requests_were_audited_the_surer_it_is():
     assert widths[-1] == 0
 
 
+def labelled(*, good, called_good, bad, called_bad):
+    """What labels say of a judge all of whose verdicts have one."""
+    said_good, said_bad = called_good + bad - called_bad, called_bad + good - called_good
+    return Confusion(
+        (Group(Verdicts(said_good, said_good, called_good), Verdicts(said_bad, said_bad, called_bad)),)
+    )
+
+
 def test_a_judge_with_few_labels_or_no_better_than_chance_is_believed_as_it_is():
     findings, all_of_them = found(["unnecessary"] * 10 + ["necessary"] * 10), [of(200)]
     plain = estimate(findings, all_of_them, "fallback").all
-    for confusions in (Confusion(9, 8, 9, 8), Confusion(50, 30, 50, 30)):
-        assert estimate(findings, all_of_them, "fallback", {"label": confusions}).all == plain
-    corrected = estimate(findings, all_of_them, "fallback", {"label": Confusion(40, 36, 40, 40)}).all
-    assert corrected.number.expected == pytest.approx(100 / 0.9)
+    few = labelled(good=40, called_good=40, bad=4, called_bad=4)
+    guessing = labelled(good=50, called_good=30, bad=50, called_bad=30)
+    for confusion in (few, guessing):
+        assert estimate(findings, all_of_them, "fallback", {"label": confusion}).all == plain
+    known = labelled(good=400, called_good=360, bad=400, called_bad=400)
+    corrected = estimate(findings, all_of_them, "fallback", {"label": known}).all
+    assert corrected.number.expected == pytest.approx(100 / 0.9, rel=0.01)
     assert corrected.number.high - corrected.number.low > plain.number.high - plain.number.low
+
+
+def test_an_error_is_taken_out_of_the_cause_that_it_was_made_in_and_of_no_other():
+    findings = [
+        *found(["unnecessary"] * 20 + ["necessary"] * 20, cause="json"),
+        *found(["necessary"] * 40, cause="length"),
+    ]
+    errors = {"label": labelled(good=400, called_good=360, bad=400, called_bad=380)}
+    made = estimate(findings, [of(800)], "fallback", errors).by_cause
+    json = made["json"].number.expected
+    assert json == pytest.approx(400 * (0.5 - 0.05) / (0.9 + 0.95 - 1), rel=0.02)
+    assert made["length"].number.expected == 0, "there are no fewer than none"
+
+
+def test_labels_that_a_person_was_asked_for_where_a_judge_found_something_do_not_move_the_estimate():
+    """Half of what a judge calls missed is not; a person has looked at all of that, and at a tenth of the rest."""
+    groups = (
+        Group(good=Verdicts(900, 90, 90), bad=Verdicts(100, 100, 50)),
+        Group(good=Verdicts(1_000, 50, 45), bad=Verdicts(1_000, 50, 50)),
+    )
+    errors, all_of_them = {"label": Confusion(groups)}, [of(10_000, kind="local")]
+    nobody = found(["missed"] * 100 + ["good"] * 900, kind="local")
+    somebody = [
+        *found(["missed"] * 50 + ["good"] * 50, kind="local", judged="missed"),
+        *found(["good"] * 90, kind="local", judged="good"),
+        *found(["good"] * 810, kind="local"),
+    ]
+    before, after = (estimate(one, all_of_them, "local", errors).all.number for one in (nobody, somebody))
+    assert 480 < before.expected < 620
+    assert after.expected == pytest.approx(before.expected, rel=0.03)
+
+
+def test_where_a_person_has_judged_all_only_his_word_counts():
+    errors = {"label": labelled(good=30, called_good=25, bad=30, called_bad=25)}
+    findings = [
+        *found(["unnecessary"] * 10, judged="necessary"),
+        *found(["necessary"] * 30, judged="unnecessary"),
+    ]
+    made = estimate(findings, [of(400)], "fallback", errors).all.number
+    assert made.expected == pytest.approx(100)
+    assert made == estimate(findings, [of(400)], "fallback").all.number
 
 
 def test_ends_of_a_share_are_those_of_beta_distributions():

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.audits import Finding
 from headgate.core.estimates import estimate
-from headgate.core.judge_errors import Confusion
+from headgate.core.judge_errors import Confusion, Group, Verdicts
 from headgate.core.strata import Population
 
 TASKS = ("classification", "extraction", "summarization", "code", "qa")
@@ -102,8 +102,12 @@ def test_errors_of_a_judge_are_taken_out_where_labels_tell_them():
     chance, week = Random(5), {"strata": 4, "requests": 120, "sample": 0.2, "rate": 0.15}
     right, corrected, believed = (0.92, 0.86), 0, 0
     for run in range(60):
-        said = [sum(chance.random() < rate for _ in range(60)) for rate in right]
-        confusions = {"local model": Confusion(good=60, good_said=said[0], bad=60, bad_said=said[1])}
+        good, bad = (sum(chance.random() < rate for _ in range(60)) for rate in right)
+        as_good, worse = (
+            Verdicts(good + 60 - bad, good + 60 - bad, good),
+            Verdicts(bad + 60 - good, bad + 60 - good, bad),
+        )
+        confusions = {"local model": Confusion((Group(as_good, worse),))}
         corrected += covered(run, 1, confusions, right=right, **week)[0][0]
         believed += covered(run, 1, right=right, **week)[0][0]
     assert corrected >= 55

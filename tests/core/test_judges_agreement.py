@@ -5,6 +5,7 @@ import pytest
 from headgate.core.audits import Opinion
 from headgate.core.judges.agreement import Told, agreement, agreements, kappa
 from headgate.core.judges.standing import RANKS, in_force, label_of
+from headgate.core.judges.trust import skill, trust
 from headgate.core.words import JUDGES
 
 
@@ -85,3 +86,44 @@ def test_errors_that_go_to_the_longer_answer_show_a_bias():
     assert not even.prefers_longer
     (right,) = agreement(told(*[(True, True)] * 10, longer=True))
     assert not right.prefers_longer, "to prefer the longer answer where it is better is no error"
+
+
+def seen(good, bad, unclear=0):
+    """A judge that is right of so many of so many good answers, and of bad ones."""
+    (right, of), (right_bad, of_bad) = good, bad
+    pairs = [(True, True)] * right + [(True, False)] * (of - right)
+    pairs += [(False, False)] * right_bad + [(False, True)] * (of_bad - right_bad)
+    (found,) = agreement(told(*pairs, *[(True, None)] * unclear))
+    return found
+
+
+def test_who_calls_everything_good_has_no_skill_however_often_it_agrees():
+    flattered = seen((90, 90), (0, 10))
+    assert flattered.rate == 0.9
+    assert skill(flattered).expected == 0
+    assert skill(seen((30, 30), (30, 30))).expected == 1
+    assert skill(seen((3, 3), (0, 0))) is None, "of one kind alone nothing is known"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "trusted"),
+    [
+        ((26, 30), (26, 30), True),
+        ((25, 30), (24, 30), False),  # 82 % right, and that may be luck
+        ((30, 30), (20, 30), False),
+        ((90, 90), (0, 10), False),
+        ((3, 3), (3, 3), False),
+        ((8, 8), (8, 8), True),
+        ((0, 0), (30, 30), False),
+    ],
+)
+def test_trust_takes_both_rates_and_enough_pairs(good, bad, trusted):
+    assert trust(seen(good, bad, unclear=5)).trusted is trusted
+
+
+def test_labels_take_trust_away_only_where_there_are_enough_of_either_kind():
+    able = seen((29, 30), (29, 30))
+    assert trust(able, seen((0, 9), (0, 40))).trusted
+    assert not trust(able, seen((5, 10), (5, 10))).trusted
+    assert trust(able, seen((8, 10), (8, 10))).trusted
+    assert not trust(seen((5, 10), (5, 10)), seen((10, 10), (10, 10))).trusted, "labels do not grant it"

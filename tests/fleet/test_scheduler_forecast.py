@@ -52,6 +52,23 @@ def test_the_hog_himself_waits_for_all_that_he_has_asked():
     assert waited >= 8.0
 
 
+def test_the_hog_is_told_that_others_come_while_he_waits():
+    engine = loaded("a", service=2.0)
+    engine.scheduler.lanes["a"].expect(2.0, engine.now)  # as many as four slots can take
+    for number in range(8):
+        engine.ask("a", caller=f"person {number}")
+    for _ in range(15):
+        engine.ask("a", caller="hog")
+    expected = engine.scheduler.expected_wait("a", "hog", engine.now)
+    last = engine.ask("a", caller="hog")
+    for number in range(120):
+        engine.until(engine.now + 0.5)
+        engine.ask("a", caller=f"person {number % 8}")
+    engine.run()
+    assert 0.5 * engine.waited(last) <= expected <= engine.waited(last)
+    assert expected > 3 * 10.0  # in which all who wait now would be served
+
+
 def test_a_batch_waits_for_all_people():
     engine = loaded("a")
     for number in range(24):

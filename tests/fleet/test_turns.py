@@ -108,16 +108,25 @@ def test_a_request_that_does_not_wait_cannot_be_taken_out():
 def test_who_is_ahead_of_a_newcomer_goes_by_turns_and_not_by_arrival():
     waiting, clocks = queue(*[ticket(number, "hog") for number in range(50)], ticket(60, "ann"))
     newcomer = ticket(99, "new")
-    assert waiting.ahead_of(newcomer, clocks, 1.0, 0.0) == 2  # one of the hog's, and ann's
-    assert waiting.ahead_of(ticket(99, "hog"), clocks, 1.0, 0.0) == 51
+    assert waiting.ahead_of(newcomer, clocks, 1.0, 0.0, 0.0) == 2  # one of the hog's, and ann's
+    assert waiting.ahead_of(ticket(99, "hog"), clocks, 1.0, 0.0, 0.0) == 51
     clocks.charge((False, "hog"), 3.0)
-    assert waiting.ahead_of(newcomer, clocks, 1.0, 0.0) == 1
+    assert waiting.ahead_of(newcomer, clocks, 1.0, 0.0, 0.0) == 1
+
+
+def test_who_has_asked_for_much_is_overtaken_by_those_who_come_meanwhile_but_not_by_more():
+    waiting, clocks = queue(
+        *[ticket(number, "hog") for number in range(10)], ticket(60, "ann"), ticket(61, "bob")
+    )
+    ahead = [waiting.ahead_of(ticket(99, "hog"), clocks, 1.0, use, 0.0) for use in (0.0, 0.25, 0.5, 0.9, 1.0)]
+    assert ahead == [12, 16, 24, 32, 32]  # ten of his own, and in eleven turns at most ann and bob
+    assert waiting.ahead_of(ticket(99, "new"), clocks, 1.0, 1.0, 0.0) == 3
 
 
 def test_people_are_ahead_of_a_batch_and_a_batch_is_not_ahead_of_people():
     waiting, clocks = queue(ticket(1, "ann"), ticket(2, "ann"), *[ticket(9, "night", batch=True)] * 20)
-    assert waiting.ahead_of(ticket(99, "new"), clocks, 1.0, 0.0) == 1
+    assert waiting.ahead_of(ticket(99, "new"), clocks, 1.0, 0.0, 0.0) == 1
     assert (
-        waiting.ahead_of(ticket(99, "other", batch=True), clocks, 1.0, 0.0) == 3
+        waiting.ahead_of(ticket(99, "other", batch=True), clocks, 1.0, 0.0, 0.0) == 3
     )  # two people, and one of the batch
-    assert waiting.ahead_of(ticket(99, "new"), clocks, 1.0, AGED) == 2
+    assert waiting.ahead_of(ticket(99, "new"), clocks, 1.0, 0.0, AGED) == 2

@@ -288,7 +288,7 @@ async def test_a_model_at_home_judges_in_both_orders_and_is_no_request_either(op
         return '{"why": "both decline", "better": "same"}' if is_judging(call) else SAME
 
     async with open_bench(
-        change=audited(HOME_ONLY.replace('"none"', '"auto"')), local=home, paid=OTHER
+        change=audited(HOME_ONLY.replace('"none"', '"llama"')), local=home, paid=OTHER
     ) as bench:
         await bench.ask(LONG)
         ((_, verdict, judge, cost, *_),) = await audits_of(bench)

@@ -6,6 +6,7 @@ from contextlib import closing
 from math import ceil
 from pathlib import Path
 from time import time
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -19,12 +20,14 @@ from headgate.core.router import Prepared, Scorer
 from headgate.core.signals import measure
 from headgate.core.spans import Span
 from headgate.core.types import Message, Request
+from headgate.core.versions import Version
 from headgate.lab.doubts import uncalibrated
 from headgate.lab.lessons import learn_from_ledger
 from headgate.lab.likeness import groups_of
 from headgate.lab.reliability import Judged, auc, calibration_error
 from headgate.ledger.opening import open_for_writing
 from headgate.ledger.routers import number_in_use, read_router
+from headgate.ledger.versions import note_versions
 
 DAYS = str(round((time() - MONDAY) / 86_400) + 2)
 
@@ -75,9 +78,9 @@ def learn(config, *more):
     return CliRunner().invoke(command, ["learn", "--days", DAYS, "--config", str(config.source), *more])
 
 
-def expect(config, router, ask, task="qa"):
+def expect(config, router, ask, task="qa", versions=MappingProxyType({})):
     request = Request(id="1", asked="auto", messages=(Message("user", ask),), task=task)
-    return Prepared(router, config.policy.models).judge(ask, measure(request, config.policy))
+    return Prepared(router, config.policy.models, versions).judge(ask, measure(request, config.policy))
 
 
 # ── What is learned ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,10 +148,17 @@ def test_of_a_task_never_audited_or_a_prompt_much_longer_or_in_strange_words_it_
     assert not expect(config, router, "zxq vbnm qwrt plkj dfgh yuio cvbn asdf mnbv poiu trewq lkjhg").chances
 
 
-def test_of_a_model_that_is_another_one_now_it_says_nothing(lesson):
-    config, router = lesson
+def test_of_a_model_that_is_another_one_now_it_says_nothing(made):
+    config = made(600)
+    small = ("home", "llama3.1:8b")
+    note_versions(config.ledger.path, {small: "aaa"}, MONDAY)
+    router, _ = learn_from_ledger(config, 0)
+    ask = "Answer this question: what do you know of the invoice?"
+    assert expect(config, router, ask).chances
     other = parse_config(config.source.read_text().replace("llama3.1:8b", "qwen3:4b"), config.source)
-    assert not expect(other, router, "Answer this question: what do you know of the invoice?").chances
+    assert not expect(other, router, ask).chances
+    assert expect(config, router, ask, versions={small: Version("aaa")}).chances
+    assert not expect(config, router, ask, versions={small: Version("bbb", MONDAY)}).chances
 
 
 def test_trust_begins_where_answers_are_as_good_as_the_floor_asks(made):
@@ -231,6 +241,22 @@ def test_a_model_that_vanished_is_named_and_counted(made):
     result = learn(config)
     assert result.exit_code == 1
     assert "small: 200 audits left out" in result.output
+
+
+def test_what_was_found_before_another_version_lay_under_the_name_teaches_nothing(made):
+    config = made(180)
+    small = ("home", "llama3.1:8b")
+    note_versions(config.ledger.path, {small: "aaa"}, MONDAY)
+    assert "left out" not in learn(config).stdout, "the first that is seen is no change"
+    note_versions(config.ledger.path, {small: "bbb"}, MONDAY + 100.5 * 600)
+    said = learn(config)
+    assert "small: 101 audits left out; another version of it lies under its name since" in said.stdout
+    assert "79 of its answers are audited" in said.stdout
+    note_versions(config.ledger.path, {small: "ccc"}, MONDAY + 180 * 600)
+    said = learn(config)
+    assert said.exit_code == 1
+    assert "small: 180 audits left out" in said.stdout
+    assert "no request has been audited whose local answer tells anything" in said.stderr
 
 
 def test_without_scikit_learn_it_says_what_to_install(made, monkeypatch):

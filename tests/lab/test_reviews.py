@@ -17,11 +17,14 @@ from click.testing import CliRunner
 
 from headgate.cli.main import command
 from headgate.core.audits import Material, Opinion, Said
+from headgate.core.judge_errors import Verdicts
 from headgate.core.material import material_bytes
 from headgate.core.sampled import Sampled
 from headgate.core.types import Attempt, Decision, Message, Outcome, Request, Signals
 from headgate.lab.reviewing import local_first, reviews
+from headgate.ledger.facts import count_facts
 from headgate.ledger.opinions import give_opinion, read_opinions
+from headgate.ledger.queries import LedgerReader
 from headgate.ledger.writer import LedgerWriter
 from prepared_python import headgate
 
@@ -266,6 +269,47 @@ def test_what_a_judge_was_unsure_of_comes_first_and_what_a_person_judged_not_aga
     assert len(reviews(path, None, judged_too=True).pairs) == 3
     assert len(reviews(path, None, limit=1).pairs) == 1
     assert reviews(path, None, kind="local").pairs == ()
+
+
+def test_verdicts_of_judges_take_turns_and_chance_chooses_among_those_of_one(config, keep):
+    """People are to see the few that a judge called bad, not the many that it called good."""
+    ids = keep(*[outcome("local", "a", "b") for _ in range(12)])
+    path = config.parent / "ledger.db"
+    for n, verdict in enumerate(["good"] * 8 + ["missed"] * 2 + ["unclear"], start=1):
+        give_opinion(path, n, Opinion(verdict=verdict, judge="local model"), 1.0)
+    shown = [one.verdict for one in reviews(path, None).pairs]
+    assert shown == ["unclear", "missed", "good", "missed", *["good"] * 7, None], "one waits for a judge"
+    good = [ids.index(one.id) for one in reviews(path, None).pairs if one.verdict == "good"]
+    assert good not in (sorted(good), sorted(good, reverse=True))
+    assert good == [ids.index(one.id) for one in reviews(path, None).pairs if one.verdict == "good"]
+
+
+def test_a_judges_word_stays_known_where_a_person_overrules_it(config, keep):
+    keep(*[outcome("local", "a", "b") for _ in range(4)])
+    path = config.parent / "ledger.db"
+    for n, judge, verdict in (
+        (1, "similarity", "good"),
+        (1, "local model", "missed"),
+        (1, "person", "good"),
+        (2, "local model", "unclear"),
+        (2, "person", "missed"),
+        (3, "local model", "good"),
+        (4, "local model", "good"),
+        (4, "caller", "missed"),
+    ):
+        give_opinion(path, n, Opinion(verdict=verdict, judge=judge), 1.0)
+    with LedgerReader(path) as ledger:
+        facts = count_facts(ledger, 0.0, LATE)
+    told = {one.request: (one.verdict, one.judge, one.judged, one.judged_by) for one in facts.findings}
+    assert told == {
+        1: ("good", "person", "missed", "local model"),
+        2: ("missed", "person", None, ""),
+        3: ("good", "local model", None, ""),
+        4: ("missed", "caller", "good", "local model"),
+    }
+    callers, local = facts.confusions["local model"].groups
+    assert (local.good, local.bad) == (Verdicts(2, 0, 0), Verdicts(1, 1, 0))
+    assert (callers.good, callers.bad) == (Verdicts(1, 1, 0), Verdicts())
 
 
 def test_a_pair_takes_two_answers(config, keep):

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.core.effects import Record, Weights
+from headgate.core.estimates import estimate
 from headgate.core.intervals import wilson
 from headgate.core.past import Past
 from headgate.core.replay import replay
@@ -136,15 +137,33 @@ def test_an_audit_of_a_fallback_compares_what_home_would_have_said():
 
 
 def test_judges_err_as_often_as_they_are_said_to_and_a_person_does_not():
-    how = Auditing(sample=1.0, local_sample=1.0, labels=2_000, right=dict.fromkeys(INFALLIBLE, (0.9, 0.7)))
+    how = Auditing(sample=1.0, local_sample=1.0, labels=1_000, right=dict.fromkeys(INFALLIBLE, (0.9, 0.7)))
     _, _, _, audited, auditor = a_week(how)
-    good = sum(one.good for one in auditor.confusions.values())
-    said = sum(one.good_said for one in auditor.confusions.values())
-    assert said / good == pytest.approx(0.9, abs=0.03)
+    groups = [group for one in auditor.confusions.values() for group in one.groups]
+    assert sum(group.good.labelled + group.bad.labelled for group in groups) == 1_000
     labelled = [one for one in audited.findings if one.judge == "person"]
-    assert len(labelled) == pytest.approx(2_000, rel=0.1)
+    assert len(labelled) == 1_000
+    by_judges = Counter(one.judged for one in labelled)
+    assert set(by_judges.values()) == {250}, "each verdict as often as any other"
+    wrong = [one for one in labelled if one.verdict != one.judged]
+    assert len([one for one in wrong if one.judged == "missed"]) > 125, "most of them are good"
+    assert len([one for one in wrong if one.judged == "good"]) < 50
     missed = sum(one.verdict == "missed" for one in audited.findings if one.judge != "person")
     assert missed > 2 * audited.missed, "a tenth of all good ones"
+
+
+def test_missed_escalations_are_estimated_though_judges_call_as_many_good_answers_bad_as_there_are_bad_ones():
+    chance, auditor, findings, populations, missed = Random(4), Auditor(Auditing()), [], [], 0
+    player = Player(PAGE, WORLD.works_by_task())
+    for week in range(8):
+        audited = auditor.audit(player, WORLD.week(week, chance), Recorded(), chance)
+        findings += audited.findings
+        populations += audited.populations
+        missed += audited.missed
+    told = estimate(findings, populations, "local", auditor.confusions).all.number
+    assert told.low <= missed <= told.high
+    assert told.high - told.low < 1.5 * missed, "and it says something"
+    assert estimate(findings, populations, "local").all.number.low > missed, "as judges and labels have it"
 
 
 # ── Truth ────────────────────────────────────────────────────────────────────────────────────────────────────────────

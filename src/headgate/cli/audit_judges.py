@@ -1,4 +1,4 @@
-"""`headgate audit judges`: how far each judge can be trusted, on pairs that are shipped and on your own labels."""
+"""`headgate audit judges`: how far each judge can be trusted, on pairs that are shipped and on your own labels; and who may judge."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from headgate.config.compile import Config
     from headgate.core.judges.agreement import Agreement, Agreements
     from headgate.lab.trying_judges import Tried
+    from headgate.ledger.who_judges import WhoJudges
 
 PAIRS = 60
 
@@ -32,14 +33,19 @@ PAIRS = 60
 def command(config_file: str | None, pairs: int, *, paid: bool, labels_only: bool, as_json: bool) -> None:
     """Show each judge pairs of answers whose truth is known, and count how often it is right.
 
-    The pairs are shipped with Headgate and are in no benchmark. Models are asked about those that no comparison settles. Beside that
-    stands how the judges agreed with your own labels: verdicts of headgate audit review, and thumbs of callers.
+    The pairs are shipped with Headgate and are in no benchmark. Models are asked about those that no comparison settles, each of them
+    once: what a model has said is kept in the ledger, and another version of it is asked anew. Beside that stands how the judges agreed
+    with your own labels: verdicts of headgate audit review, and thumbs of callers.
     """
+    from headgate.core.judges.trust import WHAT_TO_DO
+    from headgate.ledger.who_judges import who_judges
+
     config = load(config_file)
     own = labelled(config)
     tried = None if labels_only else asyncio.run(run(config, pairs, paid=paid))
+    judge = who_judges(config)
     if as_json:
-        put_json(facts(tried, own))
+        put_json(facts(tried, own, judge))
         return
     if tried is not None:
         put("on pairs that are shipped with Headgate:")
@@ -60,6 +66,11 @@ def command(config_file: str | None, pairs: int, *, paid: bool, labels_only: boo
             f"{own.contradictions:,} {'request has' if own.contradictions == 1 else 'requests have'} labels that contradict each other: "
             "there the person's word is taken, not the caller's"
         )
+    if judge is not None:
+        doubtful = judge.trust is not None and not judge.trust.trusted
+        say(f"\n{'warning: ' if doubtful else ''}{judge.said}")
+        if doubtful:
+            say(f"hint: {WHAT_TO_DO}")
 
 
 async def run(config: "Config", pairs: int, *, paid: bool) -> "Tried":
@@ -68,7 +79,7 @@ async def run(config: "Config", pairs: int, *, paid: bool) -> "Tried":
     from headgate.cli.bars import Bar
     from headgate.lab.auditing.aside import Aside
     from headgate.lab.auditing.panel import Judges
-    from headgate.lab.trying_judges import try_judges
+    from headgate.lab.trying_judges import NOTHING_SAID, models_of, try_judges
 
     async with open_gate(config) as gate:
         for note in gate.notes:
@@ -77,9 +88,14 @@ async def run(config: "Config", pairs: int, *, paid: bool) -> "Tried":
         money = await purse.left() if paid else 0.0
         aside = Aside(gate.road, purse)
         aside.displaces = True
-        panel = await Judges(aside, config.audit.judge).panel(0, nobodys(), money)
+        judges = Judges(aside, config.audit.judge)
+        panel = await judges.all_of_them(0, nobodys(), money)
+        memory = NOTHING_SAID
+        for judge, by in models_of(panel):
+            model = gate.road.policy.models[by]
+            memory = judges.trusting.memory(model, judge, await judges.trusting.known(model))
         with Bar("judges") as bar:
-            return await try_judges(panel, pairs, lambda share: bar.show(share, f"{share:.0%}"))
+            return await try_judges(panel, pairs, lambda share: bar.show(share, f"{share:.0%}"), memory)
 
 
 def nobodys() -> Any:
@@ -141,20 +157,17 @@ def remarks(judges: "tuple[Agreement, ...]") -> list[str]:
             said.append(
                 f"{name} prefers the longer answer where it errs: {one.errors_for_longer} of {one.errors_with_longer} times"
             )
-        if one.kappa is not None and not one.few and one.kappa < WORTHLESS:
-            said.append(f"{name} is hardly better than chance; name another model as judge under [audit]")
     return said
 
 
-WORTHLESS = 0.2
-"""Cohen's kappa below which a judge's word is worth next to nothing."""
-
-
-def facts(tried: "Tried | None", own: "Agreements") -> dict[str, Any]:
+def facts(tried: "Tried | None", own: "Agreements", judge: "WhoJudges | None") -> dict[str, Any]:
     """The same for programs."""
     import msgspec
 
     return {
         "shipped": None if tried is None else msgspec.to_builtins(tried),
         "labels": msgspec.to_builtins(own),
+        "judge": None
+        if judge is None
+        else {"model": judge.model.name, "trust": msgspec.to_builtins(judge.trust)},
     }

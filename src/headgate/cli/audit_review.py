@@ -59,8 +59,8 @@ def command(
 ) -> None:
     """Look at two answers to one request and say which is better, or that they are as good.
 
-    Whose answers they are is shown after the choice. Those come first of which no judge was sure, then those whose audit waits. What you
-    say is in force from then on, and judges are measured against it.
+    Whose answers they are is shown after the choice. Verdicts of judges take turns, so that you see as many of each, those first of
+    which none was sure. What you say is in force from then on, and judges are measured against it.
     """
     from headgate.core.errors import UsageError
     from headgate.lab.reviewing import reviews

@@ -153,6 +153,8 @@ def draw(lesson: "Lesson", n: int | None) -> None:
             put_table(made)
     for model_, audits in lesson.gone.items():
         put(f"{model_}: {audits:,} audits left out; it is gone from the config, or another model now")
+    for model_, audits in lesson.older.items():
+        put(f"{model_}: {audits:,} audits left out; another version of it lies under its name since")
     for many, what in (
         (lesson.unclear, "audits are unclear and teach nothing"),
         (lesson.sealed, "prompts are sealed, and no key opens them"),

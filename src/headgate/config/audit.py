@@ -1,18 +1,15 @@
 """[audit]: which requests are looked at again, how long what they need is kept, and what that may cost."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from msgspec import Struct
 
 from headgate.config.misfit import Misfit
 from headgate.config.places import read_secret
 from headgate.config.values import meant, not_negative, seconds, share
+from headgate.core.chosen_judge import AUTO, NONE
 from headgate.core.errors import ConfigError
 from headgate.core.types import Model
-
-AUTO: Final = "auto"
-NONE: Final = "none"
 
 
 class AuditTable(Struct, forbid_unknown_fields=True, frozen=True):
@@ -29,7 +26,7 @@ class AuditTable(Struct, forbid_unknown_fields=True, frozen=True):
     key: str | None = None
     """Seals them: a reference, "env:NAME" or "file:PATH", to a Fernet key."""
     judge: str = AUTO
-    """The model that compares answers where nothing cheaper can: "auto" is the ablest at home, "none", or a model's name."""
+    """The model that compares answers where nothing cheaper can: "auto" is the ablest at home, if it is trusted; "none", or a model's name."""
     idle_for: str = "20s"
     """How long nobody must have asked for anything before an audit begins."""
 

@@ -28,7 +28,7 @@ def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[M
             continue
         if needs and not model.capabilities.issuperset(needs):
             continue
-        dollars = cost_of_words(usage, model.price) if words else cost(usage, model.price)
+        dollars = cost_of_words(usage.input, usage.output, model.price) if words else cost(usage, model.price)
         if dollars is not None and (best is None or dollars < best[1]):
             best = model, dollars
     return best

@@ -89,6 +89,10 @@ class Finding(Struct, frozen=True, gc=False, kw_only=True):
     judge: str
     probability: float | None
     """None where nobody chose by chance: it stands for itself, and for no other."""
+    judged: AuditVerdict | None = None
+    """Where the verdict is a person's or a caller's: what a judge says of it; None where none is sure."""
+    judged_by: str = ""
+    """That judge."""
     route: str
     task: Task | None
     model: str = ""

@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.audits import Finding
-from headgate.core.judge_errors import Confusion, Errors, errors_of
+from headgate.core.counted import NONE, Judging, is_hit, judging_of
+from headgate.core.judge_errors import Confusion
 from headgate.core.judges.found import verdict_for
 from headgate.core.shares import share_ends
 from headgate.core.spans import SURE, Span
@@ -24,9 +25,6 @@ from headgate.core.words import AuditKind, AuditVerdict
 
 STEADY: Final = 2.0
 """Findings' worth of trust in that hits weigh no more than others, before the findings themselves say so."""
-
-HITS: Final[Mapping[AuditKind, AuditVerdict]] = {"fallback": "unnecessary", "local": "missed"}
-"""What is counted, by the kind of audit."""
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
@@ -76,14 +74,16 @@ def estimate(
         confusions: how often each judge is right, where labels tell; its errors are then taken out, and widen the interval.
     """
     strata = strata_of(findings, populations, kind)
-    errors = {judge: errors_of(one, kind) for judge, one in (confusions or {}).items()}
+    judging = judging_of(
+        [finding for stratum in strata for finding in stratum.findings], confusions or {}, kind
+    )
     groups = put_together(strata)
     causes = {finding.cause for stratum in strata for finding in stratum.findings if finding.cause}
-    by_cause = {cause: _of_cause(groups, cause, errors) for cause in sorted(causes)}
+    by_cause = {cause: _of_cause(groups, cause, judging) for cause in sorted(causes)}
     return Estimates(
         kind=kind,
-        all=_of_groups(strata, groups, errors),
-        by_stratum={(one.route, one.task): _of_groups([one], [one], errors) for one in strata},
+        all=_of_groups(strata, groups, judging),
+        by_stratum={(one.route, one.task): _of_groups([one], [one], judging) for one in strata},
         by_cause=dict(sorted(by_cause.items(), key=lambda item: -_expected(item[1]))),
     )
 
@@ -105,12 +105,15 @@ class Part(Struct, frozen=True):
     """How much the expected value changes with each of the two rates of a judge."""
 
 
-Hit = Callable[[Finding], bool]
 Size = Callable[[Finding], float | None]
 
 
 def part_of(
-    group: Requests, total: float, size: Size, hit: Hit, errors: Mapping[str, Errors | None]
+    group: Requests,
+    total: float,
+    size: Size,
+    judging: Judging,
+    cause: str | None = None,
 ) -> Part | None:
     """What a group's hits come to; None where nothing tells.
 
@@ -118,38 +121,40 @@ def part_of(
         group: the requests.
         total: what the sizes of all of them add up to.
         size: what a request counts for; None is unknown.
-        hit: whether a finding is one.
-        errors: of judges.
+        judging: what findings count for.
+        cause: only hits of this one; None is all.
     """
-    certain = [(value, hit(one)) for one in group.certain if (value := size(one)) is not None]
-    known = sum(value for value, is_hit in certain if is_hit)
+    certain = [
+        (value, is_hit(one) and cause in (None, one.cause))
+        for one in group.certain
+        if (value := size(one)) is not None
+    ]
+    known = sum(value for value, counts in certain if counts)
     rest = max(0.0, total - sum(value for value, _ in certain))
     chosen = [
-        (one.weight, value, float(hit(one.finding)), errors.get(one.finding.judge), one.finding.judge)
+        (one.weight, value, judging.count(one.finding) if cause in (None, one.finding.cause) else NONE)
         for one in group.weighed
         if (value := size(one.finding)) is not None
     ]
-    whole = sum(weight * value for weight, value, *_ in chosen)
+    whole = sum(weight * value for weight, value, _ in chosen)
     if not whole:
         return None if rest > 1e-9 * total else Part(known, 0.0, 0.0, known, known, {})
-    share = sum(weight * value * said for weight, value, said, *_ in chosen) / whole
-    low, high = share_ends(share, effective_size([(w, value, said) for w, value, said, *_ in chosen], share))
+    share = sum(weight * value * counted.seen for weight, value, counted in chosen) / whole
+    low, high = share_ends(share, effective_size([(w, value, one.seen) for w, value, one in chosen], share))
     expected = stretch = 0.0
     by_judge: dict[str, tuple[float, float]] = {}
-    for weight, value, said, error, judge in chosen:
+    for weight, value, counted in chosen:
         part = weight * value / whole * rest
-        if error is None:
-            expected += part * said
+        expected += part * counted.value
+        if not counted.judge:
             stretch += part
             continue
-        counted = error.corrected(said)
-        expected += part * counted
-        stretch += part / error.power
-        hits, misses = by_judge.get(judge, (0.0, 0.0))
-        by_judge[judge] = (
-            hits - part * counted / error.power,
-            misses + part * (1.0 - counted) / error.power,
-        )
+        errors = judging.known[counted.judge].errors
+        doubt = counted.believed * part / errors.power
+        stretch += doubt + (1.0 - counted.believed) * part
+        said = errors.corrected(counted.said)
+        hits, misses = by_judge.get(counted.judge, (0.0, 0.0))
+        by_judge[counted.judge] = hits - doubt * said, misses + doubt * (1.0 - said)
     return Part(
         known + expected, stretch * (share - low), stretch * (high - share), known, known + rest, by_judge
     )
@@ -181,37 +186,31 @@ def effective_size(chosen: Sequence[tuple[float, float, float]], share: float) -
     return alike * min(1.0, usual / ((seen * trust + usual * STEADY) / (trust + STEADY)))
 
 
-def span_of(parts: Sequence[Part | None], errors: Mapping[str, Errors | None]) -> Span | None:
+def span_of(parts: Sequence[Part | None], judging: Judging) -> Span | None:
     """The parts put together by the squares of their distances (MOVER, as in `spans`); None where any is missing."""
     if any(part is None for part in parts):
         return None
     told = [part for part in parts if part is not None]
     expected = sum(part.expected for part in told)
-    judging = 0.0
-    for judge, error in errors.items():
-        if error is not None:
-            hits = sum(part.by_judge.get(judge, (0.0, 0.0))[0] for part in told)
-            misses = sum(part.by_judge.get(judge, (0.0, 0.0))[1] for part in told)
-            judging += hits * hits * error.hit_variance + misses * misses * error.miss_variance
-    judging *= SURE * SURE
+    doubt = 0.0
+    for judge, known in judging.known.items():
+        hits = sum(part.by_judge.get(judge, (0.0, 0.0))[0] for part in told)
+        misses = sum(part.by_judge.get(judge, (0.0, 0.0))[1] for part in told)
+        errors = known.errors
+        doubt += hits * hits * errors.hit_variance + misses * misses * errors.miss_variance
+        doubt += 2.0 * hits * misses * errors.covariance
+    doubt *= SURE * SURE
     least, most = sum(part.least for part in told), sum(part.most for part in told)
     expected = min(max(expected, least), most)
-    down = sqrt(judging + sum(part.down**2 for part in told))
-    up = sqrt(judging + sum(part.up**2 for part in told))
+    down = sqrt(doubt + sum(part.down**2 for part in told))
+    up = sqrt(doubt + sum(part.up**2 for part in told))
     return Span(max(least, expected - down), expected, min(most, expected + up))
 
 
 # ── Estimates ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def is_hit(finding: Finding) -> bool:
-    """Whether it is what the audit looks for."""
-    return finding.verdict == HITS[finding.kind]
-
-
-def _of_groups(
-    strata: Sequence[Requests], groups: Sequence[Requests], errors: Mapping[str, Errors | None]
-) -> Estimate:
+def _of_groups(strata: Sequence[Requests], groups: Sequence[Requests], judging: Judging) -> Estimate:
     findings = [finding for stratum in strata for finding in stratum.findings]
     clear = [finding for finding in findings if is_clear(finding)]
     requests = sum(stratum.requests for stratum in strata)
@@ -220,17 +219,14 @@ def _of_groups(
         judged=len(clear),
         unclear=len(findings) - len(clear),
         found=sum(map(is_hit, clear)),
-        number=span_of([part_of(one, one.requests, _one, is_hit, errors) for one in groups], errors),
-        dollars=span_of([part_of(one, one.cost, _dollars, is_hit, errors) for one in groups], errors),
+        number=span_of([part_of(one, one.requests, _one, judging) for one in groups], judging),
+        dollars=span_of([part_of(one, one.cost, _dollars, judging) for one in groups], judging),
         if_unclear=_if_unclear(groups),
         whole=len(clear) >= requests,
     )
 
 
-def _of_cause(groups: Sequence[Requests], cause: str, errors: Mapping[str, Errors | None]) -> Estimate:
-    def hit(finding: Finding) -> bool:
-        return finding.cause == cause and is_hit(finding)
-
+def _of_cause(groups: Sequence[Requests], cause: str, judging: Judging) -> Estimate:
     findings = [finding for group in groups for finding in group.findings if finding.cause == cause]
     clear = [finding for finding in findings if is_clear(finding)]
     standing = sum(len([one for one in group.certain if one.cause == cause]) for group in groups)
@@ -242,8 +238,8 @@ def _of_cause(groups: Sequence[Requests], cause: str, errors: Mapping[str, Error
         judged=len(clear),
         unclear=len(findings) - len(clear),
         found=sum(map(is_hit, clear)),
-        number=span_of([part_of(one, one.requests, _one, hit, errors) for one in groups], errors),
-        dollars=span_of([part_of(one, one.cost, _dollars, hit, errors) for one in groups], errors),
+        number=span_of([part_of(one, one.requests, _one, judging, cause) for one in groups], judging),
+        dollars=span_of([part_of(one, one.cost, _dollars, judging, cause) for one in groups], judging),
         if_unclear=None,
         whole=all(map(is_known, groups)),
     )
@@ -259,7 +255,7 @@ def _if_unclear(groups: Sequence[Requests]) -> tuple[float, float] | None:
                 one if is_clear(one) else replace(one, verdict=clear_verdict(one.kind, hit=as_hit))
                 for one in group.findings
             ]
-            part = part_of(replace(group, findings=tuple(decided)), group.requests, _one, is_hit, {})
+            part = part_of(replace(group, findings=tuple(decided)), group.requests, _one, Judging())
             if part is None:
                 return None
             total += part.expected

@@ -15,6 +15,7 @@ Source of the hashing: Weinberger and others, "Feature Hashing for Large Scale M
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from math import log2
 from zlib import crc32
 
@@ -39,6 +40,9 @@ STEM, ENDING = 5, 3
 
 LONG = 2 * STEM + ENDING
 """From so many letters on, a word may be writing without spaces."""
+
+REMEMBERED = 24
+"""Letters of the longest word whose hashes are remembered: what is longer is seldom seen again."""
 
 FIGURES = (
     "tokens",
@@ -72,7 +76,10 @@ _BRACKETS, _OPERATORS = (
     (b"(", b")", b"[", b"]", b"{", b"}"),
     (b"+", b"*", b"/", b"=", b"<", b">", b"^", b"%", b"$"),
 )
+_SLOT = SLOTS - 1
+"""The bits of a hash that say its slot."""
 _NO_MARKS = bytes(code for code in range(128) if chr(code) not in "?.!,;()[]{}+*/=<>^%$")
+_NO_DIGITS = bytes(code for code in range(128) if not chr(code).isdecimal())
 _NO_CAPITALS = bytes(code for code in range(128) if not chr(code).isupper())
 
 
@@ -121,15 +128,16 @@ def _figures(ask: str, text: str, words: Sequence[str], signals: Signals) -> tup
     """What is measured of it, in the order of `FIGURES`."""
     characters = len(text) or 1
     several = len(words) or 1
-    numbers = [word for word in words if word[0].isdecimal()]
     plain = text.encode("ascii", "ignore")
+    has_numbers = len(plain) < len(text) or plain.translate(None, _NO_DIGITS)
+    numbers = [word for word in words if word[0].isdecimal()] if has_numbers else []
     marks = plain.translate(None, _NO_MARKS)
-    sizes = [len(word) for word in words]
+    sizes = list(map(len, words))
     return (
         _short(signals.tokens, 16),
         _short(len(ask), 16),
         sum(sizes) / several / 10,
-        sum([size > 8 for size in sizes]) / several,
+        len([size for size in sizes if size > 8]) / several,
         len(set(words)) / several,
         _short(len(numbers), 6),
         sum([len(number) for number in numbers]) / characters * 4,
@@ -156,36 +164,56 @@ def _short(count: float, power: int) -> float:
 
 
 def _slots(words: Sequence[str]) -> tuple[int, ...]:
-    """The slots of the words, of their parts and of their neighbours.
-
-    A pair's hash goes on from that of its first word, so that nothing has to be put together only to be hashed.
-    """
+    """The slots of the words, of their parts and of their neighbours."""
     if len(words) > 2 * WORDS_AT_MOST:
         words = [*words[:WORDS_AT_MOST], *words[-WORDS_AT_MOST:]]
-    told: list[str] = []
-    for word in words:
-        if word.isdecimal():
-            told.append(f"0{len(word)}")  # which number it is says less than how long it is
-        elif len(word) >= LONG and not word.isascii() and _UNSPACED.search(word):
-            told += [word[at : at + 2] for at in range(len(word) - 1)]
-        else:
-            told.append(word)
-    if not told:
+    if max(map(len, words), default=0) >= LONG:
+        known = [one for word in words for one in _pieces(word)][: 4 * WORDS_AT_MOST]
+    else:
+        known = [look_up(word) for word in words]
+    if not known:
         return ()
-    told = told[: 4 * WORDS_AT_MOST]
-    spelled = [word.encode() for word in told]
-    hashes = [crc32(word) for word in spelled]
-    found = set(hashes)
-    long = {word for word in told if len(word) > STEM}
-    found.update([crc32(word[:STEM].encode(), _STEM) for word in long])
-    found.update([crc32(word[-ENDING:].encode(), _ENDING) for word in long])
-    found.update([crc32(word, before ^ _PAIR) for word, before in zip(spelled[1:], hashes, strict=False)])
+    spelled, seeds, slots = zip(*known, strict=True)
+    found = set().union(*slots)
+    found.update([pair & _SLOT for pair in map(crc32, spelled[1:], seeds)])
     first = _FIRST
     for beginning in spelled[:3]:
         first = crc32(beginning, first)
-        found.add(first)
-    found.add(crc32(spelled[-1], _LAST))
-    return tuple({one & (SLOTS - 1) for one in found})
+        found.add(first & _SLOT)
+    found.add(crc32(spelled[-1], _LAST) & _SLOT)
+    return tuple(found)
+
+
+Hashed = tuple[bytes, int, tuple[int, ...]]
+"""A word as it is spelled, what its pair with the next word is hashed from, and the slots of itself, its beginning and its end.
+
+A pair's hash goes on from that of its first word, so that nothing has to be put together only to be hashed.
+"""
+
+
+def _pieces(word: str) -> list[Hashed]:
+    """A word, or the pairs of letters of writing without spaces."""
+    if word.isascii() or len(word) < LONG or word.isdecimal() or not _UNSPACED.search(word):
+        return [look_up(word) if len(word) <= REMEMBERED else look_up.__wrapped__(word)]
+    return [_hashed(word[at : at + 2]) for at in range(len(word) - 1)]
+
+
+@lru_cache(maxsize=1 << 14)
+def look_up(word: str) -> Hashed:
+    """A word; which number it is says less than how long it is. Most words of a prompt were in one of those before it."""
+    return _hashed(f"0{len(word)}" if word.isdecimal() else word)
+
+
+def _hashed(word: str) -> Hashed:
+    spelled = word.encode()
+    own = crc32(spelled)
+    if len(word) <= STEM:
+        return spelled, own ^ _PAIR, (own & _SLOT,)
+    if len(spelled) == len(word):  # a letter is a byte
+        beginning, end = spelled[:STEM], spelled[-ENDING:]
+    else:
+        beginning, end = word[:STEM].encode(), word[-ENDING:].encode()
+    return spelled, own ^ _PAIR, (own & _SLOT, crc32(beginning, _STEM) & _SLOT, crc32(end, _ENDING) & _SLOT)
 
 
 _STEM, _ENDING, _PAIR, _FIRST, _LAST = (

@@ -11,11 +11,11 @@ was audited, words that are mostly new, a model that is another one now. Then th
 This module does not know how anything is learned (`lab.learning`), nor what is done with a probability (`policy`).
 """
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from math import exp, sqrt
+from operator import itemgetter
 from struct import pack, unpack
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ from msgspec import Struct
 from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS, VERSION, Features, features
 from headgate.core.types import Model, Signals
+from headgate.core.versions import Versions, is_other
 
 LONGER = 1.25
 """Prompts up to so many times as long as the longest that were audited are still taken to be like them."""
@@ -70,6 +71,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     engine: str
     id: str
     """What the engine called it then: under the same name it may be another model now."""
+    digest: str = ""
+    """Of the files that lay under that name; "" where nobody knows."""
     weights: Weights
     words: bool = True
     """Whether it learned from what humans wrote; without, from signals alone."""
@@ -109,6 +112,15 @@ Line = tuple[float, float]
 """What a figure is worth between two points: at zero, and per unit."""
 
 
+Pick = Callable[[Sequence[float]], tuple[float, ...]]
+"""Takes what the slots of one request are worth out of a list of all."""
+
+
+def picker(slots: Sequence[int]) -> Pick:
+    """Takes these slots out of a list."""
+    return itemgetter(*slots) if len(slots) > 1 else lambda worth: tuple([worth[slot] for slot in slots])
+
+
 class Scorer:
     """Weights, ready to be used."""
 
@@ -117,12 +129,17 @@ class Scorer:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
         self.curves = [(curve.at, lines_of(curve)) for curve in weights.curves]
-        self.words = array("f", bytes(4 * SLOTS))
+        self.words = [0.0] * SLOTS
         for slot, worth in zip(*unpacked(weights), strict=True):
             self.words[slot] = worth
 
-    def judge(self, seen: Features) -> tuple[float, float]:
-        """The probability, 0-1, and the share of its words that were seen before; 1 where there are none."""
+    def judge(self, seen: Features, pick: Pick | None = None) -> tuple[float, float]:
+        """The probability, 0-1, and the share of its words that were seen before; 1 where there are none.
+
+        Args:
+            seen: the request.
+            pick: `picker(seen.words)`, where several are asked about the same request.
+        """
         weights = self.weights
         total = weights.base
         for fact in seen.facts:
@@ -132,7 +149,7 @@ class Scorer:
             total += low + rise * figure
         familiar = 1.0
         if seen.words:
-            worth = list(map(self.words.__getitem__, seen.words))
+            worth = (pick or picker(seen.words))(self.words)
             total += sum(worth) / sqrt(len(worth))
             familiar = 1 - worth.count(0.0) / len(worth)
         return logistic(weights.slope * total + weights.offset), familiar
@@ -154,17 +171,19 @@ class Prepared:
     Args:
         router: what was learned.
         models: the config's. What was learned of a model that is gone, or is another one now, is left out.
+        versions: which version of each lies under its name; of another one nothing is known.
     """
 
     __slots__ = ("known",)
 
-    def __init__(self, router: Router, models: Mapping[str, Model]) -> None:
+    def __init__(self, router: Router, models: Mapping[str, Model], versions: Versions) -> None:
         self.known = tuple(
             [
                 (one, Scorer(one.weights))
                 for one in router.learned
                 if (model := models.get(one.model)) is not None
                 and (model.engine, model.id) == (one.engine, one.id)
+                and not is_other(one.digest, model, versions)
             ]
         )
 
@@ -178,14 +197,15 @@ class Prepared:
         ]
         if not able or signals.images:  # what a picture shows is in no feature
             return NOTHING
-        seen: dict[bool, Features] = {}
+        seen: dict[bool, tuple[Features, Pick]] = {}
         chances: dict[str, float] = {}
         trusted: list[str] = []
         for learned, scorer in able:
             looked = seen.get(learned.words)
             if looked is None:
-                looked = seen[learned.words] = features(ask if learned.words else "", signals)
-            sure, familiar = scorer.judge(looked)
+                found = features(ask if learned.words else "", signals)
+                looked = seen[learned.words] = found, picker(found.words)
+            sure, familiar = scorer.judge(*looked)
             if familiar < learned.familiar:
                 continue
             chance = chances[learned.model] = round(sure, 4)

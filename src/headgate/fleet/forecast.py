@@ -1,7 +1,8 @@
 """How long a newcomer would probably wait: pure functions over lanes, for deciding whether to wait, go elsewhere, or pay.
 
-It looks at what is known now: who waits and whose turn comes before, who is being answered, what is being loaded. It does not
-know who else will come; so at rush hour it is too low, and for a batch, which people overtake, by much.
+It looks at what is known now: who waits and whose turn comes before, who is being answered, what is being loaded; and whoever has
+asked for much is told that others come meanwhile. It does not know whose models these will need; so at rush hour it is too low,
+and for a batch, which people overtake, by much.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +26,7 @@ class Room(Struct, frozen=True):
 def ahead_of(newcomer: Ticket, lane: Lane, clocks: Clocks, now: float) -> int:
     """How many will probably be served in a lane before a newcomer."""
     seconds = (lane.service or 1.0) / lane.slots
-    return sum([queue.ahead_of(newcomer, clocks, seconds, now) for queue in lane.queues])
+    return sum([queue.ahead_of(newcomer, clocks, seconds, lane.use(now), now) for queue in lane.queues])
 
 
 def until_ready(lane: Lane, newcomer: Ticket, room: Room, now: float) -> float:

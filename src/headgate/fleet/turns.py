@@ -133,27 +133,31 @@ class Waiting:
         heads = [queue[0] for queue in self._of.values() if not may_wait(queue[0], now)]
         return min(heads, key=arrival, default=None)
 
-    def ahead_of(self, newcomer: Ticket, clocks: Clocks, seconds: float, now: float) -> int:
+    def ahead_of(self, newcomer: Ticket, clocks: Clocks, seconds: float, use: float, now: float) -> int:
         """How many will probably go before a newcomer.
+
+        Whoever has asked for much is overtaken by others who come meanwhile, because their clocks show less: by all in every turn of
+        his, but not by more than will come.
 
         Args:
             newcomer: who asks.
             clocks: what everybody was served.
             seconds: that one request is charged with.
+            use: the share of the lane that recent traffic takes, 0–1.
             now: the time.
         """
         own = len(self._of.get(newcomer.party, ()))
         mine = clocks.of(newcomer.party) + own * seconds
-        ahead = own
+        here = most = own
         for party, queue in self._of.items():
             if party == newcomer.party or (may_wait(queue[0], now) and not newcomer.batch):
                 continue
+            turns = max(0, floor((mine - clocks.of(party)) / seconds) + 1)
             if newcomer.batch and not may_wait(queue[0], now):
-                ahead += len(queue)
-            else:
-                lead = mine - clocks.of(party)
-                ahead += min(len(queue), max(0, floor(lead / seconds) + 1)) if seconds else len(queue)
-        return ahead
+                turns = len(queue)
+            here += min(len(queue), turns)
+            most += turns
+        return most if use >= 1 else min(most, round(here / (1 - use)))
 
     def callers(self) -> Iterable[tuple[str, int]]:
         """Each caller, and how many of his requests wait."""

@@ -2,7 +2,8 @@
 
     judgement = await judge(pair, kind, panel)
 
-A judge that is down is a value, and the next one is asked. What is compared here is compared on another thread: answers may be long, and
+Whom there is to ask is found out only where nothing could be said without asking: a model may have to be tried as a judge for that. A
+judge that is down is a value, and the next one is asked. What is compared here is compared on another thread: answers may be long, and
 requests of people are on the event loop. Nothing of a request that has to stay at home is shown to a judge
 elsewhere. It does not know how a model is reached: whoever runs audits supplies that (`Panel`).
 """
@@ -27,6 +28,7 @@ from headgate.wire.vectors import unpack
 ModelJudgeKind = Literal["local model", "cloud model"]
 
 NOBODY = "no comparison was sure, and there is no model to ask"
+NOT_TRUSTED = "no comparison was sure, and {model} is not trusted as a judge: {why}"
 
 
 class Down(Struct, frozen=True, gc=False):
@@ -89,6 +91,8 @@ class Panel(Struct, frozen=True, kw_only=True):
     decider: Decider | None = None
     """Only where there is money for it, like `cloud`."""
     cloud: ModelJudge | None = None
+    nobody: str = NOBODY
+    """Why nobody could say, where none of them is there to be asked."""
 
 
 class Trouble(Struct, frozen=True, gc=False):
@@ -125,15 +129,21 @@ class Judgement(Struct, frozen=True):
         return total(*[one.cost for one in self.opinions], *[one.cost for one in self.troubles])
 
 
-async def judge(pair: Pair, kind: AuditKind, panel: Panel) -> Judgement:
+async def judge(pair: Pair, kind: AuditKind, whom: Callable[[], Awaitable[Panel]]) -> Judgement:
     """Ask the judges until one is sure.
 
     Where none is, the last one's "unclear" counts; where there was none to ask, that of the comparisons.
+
+    Args:
+        pair: two answers.
+        kind: what is audited.
+        whom: says whom there is to ask, if somebody has to be asked.
     """
     if (opinion := await asyncio.to_thread(without_asking, pair, kind)) is not None:
         return Judgement((opinion,))
     opinions: list[Opinion] = []
     troubles: list[Trouble] = []
+    panel = await whom()
     for ask in judges_of(panel, at_home=pair.request.local_only):
         said_so = await ask(pair, kind)
         if isinstance(said_so, Trouble):
@@ -143,7 +153,7 @@ async def judge(pair: Pair, kind: AuditKind, panel: Panel) -> Judgement:
             if said_so.verdict != "unclear":
                 break
     if not opinions and not troubles:
-        opinions.append(opinion_from(Found(None, NOBODY), kind, "facts"))
+        opinions.append(opinion_from(Found(None, panel.nobody), kind, "facts"))
     return Judgement(tuple(opinions), tuple(troubles))
 
 

@@ -6,6 +6,7 @@ fitted to would flatter. Bad answers are mostly traps: another figure, a name, a
 """
 
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from typing import Any
 
@@ -47,8 +48,17 @@ _decode = msgspec.json.Decoder(Line).decode
 @cache
 def labelled_pairs() -> tuple[LabelledPair, ...]:
     """All of them, in their order."""
-    text = resources.files("headgate.lab").joinpath("pairs.jsonl").read_bytes()
-    return tuple([_pair(_decode(line), at) for at, line in enumerate(text.splitlines())])
+    return tuple([_pair(_decode(line), at) for at, line in enumerate(_file().splitlines())])
+
+
+@cache
+def digest_of_pairs() -> str:
+    """Of all of them: what a model said of others is not said of these."""
+    return sha256(_file()).hexdigest()[:16]
+
+
+def _file() -> bytes:
+    return resources.files("headgate.lab").joinpath("pairs.jsonl").read_bytes()
 
 
 def _pair(line: Line, at: int) -> LabelledPair:

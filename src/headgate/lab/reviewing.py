@@ -1,6 +1,6 @@
 """Audits as a person looks at them: two answers side by side, and not a word on whose they are until he has chosen.
 
-    for review in reviews(path, seal, …): …         pairs that can be looked at, those first that nobody was sure of
+    for review in reviews(path, seal, …): …         pairs that can be looked at, verdicts in turns
     kept = choose(path, review, "1", by, now)       his choice as an opinion, in force from now on
 
 Which answer stands first depends on the request's id alone, so that page and terminal show the same, and it is as good as chance. This
@@ -8,6 +8,7 @@ module does not know how answers are shown.
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
@@ -21,6 +22,7 @@ from headgate.core.audits import Material, Opinion, Pair, Said
 from headgate.core.errors import LedgerError, UsageError
 from headgate.core.judges.found import says_as_good, verdict_for
 from headgate.core.material import material_from
+from headgate.core.turns import turns
 from headgate.core.words import AuditKind, AuditVerdict
 from headgate.lab.auditing.pairs import best
 from headgate.ledger.opening import open_for_reading
@@ -84,7 +86,7 @@ _QUERY: Final = (
     "JOIN requests r ON r.n = j.request JOIN names n ON n.id = r.route LEFT JOIN audits a ON a.request = j.request "
     "LEFT JOIN names v ON v.id = a.verdict LEFT JOIN names w ON w.id = a.judge "
     "WHERE j.material IS NOT NULL AND (? IS NULL OR j.kind = ?) AND (? IS NULL OR r.id = ?) AND (? OR w.text IS NULL OR w.text != 'person') "
-    "ORDER BY (v.text = 'unclear') DESC, (v.text IS NULL) DESC, r.received DESC"
+    "ORDER BY r.received DESC"
 )
 
 
@@ -97,7 +99,7 @@ def reviews(
     request_id: str | None = None,
     judged_too: bool = False,
 ) -> Reviews:
-    """Pairs of answers that a person can look at: first those that nobody was sure of, then those that wait, then the newest.
+    """Pairs of answers that a person can look at: verdicts take turns, and chance chooses among those of one; those that wait come last.
 
     Args:
         path: the ledger file.
@@ -148,7 +150,20 @@ def reviews(
 def _rows(
     db: sqlite3.Connection, kind: AuditKind | None, request_id: str | None, *, judged_too: bool
 ) -> Iterator[tuple[Any, ...]]:
-    yield from db.execute(_QUERY, (kind, kind, request_id, request_id, judged_too))
+    by_verdict: defaultdict[AuditVerdict, list[tuple[Any, ...]]] = defaultdict(list)
+    waiting: list[tuple[Any, ...]] = []
+    for row in db.execute(_QUERY, (kind, kind, request_id, request_id, judged_too)):
+        verdict = row[6]
+        (waiting if verdict is None else by_verdict[verdict]).append(row)
+    for alike in by_verdict.values():
+        alike.sort(key=lambda row: drawn(row[1]))
+    yield from turns(by_verdict)
+    yield from waiting
+
+
+def drawn(request_id: str) -> bytes:
+    """Orders requests as good as by chance, and always in the same way."""
+    return sha256(request_id.encode()).digest()[1:]
 
 
 def pair_of(material: Material) -> Pair | None:

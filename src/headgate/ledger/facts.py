@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from headgate.core.judge_errors import confusions
+from headgate.core.judges.agreement import agreements
 from headgate.core.types import Model
 from headgate.core.words import FallbackReason
 from headgate.ledger.audits import read_audits, read_judging
@@ -20,7 +22,7 @@ from headgate.ledger.counting import Count, Durations, count
 from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.findings import populations, read_findings
-from headgate.ledger.opinions import read_agreements
+from headgate.ledger.opinions import opinions_by_request
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO
 from headgate.reports.facts import (
@@ -89,7 +91,7 @@ def count_facts(
         audits = read_audits(db, since, until, names.words)
         judging = read_judging(db, since, until)
         findings = read_findings(db, since, until)
-        agreed = read_agreements(db, until=until).judges
+        said = opinions_by_request(db, until=until)
         measured = read_cards(db, before=until)
     total = _total(sums.cells.values())
     used = {ends.model for ends in sums.calls}
@@ -106,7 +108,8 @@ def count_facts(
         fallbacks=_fallbacks(sums.cells, names),
         audits=audits,
         findings=findings,
-        agreement=agreed,
+        agreement=agreements(said).judges,
+        confusions=confusions(said),
         populations=populations(sums.cells, names.words, names.local),
         judging=judging / NANO,
         days=_bars(sums, days, names),

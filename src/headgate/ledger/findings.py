@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from headgate.core.audits import REJECTED, Finding, cause_of
+from headgate.core.audits import REJECTED, Finding, Opinion, cause_of
+from headgate.core.judges.standing import LABELS, in_force
 from headgate.core.policy import BY_NAME
 from headgate.core.strata import Population
 from headgate.core.words import AuditKind
@@ -134,12 +135,19 @@ SELECT t.request, model.name, t.score, t.story
 FROM audits a CROSS JOIN requests r ON r.n = a.request CROSS JOIN attempts t ON t.request = r.n JOIN models model ON model.id = t.model
 WHERE model.local AND {which} ORDER BY t.request, t.position
 """
+_OF_JUDGES: Final = """
+SELECT o.request, judge.text, verdict.text
+FROM audits a CROSS JOIN requests r ON r.n = a.request JOIN names label ON label.id = a.judge CROSS JOIN opinions o ON o.request = r.n
+JOIN names judge ON judge.id = o.judge JOIN names verdict ON verdict.id = o.verdict
+WHERE label.text IN {labels} AND judge.text NOT IN {labels} AND {which} ORDER BY o.given, o.judge
+"""
 
 
 def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[Read]:
     asked: defaultdict[int, list[tuple[str, int | None, str | None]]] = defaultdict(list)
     for request, model, score, story in execute(_AT_HOME.format(which=which), given):
         asked[request].append((model, score, story))
+    of_judges = said_by_judges(execute, which, given)
     verdicts = Verdicts(execute)
     rows = list(execute(_AUDITED.format(which=which), given))
     for n, received, verdict, judge, chance, score, model, route, task, reason, cost, baseline in rows:
@@ -151,11 +159,14 @@ def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[
         first = verdicts.of(at_home[0][2]) if at_home and reason == REJECTED else {}
         lowest = score if score is not None else None if compared is None else compared[1]
         paid = baseline if reason is None else cost
+        said = of_judges.get(n)
         finding = Finding(
             request=n,
             kind="local" if reason is None else "fallback",
             verdict=verdict,
             judge=judge,
+            judged=None if said is None else said.verdict,
+            judged_by="" if said is None else said.judge,
             probability=None if chance is None else chance / MILLION,
             route=route,
             task=task,
@@ -166,6 +177,22 @@ def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[
             cost=None if paid is None else paid / NANO,
         )
         yield Read(received, finding)
+
+
+def said_by_judges(execute: Execute, which: str, given: tuple[Any, ...]) -> dict[int, Opinion]:
+    """What judges say of audited requests that a person or a caller has labelled, by number; those of which no judge is sure are missing.
+
+    Args:
+        execute: runs a query.
+        which: of the audits `a` and their requests `r`.
+        given: for its question marks.
+    """
+    found: defaultdict[int, list[Opinion]] = defaultdict(list)
+    labels = tuple(sorted(LABELS))
+    for request, judge, verdict in execute(_OF_JUDGES.format(labels=labels, which=which), given):
+        if verdict != "unclear":
+            found[request].append(Opinion(judge=judge, verdict=verdict))
+    return {request: said for request, opinions in found.items() if (said := in_force(opinions)) is not None}
 
 
 class Verdicts:

@@ -6,6 +6,7 @@ for one, or what two answers look like.
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -15,13 +16,14 @@ from sqlalchemy import Connection, select
 
 from headgate.core.audits import Opinion
 from headgate.core.errors import LedgerError
-from headgate.core.judges.agreement import Agreements, agreements
+from headgate.core.judges.agreement import Agreement, Agreements, agreements
 from headgate.core.judges.standing import in_force
 from headgate.core.words import AuditKind, Judge
 from headgate.ledger.audits import MILLION, Judged, keep_findings, opinion_story, opinion_told
 from headgate.ledger.beside import transaction
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.opening import open_for_reading
+from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import FINE, MICRO, names, opinions, requests
 from headgate.ledger.stories import scaled
 
@@ -183,6 +185,13 @@ def take_back(path: Path, n: int, judge: Judge, now: float) -> bool:
 
 def read_agreements(db: Connection, since: float | None = None, until: float | None = None) -> Agreements:
     """How the judges agree with the labels on requests of some time; None leaves an end open."""
+    return agreements(opinions_by_request(db, since, until))
+
+
+def opinions_by_request(
+    db: Connection, since: float | None = None, until: float | None = None
+) -> tuple[Sequence[Opinion], ...]:
+    """What was said of each request of some time of which anything was; None leaves an end open."""
     judge, verdict = names.alias(), names.alias()
     query = (
         select(
@@ -206,7 +215,18 @@ def read_agreements(db: Connection, since: float | None = None, until: float | N
     said: dict[int, list[Opinion]] = defaultdict(list)
     for n, *row in db.execute(query):
         said[n].append(_opinion(*row))
-    return agreements(said.values())
+    return tuple(said.values())
+
+
+def agreement_of(path: Path, judge: Judge, by: str, since: float | None = None) -> Agreement | None:
+    """How one judge agrees with the labels on requests that were received since a Unix time; None where they have not met.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    with LedgerReader(path) as reader, reader.connect() as db:
+        found = read_agreements(db, since).judges
+    return next((one for one in found if (one.judge, one.by) == (judge, by)), None)
 
 
 def _opinions(db: sqlite3.Connection, n: int) -> tuple[Opinion, ...]:

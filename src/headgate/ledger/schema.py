@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from headgate.ledger.cells import Calls, Cell, Ends
 
-VERSION: Final = 9
+VERSION: Final = 10
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
 
@@ -232,6 +232,31 @@ trials = Table(
     Column("trial", Text, nullable=False),
 )
 Index("trials_by_agent", trials.c.agent, trials.c.model, trials.c.measured)
+
+# One row each time that another version of a model was seen under its name: other files, by their digest.
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("engine", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+)
+Index("model_versions_by_model", model_versions.c.engine, model_versions.c.id, model_versions.c.n)
+
+# What a model said of pairs of answers whose truth is known, in the same manner: one row for each that was tried as a judge.
+tried_judges = Table(
+    "tried_judges",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("engine", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("tried", BigInteger, nullable=False),
+    Column("judge", Text, nullable=False),
+)
+Index("tried_judges_by_model", tried_judges.c.engine, tried_judges.c.id, tried_judges.c.digest, unique=True)
 
 # What an audit found of one request: `verdict` is one of `core.words.AuditVerdict`, `judge` who said so, `cost` what asking
 # the judge cost, `request` the number of the request that was judged.

@@ -3,15 +3,16 @@
 The figures are those of `core.estimates`; every face shows these lines. Where nothing is audited, they say what to do first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Final
 
 from msgspec import Struct
 
+from headgate.core.counted import HITS
 from headgate.core.curves import Curve, curves
-from headgate.core.estimates import HITS, Estimates, estimate
-from headgate.core.judge_errors import confusions, errors_of
+from headgate.core.estimates import Estimates, estimate
+from headgate.core.judge_errors import Confusion, errors_by_judge
 from headgate.core.judges.agreement import Agreement
 from headgate.core.judges.standing import LABELS
 from headgate.core.spans import Span
@@ -31,6 +32,8 @@ class Audited(Struct, frozen=True, kw_only=True):
     local: Estimates
     curves: tuple[Curve, ...]
     agreement: tuple[Agreement, ...]
+    confusions: Mapping[str, Confusion]
+    """What labels say of each judge's errors."""
     judges: tuple[str, ...]
     """Whose verdicts are in force, the busiest first."""
     cost: float
@@ -58,9 +61,7 @@ class Line(Struct, frozen=True):
 
 def audited(facts: WeeklyFacts) -> Audited:
     """What a week's findings come to."""
-    fallbacks, local = (
-        estimate(facts.findings, facts.populations, kind, confusions(facts.agreement)) for kind in HITS
-    )
+    fallbacks, local = (estimate(facts.findings, facts.populations, kind, facts.confusions) for kind in HITS)
     judges: dict[str, int] = {}
     for finding in facts.findings:
         judges[finding.judge] = judges.get(finding.judge, 0) + 1
@@ -69,6 +70,7 @@ def audited(facts: WeeklyFacts) -> Audited:
         local=local,
         curves=curves(facts.findings, facts.populations),
         agreement=facts.agreement,
+        confusions=facts.confusions,
         judges=tuple(sorted(judges, key=lambda judge: (-judges[judge], judge))),
         cost=facts.judging,
     )
@@ -128,21 +130,16 @@ def _by_cause(made: Estimates) -> Iterator[Line]:
 
 
 def _judges(found: Audited) -> Iterator[Line]:
-    known = confusions(found.agreement)
     said = []
     for judge in found.judges:
-        one = known.get(judge)
+        one = found.confusions.get(judge, Confusion())
         if judge in LABELS:
             said.append(f"{judge} (labels)")
-        elif one is None or not (labelled := one.good + one.bad):
+        elif not one.labelled:
             said.append(f"{judge} (no labels yet)")
         else:
-            said.append(
-                f"{judge} ({percent((one.good_said + one.bad_said) / labelled)} of {labelled:,} labels)"
-            )
-    corrected = [
-        judge for judge, one in known.items() if judge in found.judges and errors_of(one, "fallback")
-    ]
+            said.append(f"{judge} ({percent(one.right / one.labelled)} of {one.labelled:,} labels)")
+    corrected = [judge for judge in errors_by_judge(found.confusions, "fallback") if judge in found.judges]
     yield Line(
         "Judged by",
         ", ".join(said),

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from headgate.core.audits import Finding
 from headgate.core.cards import Card
+from headgate.core.judge_errors import Confusion
 from headgate.core.judges.agreement import Agreement
 from headgate.core.strata import Population
 from headgate.core.words import AuditVerdict
@@ -152,6 +153,8 @@ class WeeklyFacts(Struct, frozen=True, kw_only=True):
     """The requests that they are a sample of, by stratum."""
     agreement: tuple[Agreement, ...] = ()
     """How the judges agree with the labels that there were until then."""
+    confusions: Mapping[str, Confusion] = {}
+    """What these labels say of each judge's errors."""
     judging: float = 0.0
     """Dollars that audits cost; they are in `cost`."""
     days: tuple[DayFacts, ...] = ()

@@ -110,6 +110,10 @@ KINDS = {
         looks_at="which share of requests is looked at again, how many wait, and whether what is kept for it can be sealed and opened",
         fails="the key is not there or is none, or what was sealed cannot be opened any more",
     ),
+    "judge": Kind(
+        looks_at="where audits are on: the model that compares answers, as far as it was tried on pairs of known truth",
+        warns="it does not tell good answers from bad ones well enough to be trusted",
+    ),
     "energy": Kind(
         looks_at="whether anything tells what this machine draws for models at home, and what a kilowatt-hour costs",
         warns="a price for energy is set and nothing tells how much is drawn, or a sensor that the config wants cannot be read",

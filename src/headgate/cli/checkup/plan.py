@@ -51,6 +51,7 @@ def plan(world: "World", *, thorough: bool) -> list[Task]:
         Task(check="energy", look=lambda: energy.check_energy(world)),
         Task(check="reports", look=lambda: reports.check_reports(world)),
         Task(check="audits", look=lambda: audits.check_audits(world)),
+        Task(check="judge", look=lambda: audits.check_judge(world)),
     ]
 
 

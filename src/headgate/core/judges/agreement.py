@@ -92,7 +92,7 @@ def agreement(told: Iterable[Told]) -> tuple[Agreement, ...]:
         by_judge[one.judge, one.by].append(one)
     order = {judge: at for at, judge in enumerate(JUDGES)}
     return tuple(
-        [_agreement(judge, by, all_told) for (judge, by), all_told in sorted(by_judge.items(), key=lambda item: (order[item[0][0]], item[0][1]))]
+        [agreement_in(all_told, judge, by) for (judge, by), all_told in sorted(by_judge.items(), key=lambda item: (order[item[0][0]], item[0][1]))]
     )  # fmt: skip
 
 
@@ -119,7 +119,8 @@ def agreements(requests: Iterable[Sequence[Opinion]]) -> Agreements:
     return Agreements(judges=agreement(told), labelled=labelled, contradictions=contradictions)
 
 
-def _agreement(judge: Judge, by: str, told: Sequence[Told]) -> Agreement:
+def agreement_in(told: Sequence[Told], judge: Judge, by: str) -> Agreement:
+    """How one judge agrees with the truth of these pairs."""
     sure = [one for one in told if one.said is not None]
     agreed = count(sure, lambda one: one.said == one.label)
     wrong_by_length = [one for one in sure if one.said != one.label and one.longer is not None]

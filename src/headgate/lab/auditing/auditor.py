@@ -20,6 +20,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from headgate.core.audits import Opinion, Said
+from headgate.core.chosen_judge import chosen_judge
 from headgate.core.errors import HeadgateError
 from headgate.core.policy import Policy
 from headgate.core.types import Model
@@ -27,9 +28,9 @@ from headgate.core.words import AuditKind, AuditVerdict
 from headgate.gateway.presence import Presence
 from headgate.lab.auditing.aside import Aside
 from headgate.lab.auditing.pairs import PutOff, at_home, elsewhere
-from headgate.lab.auditing.panel import Judges, chosen_judge
+from headgate.lab.auditing.panel import Judges
 from headgate.lab.auditing.purse import Purse
-from headgate.lab.judges import judge
+from headgate.lab.judges import Panel, judge
 from headgate.ledger.audit_jobs import KINDS, LEASE, TRIES, AuditJobs, Job
 from headgate.ledger.audits import Judged
 
@@ -196,8 +197,11 @@ class Auditor:
             return await self._put_off(job, found)
         if isinstance(found, Opinion):
             return await self._judged(job, (found,), None)
-        panel = await self._judges.panel(job.request, job.material, await self.purse.left())
-        judgement = await judge(found, job.kind, panel)
+
+        async def whom() -> Panel:
+            return await self._judges.panel(job.request, job.material, await self.purse.left())
+
+        judgement = await judge(found, job.kind, whom)
         if judgement.settled or (judgement.opinions and job.tries >= TRIES):
             return await self._judged(job, judgement.opinions, found.local)
         troubles = [f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles]

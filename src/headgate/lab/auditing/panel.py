@@ -1,7 +1,8 @@
 """Whom an audit can ask for an opinion: the models of the gate, asked aside from the traffic.
 
 The embedding model and a judge at home are asked as any model at home; a judge elsewhere only where the page names one, within the
-money of audits, and never about what must stay at home. What they are asked, and what is made of their words, is not known here
+money of audits, and never about what must stay at home. A model that the page does not name judges only if it is trusted (`trusting`);
+the user's own word is obeyed. What they are asked, and what is made of their words, is not known here
 (`lab.judges`).
 """
 
@@ -11,14 +12,24 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from headgate.config.audit import AUTO, NONE
 from headgate.core.audits import Material
+from headgate.core.chosen_judge import AUTO, chosen_judge
 from headgate.core.decisions import Questions
-from headgate.core.policy import Policy
 from headgate.core.types import Message, Model, Reply, Request
 from headgate.lab.auditing.aside import Aside, aside
 from headgate.lab.auditing.deciding import decide, decides
-from headgate.lab.judges import Decider, Down, Embedder, Heard, ModelJudge, Panel, Weighed, measured
+from headgate.lab.auditing.trusting import Trusting
+from headgate.lab.judges import (
+    NOT_TRUSTED,
+    Decider,
+    Down,
+    Embedder,
+    Heard,
+    ModelJudge,
+    Panel,
+    Weighed,
+    measured,
+)
 
 PIECE: Final = 8
 """Texts of one call: an engine cannot break one off, so none is to be long for whoever comes meanwhile."""
@@ -36,12 +47,29 @@ class Judges:
 
     def __init__(self, ask: Aside, word: str) -> None:
         self.word = word
+        self.trusting = Trusting(ask.purse.path, ask.road.fleet)
         self._ask = ask
         self._thresholds: dict[str, float | None] = {}
         """Of embedding models, as they were measured here."""
 
     async def panel(self, job: int, material: Material, money: float) -> Panel:
-        """Those that may see what is kept of a request.
+        """Those that may see what is kept of a request, and may judge it. A model may have to be tried as a judge for that.
+
+        The arguments are those of `all_of_them`.
+        """
+        found = await self.all_of_them(job, material, money)
+        if self.word != AUTO or found.local is None:
+            return found
+        model = self._ask.road.policy.models[found.local.model]
+        trusted = await self.trusting.trust(model, found.local)
+        if isinstance(trusted, Down):
+            return replace(found, local=ModelJudge(model.name, _down(trusted)))
+        if trusted.trusted:
+            return found
+        return replace(found, local=None, nobody=NOT_TRUSTED.format(model=model.name, why=trusted.why))
+
+    async def all_of_them(self, job: int, material: Material, money: float) -> Panel:
+        """Those that may see what is kept of a request, trusted or not.
 
         Args:
             job: the number of the request.
@@ -79,31 +107,6 @@ class Judges:
         return replace(embedder, threshold=self._thresholds[model.name])
 
 
-def chosen_judge(policy: Policy, judge: str) -> Model | None:
-    """The model that judges: the one of that name, or the ablest at home; None is nobody.
-
-    The ablest is the one that did best in the exam; where none took it, the last one at home of the route for everything else,
-    because a chain rises in ability.
-    """
-    if judge == NONE:
-        return None
-    if judge != AUTO:
-        return policy.models.get(judge)
-    able = {
-        model.name: sum(model.scores.values()) / len(model.scores)
-        for model in policy.named.values()
-        if model.local and model.kind == "chat" and model.scores
-    }
-    if able:
-        return policy.models[max(able, key=able.__getitem__)]
-    rising = [
-        name
-        for name in policy.routes[-1].chain
-        if policy.models[name].local and not policy.models[name].lane_of
-    ]
-    return policy.models[rising[-1]] if rising else None
-
-
 def _asking(job: int, ask: Aside, model: Model) -> Callable[[Request], Awaitable[Heard | Down]]:
     async def heard(request: Request) -> Heard | Down:
         money = 0.0 if model.local else await ask.purse.left()
@@ -114,6 +117,13 @@ def _asking(job: int, ask: Aside, model: Model) -> Callable[[Request], Awaitable
             return Down(walked.result.reason)
         known = [cost for cost in costs if cost is not None]
         return Heard(walked.result.text, sum(known) if len(known) == len(costs) else None)
+
+    return heard
+
+
+def _down(why: Down) -> Callable[[Request], Awaitable[Heard | Down]]:
+    async def heard(_request: Request) -> Heard | Down:
+        return why
 
     return heard
 

@@ -9,18 +9,19 @@ be paid, by the models of its chain or, where that has none at home, of the rout
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 from math import log
 from random import Random
 
 from msgspec import Struct, field
 
-from headgate.core.audits import Finding
-from headgate.core.judge_errors import Confusion
+from headgate.core.audits import Finding, Opinion
+from headgate.core.judge_errors import Confusion, Tally
 from headgate.core.past import Found
 from headgate.core.policy import Policy
 from headgate.core.sampling import UNKNOWN, Known, Stratum, shares, unseen
 from headgate.core.strata import Population
+from headgate.core.turns import turns
 from headgate.core.words import AuditKind, AuditVerdict, Judge
 from headgate.lab.simulation.playing import Played, Player, Recorded
 from headgate.lab.simulation.world import SCORES, Kind
@@ -51,8 +52,8 @@ class Auditing(Struct, frozen=True, kw_only=True):
     """Share of fallbacks (`[audit] sample`)."""
     local_sample: float = 0.1
     """Share of answers from home (`[audit] local_sample`)."""
-    labels: int = 20
-    """Audited requests that a person labels each week, as chance will have it."""
+    labels: int = 40
+    """Audited requests that a person labels each week, in turns of what the judge said."""
     right: Right = field(default_factory=lambda: ERRING)
 
 
@@ -67,6 +68,62 @@ class Audited(Struct, frozen=True, kw_only=True):
     """Answers from home that were not as good, in truth."""
 
 
+class Audit(Struct, frozen=True):
+    """One request that was chosen, and what a judge says of it."""
+
+    stratum: Stratum
+    played: Played
+    compared: tuple[str, bool, float]
+    """The model whose answer was compared, whether it is good in truth, and its score."""
+    judge: Judge
+    as_good: bool
+    """As the judge says."""
+
+    @property
+    def said(self) -> Opinion:
+        """The judge's word."""
+        return Opinion(verdict=VERDICTS[self.stratum.kind, self.as_good], judge=self.judge)
+
+    @property
+    def label(self) -> Opinion:
+        """A person's, which is the truth."""
+        return Opinion(verdict=VERDICTS[self.stratum.kind, self.compared[1]], judge="person")
+
+    def finding(self, probability: float, *, labelled: bool) -> Finding:
+        """As estimates use it."""
+        model, _, score = self.compared
+        in_force = self.label if labelled else self.said
+        return Finding(
+            request=0,
+            kind=self.stratum.kind,
+            verdict=in_force.verdict,
+            judge=in_force.judge,
+            judged=self.said.verdict if labelled else None,
+            judged_by=self.judge if labelled else "",
+            probability=probability,
+            route=self.stratum.route,
+            task=self.stratum.task,
+            model=model,
+            cause=str(self.played.outcome.fallback or ""),
+            score=score,
+            cost=self.played.cost,
+        )
+
+    def found(self, probability: float, *, labelled: bool) -> Found:
+        """As a search uses it."""
+        model, good, score = self.compared
+        others = 1 / probability - 1
+        return Found(
+            model=model,
+            good=good if labelled else self.as_good,
+            judge=self.judge,
+            judged=self.as_good,
+            score=score,
+            speaks_for=others,
+            squares=others**2,
+        )
+
+
 class Auditor:
     """Audits week after week.
 
@@ -77,7 +134,7 @@ class Auditor:
     def __init__(self, how: Auditing) -> None:
         self.how = how
         self._known: dict[Stratum, Known] = {}
-        self._right: defaultdict[Judge, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self._tally = Tally()
 
     def audit(self, player: Player, week: Mapping[Kind, int], record: Recorded, chance: Random) -> Audited:
         """Audit a week, and write into the record what was found."""
@@ -88,7 +145,7 @@ class Auditor:
             stratum = Stratum("local" if played.local else "fallback", played.route, kind.task)
             strata[stratum].append((kind, played, requests))
         chances = self.chances(strata)
-        findings: list[Finding] = []
+        audits: list[Audit] = []
         populations = []
         truly = {"fallback": 0, "local": 0}
         for stratum, rows in strata.items():
@@ -107,50 +164,30 @@ class Auditor:
                     if good is (stratum.kind == "fallback")
                 ]
             )
-            found = []
             for place in chosen([requests for _, _, requests in rows], chances[stratum], chance):
-                _, played, _ = rows[place]
-                model, good, score = compared[place]
-                judge = player.works[rows[place][0].task].judge
+                kind, played, _ = rows[place]
+                judge = player.works[kind.task].judge
+                _, good, _ = compared[place]
                 said = good is (chance.random() < self.how.right[judge][0 if good else 1])
-                labelled = chance.random() < self.how.labels / max(1, self._expected)
-                if labelled:
-                    self.label(judge, good=good, said=said)
-                    said = good
-                probability = chances[stratum]
-                found.append(
-                    Finding(
-                        request=0,
-                        kind=stratum.kind,
-                        verdict=VERDICTS[stratum.kind, said],
-                        judge="person" if labelled else judge,
-                        probability=probability,
-                        route=stratum.route,
-                        task=stratum.task,
-                        model=model,
-                        cause=str(played.outcome.fallback or ""),
-                        score=score,
-                        cost=played.cost,
-                    )
-                )
-                others = 1 / probability - 1
-                record.add_audit(
-                    played,
-                    Found(
-                        model=model, good=said, score=score, audits=1, speaks_for=others, squares=others**2
-                    ),
-                )
-            self.learn(stratum, many, found)
-            findings += found
+                audits.append(Audit(stratum, played, compared[place], judge, said))
+        labelled = self.label(audits, chance)
+        findings: defaultdict[Stratum, list[Finding]] = defaultdict(list)
+        for audit in audits:
+            probability, seen = chances[audit.stratum], id(audit) in labelled
+            findings[audit.stratum].append(audit.finding(probability, labelled=seen))
+            record.add_audit(audit.played, audit.found(probability, labelled=seen))
+        for population in populations:
+            stratum = Stratum(population.kind, population.route, population.task)
+            self.learn(stratum, population.requests, findings[stratum])
         return Audited(
-            findings=tuple(findings),
+            findings=tuple([finding for found in findings.values() for finding in found]),
             populations=tuple(populations),
             unnecessary=truly["fallback"],
             missed=truly["local"],
         )
 
     def chances(self, strata: Mapping[Stratum, Sequence[tuple[Kind, Played, int]]]) -> dict[Stratum, float]:
-        """The probability of each stratum, by what is known of those before; and how many audits that comes to."""
+        """The probability of each stratum, by what is known of those before."""
         found: dict[Stratum, float] = {}
         kinds: tuple[tuple[AuditKind, float], ...] = (
             ("fallback", self.how.sample),
@@ -161,9 +198,6 @@ class Auditor:
             told = shares(sample, own)
             new = unseen(sample, told.values())
             found |= {stratum: told.get(stratum, new) for stratum in strata if stratum.kind == kind}
-        self._expected = sum(
-            [found[stratum] * sum([n for _, _, n in rows]) for stratum, rows in strata.items()]
-        )
         return found
 
     def learn(self, stratum: Stratum, requests: int, found: Sequence[Finding]) -> None:
@@ -172,16 +206,22 @@ class Auditor:
         bad = len([one for one in found if one.verdict in ("unnecessary", "missed")])
         self._known[stratum] = Known(requests=requests, found=before.found + len(found), bad=before.bad + bad)
 
-    def label(self, judge: Judge, *, good: bool, said: bool) -> None:
-        """A person says what a judge should have said."""
-        counts = self._right[judge]
-        counts[0 if good else 2] += 1
-        counts[1 if good else 3] += good == said
+    def label(self, audits: Sequence["Audit"], chance: Random) -> set[int]:
+        """A person says of some what a judge should have said: the identities of these."""
+        by_verdict: defaultdict[AuditVerdict, list[Audit]] = defaultdict(list)
+        for audit in audits:
+            by_verdict[audit.said.verdict].append(audit)
+        for alike in by_verdict.values():
+            chance.shuffle(alike)
+        labelled = {id(audit) for audit in islice(turns(by_verdict), self.how.labels)}
+        for audit in audits:
+            self._tally.add(audit.said, audit.label if id(audit) in labelled else None)
+        return labelled
 
     @property
     def confusions(self) -> dict[str, Confusion]:
         """How often each judge was right, by the labels so far."""
-        return {judge: Confusion(*counts) for judge, counts in self._right.items()}
+        return self._tally.confusions
 
 
 def compare(policy: Policy, kind: Kind, played: Played) -> tuple[str, bool, float]:

@@ -46,7 +46,7 @@ export const Review = ({ onJudged }) => {
   if (error) return html`<${Section} title="Review"><${Fault} error=${error} retry=${reload} /><//>`;
   if (!data) return html`<${Section} title="Review"><${Wait} height=${200} /><//>`;
   return html`
-    <${Section} title="Review" note="your word counts, and judges are measured by it; first what nobody was sure of">
+    <${Section} title="Review" note="your word counts, and judges are measured by it; their verdicts take turns">
       <p class="sr" role="status" tabindex="-1" ref=${heading}>${last ? `${last.id}: ${last.verdict}. ` : ""}${pair ? `${number(left.length)} to look at` : "nothing left to look at"}</p>
       ${fault && html`<${Fault} error=${fault} />`}
       ${last &&
