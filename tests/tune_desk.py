@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from headgate.config.load import load_config
 from headgate.core.audits import Opinion
-from headgate.core.tuning import Proposal
+from headgate.core.proposals import Proposal
 from headgate.lab.tuning import apply, tune_ledger
 from headgate.ledger.audits import Judged, keep_findings
 from headgate.ledger.opening import open_for_writing

@@ -62,6 +62,19 @@ def made(tmp_path, monkeypatch):
     return make
 
 
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    """What some tests look at and none changes: a config with a ledger of 600 audited answers, and a router learned from it."""
+    folder = tmp_path_factory.mktemp("lesson")
+    (folder / "headgate.toml").write_text(page(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANTHROPIC_API_KEY", "key")
+        config = parse_config(page(folder), folder / "headgate.toml")
+        chance = random.Random(5)
+        fill(config, [Asked(chance, at, config.policy) for at in range(600)])
+        yield config, learn_from_ledger(config, 0)[0]
+
+
 def learn(config, *more):
     return CliRunner().invoke(command, ["learn", "--days", DAYS, "--config", str(config.source), *more])
 
@@ -99,10 +112,10 @@ def test_its_chances_are_near_the_truth_on_prompts_it_never_saw(made):
 
 
 def test_a_sample_by_known_chances_teaches_what_the_whole_is_like(made):
-    config = made(4000, audited=lambda index: 0.5 if index % 4 == 0 else 0.15)
+    config = made(2000, audited=lambda index: 0.5 if index % 4 == 0 else 0.15)
     _, lesson = learn_from_ledger(config, 0)
     (small,) = lesson.models
-    assert small.hints > 2000
+    assert small.hints > 1000
     assert small.good == pytest.approx(0.5, abs=0.06)
     assert small.ece.expected <= 0.05
 
@@ -127,9 +140,8 @@ def test_without_prompts_it_learns_from_signals_alone(made):
     assert hard == pytest.approx(0.2, abs=0.08)
 
 
-def test_of_a_task_never_audited_or_a_prompt_much_longer_or_in_strange_words_it_says_nothing(made):
-    config = made(600)
-    router, _ = learn_from_ledger(config, 0)
+def test_of_a_task_never_audited_or_a_prompt_much_longer_or_in_strange_words_it_says_nothing(lesson):
+    config, router = lesson
     known = "Answer this question: what do you know of the invoice about lunch today?"
     assert expect(config, router, known).chances
     assert not expect(config, router, known, task="translation").chances
@@ -167,7 +179,7 @@ def test_trust_begins_where_answers_are_as_good_as_the_floor_asks(made):
 
 
 def test_words_of_prompts_are_in_no_router(made):
-    config = made(600)
+    config = made(300)
     result = learn(config)
     assert result.exit_code == 0, result.output
     with closing(open_for_writing(config.ledger.path)) as db:
@@ -276,7 +288,7 @@ def test_chances_have_to_be_true_by_what_was_measured_and_not_only_perhaps():
 
 
 def test_a_router_is_turned_on_off_and_listed_by_its_number(made):
-    config = made(600)
+    config = made(300)
     assert "headgate learn --use 1" in learn(config).output
     assert number_in_use(config.ledger.path) is None
     assert learn(config, "--use", "1").exit_code == 0
@@ -303,9 +315,9 @@ def test_to_turn_off_what_never_was_on_begins_no_ledger(made):
 
 def test_one_that_does_worse_than_the_rules_may_not_be_used(made, monkeypatch):
     config = made(900, extra="[learn]\nskip_below = 0.9\n")
-    _, lesson = learn_from_ledger(config, 0)
-    assert "that home had answered well" in lesson.why_not
-    assert learn(config).exit_code == 0
+    learned = learn(config)
+    assert learned.exit_code == 0
+    assert "that home had answered well" in learned.output
     result = learn(config, "--use", "1")
     assert result.exit_code != 0
     assert number_in_use(config.ledger.path) is None

@@ -14,7 +14,7 @@ from test_import_command import Desk
 from headgate.core.types import Signals
 from headgate.lab.imports import anthropic, helicone, jsonl, langfuse, litellm, openai
 from headgate.lab.imports.calls import PastCall, moment, number
-from headgate.lab.imports.rows import LONGEST, Unread, read_records
+from headgate.lab.imports.rows import Unread, read_records
 from headgate.lab.placing import Placed
 from headgate.lab.proof import prove
 from headgate.lab.rates import rate_of
@@ -325,8 +325,10 @@ def test_a_large_array_on_one_line_is_read_in_time_that_grows_with_it_alone(tmp_
     assert sum(1 for _ in read_records(tmp_path / "one.json")) == 200_000
 
 
-def test_a_large_page_of_an_api_is_read_piece_by_piece(tmp_path):
-    number = LONGEST // len(ONE) + 1000
+def test_a_large_page_of_an_api_is_read_piece_by_piece(tmp_path, monkeypatch):
+    longest = 4 << 20
+    monkeypatch.setattr("headgate.lab.imports.rows.LONGEST", longest)
+    number = longest // len(ONE) + 1000
     path = tmp_path / "page.json"
     path.write_text('{"object": "list", "data": [' + ",".join([ONE] * number) + "]}")
     assert sum(1 for _ in read_records(path)) == number

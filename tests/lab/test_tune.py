@@ -163,8 +163,10 @@ def test_ten_rows_are_too_few(desk):
     error = desk.run(code=1).stderr
     assert "there are 10 requests, and tuning wants 200" in error
     assert "190 more requests" in error
-    told = json.loads(desk.run("--json").stdout)
-    assert (told["proposed"], told["found"]["reason"]) == (False, "too few requests")
+    told = json.loads(desk.run("--json", code=1).stdout)
+    assert (told["proposed"], told["found"]["reason"]) == (False, "too few requests"), (
+        "a script is told the same"
+    )
 
 
 def test_labels_that_contradict_are_counted(desk):
