@@ -76,6 +76,14 @@ def test_what_was_recorded_stays_and_what_was_found_of_the_version_before_goes(c
     assert audits(read(config, since=CHANGED)) == 40
 
 
+def test_how_often_answers_pass_is_told_by_those_of_the_version_that_is_there(config):
+    with LedgerReader(config.ledger.path) as reader:
+        before, after = (reader.passing(1_000, since) for since in ({}, {"small": CHANGED}))
+    assert before["small", "qa"][1] == REQUESTS
+    assert after["small", "qa"][1] == 40
+    assert after["big", "qa"] == before["big", "qa"]
+
+
 def test_another_version_of_another_model_takes_nothing_away(config):
     note_versions(config.ledger.path, {BIG: "ccc"}, MONDAY)
     note_versions(config.ledger.path, {BIG: "ddd"}, CHANGED)
