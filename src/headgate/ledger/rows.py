@@ -21,7 +21,7 @@ from headgate.ledger.schema import MICRO
 
 CHUNK: Final = 4_096
 """Rows that are sorted together."""
-TOGETHER: Final = 64
+TOGETHER: Final = 16
 """Chunks whose groups are put together before they are taken apart."""
 DENSE: Final = 0.5
 """Of the rows between the first and the last that are meant, the share from which on all are looked at."""
