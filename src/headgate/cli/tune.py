@@ -45,6 +45,7 @@ def command(
     """
     from time import time
 
+    from headgate.cli.changed_models import say_changes
     from headgate.lab.tuning import apply, tune_ledger
 
     config = load(config_file)
@@ -54,7 +55,9 @@ def command(
         show_status(config, as_json=as_json)
         return
     share = config.tune.floor if floor is None else floor / 100
-    tuned = tune_ledger(config, share, time() - days * 86_400)
+    since = time() - days * 86_400
+    tuned = tune_ledger(config, share, since)
+    say_changes(config, since)
     if as_json and not was_searched(tuned.found):
         put_json(plain(tuned, None))
         sys.exit(1)
