@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[1]
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "benchmarks")  # programs, not a package
     import scheduler
-    from beside.agency import LEVELS, Level
+    from beside import agency, days_shown
+    from beside import days as played
+    from beside.agency import DAYS, LEVELS, Batch, Crowd, Level, draw
     from beside.equals import EqualQueue, equals
     from beside.queues import KEEP_ALIVE, HeadgateQueue, OllamaQueue, OneQueue
     from beside.virtual_gpu import Costs, Gpu, Job, World, costs_of, read_cards
@@ -28,7 +30,7 @@ SEEDS = range(3)
 
 
 def days(schedule, level):
-    return scheduler.summary([scheduler.play(schedule, level, MODELS, MEMORY, seed) for seed in SEEDS])
+    return played.summary([played.play(schedule, level, MODELS, MEMORY, seed) for seed in SEEDS])
 
 
 # ── The targets ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -36,41 +38,84 @@ def days(schedule, level):
 
 def test_a_batch_at_night_is_done_much_sooner_and_with_far_fewer_loads_than_in_the_order_of_arrival():
     level = LEVEL["a night, a batch at once"]
-    ours, theirs = days(scheduler.OURS, level), days(scheduler.ORDERLY, level)
+    ours, theirs = days(played.OURS, level), days(played.ORDERLY, level)
     assert theirs.loads >= 3 * ours.loads
     assert ours.per_minute >= 1.5 * theirs.per_minute
 
 
 def test_at_rush_hour_more_is_answered_than_in_the_order_of_arrival():
-    ours, theirs = (days(name, LEVEL["rush hour"]) for name in (scheduler.OURS, scheduler.ORDERLY))
+    ours, theirs = (days(name, LEVEL["rush hour"]) for name in (played.OURS, played.ORDERLY))
     assert ours.per_minute >= 1.3 * theirs.per_minute
     assert ours.loads < 0.75 * theirs.loads
 
 
 @pytest.mark.parametrize("level", [level for level in LEVELS if level.asks], ids=lambda level: level.name)
-@pytest.mark.parametrize("schedule", [scheduler.ALONE, scheduler.ORDERLY])
+@pytest.mark.parametrize("schedule", [played.ALONE, played.ORDERLY])
 def test_people_do_not_wait_longer_at_any_level_of_traffic(level, schedule):
-    ours, theirs = days(scheduler.OURS, level), days(schedule, level)
+    ours, theirs = days(played.OURS, level), days(schedule, level)
     assert ours.wait_p95 <= 1.05 * theirs.wait_p95
     assert ours.wait_p99 <= 1.25 * theirs.wait_p99
     assert ours.took <= 1.02 * theirs.took
 
 
 @pytest.mark.parametrize("name", ["quiet", "a working day"])
-@pytest.mark.parametrize("schedule", [scheduler.ALONE, scheduler.ORDERLY])
+@pytest.mark.parametrize("schedule", [played.ALONE, played.ORDERLY])
 def test_with_equal_models_far_fewer_loads_are_needed_and_people_wait_less(name, schedule):
-    ours, theirs = days(scheduler.EQUAL, LEVEL[name]), days(schedule, LEVEL[name])
+    ours, theirs = days(played.EQUAL, LEVEL[name]), days(schedule, LEVEL[name])
     assert theirs.loads >= 3 * ours.loads
     assert ours.wait_p95 <= 0.8 * theirs.wait_p95
     assert ours.took <= theirs.took
 
 
 @pytest.mark.parametrize("level", [level for level in LEVELS if level.asks], ids=lambda level: level.name)
-@pytest.mark.parametrize("schedule", [scheduler.ALONE, scheduler.ORDERLY])
+@pytest.mark.parametrize("schedule", [played.ALONE, played.ORDERLY])
 def test_with_equal_models_people_do_not_wait_longer_at_any_level_of_traffic(level, schedule):
-    ours, theirs = days(scheduler.EQUAL, level), days(schedule, level)
+    ours, theirs = days(played.EQUAL, level), days(schedule, level)
     assert ours.wait_p95 <= 0.95 * theirs.wait_p95
     assert ours.took <= theirs.took
+
+
+def test_in_a_peak_hour_with_batches_more_is_done_while_people_wait_less(monkeypatch):
+    monkeypatch.setattr(agency, "BATCH_SIZES", (10, 50))
+    hour = replace(DAYS[2], hours=(agency.BUSY,))
+    ours, theirs = (
+        played.summary([played.play(schedule, hour, MODELS, MEMORY, 0)])
+        for schedule in (played.EQUAL, played.ORDERLY)
+    )
+    assert ours.per_minute > 1.1 * theirs.per_minute
+    assert ours.wait_p95 < 0.5 * theirs.wait_p95
+    assert theirs.loads >= 3 * ours.loads
+
+
+def test_somebody_who_knows_what_comes_unloads_what_is_wanted_last():
+    assert played.fewest_loads("abcacb") == 4
+    assert played.fewest_loads("ababab") == 2
+    assert played.fewest_loads("") == 0
+
+
+def test_a_day_has_the_hours_of_the_office_and_batches_of_one_kind_handed_in_in_its_course():
+    people, batches = draw(DAYS[2], dict(zip(played.ROLES, "abc", strict=True)), 0)
+    for person in people:
+        thought = sum(think for think, _ in person.asks)
+        assert 6 * 3600 < thought + agency.ANSWER * len(person.asks) <= 8 * 3600 + 3000
+    assert len(batches) == 2 * agency.PEOPLE
+    assert all(0 <= batch.at <= 8 * 3600 for batch in batches)
+    assert all(100 <= len(batch.jobs) <= 900 for batch in batches)
+    assert all(len({each.kind for each in batch.jobs}) == 1 for batch in batches)
+    assert {batch.jobs[0].model for batch in batches} == set("abc")
+
+
+def test_a_batch_is_handed_in_when_it_is_time_and_has_so_many_items_on_the_way():
+    world, sent = World(), []
+    crowd = Crowd(world, [], [Batch(50.0, 2, [job() for _ in range(5)])])
+    crowd.send = sent.append
+    for each in crowd._batches[0].jobs:
+        each.batch = True
+    crowd.begin()
+    world.run()
+    assert [each.arrived for each in sent] == [50.0, 50.0]
+    crowd.answered(sent[0])
+    assert len(sent) == 3
 
 
 def test_what_people_are_told_is_near_what_they_wait():
@@ -78,7 +123,7 @@ def test_what_people_are_told_is_near_what_they_wait():
         pair
         for name in ("a busy day", "rush hour", "a busy day, and a batch at once")
         for seed in SEEDS
-        for pair in scheduler.play(scheduler.OURS, LEVEL[name], MODELS, MEMORY, seed).foretold
+        for pair in played.play(played.OURS, LEVEL[name], MODELS, MEMORY, seed).foretold
     ]
     near = [abs(told - waited) <= max(3.0, waited / 2) for told, waited in pairs]
     assert len(pairs) > 1000
@@ -89,9 +134,9 @@ def test_what_people_are_told_is_near_what_they_wait():
 
 def test_the_same_seed_gives_the_same_day():
     level = Level(name="short", asks=5, think=10, piles=0.1, batch=20, batch_at_a_time=4)
-    first, second = (scheduler.play(scheduler.OURS, level, MODELS, MEMORY, 7) for _ in range(2))
+    first, second = (played.play(played.OURS, level, MODELS, MEMORY, 7) for _ in range(2))
     assert first == second
-    assert first != scheduler.play(scheduler.OURS, level, MODELS, MEMORY, 8)
+    assert first != played.play(played.OURS, level, MODELS, MEMORY, 8)
 
 
 # ── The card ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,14 +313,17 @@ def test_by_the_cards_that_ship_only_mail_has_two_models():
 def test_every_table_is_shown_and_says_whose_cards_it_had(monkeypatch, tmp_path, capsys):
     cards = tmp_path / "cards.json"
     cards.write_text(json.dumps({"cards": json.loads(scheduler.CARDS.read_text())}))
-    monkeypatch.setattr(scheduler, "DAYS", ())
-    monkeypatch.setattr(scheduler, "LEVELS", (Level(name="short", asks=3, think=5, batch=10),))
-    monkeypatch.setattr(scheduler, "SLOW_LEVELS", ())
+    office = [replace(day, hours=(60.0,)) for day in DAYS]
+    monkeypatch.setattr(agency, "BATCH_SIZES", (2, 4))
+    for module in (played, days_shown):
+        monkeypatch.setattr(module, "DAYS", office[:2])
+        monkeypatch.setattr(module, "LEVELS", (Level(name="short", asks=3, think=5, batch=10),))
+        monkeypatch.setattr(module, "SLOW_LEVELS", ())
     monkeypatch.setattr(sys, "argv", ["scheduler.py", "--cards", str(cards), "--days", "2"])
     scheduler.main()
     shown = capsys.readouterr().out
     assert "the cards are those of `cards.json`" in shown
-    for schedule in scheduler.SCHEDULES:
+    for schedule in played.SCHEDULES:
         assert f"| {schedule} |" in shown
     assert "| short | order of arrival |" in shown
 
@@ -298,5 +346,5 @@ def test_cards_that_cannot_be_used_are_one_line_of_what_and_one_of_what_to_do(tm
 def test_the_page_has_room_for_the_tables():
     page = scheduler.PAGE.read_text(encoding="utf-8")
     between = page.partition(scheduler.BEGIN)[2].partition(scheduler.END)[0]
-    for level in LEVELS:
-        assert f"**{level.name.capitalize()}**" in between
+    for level in (*DAYS, *LEVELS):
+        assert f"**{level.name[0].upper()}{level.name[1:]}**" in between

@@ -117,22 +117,17 @@ LEVELS = (
 )
 
 
-DAYS = (
-    Level(
-        name="the agency's day",
-        hours=OFFICE_HOURS,
-        piles=0.03,
-        handed_in=1,
-        said="eight office hours with two peaks and a lunch break, in which each person hands in a batch of some hundred items",
-    ),
-    Level(
-        name="a heavy day of the agency",
-        hours=OFFICE_HOURS,
-        piles=0.03,
-        handed_in=2,
-        said="the same with two batches each",
-    ),
+DAYS = tuple(
+    Level(name=name, hours=OFFICE_HOURS, piles=0.03, handed_in=batches, said=said)
+    for batches, name, said in (
+        (0, "an office day without batches", "eight office hours with two peaks and a lunch break"),
+        (1, "the agency's day", "the same, and each person hands in a batch of some hundred items"),
+        (2, "a heavy day of the agency", "the same with two batches each"),
+        (3, "a day with three batches each", "the same with three batches each"),
+        (4, "a day with four batches each", "the same with four batches each"),
+    )
 )
+"""The second is the one that counts; the others show what changes with the work."""
 
 
 class Person(Struct):

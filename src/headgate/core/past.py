@@ -29,7 +29,11 @@ class Found(Struct, frozen=True, kw_only=True):
     model: str
     """At home, whose answer was compared with the paid one."""
     good: bool | None
-    """Whether it is as good ("good", "unnecessary"); None is "unclear"."""
+    """Whether it is as good ("good", "unnecessary"), by the word that is in force; None is "unclear"."""
+    judge: str = ""
+    """Who has judged it; "" where no judge was sure, and only a label tells."""
+    judged: bool | None = None
+    """What that judge says, whatever a person or a caller said after it."""
     score: float | None = None
     """The lowest score of its checks, or of others between the same two `Cuts.scores`; None without evidence."""
     audits: int = 1

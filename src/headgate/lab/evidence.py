@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct
 from sqlalchemy import select
 
 from headgate.core.audits import Material
+from headgate.core.cascade import passes_with
 from headgate.core.errors import LedgerError
 from headgate.core.judges.found import says_as_good
 from headgate.core.material import material_from
@@ -195,7 +196,7 @@ def went_out(attempt: Attempt, outcome: Outcome) -> bool | None:
     """Whether this attempt's answer went out with a good word of its checks; None where it failed for another reason."""
     if attempt.failure is not None:
         return False if attempt.failure.reason in ITS_OWN else None
-    return attempt.score is None or attempt.score >= outcome.decision.pass_at
+    return passes_with(attempt.score, outcome.decision.pass_at)
 
 
 def paid_for(outcome: Outcome, models: Mapping[str, Model]) -> float | None:

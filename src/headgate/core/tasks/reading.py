@@ -7,7 +7,8 @@ the middle of a long text, or pastes without any mark between.
 """
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 OPENING = 400
 """Characters read at the start of a prompt."""
@@ -47,7 +48,7 @@ _MARKUP = (
 ARROWS = ("->", "=>", "→", "⇒", ">>")
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """A prompt taken apart: what the sender says at its opening and at its close, and what he says it about."""
 
     opening: str
@@ -66,7 +67,11 @@ def read(prompt: str) -> Reading:
     mentions = 0
     if '"' in text or "`" in text or not text.isascii():
         text, mentions = _lift_quotes(text, pasted)
-    blocks = [lines for block in _PARAGRAPH.split(text) if (lines := _lines(block))]
+    blocks = [
+        lines
+        for block in _PARAGRAPH.split(text)
+        if (lines := [line for part in block.split("\n") if (line := part.strip())])
+    ]
     if not blocks:
         return Reading("", "", "\n".join(pasted), mentions)
     first, *rest = blocks[0]
@@ -112,10 +117,6 @@ def _lift_quotes(text: str, pasted: list[str]) -> tuple[str, int]:
     if mentions > 2:  # a list of quoted scraps is something to work on, not words talked about
         pasted.append(" § " * mentions)
     return text, mentions
-
-
-def _lines(block: str) -> list[str]:
-    return [line for part in block.split("\n") if (line := part.strip())]
 
 
 def _cut(line: str) -> tuple[str, str, str]:

@@ -83,9 +83,9 @@ AFTER_TEXT = b'},"finish_reason":null}]}\n\n'
 
 def encode_reply(reply: Reply, about: About) -> bytes:
     """A whole reply as a `chat.completion`."""
-    calls = [
-        OutCall(call.id, OutCallFunction(call.name, call.arguments)) for call in reply.tool_calls
-    ] or None
+    calls = None
+    if reply.tool_calls:
+        calls = [OutCall(call.id, OutCallFunction(call.name, call.arguments)) for call in reply.tool_calls]
     message = OutMessage(
         content=None if calls and not reply.text else reply.text,
         role="assistant",
