@@ -37,7 +37,7 @@ SLOW_LEVELS = tuple(
 """… which has these levels only."""
 
 
-STUDENT = {2: 12.7, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26}
+STUDENT = {2: 12.7, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 10: 2.26}
 """Student's t, two-sided 95 %, by the number of days."""
 
 
