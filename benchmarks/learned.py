@@ -13,7 +13,7 @@ import time
 from headgate.core import features as looking
 from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS, features
-from headgate.core.router import Curve, Learned, Prepared, Router, Weights, packed
+from headgate.core.router import Learned, PiecewiseLinear, Prepared, Router, Weights, packed
 from headgate.core.types import Model, Signals
 
 ROUNDS, CALLS = 9, 200
@@ -38,7 +38,7 @@ def router(models: int) -> Prepared:
         weights = Weights(
             base=0.3,
             facts={"task qa": 0.2, "form text": 0.1},
-            curves=tuple(Curve(KNOTS, tuple(draw.gauss(0, 1) for _ in KNOTS)) for _ in range(many)),
+            curves=tuple(PiecewiseLinear(KNOTS, tuple(draw.gauss(0, 1) for _ in KNOTS)) for _ in range(many)),
             slots=slots,
             worth=worth,
         )
@@ -56,7 +56,7 @@ def router(models: int) -> Prepared:
     config = {
         name: Model(name=name, engine="home", engine_kind="ollama", id=name, local=True) for name in names
     }
-    return Prepared(Router(learned=tuple(learned), learning=Learning()), config)
+    return Prepared(Router(learned=tuple(learned), learning=Learning()), config, {})
 
 
 def prompt(words: int) -> str:

@@ -102,7 +102,8 @@ def waiting():
     folder = TemporaryDirectory(prefix="headgate-")
     address = f"{folder.name}/socket"
     order = [sys.executable, __file__, address]
-    process = subprocess.Popen(order, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(order, env=kept, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
 
     def end():

@@ -63,6 +63,7 @@ from headgate.gateway.sampling import keep_learning
 from headgate.gateway.serve import Face
 from headgate.gateway.services import Service, Worker
 from headgate.gateway.vectors import Vectors
+from headgate.gateway.versions import VersionWatcher
 from headgate.knowledge.search import Shelf
 from headgate.lab.watching import keep_tuned
 from headgate.ledger.audit_strata import known_strata
@@ -360,6 +361,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         try:
             troubles = await start_embedded(engines)
             await fleet.start()
+            watching = VersionWatcher(config.ledger.path, fleet)
+            changed = await watching.open()
             config, stale = with_cards(config, cards, fleet)
             config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
@@ -397,6 +400,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 *found.sentences,
                 *troubles,
                 *stale,
+                *changed,
                 *unsent,
                 *power.notes,
                 *([unusable] if unusable else []),
@@ -433,6 +437,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 await keys.close()
                 await alerts.close()
                 await following.close()
+                await watching.close()
                 for task in keeping:
                     task.cancel()
                 await asyncio.wait(keeping)

@@ -45,8 +45,9 @@ def virtual_environment(name: str) -> Environment:
     key = key_of(wanted, sys.version)
     if not is_made(folder, key):
         shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        make([str(python), "-m", "pip", "install", "-q", "-r", str(wanted)], wanted.parent)
+        venv.create(folder)
+        pip = [sys.executable, "-m", "pip", "--python", str(python)]
+        make([*pip, "install", "-q", "-r", str(wanted)], wanted.parent)
         (folder / STAMP).write_text(key)
     return Environment(python, wanted.parent)
 

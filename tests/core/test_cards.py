@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from headgate.core.cards import Card, Share, apply, is_stale, keep_untried, stale_cards, unproven
+from headgate.core.cards import Card, PassRate, apply, is_stale, keep_untried, stale_cards, unproven
 from headgate.core.engine import ListedModel, find_listed
 from headgate.core.types import Model
 
@@ -17,10 +17,10 @@ CARD = Card(
     load_seconds=3.0,
     first_token_cold=3.5,
     speed=90.0,
-    schema=Share(6, 6),
-    tools=Share(6, 6),
-    tasks={"classification": Share(8, 8), "code": Share(0, 7), "qa": Share(3, 4)},
-    languages={"de": Share(2, 2)},
+    schema=PassRate(6, 6),
+    tools=PassRate(6, 6),
+    tasks={"classification": PassRate(8, 8), "code": PassRate(0, 7), "qa": PassRate(3, 4)},
+    languages={"de": PassRate(2, 2)},
 )
 
 
@@ -35,11 +35,11 @@ def test_a_card_gives_scores_where_enough_was_asked_and_zero_is_a_score():
 @pytest.mark.parametrize(
     ("tools", "schema", "left"),
     [
-        (Share(3, 6), Share(3, 6), {"tools", "schema", "json"}),
-        (Share(2, 6), Share(3, 6), {"schema", "json"}),
-        (Share(3, 6), Share(2, 6), {"tools"}),
-        (Share(0, 6), Share(0, 6), set()),
-        (Share(0, 3), Share(0, 3), {"tools", "schema", "json"}),
+        (PassRate(3, 6), PassRate(3, 6), {"tools", "schema", "json"}),
+        (PassRate(2, 6), PassRate(3, 6), {"schema", "json"}),
+        (PassRate(3, 6), PassRate(2, 6), {"tools"}),
+        (PassRate(0, 6), PassRate(0, 6), set()),
+        (PassRate(0, 3), PassRate(0, 3), {"tools", "schema", "json"}),
         (None, None, {"tools", "schema", "json"}),
     ],
 )
@@ -51,7 +51,7 @@ def test_what_a_model_was_seen_to_fail_is_taken_away_and_nothing_on_thin_evidenc
 
 
 def test_the_reason_names_the_figures():
-    assert unproven(replace(CARD, tools=Share(1, 6))) == {
+    assert unproven(replace(CARD, tools=PassRate(1, 6))) == {
         "tools": "on this machine 1 of 6 calls of tools were right"
     }
 

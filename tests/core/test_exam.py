@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from headgate.core.cards import Share
+from headgate.core.cards import PassRate
 from headgate.core.exam import Marks, grade, parse_exam, tally
 from headgate.core.types import Model, Reply, ToolCall, Usage
 from headgate.core.words import TASKS
@@ -178,10 +178,10 @@ def test_marks_count_what_was_asked_and_nothing_else():
     names = ("schema-1", "schema-2", "code-1", "code-2", "language-3", "language-9")
     results = [(ITEMS[name], name in ("schema-2", "language-9")) for name in names]
     assert tally(results) == Marks(
-        schema=Share(1, 2),
+        schema=PassRate(1, 2),
         tools=None,
-        tasks={"code": Share(0, 2)},
-        languages={"de": Share(0, 1), "it": Share(1, 1)},
+        tasks={"code": PassRate(0, 2)},
+        languages={"de": PassRate(0, 1), "it": PassRate(1, 1)},
     )
     assert tally([]) == Marks(None, None, {}, {})
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 from headgate.core.features import SLOTS, VERSION, features
-from headgate.core.router import Curve, Scorer, Weights, packed
+from headgate.core.router import PiecewiseLinear, Scorer, Weights, packed
 from headgate.core.types import Signals
 
 SIGNALS = Signals(
@@ -54,7 +54,7 @@ def test_the_chance_is_the_sum_of_what_facts_figures_and_words_are_worth(words):
         Weights(
             base=0.1,
             facts={"task qa": 0.2},
-            curves=(Curve((0.0, 1.0), (0.0, 1.0)),),
+            curves=(PiecewiseLinear((0.0, 1.0), (0.0, 1.0)),),
             slots=slots,
             worth=worth,
         )

@@ -75,6 +75,16 @@ def test_labels_of_one_verdict_alone_tell_nothing(labels):
     assert errors_by_judge({"facts": Confusion()}, "local") == {}
 
 
+def test_labels_that_fit_together_in_two_ways_tell_nothing():
+    """In one group nearly all that it calls bad is, in the next half of what it calls good is bad, and a third speaks against both."""
+    groups = (
+        Group(good=Verdicts(142, 3, 0), bad=Verdicts(2_556, 23, 20)),
+        Group(good=Verdicts(1_448, 449, 249), bad=Verdicts(10_868, 62, 62)),
+        Group(good=Verdicts(16_075, 262, 262), bad=Verdicts(47_939, 0, 0)),
+    )
+    assert errors_by_judge({"facts": Confusion(groups)}, "local") == {}
+
+
 def test_what_callers_label_of_their_own_accord_does_not_make_a_judge_look_blind():
     """They speak up where an answer was bad: of those that the judge had called good, too, but of none that is."""
     audited = [(says("facts", "good"),)] * 900 + [(says("facts", "missed"),)] * 60

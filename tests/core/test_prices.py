@@ -35,7 +35,7 @@ def test_a_long_prompt_is_charged_at_the_higher_tier_as_a_whole():
 def test_the_short_way_for_plain_text_finds_the_same_cents(prompt, output, price):
     usage = Usage(input=prompt, output=output)
     assert only_words(usage)
-    assert cost_of_words(usage, price) == cost(usage, price)
+    assert cost_of_words(usage.input, usage.output, price) == cost(usage, price)
 
 
 @pytest.mark.parametrize(

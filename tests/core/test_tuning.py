@@ -1,16 +1,19 @@
 """Tuning, on a made-up agency of which the truth is known: what is proposed holds, and what rests on nothing is not proposed."""
 
 from math import comb
+from random import Random
+from statistics import NormalDist
 
 import pytest
 from msgspec.structs import replace
 
-from headgate.core.bounds import lower, upper
+from headgate.core.bounds import NOTHING, Sample, deviations
 from headgate.core.candidates import cuts_for, round_figures, steps
 from headgate.core.effects import Record, Weights
 from headgate.core.past import Found
+from headgate.core.proposals import Labels, Proposal, Refusal
 from headgate.core.settings import Setting, setting_of, with_settings
-from headgate.core.tuning import Labels, Proposal, Refusal, tune
+from headgate.core.tuning import tune
 from headgate.core.watching import AppliedChange, judge_change
 from tuning_world import MODELS, TODAY, grouped, policy, truth, world
 
@@ -20,6 +23,13 @@ LONG = "routes.long"
 def record(seed, requests=3000, today=TODAY, sample=0.3, local_sample=0.3, **kind):
     asks = world(seed, requests, **kind)
     return asks, Record(past=grouped(asks, today, sample=sample, local_sample=local_sample))
+
+
+def sample(hits, total):
+    kept = Sample()
+    for index in range(total):
+        kept.add(Found(model="small", good=True), index < hits)
+    return kept.share()
 
 
 def tuned(seed=1, floor=0.98, today=TODAY, **kind):
@@ -35,15 +45,41 @@ def words(found):
 @pytest.mark.parametrize(("hits", "total"), [(0, 10), (2, 30), (5, 50), (30, 400), (399, 400)])
 @pytest.mark.parametrize("error", [0.05, 0.0004])
 def test_bounds_are_exact(hits, total, error):
-    """At the bound so few hits have exactly the chance that it may be wrong."""
-    top = upper(hits, total, error)
+    """Of observations that weigh the same: at the bound so few hits have exactly the chance that it may be wrong."""
+    top = sample(hits, total).upper(error)
     few = sum(comb(total, k) * top**k * (1 - top) ** (total - k) for k in range(hits + 1))
     assert few == pytest.approx(error, rel=1e-6)
-    assert lower(total - hits, total, error) == pytest.approx(1 - top, abs=1e-9)
+    assert sample(total - hits, total).lower(error) == pytest.approx(1 - top, abs=1e-9)
 
 
 def test_of_nothing_nothing_is_known():
-    assert (upper(0, 0, 0.05), lower(0, 0, 0.05), upper(3, 3, 0.05)) == (1.0, 0.0, 1.0)
+    assert (NOTHING.upper(0.05), NOTHING.lower(0.05), sample(3, 3).upper(0.05)) == (1.0, 0.0, 1.0)
+    assert Sample().share() == NOTHING
+
+
+def test_a_bound_is_right_where_bad_ones_weigh_less_than_others_and_where_they_weigh_more():
+    """Two strata, of which one is audited four times as often; the bad ones are in either."""
+    chance = Random(3)
+    for often, seldom in ((0.06, 0.004), (0.004, 0.03)):
+        truth = (1000 * often + 4000 * seldom) / 5000
+        wrong, slack = 0, 0.0
+        for _ in range(200):
+            kept = Sample()
+            for requests, probability, rate in ((1000, 0.2, often), (4000, 0.05, seldom)):
+                others = 1 / probability - 1
+                one = Found(model="small", good=True, speaks_for=others, squares=others * others)
+                for _ in range(round(requests * probability)):
+                    kept.add(one, chance.random() < rate)
+            bound = kept.share().upper(0.05)
+            wrong += bound < truth
+            slack += (bound - truth) / 200
+        assert wrong <= 18, "5 % of 200, and what chance may add"
+        assert slack < 1.2 * truth
+
+
+def test_deviations_are_those_of_the_normal_distribution():
+    for error in (0.5, 0.2, 0.05, 0.0025, 1e-5):
+        assert deviations(error) == pytest.approx(NormalDist().inv_cdf(1 - error), abs=1e-6)
 
 
 def test_prompts_that_home_answers_well_come_home_by_a_bounded_step():
@@ -80,6 +116,23 @@ def test_a_broken_floor_is_mended_whatever_that_costs():
     assert found.aim == "safer"
     assert found.now.quality.high < 0.98 <= found.judged.quality.low
     assert truth(asks, with_settings(TODAY, found.settings))[0] >= 0.98
+
+
+def test_a_floor_that_is_likelier_broken_than_not_is_mended_too():
+    kind = {"bad": 0.01, "bad_code": 0.15, "long_share": 0.0, "local_sample": 0.1}
+    found = tune(record(1, 2000, **kind)[1], record(2, 2000, **kind)[1], TODAY)
+    assert found.now.quality.expected < 0.98 <= found.now.quality.high
+    assert found.aim == "safer"
+    assert found.judged.quality.expected > found.now.quality.expected
+
+
+def test_proposals_over_the_same_weeks_share_one_error():
+    (_, older), (_, newer) = record(1, bad=0.005), record(1001, bad=0.005)
+    first = tune(older, newer, TODAY)
+    floor = first.judged.quality.low - 1e-4
+    assert isinstance(tune(older, newer, TODAY, floor=floor), Proposal)
+    tenth = tune(older, newer, TODAY, floor=floor, applied=9)
+    assert not isinstance(tenth, Proposal) or tenth.settings != first.settings
 
 
 def test_what_goes_wrong_only_lately_is_mended_by_what_is_seen_lately():

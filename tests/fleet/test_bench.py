@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.config.engine import EngineSettings
-from headgate.core.cards import Card, Share
+from headgate.core.cards import Card, PassRate
 from headgate.core.engine import LoadedModel
 from headgate.core.parts import WHOLE
 from headgate.core.types import Failure, Model, Reply
@@ -118,8 +118,8 @@ async def test_a_tiny_real_model_is_fast_sorts_mail_and_fails_nearly_all_else():
     assert card.speed > 10
     assert card.speed_parallel > 10
     assert card.tasks["classification"].passed >= 4
-    assert card.tasks["code"] == Share(0, 7)
-    assert card.tasks["translation"] == Share(0, 8)
+    assert card.tasks["code"] == PassRate(0, 7)
+    assert card.tasks["translation"] == PassRate(0, 8)
     assert card.tools.passed == 0
     assert card.schema.passed >= 1
     assert sum(share.of for share in card.tasks.values()) + card.schema.of + card.tools.of + sum(
@@ -144,7 +144,7 @@ async def test_who_knows_every_answer_gets_full_marks_and_nothing_is_asked_twice
         asked = [item.id for call in double.calls if (item := item_of(call))]
         assert sorted(asked) == sorted(item.id for item in EXAM.items)
         assert double.peak_in_flight <= 4
-    assert (card.schema, card.tools) == (Share(6, 6), Share(6, 6))
+    assert (card.schema, card.tools) == (PassRate(6, 6), PassRate(6, 6))
     assert all(share.passed == share.of for share in (*card.tasks.values(), *card.languages.values()))
     assert len(card.tasks) == 10
     assert set(card.languages) == {"en", "de", "fr", "es", "it", "pt", "nl"}
@@ -160,7 +160,7 @@ async def test_calls_written_as_text_count_as_the_gate_would_deliver_them():
 
     async with ollama(writes_calls) as (engine, _):
         card = await measure(engine, LLAMA, bench(exam=EXAM))
-    assert card.tools == Share(6, 6)
+    assert card.tools == PassRate(6, 6)
 
 
 async def test_who_calls_a_tool_whatever_is_asked_fails_where_none_should_be_called():
@@ -170,15 +170,15 @@ async def test_who_calls_a_tool_whatever_is_asked_fails_where_none_should_be_cal
 
     async with ollama(always) as (engine, _):
         card = await measure(engine, LLAMA, bench(exam=EXAM))
-    assert card.tools == Share(1, 6)
+    assert card.tools == PassRate(1, 6)
 
 
 async def test_a_model_that_its_engine_lets_call_no_tools_has_failed_these_items_and_no_other():
     models = {"llama3.1:8b": ServedModel(context=131_072, tools=False)}
     async with ollama(models=models) as (engine, _):
         card = await measure(engine, LLAMA, bench(exam=EXAM))
-    assert card.tools == Share(0, 6)
-    assert card.tasks["code"] == Share(7, 7)
+    assert card.tools == PassRate(0, 6)
+    assert card.tasks["code"] == PassRate(7, 7)
 
 
 async def test_a_model_that_thinks_aloud_gets_room_for_it():

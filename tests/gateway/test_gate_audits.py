@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from headgate.ledger.audit_jobs import AuditJobs
 from headgate.ledger.keys import create_key
 from headgate.testing import Answer, Fault, FaultKind, OpenAIDouble, ServedModel
 
@@ -103,8 +104,8 @@ async def test_without_any_answer_from_home_paying_was_necessary(open_bench):
         await bench.ask(LONG)
         ((_, verdict, _, _, _, model, score),) = await audits_of(bench)
         assert (verdict, model, score) == ("necessary", None, None)
-        ((story,),) = rows(bench, "SELECT story FROM audits")
-        assert "context_overflow" in story
+        reasons = AuditJobs(bench.ledger).material(1).reasons
+        assert "context_overflow" in reasons["exact"]
 
 
 async def test_a_model_that_is_down_is_asked_again_later_and_not_taken_for_unable(open_bench):

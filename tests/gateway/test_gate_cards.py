@@ -5,7 +5,7 @@ from time import time
 
 import pytest
 
-from headgate.core.cards import Card, Share
+from headgate.core.cards import Card, PassRate
 from headgate.ledger.cards import save_card
 from headgate.testing import ServedModel
 
@@ -37,8 +37,8 @@ def measured(tmp_path: Path):
 
 @pytest.mark.parametrize(("score", "first"), [(7, "coder"), (4, "llama")])
 async def test_a_loaded_model_goes_first_if_it_is_as_good_at_the_task(open_bench, measured, score, first):
-    measured("llama3.1:8b", tasks={"classification": Share(7, 8)})
-    measured("qwen2.5-coder:7b", tasks={"classification": Share(score, 8)})
+    measured("llama3.1:8b", tasks={"classification": PassRate(7, 8)})
+    measured("qwen2.5-coder:7b", tasks={"classification": PassRate(score, 8)})
     async with open_bench(manage=True, library=LIBRARY, change=second, local="billing") as bench:
         await bench.ask(model="coder")  # so this one is loaded, and the route's first is not
         said = await bench.ask(LABELS)
@@ -58,7 +58,7 @@ TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type
 
 
 async def test_a_model_that_was_seen_not_to_call_tools_is_not_asked_to(open_bench, measured):
-    measured("llama3.1:8b", tools=Share(1, 6))
+    measured("llama3.1:8b", tools=PassRate(1, 6))
     async with open_bench() as bench:
         said = await bench.ask(tools=[TOOL])
         assert said.headers["x-headgate-model"] == "claude"
@@ -67,7 +67,7 @@ async def test_a_model_that_was_seen_not_to_call_tools_is_not_asked_to(open_benc
 
 
 async def test_the_users_own_word_on_capabilities_wins(open_bench, measured):
-    measured("llama3.1:8b", tools=Share(1, 6))
+    measured("llama3.1:8b", tools=PassRate(1, 6))
 
     def state(page: str) -> str:
         return page.replace("context = 8192", 'context = 8192\ncapabilities = ["tools"]', 1)
@@ -77,7 +77,7 @@ async def test_the_users_own_word_on_capabilities_wins(open_bench, measured):
 
 
 async def test_a_card_of_another_version_does_not_count_and_the_gate_says_so(open_bench, measured):
-    measured("llama3.1:8b", digest="f" * 64, tools=Share(1, 6))
+    measured("llama3.1:8b", digest="f" * 64, tools=PassRate(1, 6))
     async with open_bench() as bench:
         assert (await bench.ask(tools=[TOOL])).headers["x-headgate-model"] == "llama"
         assert [note for note in bench.gate.notes if "headgate models bench llama" in note]

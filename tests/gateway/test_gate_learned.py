@@ -16,11 +16,13 @@ from headgate.core.features import SLOTS
 from headgate.core.policy import decide
 from headgate.core.rerun import request_of, view_of
 from headgate.core.router import Learned, Router, Weights, packed
-from headgate.gateway import learned
+from headgate.gateway import learned, versions
 from headgate.lab.replays import replay_ledger
 from headgate.ledger.routers import save_router, use_router
+from headgate.ledger.versions import newest_versions
 from headgate.ledger.writer import LedgerWriter
 from headgate.reports.story import story
+from headgate.testing import ServedModel
 
 QA = {"x-headgate-task": "qa"}
 HARD = "Which theorem says that?"
@@ -205,6 +207,49 @@ def test_a_dry_run_says_what_the_router_expects(tmp_path, ledger, monkeypatch):
     told = json.loads(CliRunner().invoke(command, [*asked, "--json"]).stdout)
     assert told["chances"]["llama"] < 0.01
     assert told["skipped"] == {"llama": "unlikely"}
+
+
+async def test_a_model_that_is_pulled_anew_is_unknown_to_the_router_until_it_is_learned_again(
+    open_bench, ledger, monkeypatch, caplog
+):
+    for module in (learned, versions):
+        monkeypatch.setattr(module, "LOOK_EVERY", 0.02)
+    async with open_bench() as bench:
+        before = newest_versions(ledger)["ollama", "llama3.1:8b"]
+        assert before.since is None
+        keep(ledger, of_version(before.digest))
+        await until(lambda: bench.gate.road.router is not None)
+        assert (await bench.ask(HARD, headers=QA)).headers["x-headgate-model"] == "claude"
+        bench.ollama.disk.models["llama3.1:8b"] = ServedModel(quantization="Q8_0")
+        await until(lambda: bench.gate.road.router.known == ())
+        assert (await bench.ask(HARD, headers=QA)).headers["x-headgate-model"] == "llama"
+        assert "another version of llama lies under its name" in caplog.text
+        assert "router 1 says nothing of llama" in caplog.text
+        now = newest_versions(ledger)["ollama", "llama3.1:8b"]
+        assert now.digest != before.digest
+        assert now.since == pytest.approx(time(), abs=30)
+        keep(ledger, of_version(now.digest))
+        await until(lambda: bench.gate.road.router.known != ())
+        assert (await bench.ask(HARD, headers=QA)).headers["x-headgate-model"] == "claude"
+
+
+async def test_a_model_that_was_pulled_anew_while_the_gate_was_closed_is_said_when_it_opens(
+    open_bench, ledger
+):
+    async with open_bench() as bench:
+        assert not any("another version" in note for note in bench.gate.notes)
+        digest = newest_versions(ledger)["ollama", "llama3.1:8b"].digest
+    keep(ledger, of_version(digest))
+    async with open_bench(library={"llama3.1:8b": ServedModel(quantization="Q8_0")}) as bench:
+        assert any("another version of llama lies under its name" in note for note in bench.gate.notes)
+        assert any("router 1 says nothing of llama" in note for note in bench.gate.notes)
+        assert (await bench.ask(HARD, headers=QA)).headers["x-headgate-model"] == "llama"
+
+
+def of_version(digest):
+    """The same router, learned of the version of this digest."""
+    router = knowing()
+    return replace(router, learned=(replace(router.learned[0], digest=digest),))
 
 
 async def until(holds):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from headgate.cli.main import command
 from headgate.lab.trying_judges import PAIRS, hard_pairs
+from headgate.ledger.audit_jobs import AuditJobs
 from headgate.testing import Answer, ServedModel
 
 HOME = "Yes, the figures of the third quarter are complete and were sent on Monday morning."
@@ -17,7 +18,7 @@ PAID = "Not at all: nothing was sent to anybody in the third quarter, as far as 
 LONG = "The zebra minutes of the day. " * 700
 AUDIT = '\n[audit]\nsample = 1.0\nidle_for = "50ms"\njudge = "{judge}"\n'
 FOUND = (
-    "SELECT v.text, j.text, a.story FROM audits a JOIN names v ON v.id = verdict JOIN names j ON j.id = judge "
+    "SELECT v.text, j.text, a.request FROM audits a JOIN names v ON v.id = verdict JOIN names j ON j.id = judge "
     "ORDER BY a.request"
 )
 
@@ -60,7 +61,7 @@ def judging_by(better):
     """A model at home that answers HOME, and judges by a function."""
 
     def home(call):
-        return f'{{"why": "it quotes the zebra", "better": "{better(call)}"}}' if is_judging(call) else HOME
+        return f'{{"why": "so", "better": "{better(call)}"}}' if is_judging(call) else HOME
 
     return home
 
@@ -111,8 +112,9 @@ async def test_a_model_that_calls_everything_good_judges_only_where_it_is_named(
 
     async with open_bench(change=onto_disk, local=judging_by(lambda _: "same"), paid=PAID) as bench:
         await bench.ask(LONG)
-        ((verdict, judge, story),) = await audits_of(bench, 1)
+        ((verdict, judge, n),) = await audits_of(bench, 1)
         assert (verdict, judge) == ("unclear", "facts")
+        story = AuditJobs(bench.ledger).material(n).reasons[judge]
         assert "llama is not trusted as a judge" in story
         assert "0 of 10 bad ones bad" in story
         assert judged(bench) < 2 * few, "it need not be asked to the end"
@@ -166,8 +168,9 @@ async def test_labels_that_do_not_bear_a_judge_out_take_its_trust_away(open_benc
         assert (await audits_of(bench, 2))[-1][:2] == ("unnecessary", "local model")
         label(bench, {"unnecessary": "necessary", "necessary": "unnecessary"})
         await bench.ask(LONG)
-        verdict, judge, story = (await audits_of(bench, 3))[-1]
+        verdict, judge, n = (await audits_of(bench, 3))[-1]
         assert (verdict, judge) == ("unclear", "facts")
+        story = AuditJobs(bench.ledger).material(n).reasons[judge]
         assert "of your own labelled requests it called 0 of 12 good answers good" in story
 
 

@@ -10,7 +10,17 @@ from msgspec.structs import replace
 from headgate.core.audits import Pair, Said
 from headgate.core.decisions import Answered, Decided
 from headgate.core.types import Message, Request, Usage
-from headgate.lab.judges import Decider, Down, Embedder, Heard, ModelJudge, Panel, Weighed, judge, measured
+from headgate.lab.judges import (
+    Decider,
+    Down,
+    Embedder,
+    Heard,
+    HeardDecision,
+    ModelJudge,
+    Panel,
+    judge,
+    measured,
+)
 from headgate.lab.trying_judges import try_judges
 
 PROSE = Pair(
@@ -52,7 +62,7 @@ def decider(share):
 
     async def decide(questions):
         asked.append(questions)
-        return Weighed(Decided(answers=(Answered({"yes": share}),), model="luna", usage=Usage()), 0.001)
+        return HeardDecision(Decided(answers=(Answered({"yes": share}),), model="luna", usage=Usage()), 0.001)
 
     return Decider("luna", decide), asked
 

@@ -14,8 +14,8 @@ from test_import_command import Desk
 from headgate.core.types import Signals
 from headgate.lab.imports import anthropic, helicone, jsonl, langfuse, litellm, openai
 from headgate.lab.imports.calls import PastCall, moment, number
-from headgate.lab.imports.rows import LONGEST, Unread, read_records
-from headgate.lab.judging import Judged
+from headgate.lab.imports.rows import Unread, read_records
+from headgate.lab.placing import Placed
 from headgate.lab.proof import prove
 from headgate.lab.rates import rate_of
 from headgate.lab.seen import FRESH, Seen
@@ -197,7 +197,7 @@ def test_a_moment_may_be_written_in_many_ways_and_one_that_cannot_be_is_none(wri
     assert found == (None if meant is None else pytest.approx(meant))
 
 
-# ── What is no call that could be judged ─────────────────────────────────────────────────────────────────────────────
+# ── What is no call that could be placed ─────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("kept", ["messages", "proxy_server_request"])
@@ -325,8 +325,10 @@ def test_a_large_array_on_one_line_is_read_in_time_that_grows_with_it_alone(tmp_
     assert sum(1 for _ in read_records(tmp_path / "one.json")) == 200_000
 
 
-def test_a_large_page_of_an_api_is_read_piece_by_piece(tmp_path):
-    number = LONGEST // len(ONE) + 1000
+def test_a_large_page_of_an_api_is_read_piece_by_piece(tmp_path, monkeypatch):
+    longest = 4 << 20
+    monkeypatch.setattr("headgate.lab.imports.rows.LONGEST", longest)
+    number = longest // len(ONE) + 1000
     path = tmp_path / "page.json"
     path.write_text('{"object": "list", "data": [' + ",".join([ONE] * number) + "]}")
     assert sum(1 for _ in read_records(path)) == number
@@ -335,9 +337,9 @@ def test_a_large_page_of_an_api_is_read_piece_by_piece(tmp_path):
 def test_odd_names_and_moments_do_not_fill_the_memory():
     proving = Proving(lambda _: 1.0)
     signals = Signals(task=None, task_confidence=0, task_by="none", tokens=1, tokens_exact=True)
-    judged = Judged(way="home", route="r", model="m", signals=signals)
+    placed = Placed(way="home", route="r", model="m", signals=signals)
     for odd in range(MOST_NAMES + 5000):
-        proving.add(PastCall(model=f"model-{odd}", who=f"who-{odd}"), judged, 1.0)
+        proving.add(PastCall(model=f"model-{odd}", who=f"who-{odd}"), placed, 1.0)
     assert max(len(proving.models), len(proving.people), len(proving.kinds)) <= MOST_NAMES + 1
     proof = prove(proving, {})
     for table in (proof.models, proof.people, proof.kinds):
@@ -347,9 +349,9 @@ def test_odd_names_and_moments_do_not_fill_the_memory():
 
 def test_the_busiest_minute_of_too_many_is_unknown_and_not_guessed():
     proving = Proving(lambda _: None)
-    judged = Judged(way="home", route="r", model="m")
+    placed = Placed(way="home", route="r", model="m")
     for minute in range(3):
-        proving.add(PastCall(model="m", time=1.5e9 + 60 * minute), judged, None)
+        proving.add(PastCall(model="m", time=1.5e9 + 60 * minute), placed, None)
     assert prove(proving, {}).peak.calls == 1
     proving.minutes = dict.fromkeys(range(MOST_MINUTES + 1), (1, 1))
     assert prove(proving, {}).peak is None
@@ -386,7 +388,7 @@ def test_what_would_really_have_been_saved_lies_within_the_range():
         proving = Proving(lambda _: None)
         for task, cost, _ in calls:
             proving.add(
-                PastCall(model="m"), Judged(way="home", settled=True, task=task, route="r", model="m"), cost
+                PastCall(model="m"), Placed(way="home", settled=True, task=task, route="r", model="m"), cost
             )
         rates = {}
         for task in ("extraction", "writing", "chat"):
@@ -402,7 +404,7 @@ def test_what_would_really_have_been_saved_lies_within_the_range():
 
 def test_calls_that_nobody_could_judge_are_at_the_high_end_whatever_was_measured():
     proving = Proving(lambda _: None)
-    proving.add(PastCall(model="m"), Judged(way="unknown", possible=True, why="w"), 10.0)
+    proving.add(PastCall(model="m"), Placed(way="unknown", possible=True, why="w"), 10.0)
     saved = prove(proving, {None: rate_of([(False, 1.0)] * 40, "a sample")}).saved
     assert (saved.low, saved.high) == (0.0, 10.0)
 
@@ -411,7 +413,7 @@ def test_a_task_of_which_nothing_was_tried_borrows_no_rate_from_others():
     proving = Proving(lambda _: None)
     for task in ("extraction", "reasoning"):
         proving.add(
-            PastCall(model="m"), Judged(way="home", settled=True, task=task, route="r", model="m"), 10.0
+            PastCall(model="m"), Placed(way="home", settled=True, task=task, route="r", model="m"), 10.0
         )
     saved = prove(proving, {"extraction": rate_of([(True, 1.0)] * 100, "a sample")}).saved
     assert 9 < saved.low < 10

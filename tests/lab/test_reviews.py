@@ -7,7 +7,6 @@ import re
 import select
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -27,6 +26,7 @@ from headgate.ledger.facts import count_facts
 from headgate.ledger.opinions import give_opinion, read_opinions
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.writer import LedgerWriter
+from prepared_python import headgate
 
 PAGE = """
 [engines.home]
@@ -319,8 +319,7 @@ def test_a_pair_takes_two_answers(config, keep):
 
 def test_off_a_terminal_it_refuses_and_says_what_does_it(config, keep):
     keep(outcome("fallback", "a", "b"))
-    line = [sys.executable, "-m", "headgate", "audit", "review", "--config", str(config)]
-    done = subprocess.run(line, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    done = headgate("audit", "review", "--config", config)
     assert done.returncode == 2
     assert "takes a terminal" in done.stderr
     assert "headgate audit overrule" in done.stderr
@@ -361,8 +360,7 @@ def test_overrule_refuses_what_does_not_fit(config, keep):
         (("0" * 19, "good"), "there is no request"),
         ((id_, "withdraw"), "said nothing"),
     ):
-        line = [sys.executable, "-m", "headgate", "audit", "overrule", *args, "--config", str(config)]
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        done = headgate("audit", "overrule", *args, "--config", config)
         assert done.returncode == 2, args
         assert words in done.stderr
         assert "hint:" in done.stderr

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.core.effects import Record, Weights
+from headgate.core.estimates import estimate
 from headgate.core.intervals import wilson
 from headgate.core.past import Past
 from headgate.core.replay import replay
@@ -149,6 +150,20 @@ def test_judges_err_as_often_as_they_are_said_to_and_a_person_does_not():
     assert len([one for one in wrong if one.judged == "good"]) < 50
     missed = sum(one.verdict == "missed" for one in audited.findings if one.judge != "person")
     assert missed > 2 * audited.missed, "a tenth of all good ones"
+
+
+def test_missed_escalations_are_estimated_though_judges_call_as_many_good_answers_bad_as_there_are_bad_ones():
+    chance, auditor, findings, populations, missed = Random(4), Auditor(Auditing()), [], [], 0
+    player = Player(PAGE, WORLD.works_by_task())
+    for week in range(8):
+        audited = auditor.audit(player, WORLD.week(week, chance), Recorded(), chance)
+        findings += audited.findings
+        populations += audited.populations
+        missed += audited.missed
+    told = estimate(findings, populations, "local", auditor.confusions).all.number
+    assert told.low <= missed <= told.high
+    assert told.high - told.low < 1.5 * missed, "and it says something"
+    assert estimate(findings, populations, "local").all.number.low > missed, "as judges and labels have it"
 
 
 # ── Truth ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,8 +5,8 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-import msgspec
 import pytest
+from cryptography.fernet import Fernet
 from ledger_samples import realistic
 from msgspec.structs import replace
 
@@ -30,6 +30,7 @@ from headgate.ledger.opening import open_for_writing
 from headgate.ledger.opinions import give_opinion
 from headgate.ledger.queries import Filter, LedgerReader
 from headgate.ledger.retention import Keep
+from headgate.ledger.sealing import Seal
 from headgate.ledger.verifying import verify
 from headgate.ledger.writer import LedgerWriter
 
@@ -271,7 +272,37 @@ def test_audits_with_their_opinions_come_back_from_an_export(queue, path, tmp_pa
         with closing(sqlite3.connect(file)) as db:
             told.append(db.execute(query).fetchall())
     assert told[0] == told[1] != []
-    assert msgspec.json.decode(told[0][0][-1]) == {"reason": "the same text"}
+    assert told[0][0][-1] is None, "why a judge said it stays with the answers"
+    assert b"the same text" not in (tmp_path / "all.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_why_a_judge_said_it_is_kept_sealed_and_forgotten_with_the_answers_that_it_may_quote(
+    store, path, sealed
+):
+    seal = Seal(Fernet.generate_key().decode()) if sealed else None
+    store([chosen(next(iter(realistic(1))))])
+    queue = AuditJobs(path, seal)
+    job = queue.take(NOW + 86_400)
+    queue.finish(job, found(job, judge="local model"))
+    assert queue.material(job.request).reasons == {"local model": "the same text"}
+    dumped = dump(path)
+    assert ("the same text" in dumped) is not sealed
+    with closing(open_for_writing(path)) as db:
+        db.execute("UPDATE audit_jobs SET expires = ?", (round(NOW * 1e6),))
+    compact(path, Keep(), lambda *_: None)
+    assert "the same text" not in dump(path)
+    assert findings(path)[0][1:3] == ("unnecessary", "local model"), "what was said stays"
+
+
+def dump(path):
+    """All that stands in the ledger, bytes too."""
+    with closing(sqlite3.connect(path)) as db:
+        return "\n".join(
+            str([value.decode("latin-1") if isinstance(value, bytes) else value for value in row])
+            for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for row in db.execute(f"SELECT * FROM {table}")
+        )
 
 
 def test_the_strata_are_those_of_the_traffic_with_what_was_found_in_them(store, path):

@@ -6,7 +6,7 @@ import pytest
 from ledger_samples import realistic
 from msgspec.structs import replace
 
-from headgate.core.cards import Card, Share
+from headgate.core.cards import Card, PassRate
 from headgate.core.errors import LedgerError
 from headgate.ledger import opening
 from headgate.ledger.cards import newest_cards, save_card
@@ -29,10 +29,10 @@ CARD = Card(
     fast_context=6_100,
     memory=6_654_289_920,
     on_gpu=1.0,
-    schema=Share(6, 6),
-    tools=Share(5, 6),
-    tasks={"classification": Share(8, 8), "code": Share(0, 7)},
-    languages={"de": Share(2, 2), "it": Share(1, 2)},
+    schema=PassRate(6, 6),
+    tools=PassRate(5, 6),
+    tasks={"classification": PassRate(8, 8), "code": PassRate(0, 7)},
+    languages={"de": PassRate(2, 2), "it": PassRate(1, 2)},
 )
 
 

@@ -5,7 +5,7 @@ import re
 from msgspec.structs import replace
 from report_samples import USERS_WEEK, WEEK
 
-from headgate.core.cards import Card, Share
+from headgate.core.cards import Card, PassRate
 from headgate.reports.cards import card_lines
 from headgate.reports.markdown import markdown
 from headgate.reports.plain import plain
@@ -28,10 +28,10 @@ LLAMA = Card(
     fast_context=6_100,
     memory=6_654_289_920,
     on_gpu=1.0,
-    schema=Share(6, 6),
-    tools=Share(1, 6),
-    tasks={"classification": Share(8, 8), "code": Share(0, 7)},
-    languages={"de": Share(2, 2)},
+    schema=PassRate(6, 6),
+    tools=PassRate(1, 6),
+    tasks={"classification": PassRate(8, 8), "code": PassRate(0, 7)},
+    languages={"de": PassRate(2, 2)},
 )
 NOMIC = Card(
     engine="ollama",

@@ -59,7 +59,7 @@ def command(
     import msgspec
 
     from headgate.lab.imports.formats import FORMATS
-    from headgate.lab.judging import Judge
+    from headgate.lab.placing import Placing
     from headgate.lab.proof import prove
     from headgate.lab.proof_shown import markdown, text
     from headgate.lab.sampling import Sample
@@ -68,7 +68,7 @@ def command(
     config = load(config_file)
     proving, kept = Proving(priced(), config.alternatives), Sample(sample or 0)
     unread = read_all(
-        FORMATS[kind], [Path(file).expanduser() for file in files], Judge(config.policy), proving, kept
+        FORMATS[kind], [Path(file).expanduser() for file in files], Placing(config.policy), proving, kept
     )
     rates, energy = measured(config), None
     if sample:
@@ -91,7 +91,7 @@ def command(
         put(shown.rstrip())
 
 
-def read_all(kind: "Format", paths: list[Path], judge: Any, proving: "Proving", kept: "Sample") -> int:
+def read_all(kind: "Format", paths: list[Path], placing: Any, proving: "Proving", kept: "Sample") -> int:
     """Read the files and count what is in them; how many records could not be read.
 
     Raises:
@@ -131,9 +131,9 @@ def read_all(kind: "Format", paths: list[Path], judge: Any, proving: "Proving", 
                     if not call.chat:
                         proving.others.add(call.calls, cost)
                         continue
-                    judged = judge.judge(call)
-                    proving.add(call, judged, cost)
-                    kept.offer(judged, cost)
+                    placed = placing.place(call)
+                    proving.add(call, placed, cost)
+                    kept.offer(placed, cost)
     if unread > NAMED:
         say(f"… and {unread - NAMED:,} more that cannot be read")
     if not good:

@@ -87,9 +87,9 @@ async def asked(config: "Config", kept: "Sequence[Sampled]", folder: Path) -> "l
             task = bar.add_task("asking", total=len(kept))
 
             async def one(number: int, call: "Sampled") -> None:
-                assert call.judged.request is not None, "only such calls are sampled"
+                assert call.placed.request is not None, "only such calls are sampled"
                 async with at_once:
-                    request = replace(call.judged.request, id=f"sample-{number}", local_only=True, batch=True)
+                    request = replace(call.placed.request, id=f"sample-{number}", local_only=True, batch=True)
                     _, outcome = await gate.ask(request)
                 found.append((call, outcome))
                 bar.advance(task)
@@ -112,7 +112,7 @@ def rates_of(found: "Sequence[tuple[Sampled, Outcome]]") -> "dict[str | None, Ra
         if any(
             attempt.failure is None or attempt.failure.reason not in NOT_ASKED for attempt in outcome.attempts
         ):
-            tried[call.judged.task].append((outcome.status == "ok", call.cost))
+            tried[call.placed.task].append((outcome.status == "ok", call.cost))
     asked_in_vain = len(found) - sum(len(answers) for answers in tried.values())
     if not tried:
         raise EngineError("no local model could be asked", "headgate doctor says what is wrong")

@@ -1,6 +1,5 @@
 """`headgate learn`: what the ledger's audits teach of the models at home, as a router that may be turned on."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -39,11 +38,16 @@ def command(config_file: str | None, *, days: int, which: str | None, listing: b
 
 
 def make(config: "Config", days: int, *, as_json: bool) -> None:
-    """Learn, keep what was learned, and say what it is."""
+    """Learn, keep what was learned, and say what it is.
+
+    Raises:
+        HeadgateError: there is too little to learn from, or nothing to be learned.
+    """
     from time import time
 
     import msgspec
 
+    from headgate.core.errors import HeadgateError
     from headgate.lab.lessons import learn_from_ledger
     from headgate.ledger.routers import save_router
 
@@ -57,14 +61,10 @@ def make(config: "Config", days: int, *, as_json: bool) -> None:
     else:
         draw(lesson, n)
     if router is None:
-        refuse(lesson)
-        sys.exit(1)
-
-
-def refuse(lesson: "Lesson") -> None:
-    """Why there is no router, and what to do first."""
-    say(f"error: {lesson.why_not}; it takes about {lesson.needs:,} audited requests")
-    say("\nhint: [audit] in headgate.toml has requests audited; headgate audit status says how far that is")
+        raise HeadgateError(
+            f"{lesson.why_not}; it takes about {lesson.needs:,} audited requests",
+            "[audit] in headgate.toml has requests audited; headgate audit status says how far that is",
+        )
 
 
 def use(config: "Config", which: str, *, as_json: bool) -> None:
@@ -153,6 +153,8 @@ def draw(lesson: "Lesson", n: int | None) -> None:
             put_table(made)
     for model_, audits in lesson.gone.items():
         put(f"{model_}: {audits:,} audits left out; it is gone from the config, or another model now")
+    for model_, audits in lesson.older.items():
+        put(f"{model_}: {audits:,} audits left out; another version of it lies under its name since")
     for many, what in (
         (lesson.unclear, "audits are unclear and teach nothing"),
         (lesson.sealed, "prompts are sealed, and no key opens them"),

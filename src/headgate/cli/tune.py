@@ -1,5 +1,6 @@
 """`headgate tune`: settings that would cost less and keep a quality floor, by the ledger and its audits; and what became of them."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -7,7 +8,7 @@ import click
 from headgate.cli.common import load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
-    from headgate.core.tuning import Need, Proposal, Refusal
+    from headgate.core.proposals import Need, Proposal, Refusal
     from headgate.lab.tuning import Applied, Tuned
 
 
@@ -39,10 +40,12 @@ def command(
     """Search the recorded traffic for settings that cost less and keep a quality floor.
 
     Thresholds of routes (tokens_over, tokens_under, pass_at), their chains and the classifier's task_confidence are moved in small
-    steps. What the older half of the audits finds, the newer half judges. Calls no model; without --apply nothing is written.
+    steps. What the older half of the audits finds, the newer half judges. Calls no model; without --apply nothing is written. Exit 1
+    if there is too little to search in, 0 if nothing better was found.
     """
     from time import time
 
+    from headgate.cli.changed_models import say_changes
     from headgate.lab.tuning import apply, tune_ledger
 
     config = load(config_file)
@@ -52,7 +55,12 @@ def command(
         show_status(config, as_json=as_json)
         return
     share = config.tune.floor if floor is None else floor / 100
-    tuned = tune_ledger(config, share, time() - days * 86_400)
+    since = time() - days * 86_400
+    tuned = tune_ledger(config, share, since)
+    say_changes(config, since)
+    if as_json and not was_searched(tuned.found):
+        put_json(plain(tuned, None))
+        sys.exit(1)
     if refuse(tuned.found, as_json=as_json):
         return
     applied = None
@@ -71,18 +79,23 @@ def command(
         say(f"\nnothing has been changed; headgate tune --apply writes it into {config.source}")
 
 
+def was_searched(found: "Proposal | Refusal") -> bool:
+    """Whether there was enough to search in: else that nothing is proposed is a failure, for people and for programs."""
+    return found.now is not None
+
+
 def refuse(found: "Proposal | Refusal", *, as_json: bool) -> bool:
-    """Tell a person why nothing is proposed. For programs it is data.
+    """Tell a person why nothing is proposed; whether that is so. For programs it is data.
 
     Raises:
         HeadgateError: there is too little to search in.
     """
     from headgate.core.errors import HeadgateError
-    from headgate.core.tuning import Refusal
+    from headgate.core.proposals import Refusal
 
     if not isinstance(found, Refusal) or as_json:
         return False
-    if found.now is None:
+    if not was_searched(found):
         raise HeadgateError(found.why, hint_of(found))
     put(f"nothing is proposed: {found.why}")
     for need in needs_of(found.needs):
@@ -116,8 +129,6 @@ def needs_of(needs: "tuple[Need, ...]") -> list[str]:
 
 def agreed(tuned: "Tuned", *, yes: bool) -> bool:
     """Whether the person wants it."""
-    import sys
-
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -131,7 +142,7 @@ def draw(tuned: "Tuned") -> None:
     """The proposal for a person."""
     from datetime import UTC, datetime
 
-    from headgate.core.tuning import Proposal
+    from headgate.core.proposals import Proposal
     from headgate.reports.shown import count
 
     found = tuned.found
@@ -144,7 +155,8 @@ def draw(tuned: "Tuned") -> None:
     put(tuned.diff.rstrip("\n"))
     now, judged = found.now, found.judged
     if found.aim == "safer":
-        put("\nquality is surely below the floor now, so this is the safe side")
+        sure = "surely" if now.quality.high < found.floor else "more likely than not"
+        put(f"\nquality is {sure} below the floor now, so this is the safe side")
     put("\nexpected              now         with it")
     dollars = [now.dollars_before + now.dollars.expected] + [
         judged.dollars_before + end
@@ -167,6 +179,8 @@ def draw(tuned: "Tuned") -> None:
         f"of {judged.modelled:,} nobody has seen how: {count(judged.audits_moved, 'audit')} among them "
         f"stand{'s' if judged.audits_moved == 1 else ''} for them. {count(judged.audits, 'audit')} tell of quality in all."
     )
+    if tuned.corrected:
+        put(f"known errors of {' and '.join(tuned.corrected)} are taken out")
     for need in needs_of(found.needs):
         put(f"for a step further: {need}")
 
@@ -189,5 +203,6 @@ def plain(tuned: "Tuned", applied: "Applied | None") -> dict[str, object]:
         "since": tuned.since,
         "until": tuned.until,
         "split": tuned.split,
+        "corrected": tuned.corrected,
         "applied": None if applied is None else {"kept": str(applied.kept)},
     }

@@ -54,6 +54,8 @@ class Material(Struct, frozen=True, gc=False, kw_only=True):
     checks: tuple[str, ...]
     cause: str = ""
     """Of a fallback: the check that rejected the local answer, or else the reason of the fallback."""
+    reasons: Mapping[str, str] = {}
+    """By judge, why it said what it said. It may quote the answers, so it is kept where they are, sealed like them, and goes with them."""
 
 
 class Pair(Struct, frozen=True, gc=False):

@@ -22,7 +22,7 @@ LEAST_SCORED: Final = 5
 """Items of a task below which its share is no score."""
 
 
-class Share(Struct, frozen=True):
+class PassRate(Struct, frozen=True):
     """How many of how many."""
 
     passed: int
@@ -67,13 +67,13 @@ class Card(Struct, frozen=True, kw_only=True):
     """Bytes that it took when loaded, wherever they were."""
     on_gpu: float | None = None
     """The share of them that was on a GPU, 0–1."""
-    schema: Share | None = None
+    schema: PassRate | None = None
     """Answers that fit a JSON Schema."""
-    tools: Share | None = None
+    tools: PassRate | None = None
     """Tool calls with the right tool and arguments that fit."""
-    tasks: Mapping[Task, Share] = {}
+    tasks: Mapping[Task, PassRate] = {}
     """The exam, task by task."""
-    languages: Mapping[str, Share] = {}
+    languages: Mapping[str, PassRate] = {}
     """Answers in the language of the question, by ISO 639-1 code."""
     texts_speed: float | None = None
     """Of a model that embeds: texts per second, a batch at a time."""
@@ -170,9 +170,9 @@ def stale_cards(
     return tuple(said)
 
 
-def _fails(share: Share | None) -> bool:
+def _fails(share: PassRate | None) -> bool:
     return share is not None and share.of >= LEAST_TRIED and share.passed < LEAST_RATE * share.of
 
 
-def _said(share: Share | None) -> str:
+def _said(share: PassRate | None) -> str:
     return f"{share.passed} of {share.of}" if share is not None else "none"

@@ -112,7 +112,12 @@ def money_left(decision: Decision, attempts: Sequence[Attempt]) -> float | None:
 
 def passes(attempt: Attempt, pass_at: float) -> bool:
     """Whether its answer may go to the caller. Without evidence against it, it may."""
-    return attempt.failure is None and (attempt.score is None or attempt.score >= pass_at)
+    return attempt.failure is None and passes_with(attempt.score, pass_at)
+
+
+def passes_with(score: float | None, pass_at: float) -> bool:
+    """Whether an answer with this lowest score goes out. Without evidence against it, it does."""
+    return score is None or score >= pass_at
 
 
 def best_answer(attempts: Sequence[Attempt]) -> int | None:

@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.audits import Finding
-from headgate.core.estimates import HITS, effective_size
+from headgate.core.counted import HITS
+from headgate.core.estimates import effective_size
 from headgate.core.judges.found import says_as_good
 from headgate.core.shares import share_ends
 from headgate.core.spans import Span

@@ -13,11 +13,21 @@ Settings differ little from each other, so a request is decided anew only where 
 """
 
 from collections.abc import Iterable, Mapping
-from math import sqrt
 
 from msgspec import Struct
 
-from headgate.core.bounds import Sample, Share
+from headgate.core.bounds import Sample
+from headgate.core.losses import (
+    AS_IT_IS,
+    BELIEVED,
+    Evidence,
+    JudgeErrors,
+    Side,
+    expected_losses,
+    least_lost,
+    most_lost,
+    span_of,
+)
 from headgate.core.past import Asked, Found, Past, longest_asked
 from headgate.core.policy import AGENT, Policy, is_auto, match
 from headgate.core.rerun import Rerun, Step, Unknown, rerun, signals_under
@@ -27,10 +37,6 @@ from headgate.core.types import Model
 
 ERROR = 0.05
 """How often a one-sided bound may be wrong."""
-
-
-BY_CHANCE = 3.0
-"""Audits that a task must have been expected to have before it is no chance that it has none: exp(-3) is 5 %."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -80,6 +86,19 @@ class Effect(Struct, frozen=True, kw_only=True):
     """Of those that move: what they cost, or would cost, is unknown, and not in the dollars."""
 
 
+class Glance(Struct, frozen=True, gc=False):
+    """An effect in short."""
+
+    dollars_before: float
+    """A week."""
+    dollars: float
+    """A week, more or (below zero) fewer, as is expected."""
+    quality: float
+    """As is expected, 0-1."""
+    least: float
+    """Its lower bound."""
+
+
 class Went(Struct, frozen=True, gc=False):
     """Where the requests of one kind go."""
 
@@ -102,42 +121,60 @@ class Weights:
         record: the requests, with their audits.
         today: the settings in force.
         known: the models as they were described then.
+        errors: of the judges, as labels tell; one of whom they tell nothing is taken at its word.
     """
 
-    def __init__(self, record: Record, today: Policy, known: Mapping[str, Model] = {}) -> None:
-        self.today, self.weeks = today, record.weeks
+    def __init__(
+        self,
+        record: Record,
+        today: Policy,
+        known: Mapping[str, Model] = {},
+        errors: JudgeErrors = BELIEVED,
+    ) -> None:
+        self.today, self.weeks, self.errors = today, record.weeks, errors
         self.models = {**known, **today.models}
         self.past = [one for one in record.past if one.example.model in self.models and is_chat(one)]
         self.longest = longest_asked(record.past)
-        self.was_home = [self.models[one.example.model or ""].local for one in self.past]
         self.requests = sum([one.requests for one in self.past])
-        self.costs = [one.cost for one in self.past]
-        self._alike, self._asked = by_what_was_asked(self.past)
-        self._went: list[dict[object, Went]] = [{} for _ in self.past]
+        self._alike = by_what_was_asked(self.past)
+        self._sums: list[dict[object, Sums]] = [{} for _ in self._alike]
 
-    def effect(self, policy: Policy, error: float = ERROR, evidence: float = 1.0) -> Effect:
+    def effect(self, policy: Policy, error: float = ERROR) -> Effect:
         """What these settings come to.
 
         Args:
             policy: the settings.
             error: how often each bound may be wrong.
-            evidence: as if there were so many times as many audits that found the same.
         """
-        sums = Sums()
-        keys = [what_decides(one, policy) for one in self._asked]
-        for index, one in enumerate(self.past):
-            went = self.went(index, policy, keys[self._alike[index]])
-            sums.add(one, went, cost=self.costs[index], was_home=self.was_home[index])
-        return sums.effect(self.requests, self.weeks, error, evidence)
+        return self._add_up(policy).effect(self.requests, self.weeks, self.errors, error)
 
-    def went(self, index: int, policy: Policy, key: object) -> Went:
-        """Where the requests of one kind go; `key` is what of the policy decides it."""
-        one = self.past[index]
-        went = self._went[index].get(key)
-        if went is None:
-            found = rerun(one, policy, self.today, self.longest)
-            went = self._went[index][key] = self._follow(one, found)
-        return went
+    def glance(self, policy: Policy, error: float = ERROR, evidence: Evidence = AS_IT_IS) -> "Glance":
+        """What a search looks at of that: it takes a third of the time.
+
+        Args:
+            policy: the settings.
+            error: how often the bound may be wrong.
+            evidence: how much there is.
+        """
+        return self._add_up(policy).glance(self.requests, self.weeks, self.errors, error, evidence)
+
+    def _add_up(self, policy: Policy) -> "Sums":
+        """All requests under these settings."""
+        sums = Sums()
+        for alike, known in zip(self._alike, self._sums, strict=True):
+            key = what_decides(alike[0], policy)
+            if key not in known:
+                known[key] = self._sum(alike, policy)
+            sums.take(known[key])
+        return sums
+
+    def _sum(self, alike: Iterable[Past], policy: Policy) -> "Sums":
+        """What requests that are decided alike come to."""
+        sums = Sums()
+        for one in alike:
+            went = self._follow(one, rerun(one, policy, self.today, self.longest))
+            sums.add(one, went, self.errors, was_home=self.models[one.example.model or ""].local)
+        return sums
 
     def _follow(self, one: Past, found: Rerun | Unknown) -> Went:
         """Where a rerun leads. What nobody can tell is as it was, and so is what a policy that has changed since decided."""
@@ -173,11 +210,9 @@ class Weights:
         return Went(home=True, sure=home, same=False, dollars=spent, audits=tuple(audits))
 
 
-def by_what_was_asked(past: Iterable[Past]) -> tuple[list[int], list[Past]]:
-    """Requests that only differ in what was answered are decided alike: for each its place among those that differ, and these."""
-    places: dict[object, int] = {}
-    different: list[Past] = []
-    alike = []
+def by_what_was_asked(past: Iterable[Past]) -> list[list[Past]]:
+    """The requests that only differ in what was answered, which are decided alike, put together."""
+    found: dict[object, list[Past]] = {}
     for one in past:
         outcome = one.example
         signals = outcome.signals
@@ -190,11 +225,8 @@ def by_what_was_asked(past: Iterable[Past]) -> tuple[list[int], list[Past]]:
             signals.format,
             signals.language,
         )
-        if asked not in places:
-            places[asked] = len(different)
-            different.append(one)
-        alike.append(places[asked])
-    return alike, different
+        found.setdefault(asked, []).append(one)
+    return list(found.values())
 
 
 def told(one: Past, model: str) -> tuple[tuple[Found, bool], ...]:
@@ -226,15 +258,14 @@ class Sums:
     """What is added up, kind by kind."""
 
     def __init__(self) -> None:
-        self.home_before = self.home = self.paid = self.dollars = 0.0
-        self.moved = self.modelled = self.unpriced = 0
+        self.home_before = self.home = self.moved = self.modelled = self.unpriced = 0
+        self.paid = self.dollars = self.perhaps_dollars = 0.0
         self.stays, self.comes, self.perhaps = Side(), Side(), Side()
         self.perhaps_home, self.perhaps_paid = Sample(), Sample()
-        self.perhaps_dollars = 0.0
 
-    def add(self, one: Past, went: Went, *, cost: float | None, was_home: bool) -> None:
-        """The requests of one kind, and what they cost as it was."""
-        many = one.requests
+    def add(self, one: Past, went: Went, errors: JudgeErrors, *, was_home: bool) -> None:
+        """The requests of one kind."""
+        many, cost = one.requests, one.cost
         self.home_before += many * was_home
         self.paid += cost or 0.0
         if not went.same or not went.sure:
@@ -245,7 +276,7 @@ class Sums:
         if not went.home:
             return
         side = self.perhaps if not went.sure else self.stays if was_home and went.same else self.comes
-        side.add(one, went.audits)
+        side.add(many, one.example.signals.task or "", went.audits, errors)
         if went.sure:
             self.home += many
             return
@@ -256,15 +287,34 @@ class Sums:
             self.perhaps_home.add(found, goes_out)
             self.perhaps_paid.add(found, goes_out, dollars / many)
 
-    def effect(self, requests: int, weeks: float, error: float, evidence: float) -> Effect:
+    def take(self, other: "Sums") -> None:
+        """All of another one."""
+        self.home_before += other.home_before
+        self.home += other.home
+        self.moved += other.moved
+        self.modelled += other.modelled
+        self.unpriced += other.unpriced
+        self.paid += other.paid
+        self.dollars += other.dollars
+        self.perhaps_dollars += other.perhaps_dollars
+        for own, its in zip(self.sides, other.sides, strict=True):
+            if its.requests:
+                own.take(its)
+        self.perhaps_home.take(other.perhaps_home)
+        self.perhaps_paid.take(other.perhaps_paid)
+
+    @property
+    def sides(self) -> tuple[Side, Side, Side]:
+        """Requests that stay at home, that come there, and that may."""
+        return self.stays, self.comes, self.perhaps
+
+    def effect(self, requests: int, weeks: float, errors: JudgeErrors, error: float) -> Effect:
         """All that was added."""
-        many, sides = max(requests, 1), (self.stays, self.comes, self.perhaps)
-        losses = [side.loss(error, evidence) for side in sides]
-        lost = sum([loss.expected for loss in losses])
-        more = lost + sqrt(sum([(loss.high - loss.expected) ** 2 for loss in losses]))
-        fewer = lost - sqrt(sum([(loss.expected - loss.low) ** 2 for loss in losses]))
-        home = span_of(self.perhaps_home.share(evidence), self.perhaps.requests, error)
-        saved = span_of(self.perhaps_paid.share(evidence), self.perhaps_dollars, error)
+        many = max(requests, 1)
+        expected = expected_losses(self.sides, errors)
+        most, least = (told(self.sides, errors, error) for told in (most_lost, least_lost))
+        home = span_of(self.perhaps_home.share(), self.perhaps.requests, error)
+        saved = span_of(self.perhaps_paid.share(), self.perhaps_dollars, error)
         return Effect(
             requests=requests,
             weeks=weeks,
@@ -272,45 +322,23 @@ class Sums:
             home=Span(*[(self.home + end) / many for end in (home.low, home.expected, home.high)]),
             dollars_before=self.paid / weeks,
             dollars=Span(*[(self.dollars - end) / weeks for end in (saved.high, saved.expected, saved.low)]),
-            quality=Span(max(0.0, 1 - more / many), 1 - lost / many, min(1.0, 1 - fewer / many)),
+            quality=Span(max(0.0, 1 - most / many), 1 - expected / many, min(1.0, 1 - least / many)),
             moved=self.moved,
             modelled=self.modelled,
-            audits=sum([side.audits for side in sides]),
+            audits=sum([side.audits for side in self.sides]),
             audits_moved=self.comes.audits + self.perhaps.audits,
             unpriced=self.unpriced,
         )
 
-
-class Side:
-    """Requests that are, or may be, answered at home, and the audits that tell how well."""
-
-    def __init__(self) -> None:
-        self.requests = self.audits = 0
-        self.bad = Sample()
-        self.by_task: dict[str, list[int]] = {}
-
-    def add(self, one: Past, audits: Iterable[tuple[Found, bool]]) -> None:
-        """The requests of one kind."""
-        self.requests += one.requests
-        task = self.by_task.setdefault(one.example.signals.task or "", [0, 0])
-        task[0] += one.requests
-        for found, goes_out in audits:
-            if found.good is not None:
-                self.audits += found.audits
-                task[1] += found.audits
-                self.bad.add(found, goes_out and not found.good)
-
-    def loss(self, error: float, evidence: float) -> Span:
-        """Requests that are answered less well than the paid model would have."""
-        share = self.bad.share(evidence)
-        chosen = self.audits / self.requests if self.requests else 0.0
-        bare = sum(
-            [many for many, audits in self.by_task.values() if not audits and many * chosen >= BY_CHANCE]
+    def glance(
+        self, requests: int, weeks: float, errors: JudgeErrors, error: float, evidence: Evidence
+    ) -> Glance:
+        """All that was added, in short."""
+        many = max(requests, 1)
+        saved = self.perhaps_paid.share().share * self.perhaps_dollars
+        return Glance(
+            dollars_before=self.paid / weeks,
+            dollars=(self.dollars - saved) / weeks,
+            quality=1 - expected_losses(self.sides, errors) / many,
+            least=1 - most_lost(self.sides, errors, error, evidence) / many,
         )
-        told = span_of(share, self.requests - bare, error)
-        return Span(told.low, told.expected + bare * share.share, told.high + bare)
-
-
-def span_of(share: Share, whole: float, error: float) -> Span:
-    """A share of something."""
-    return Span(whole * share.lower(error), whole * share.share, whole * share.upper(error))

@@ -15,9 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.audits import Finding
-from headgate.core.judge_errors import Confusion, Errors, errors_by_judge
+from headgate.core.counted import NONE, Judging, is_hit, judging_of
+from headgate.core.judge_errors import Confusion
 from headgate.core.judges.found import verdict_for
-from headgate.core.judges.standing import LABELS
 from headgate.core.shares import share_ends
 from headgate.core.spans import SURE, Span
 from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
@@ -25,9 +25,6 @@ from headgate.core.words import AuditKind, AuditVerdict
 
 STEADY: Final = 2.0
 """Findings' worth of trust in that hits weigh no more than others, before the findings themselves say so."""
-
-HITS: Final[Mapping[AuditKind, AuditVerdict]] = {"fallback": "unnecessary", "local": "missed"}
-"""What is counted, by the kind of audit."""
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
@@ -91,78 +88,6 @@ def estimate(
     )
 
 
-# ── What a finding counts for ────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Known(Struct, frozen=True):
-    """A judge whose errors labels tell."""
-
-    errors: Errors
-    trust: Mapping[AuditVerdict, float]
-    """How much of a label counts, by what the judge had said, 0-1; the rest is what the judge's verdict counts for.
-
-    People look at some verdicts more often than at others. Were their word simply put in place of the judge's, errors of the one sort would be
-    gone and those of the other taken out twice. So of either verdict the same share of labels counts, in effect."""
-
-
-class Counted(Struct, frozen=True):
-    """What a finding counts for as a hit."""
-
-    seen: float
-    """By what was said, 0-1."""
-    value: float
-    """With a judge's errors taken out."""
-    said: float = 0.0
-    """By that judge alone: 1 or 0."""
-    judge: str = ""
-    """Whose errors; "" is nobody's."""
-    believed: float = 0.0
-    """How much of the value is that judge's verdict, 0-1."""
-
-
-def judging_of(
-    findings: Sequence[Finding], confusions: Mapping[str, Confusion], kind: AuditKind
-) -> dict[str, Known]:
-    """The judges whose errors are taken out of these findings."""
-    told: dict[str, dict[AuditVerdict, list[int]]] = {}
-    for one in filter(is_clear, findings):
-        judge, verdict = word_of_judge(one)
-        labelled = told.setdefault(judge, {}).setdefault(verdict, [0, 0])
-        labelled[one.judge in LABELS] += 1
-    found = {}
-    for judge, errors in errors_by_judge(confusions, kind).items():
-        shares = {verdict: many / (few + many) for verdict, (few, many) in told.get(judge, {}).items()}
-        least = min(shares.values(), default=0.0)
-        found[judge] = Known(errors, {verdict: least / share for verdict, share in shares.items() if share})
-    return found
-
-
-def word_of_judge(finding: Finding) -> tuple[str, AuditVerdict]:
-    """Who has judged it and how, whatever a person or a caller has said after him."""
-    if finding.judged is None:
-        return finding.judge, finding.verdict
-    return finding.judged_by, finding.judged
-
-
-def count(finding: Finding, judging: Mapping[str, Known]) -> Counted:
-    """What a finding counts for."""
-    label = float(is_hit(finding))
-    judge, verdict = word_of_judge(finding)
-    known = judging.get(judge)
-    if known is None:
-        return Counted(label, label)
-    said = float(verdict == HITS[finding.kind])
-    trust = known.trust.get(verdict, 0.0) if finding.judge in LABELS else 0.0
-    corrected = known.errors.corrected(said)
-    return Counted(
-        said + trust * (label - said), corrected + trust * (label - corrected), said, judge, 1.0 - trust
-    )
-
-
-NONE: Final = Counted(0.0, 0.0)
-"""What is no hit, whoever errs."""
-
-
 # ── Sums with ends ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -187,7 +112,7 @@ def part_of(
     group: Requests,
     total: float,
     size: Size,
-    judging: Mapping[str, Known],
+    judging: Judging,
     cause: str | None = None,
 ) -> Part | None:
     """What a group's hits come to; None where nothing tells.
@@ -196,7 +121,7 @@ def part_of(
         group: the requests.
         total: what the sizes of all of them add up to.
         size: what a request counts for; None is unknown.
-        judging: the judges whose errors are known.
+        judging: what findings count for.
         cause: only hits of this one; None is all.
     """
     certain = [
@@ -207,7 +132,7 @@ def part_of(
     known = sum(value for value, counts in certain if counts)
     rest = max(0.0, total - sum(value for value, _ in certain))
     chosen = [
-        (one.weight, value, count(one.finding, judging) if cause in (None, one.finding.cause) else NONE)
+        (one.weight, value, judging.count(one.finding) if cause in (None, one.finding.cause) else NONE)
         for one in group.weighed
         if (value := size(one.finding)) is not None
     ]
@@ -216,22 +141,25 @@ def part_of(
         return None if rest > 1e-9 * total else Part(known, 0.0, 0.0, known, known, {})
     share = sum(weight * value * counted.seen for weight, value, counted in chosen) / whole
     low, high = share_ends(share, effective_size([(w, value, one.seen) for w, value, one in chosen], share))
-    expected = stretch = 0.0
+    expected = perhaps = stretched = 0.0
     by_judge: dict[str, tuple[float, float]] = {}
     for weight, value, counted in chosen:
+        if counted is NONE:
+            continue
         part = weight * value / whole * rest
         expected += part * counted.value
-        if not counted.judge:
-            stretch += part
-            continue
-        errors = judging[counted.judge].errors
-        doubt = counted.believed * part / errors.power
-        stretch += doubt + (1.0 - counted.believed) * part
-        said = errors.corrected(counted.said)
-        hits, misses = by_judge.get(counted.judge, (0.0, 0.0))
-        by_judge[counted.judge] = hits - doubt * said, misses + doubt * (1.0 - said)
+        perhaps += part
+        stretched += (1.0 - counted.believed) * part
+        if counted.judge:
+            errors = judging.known[counted.judge].errors
+            doubt = counted.believed * part / errors.power
+            stretched += doubt
+            said = errors.corrected(counted.said)
+            hits, misses = by_judge.get(counted.judge, (0.0, 0.0))
+            by_judge[counted.judge] = hits - doubt * said, misses + doubt * (1.0 - said)
+    reach = rest * (stretched / perhaps if perhaps else 1.0)
     return Part(
-        known + expected, stretch * (share - low), stretch * (high - share), known, known + rest, by_judge
+        known + expected, reach * (share - low), reach * (high - share), known, known + rest, by_judge
     )
 
 
@@ -261,14 +189,14 @@ def effective_size(chosen: Sequence[tuple[float, float, float]], share: float) -
     return alike * min(1.0, usual / ((seen * trust + usual * STEADY) / (trust + STEADY)))
 
 
-def span_of(parts: Sequence[Part | None], judging: Mapping[str, Known]) -> Span | None:
+def span_of(parts: Sequence[Part | None], judging: Judging) -> Span | None:
     """The parts put together by the squares of their distances (MOVER, as in `spans`); None where any is missing."""
     if any(part is None for part in parts):
         return None
     told = [part for part in parts if part is not None]
     expected = sum(part.expected for part in told)
     doubt = 0.0
-    for judge, known in judging.items():
+    for judge, known in judging.known.items():
         hits = sum(part.by_judge.get(judge, (0.0, 0.0))[0] for part in told)
         misses = sum(part.by_judge.get(judge, (0.0, 0.0))[1] for part in told)
         errors = known.errors
@@ -285,14 +213,7 @@ def span_of(parts: Sequence[Part | None], judging: Mapping[str, Known]) -> Span 
 # ── Estimates ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def is_hit(finding: Finding) -> bool:
-    """Whether it is what the audit looks for."""
-    return finding.verdict == HITS[finding.kind]
-
-
-def _of_groups(
-    strata: Sequence[Requests], groups: Sequence[Requests], judging: Mapping[str, Known]
-) -> Estimate:
+def _of_groups(strata: Sequence[Requests], groups: Sequence[Requests], judging: Judging) -> Estimate:
     findings = [finding for stratum in strata for finding in stratum.findings]
     clear = [finding for finding in findings if is_clear(finding)]
     requests = sum(stratum.requests for stratum in strata)
@@ -308,7 +229,7 @@ def _of_groups(
     )
 
 
-def _of_cause(groups: Sequence[Requests], cause: str, judging: Mapping[str, Known]) -> Estimate:
+def _of_cause(groups: Sequence[Requests], cause: str, judging: Judging) -> Estimate:
     findings = [finding for group in groups for finding in group.findings if finding.cause == cause]
     clear = [finding for finding in findings if is_clear(finding)]
     standing = sum(len([one for one in group.certain if one.cause == cause]) for group in groups)
@@ -337,7 +258,7 @@ def _if_unclear(groups: Sequence[Requests]) -> tuple[float, float] | None:
                 one if is_clear(one) else replace(one, verdict=clear_verdict(one.kind, hit=as_hit))
                 for one in group.findings
             ]
-            part = part_of(replace(group, findings=tuple(decided)), group.requests, _one, {})
+            part = part_of(replace(group, findings=tuple(decided)), group.requests, _one, Judging())
             if part is None:
                 return None
             total += part.expected

@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from headgate.core.cascade import passes
+from headgate.core.cascade import passes, passes_with
 from headgate.core.past import Asked, Found, Interval, Past
 from headgate.core.rerun import End, Rerun, Unknown
 from headgate.core.types import Attempt
@@ -58,7 +58,7 @@ PAID = Good(1.0, 1.0, 1.0)
 """By definition: a paid answer is what the others are compared with."""
 
 
-class Weighed:
+class WeighedAudits:
     """Audits of one kind of answers, added up."""
 
     __slots__ = ("audits", "good", "speaks_for", "squares")
@@ -94,8 +94,8 @@ class Evidence:
 
     def __init__(self, interval: Interval) -> None:
         self._interval = interval
-        self._answers: dict[Answered, Weighed] = {}
-        self._passing: dict[Asked, Weighed] = {}
+        self._answers: dict[Answered, WeighedAudits] = {}
+        self._passing: dict[Asked, WeighedAudits] = {}
         self._known: dict[Answered, Good | None] = {}
 
     def take_in(self, one: Past, rerun: Rerun | Unknown) -> None:
@@ -103,9 +103,9 @@ class Evidence:
         for found in one.found:
             for answered in self._answered_by(one, rerun, found):
                 if found.good is not None:
-                    self._answers.setdefault(answered, Weighed()).add(found, hit=found.good)
+                    self._answers.setdefault(answered, WeighedAudits()).add(found, hit=found.good)
             for asked in asked_anew(rerun, found.model):
-                self._passing.setdefault(asked, Weighed()).add(found, hit=would_pass(found, asked))
+                self._passing.setdefault(asked, WeighedAudits()).add(found, hit=would_pass(found, asked))
 
     def _answered_by(self, one: Past, rerun: Rerun | Unknown, found: Found) -> Iterator[Answered]:
         """Under which kinds of answers an audit counts."""
@@ -158,8 +158,8 @@ def asked_anew(rerun: Rerun | Unknown, model: str) -> list[Asked]:
 
 
 def would_pass(found: Found, asked: Asked) -> bool:
-    """Whether the audited answer reaches the bar. Without evidence against it, it does."""
-    return found.score is None or found.score >= asked.pass_at
+    """Whether the audited answer reaches the bar."""
+    return passes_with(found.score, asked.pass_at)
 
 
 def attempt_of(one: Past, model: str) -> Attempt | None:

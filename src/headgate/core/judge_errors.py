@@ -177,10 +177,12 @@ def errors_by_judge(confusions: Mapping[str, Confusion], kind: AuditKind) -> dic
 
 
 def errors_of(confusion: Confusion, kind: AuditKind) -> Errors | None:
-    """Those of one judge; None where too few labels tell, or where it is hardly better than chance."""
+    """Those of one judge; None where too few labels tell or they fit together badly, or where it is hardly better than chance."""
     if not confusion.known:
         return None
     good, bad, covariance = rates_of(confusion.groups)
+    if min(good[1], bad[1]) <= 0.0:
+        return None  # there is no top: two stories are as likely
     hit, miss = (good, bad) if kind == "fallback" else (bad, good)
     found = Errors(hit[0], miss[0], hit[1], miss[1], covariance)
     return found if found.power >= BETTER_THAN_CHANCE else None

@@ -29,7 +29,11 @@ class Found(Struct, frozen=True, kw_only=True):
     model: str
     """At home, whose answer was compared with the paid one."""
     good: bool | None
-    """Whether it is as good ("good", "unnecessary"); None is "unclear"."""
+    """Whether it is as good ("good", "unnecessary"), by the word that is in force; None is "unclear"."""
+    judge: str = ""
+    """Who has judged it; "" where no judge was sure, and only a label tells."""
+    judged: bool | None = None
+    """What that judge says, whatever a person or a caller said after it."""
     score: float | None = None
     """The lowest score of its checks, or of others between the same two `Cuts.scores`; None without evidence."""
     audits: int = 1
@@ -57,6 +61,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """What audits of them found."""
     chances: Mapping[str, float] = {}
     """How likely each model's answer is acceptable, by the learned router, on the average of them; where it cannot say, it is missing."""
+    older: frozenset[str] = frozenset()
+    """Models of which another version lay under the name then: what these answered tells nothing of what they would answer now."""
 
     @property
     def cost(self) -> float | None:
@@ -192,7 +198,10 @@ class Rates:
             outcome = one.example
             task, after = outcome.signals.task, False
             for attempt in outcome.attempts[:-1] if broke_off(outcome) else outcome.attempts:
-                self._attempts.setdefault((attempt.model, task, after), []).append((attempt, one.requests))
+                if attempt.model not in one.older:
+                    self._attempts.setdefault((attempt.model, task, after), []).append(
+                        (attempt, one.requests)
+                    )
                 after = after or attempt.failure is None
 
     def find(self, asked: Asked) -> Rate | None:

@@ -167,7 +167,7 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         for name in chain
     ]
     notice = ""
-    if fleet.allowance is not None and any(c.detail.startswith(BUDGET) for c in candidates):
+    if fleet.allowance is not None and any([c.detail.startswith(BUDGET) for c in candidates]):  # noqa: C419  # quicker
         notice = fleet.allowance.notice
         if fleet.allowance.budget.when_spent == "refuse":
             candidates = refuse(candidates, fleet.allowance)
@@ -361,8 +361,7 @@ def weigh(
         or unavailable(model, fleet)
         or (None, "")
     )
-    at_home = model.local and (model.engine, model.id) not in fleet.remote
-    if skip is None and not (request.pay or at_home):  # also where it would cost nothing
+    if skip is None and not (request.pay or is_at_home(model, fleet)):  # also where it would cost nothing
         skip, detail = "budget", "it is not at home, and nothing may be paid"
     if model.local:
         return Candidate(model=model.name, skip=skip, detail=detail, estimate=0.0)
@@ -377,13 +376,18 @@ def weigh(
     return Candidate(model=model.name, skip=skip, detail=detail, estimate=cost)
 
 
+def is_at_home(model: Model, fleet: FleetView) -> bool:
+    """Whether it runs on the user's own machines, as far as its engine says."""
+    return model.local and (model.engine, model.id) not in fleet.remote
+
+
 def unfit(
     model: Model, fleet: FleetView, request: Request, signals: Signals, *, local_only: bool
 ) -> tuple[Skip, str] | None:
     """Why this model can never serve this request, whatever the hour."""
     if local_only and not model.local:
         return "privacy", "the request must stay on your machines"
-    if local_only and (model.engine, model.id) in fleet.remote:
+    if local_only and not is_at_home(model, fleet):
         return "privacy", f"{model.engine} runs it on somebody else's machines"
     if model.kind != request.kind:
         return "capability", MAKES[model.kind]

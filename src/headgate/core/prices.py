@@ -56,7 +56,7 @@ def cost(usage: Usage | None, price: Price | None) -> float | None:
         if served is None:
             return None
         price = served
-    total = cost_of_tokens(usage, rates_for(price, usage.prompt))
+    total = cost_of_tokens(usage, rates_for(price, usage.prompt) if price.bands else price)
     if total is None:
         return None
     if usage.searches:
@@ -82,12 +82,12 @@ def only_words(usage: Usage) -> bool:
     )
 
 
-def cost_of_words(usage: Usage, price: Price | None) -> float | None:
-    """Dollars for plain tokens of text: the same as `cost`, in a fraction of its time."""
+def cost_of_words(prompt: int, answer: int, price: Price | None) -> float | None:
+    """Dollars for so many plain tokens of text: the same as `cost`, in a fraction of its time."""
     if price is None:
         return None
-    rates = rates_for(price, usage.input) if price.bands else price
-    return (usage.input * rates.input + usage.output * rates.output) / MILLION + price.request
+    rates = rates_for(price, prompt) if price.bands else price
+    return (prompt * rates.input + answer * rates.output) / MILLION + price.request
 
 
 def rates_for(price: Price, prompt: int) -> Rates:
@@ -174,12 +174,13 @@ def estimate(model: Model, signals: Signals, max_tokens: int | None, *, marked: 
     """
     answer = min(max_tokens, TYPICAL_ANSWER) if max_tokens else TYPICAL_ANSWER
     price, tokens = model.price, signals.tokens
+    if price is None or not (marked or signals.cached):
+        return cost_of_words(tokens, answer, price)
     read = written = 0
-    if price is not None and (marked or signals.cached):
-        if signals.keeps_to == model.name and price.cache_read is not None:
-            read = min(signals.cached, tokens)
-        if marked and price.cache_write_5m is not None:
-            written = tokens - read
+    if signals.keeps_to == model.name and price.cache_read is not None:
+        read = min(signals.cached, tokens)
+    if marked and price.cache_write_5m is not None:
+        written = tokens - read
     usage = Usage(
         input=tokens - read - written, cache_read=read, cache_write_5m=written, output=answer, estimated=WHOLE
     )

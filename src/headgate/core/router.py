@@ -1,6 +1,6 @@
 """A router that has learned: how likely each model's answer is acceptable, before it is asked.
 
-    Router → prepare() → Prepared.judge(ask, signals) → Expected(chances, trusted)
+    Router → prepare() → Prepared.judge(ask, signals) → Foretold(chances, trusted)
 
 What was learned of a model is a sum: what each fact of a request is worth, a curve for each figure, and a number for each slot of
 words (`features`). The sum becomes a probability by a line that was fitted on requests that the sum had not seen. All of it is
@@ -23,6 +23,7 @@ from msgspec import Struct
 from headgate.core.expecting import Learning
 from headgate.core.features import SLOTS, VERSION, Features, features
 from headgate.core.types import Model, Signals
+from headgate.core.versions import Versions, is_other
 
 LONGER = 1.25
 """Prompts up to so many times as long as the longest that were audited are still taken to be like them."""
@@ -31,7 +32,7 @@ FAR = 30.0
 """Sums beyond this are certain as far as a double can tell."""
 
 
-class Curve(Struct, frozen=True):
+class PiecewiseLinear(Struct, frozen=True):
     """What a figure is worth, by straight lines between points; beyond the ends, what it is worth there."""
 
     at: tuple[float, ...]
@@ -43,7 +44,7 @@ class Weights(Struct, frozen=True, kw_only=True):
 
     base: float
     facts: Mapping[str, float]
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[PiecewiseLinear, ...] = ()
     """One for each figure; none where figures are not used."""
     slots: bytes = b""
     """The slots of words that were seen, as 16-bit numbers."""
@@ -70,6 +71,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     engine: str
     id: str
     """What the engine called it then: under the same name it may be another model now."""
+    digest: str = ""
+    """Of the files that lay under that name; "" where nobody knows."""
     weights: Weights
     words: bool = True
     """Whether it learned from what humans wrote; without, from signals alone."""
@@ -93,7 +96,7 @@ class Router(Struct, frozen=True, kw_only=True):
     """What it might do when it was compared with the rules."""
 
 
-class Expected(Struct, frozen=True, gc=False):
+class Foretold(Struct, frozen=True, gc=False):
     """What a router says of a request. Models of which it says nothing are missing."""
 
     chances: Mapping[str, float]
@@ -102,7 +105,7 @@ class Expected(Struct, frozen=True, gc=False):
     """Models whose answers to such requests were shown to be good often enough, the likeliest first."""
 
 
-NOTHING = Expected({})
+NOTHING = Foretold({})
 
 
 Line = tuple[float, float]
@@ -152,7 +155,7 @@ class Scorer:
         return logistic(weights.slope * total + weights.offset), familiar
 
 
-def lines_of(curve: Curve) -> list[Line]:
+def lines_of(curve: PiecewiseLinear) -> list[Line]:
     """The lines of a curve: before its first point, between each two, and after its last."""
     lines: list[Line] = [(curve.worth[0], 0.0)]
     points = list(zip(curve.at, curve.worth, strict=True))
@@ -168,21 +171,23 @@ class Prepared:
     Args:
         router: what was learned.
         models: the config's. What was learned of a model that is gone, or is another one now, is left out.
+        versions: which version of each lies under its name; of another one nothing is known.
     """
 
     __slots__ = ("known",)
 
-    def __init__(self, router: Router, models: Mapping[str, Model]) -> None:
+    def __init__(self, router: Router, models: Mapping[str, Model], versions: Versions) -> None:
         self.known = tuple(
             [
                 (one, Scorer(one.weights))
                 for one in router.learned
                 if (model := models.get(one.model)) is not None
                 and (model.engine, model.id) == (one.engine, one.id)
+                and not is_other(one.digest, model, versions)
             ]
         )
 
-    def judge(self, ask: str, signals: Signals) -> Expected:
+    def judge(self, ask: str, signals: Signals) -> Foretold:
         """What it says of a request whose human wrote `ask`."""
         task = signals.task or ""
         able = [
@@ -207,7 +212,7 @@ class Prepared:
             if learned.home_at is not None and chance >= learned.home_at:
                 trusted.append(learned.model)
         trusted.sort(key=lambda model: -chances[model])
-        return Expected(chances, tuple(trusted))
+        return Foretold(chances, tuple(trusted))
 
 
 def usable(router: Router) -> bool:

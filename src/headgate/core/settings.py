@@ -19,6 +19,9 @@ Key = Literal["tokens_over", "tokens_under", "pass_at", "try", "task_confidence"
 ROUTES = "routes."
 QUALITY = "quality"
 
+KEYS: tuple[Key, ...] = ("tokens_over", "tokens_under", "pass_at", "try")
+"""Of a route, in the order in which they are written."""
+
 Value = int | float | tuple[str, ...] | None
 
 
@@ -104,3 +107,16 @@ def setting_of(policy: Policy, table: str, key: Key) -> Setting:
 def named_chain(route: Route, policy: Policy) -> tuple[str, ...]:
     """The models that a route names, without their longer lanes."""
     return tuple([name for name in route.chain if name in policy.models and not policy.models[name].lane_of])
+
+
+def differences(today: Policy, policy: Policy) -> tuple[Setting, ...]:
+    """The settings of a policy that are not today's, in the order of the page."""
+    found: list[Setting] = []
+    for route in policy.routes:
+        table = f"{ROUTES}{route.name}"
+        found += [
+            now for key in KEYS if (now := setting_of(policy, table, key)) != setting_of(today, table, key)
+        ]
+    if policy.task_confidence != today.task_confidence:
+        found.append(setting_of(policy, QUALITY, "task_confidence"))
+    return tuple(found)

@@ -371,7 +371,7 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def chain(self) -> tuple[str, ...]:
         """The models that may be tried, in order."""
-        return tuple(candidate.model for candidate in self.candidates if candidate.skip is None)
+        return tuple([candidate.model for candidate in self.candidates if candidate.skip is None])
 
     @property
     def skipped(self) -> dict[str, Skip]:

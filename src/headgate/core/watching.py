@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from headgate.core.effects import ERROR, Effect, Record, Weights
+from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting, with_settings
 from headgate.core.spans import Span
@@ -76,6 +77,7 @@ def judge_change(
     now: float,
     known: Mapping[str, Model] = {},
     *,
+    errors: JudgeErrors = BELIEVED,
     worked: float,
 ) -> Judgement:
     """Judge a change by what was recorded since.
@@ -86,6 +88,7 @@ def judge_change(
         policy: the settings in force, with the change.
         now: Unix time.
         known: the models as they were described, for those that are in no config any more.
+        errors: of the judges, as labels tell.
         worked: days since on which there were requests: one on which the gate was closed shows nothing.
     """
     wanted = wanted_audits(change)
@@ -97,7 +100,7 @@ def judge_change(
         why = f"{since.audits} audits since; the next look is at {wanted}"
         return Judgement(verdict="keep watching", why=why)
     k = len(change.looks) + 1
-    weights, error = Weights(since, policy, known), ERROR / (k * (k + 1))
+    weights, error = Weights(since, policy, known, errors), ERROR / (k * (k + 1))
     quality = weights.effect(policy, error).quality
     look = Look(at=now, audits=since.audits, quality=quality)
     shown = f"{100 * quality.low:.1f} to {100 * quality.high:.1f} % as good as paid answers by {since.audits} audits since"

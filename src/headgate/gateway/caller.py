@@ -368,7 +368,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is here; who waits for a word before he sends the body gets it."""
         self._in_head = False
-        upload = self.server.uploads.get(path_of(self._url)) if self._parser.get_method() == b"POST" else None
+        self._path, self._query = target_of(self._url)
+        upload = self.server.uploads.get(self._path) if self._parser.get_method() == b"POST" else None
         if upload is not None:
             self._limit = upload.limit
             try:
@@ -418,12 +419,12 @@ class Connection(asyncio.Protocol):
         call = Call(
             self,
             parser.get_method().decode("ascii"),
-            path_of(self._url),
+            self._path,
             self._headers,
             None if self._size > self._limit else bytes(self._body),
             keep_alive=parser.should_keep_alive(),
             old=parser.get_http_version() == "1.0",
-            query=self._url.partition(b"?")[2].decode("latin-1"),
+            query=self._query,
             file=self._file,
         )
         self._file = None
@@ -443,11 +444,12 @@ def discard(file: BinaryIO) -> None:
         file.close()
 
 
-def path_of(url: bytes) -> str:
-    """The path in a request line, which may also name scheme and host."""
-    if url.startswith(b"/"):
-        return url.partition(b"?")[0].decode("latin-1")
+def target_of(url: bytes) -> tuple[str, str]:
+    """Path and query in a request line, which may also name scheme and host."""
+    path, _, query = url.decode("latin-1").partition("?")
+    if path.startswith("/"):
+        return path, query
     try:
-        return (parse_url(url).path or b"/").decode("latin-1")
+        return (parse_url(url).path or b"/").decode("latin-1"), query
     except HttpParserError:
-        return url.decode("latin-1")
+        return url.decode("latin-1"), query

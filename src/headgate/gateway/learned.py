@@ -1,7 +1,7 @@
 """The learned router of an open gate: taken up when it opens, and whenever `headgate learn --use` turns another one on.
 
 The ledger is looked at every few seconds; a router is read and prepared on a thread, and takes the other one's place between two
-requests. One that this version cannot use is named once, and the rules decide alone. It does not know how a router is made.
+requests. So it is when another version of a model was seen: of that model a router says nothing until it is learned anew. One that this version cannot use is named once, and the rules decide alone. It does not know how a router is made.
 """
 
 import asyncio
@@ -13,8 +13,10 @@ from headgate.core.errors import LedgerError
 from headgate.core.expecting import Learning
 from headgate.core.router import NOT_COMPARED, Prepared, compared, usable
 from headgate.core.types import Model
+from headgate.core.versions import Versions
 from headgate.gateway.road import Road
 from headgate.ledger.routers import number_in_use, read_router
+from headgate.ledger.versions import newest_versions
 
 LOOK_EVERY = 5.0
 """Seconds."""
@@ -46,7 +48,7 @@ def take_up(
         )
     if not compared(router, learning):
         return None, f"router {n} {NOT_COMPARED}; run: headgate learn"
-    prepared = Prepared(router, models)
+    prepared = Prepared(router, models, newest_versions(path))
     gone = [
         one.model for one in router.learned if one.model not in {known.model for known, _ in prepared.known}
     ]
@@ -69,7 +71,8 @@ class Following:
     def __init__(self, path: Path, road: Road) -> None:
         self._path = path
         self._road = road
-        self._number: int | None = None
+        self._seen: tuple[int | None, Versions] = None, {}
+        """The router in use, and the versions of models, when it was last looked."""
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> str:
@@ -101,9 +104,10 @@ class Following:
     def _look(self) -> str:
         """Put another router in the place of the one before, if another is in use. On another thread: one whole value."""
         number = number_in_use(self._path)
-        if number == self._number:
+        seen = number, newest_versions(self._path) if number is not None else {}
+        if seen == self._seen:
             return ""
         policy = self._road.policy
         self._road.router, said = take_up(self._path, policy.models, policy.learning, number)
-        self._number = number
+        self._seen = seen
         return said

@@ -4,7 +4,6 @@ It reads a `Journey` and changes nothing. It does not know how the row is stored
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import UNSET
 
@@ -18,9 +17,13 @@ from headgate.core.words import FallbackReason, Status
 from headgate.engines.profiles import adjustments
 from headgate.gateway.auditing import sampled
 from headgate.gateway.journey import Journey
+from headgate.gateway.recounts import Baseline
 
 ALL_KNOWN = "input: all vectors were known, and no model was asked"
 SOME_KNOWN = "input: some vectors were known, and the model was asked for the others"
+
+NOT_COMPARED = Baseline(usage=Usage(), cost=None)
+"""Of a request that nobody answered, or that was no chat."""
 
 
 def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
@@ -32,7 +35,9 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         reason = fallback_reason(journey.decision, journey.attempts, model, road.policy.models)
     fallback = reason[0] if reason is not None else None
     usage = final.usage if final is not None else None
+    there, cheap = compared(journey, model, usage)
     energy = total_energy(journey.attempts)
+    prompt, answer = bodies(journey) if road.keep_bodies else (UNSET, UNSET)
     seconds = journey.now()
     return Outcome(
         id=request.id,
@@ -53,14 +58,19 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         baseline=road.policy.baseline,
         energy=energy,
         energy_cost=energy_cost(energy, road.price_per_kwh),
-        **compared(journey, model, usage),
+        baseline_cost=there.cost,
+        baseline_input=there.input,
+        baseline_output=there.output,
+        alternative="" if cheap is None else cheap[0].name,
+        alternative_cost=None if cheap is None else cheap[1],
         key=journey.holder.name,
         team=journey.holder.team,
         prices_as_of=road.prices_as_of,
         error=error,
         adjusted=adjusted(journey, model) if model is not None else (),
         audit=UNSET if road.sampling is None else sampled(road.sampling, journey, status, fallback),
-        **(bodies(journey) if road.keep_bodies else {}),
+        prompt=prompt,
+        answer=answer,
     )
 
 
@@ -89,20 +99,15 @@ def answering(journey: Journey) -> Attempt | None:
     return None
 
 
-def compared(journey: Journey, model: Model | None, usage: Usage | None) -> dict[str, Any]:
-    """What the request would have been on the baseline, and on the cheapest cloud model that could have taken it."""
+def compared(
+    journey: Journey, model: Model | None, usage: Usage | None
+) -> tuple[Baseline, tuple[Model, float] | None]:
+    """What the request would have been on the baseline; and the cheapest cloud model that could have taken it, with its dollars."""
     road, request = journey.road, journey.request
     if model is None or usage is None or request.kind != "chat":
-        return {"baseline_cost": None}
+        return NOT_COMPARED, None
     there = road.recounts.on_baseline(request, journey.signals, model, usage)
-    found = cheapest(road.alternatives, journey.signals, there.usage) if road.alternatives else None
-    return {
-        "baseline_input": there.input,
-        "baseline_output": there.output,
-        "baseline_cost": there.cost,
-        "alternative": "" if found is None else found[0].name,
-        "alternative_cost": None if found is None else found[1],
-    }
+    return there, cheapest(road.alternatives, journey.signals, there.usage)
 
 
 def total_energy(attempts: Iterable[Attempt]) -> float | None:
@@ -138,7 +143,7 @@ def adjusted(journey: Journey, model: Model) -> tuple[str, ...]:
     return told
 
 
-def bodies(journey: Journey) -> dict[str, Any]:
+def bodies(journey: Journey) -> tuple[str, str]:
     """Prompt and answer, for a ledger that keeps them: the answer that went out, as far as it did."""
     prompt = "\n\n".join(f"{message.role}: {message.text}" for message in journey.request.messages)
     answer = ""
@@ -151,4 +156,4 @@ def bodies(journey: Journey) -> dict[str, Any]:
                 if attempt.failure is not None
                 else ""
             )
-    return {"prompt": prompt, "answer": answer}
+    return prompt, answer

@@ -2,12 +2,13 @@
 
     Alike(cuts, attempts=2).grouped → a SELECT with one row for each kind of requests: their sums, and what they have in common
 
-What a row holds in columns is compared as it stands; lengths, scores and confidences by the cuts between which they lie; of a story the
-part that most requests share. Every column costs time for each of the rows, so small figures are packed into one. Kinds that only
-differ in the words of their stories are put together by whoever reads them (`past`).
+Lengths, scores and confidences are compared by the cuts between which they lie, words by their numbers; of a story the part that most
+requests share. SQLite groups by sorting, and each column that it sorts costs time for each of the rows: so all that is a number is packed
+into few integers, which nobody takes apart again. Kinds that only differ in the words of their stories are put together by whoever reads
+them (`past`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
 from headgate.core.past import LONG, SHORT, Cuts
@@ -16,23 +17,35 @@ from headgate.ledger.schema import CONFIDENCE, FINE
 SUMS = 5
 """Columns that come first, before the sum of what each attempt cost and what the requests have in common."""
 
-ASKED = 4
-"""Columns of an audit, before the models of the attempts and what its request has in common."""
+ASKED = 6
+"""Columns of an audit, before the models of the attempts (0 is none) and what its request has in common."""
+
+WORDS = 2**20
+"""More than a ledger has words, or models: their numbers are below it."""
+
+LARGEST = 2**63
+"""Integers are below it."""
 
 PROMPT = "(a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h)"
 
 RANGE = "r.n > ? AND r.n <= ? AND r.received >= ? AND r.received < ?"
 
-OWN = """instr(substr(r.story, instr(r.story, ',"e":') + 5), ':')"""
-"""Whether a story tells more of the request itself than the estimates, with which that part begins."""
+ESTIMATES = """instr(r.story, ',"e":')"""
+"""Where the part of a story that is the request's own begins: with the estimates. 0 is nowhere."""
+
+OWN = """instr(substr(story, own + 5), ':')"""
+"""Whether a story tells more of the request itself than the estimates."""
 
 TOLD = f"""CASE
-    WHEN NOT instr(r.story, ',"e":') OR instr(r.story, '"k":') THEN r.story
-    ELSE substr(r.story, 1, instr(r.story, ',"e":') - 1) || CASE WHEN NOT {OWN} THEN '}}' ELSE
-        CASE WHEN instr(r.story, '"s":0') THEN ',"s":0' WHEN instr(r.story, '"s":') THEN ',"s":1' ELSE '' END ||
-        iif(instr(r.story, '"l":'), ',' || substr(r.story, instr(r.story, '"l":')), '}}') END
+    WHEN NOT own OR instr(story, '"k":') THEN story
+    ELSE substr(story, 1, own - 1) || CASE WHEN NOT {OWN} THEN '}}' ELSE
+        CASE WHEN instr(story, '"s":0') THEN ',"s":0' WHEN instr(story, '"s":') THEN ',"s":1' ELSE '' END ||
+        iif(instr(story, '"l":'), ',' || substr(story, instr(story, '"l":')), '}}') END
 END"""
 """A story without the estimates; of the dollars that may be spent, only whether there are any; whole where a conversation is kept."""
+
+Figure = tuple[str, int]
+"""A whole number that is not negative, as SQL, and one that it is below."""
 
 
 class Alike:
@@ -44,74 +57,118 @@ class Alike:
     """
 
     def __init__(self, cuts: Cuts, attempts: int) -> None:
-        prompt, output = answering(PROMPT, attempts), answering("a.output", attempts)
-        costs = [f"sum(a{i}.cost)" for i in range(attempts)]
-        sums = ["min(r.n)", "count(*)", "max(r.tokens)", f"sum({prompt})", f"sum({output})", *costs]
-        common = tuple(in_common(cuts, attempts))
-        by = ", ".join([str(len(sums) + 1 + i) for i in range(len(common))])
-        joins = " ".join(
-            [
-                f"LEFT JOIN attempts a{i} ON a{i}.request = r.n AND a{i}.position = {i}"
-                for i in range(attempts)
-            ]
-        )
-        audit = [
-            "u.verdict",
-            "u.probability",
-            "u.model",
-            "u.score",
-            *[f"a{i}.model" for i in range(attempts)],
+        packed = pack(figures(cuts, attempts))
+        keys = [f"key{i}" for i in range(len(packed))]
+        stories = [f"story{i}" for i in range(attempts)] if cuts.verdicts else []
+        costs = [f"cost{i}" for i in range(attempts)]
+        models = [f"model{i}" for i in range(attempts)]
+        of_request = [
+            *[f"{figure} AS {key}" for (figure, _), key in zip(packed, keys, strict=True)],
+            *[f"a{i}.story AS {story}" for i, story in enumerate(stories)],
+            f"{answering(PROMPT, attempts)} AS prompt",
+            "r.story",
+            f"{ESTIMATES} AS own",
         ]
-        self.grouped = select([*sums, *common], f"requests r {joins}", f"GROUP BY {by}")
+        summed = ["r.n", "r.tokens", f"{answering('a.output', attempts)} AS output"]
+        summed += [f"a{i}.cost AS {cost}" for i, cost in enumerate(costs)]
+        audit = ["u.request", "u.verdict", "u.judge", "u.probability", "u.model AS compared", "u.score"]
+        audit += [f"ifnull(a{i}.model, 0) AS {model}" for i, model in enumerate(models)]
+        length, _ = reached("prompt", edges_of(cuts))
+        in_common = [*keys, f"{length} AS length", *stories, f"{TOLD} AS told"]
+        common = ", ".join([*keys, "length", *stories, "told"])
+        joins = " ".join([joined(i) for i in range(attempts)])
+
+        one_by_one = ["n", "tokens", "prompt", "output", *costs]
+        rows = apart(of_request + summed, f"requests r {joins} WHERE {RANGE}")
+        sums = [
+            "min(n)",
+            "count(*)",
+            "max(tokens)",
+            *[f"sum({each})" for each in ("prompt", "output", *costs)],
+        ]
+        self.grouped = (
+            f"SELECT {', '.join(sums)}, {common} FROM {apart(one_by_one + in_common, rows)} GROUP BY {common}"  # noqa: S608 - our own names and numbers
+        )
         """Sums, what each attempt cost, and what the requests have in common, the story last."""
-        self.audits = select([*audit, *common], f"audits u JOIN requests r ON r.n = u.request {joins}")
+
+        found = ["request", "verdict", "judge", "probability", "compared", "score", *models]
+        rows = apart(of_request + audit, f"audits u JOIN requests r ON r.n = u.request {joins} WHERE {RANGE}")
+        self.audits = f"SELECT {', '.join([*found, *in_common])} FROM {rows}"  # noqa: S608 - as above
         """Each audit, the model of each attempt of its request, and what that has in common."""
 
 
-def select(columns: Iterable[str], tables: str, rest: str = "") -> str:
-    """A statement over one piece."""
-    return f"SELECT {', '.join(columns)} FROM {tables} WHERE {RANGE} {rest}"  # noqa: S608 - our own names and numbers
+def apart(columns: Iterable[str], tables: str) -> str:
+    """An inner query that SQLite works out row by row: its limit, which is none, keeps it from being merged with the outer one.
+
+    So each figure is worked out once, and only the columns that the outer query names are sorted.
+    """
+    return f"(SELECT {', '.join(columns)} FROM {tables} LIMIT -1)"  # noqa: S608 - as above
 
 
-def in_common(cuts: Cuts, attempts: int) -> Iterable[str]:
-    """What requests that are alike have in common."""
-    edges = sorted({edge for cut in cuts.tokens for edge in (cut, cut + 1)})
+def joined(i: int) -> str:
+    """The i-th attempts. Where there is none, none is looked for after it."""
+    return f"LEFT JOIN attempts a{i} ON a{i}.request = {f'a{i - 1}.request' if i else 'r.n'} AND a{i}.position = {i}"
+
+
+def figures(cuts: Cuts, attempts: int) -> Iterator[Figure]:
+    """What requests that are alike have in common, beside their stories and how long the answer's prompt was."""
+    for word in ("route", "task", "task_by", "format", "status", "model", *["language"] * cuts.languages):
+        yield f"ifnull(r.{word}, 0)", WORDS
+    yield "ifnull(r.answered + 1, 0)", attempts + 1
+    edges = edges_of(cuts)
     guessed = sorted({at_least(edge, factor) for edge in edges for factor in (1.0, SHORT, LONG)})
-    confidences = [round(share * CONFIDENCE) for share in cuts.confidences]
-    yield from ("r.route", "r.task", "r.task_by", "r.format", "r.status", "r.model", "r.answered")
-    yield f"iif(r.tokens_exact, {between('r.tokens', edges)}, -1 - {between('r.tokens', guessed)})"
-    flags = ("r.task_confidence > 0", "r.tools > 0", "r.images > 0", "r.local_only")
-    packed = [f"{2**i} * ({flag})" for i, flag in enumerate(flags)]
-    yield " + ".join([*packed, f"{2 ** len(flags)} * {between('r.task_confidence', confidences)}"])
-    if cuts.languages:
-        yield "r.language"
-    yield between(answering(PROMPT, attempts), edges)
+    (counted, many), (guess, more) = reached("r.tokens", edges), reached("r.tokens", guessed)
+    yield f"iif(r.tokens_exact, {counted}, {many} + {guess})", many + more
+    for flag in ("r.task_confidence > 0", "r.tools > 0", "r.images > 0", "r.local_only"):
+        yield flag, 2
+    yield reached("r.task_confidence", [round(share * CONFIDENCE) for share in cuts.confidences])
     for i in range(attempts):
-        yield from attempt_in_common(i, cuts)
-    yield TOLD
+        for figure, below in pack(figures_of_attempt(i, cuts)):
+            yield f"iif(a{i}.model IS NULL, 0, {figure})", below
 
 
-def attempt_in_common(i: int, cuts: Cuts) -> Iterable[str]:
+def figures_of_attempt(i: int, cuts: Cuts) -> Iterator[Figure]:
     """What the i-th attempts of requests that are alike have in common: which of the earlier ones are better, too."""
-    scores = between(f"a{i}.score", [round(score * FINE) for score in cuts.scores])
-    flags = (
-        f"a{i}.late",
-        f"a{i}.cost IS NULL",
-        f"""instr(ifnull(a{i}.story, ''), '"c":true') > 0""",
-        *[f"ifnull(a{j}.score, 0) > ifnull(a{i}.score, 0)" for j in range(i)],
-    )
-    packed = [f"{2**k} * ({flag})" for k, flag in enumerate(flags)]
-    yield f"a{i}.model"
-    yield f"a{i}.failure"
-    yield f"iif(a{i}.model IS NULL, NULL, {' + '.join([*packed, f'{2 ** len(flags)} * ifnull({scores}, -1)'])})"
-    if cuts.verdicts:
-        yield f"a{i}.story"
+    yield f"a{i}.model", WORDS
+    yield f"ifnull(a{i}.failure, 0)", WORDS
+    yield reached(f"a{i}.score", [round(score * FINE) for score in cuts.scores])
+    yield f"a{i}.late", 2
+    yield f"a{i}.cost IS NULL", 2
+    yield f"""instr(ifnull(a{i}.story, ''), '"c":true') > 0""", 2
+    for j in range(i):
+        yield f"ifnull(a{j}.score, 0) > ifnull(a{i}.score, 0)", 2
 
 
-def between(figure: str, edges: Sequence[int]) -> str:
-    """How many of these edges a figure has reached; NULL where there is no figure."""
-    cases = [f"WHEN {figure} < {edge} THEN {reached}" for reached, edge in enumerate(edges)]
-    return f"CASE {' '.join(cases)} WHEN {figure} IS NULL THEN NULL ELSE {len(edges)} END"
+def pack(figures: Iterable[Figure]) -> list[Figure]:
+    """The same in as few integers as hold them, and another for other figures."""
+    packed: list[Figure] = []
+    for figure, below in figures:
+        if packed and packed[-1][1] * below <= LARGEST:
+            before, room = packed.pop()
+            packed.append((f"({before}) * {below} + ({figure})", room * below))
+        else:
+            packed.append((figure, below))
+    return packed
+
+
+def edges_of(cuts: Cuts) -> list[int]:
+    """Lengths at which a limit begins or ends to hold."""
+    return sorted({edge for cut in cuts.tokens for edge in (cut, cut + 1)})
+
+
+def reached(figure: str, edges: Sequence[int]) -> Figure:
+    """How many of these edges a figure has reached; one more than all of them where there is no figure."""
+    number = len(edges)
+    return f"iif({figure} IS NULL, {number + 1}, {between(figure, edges, 0, number)})", number + 2
+
+
+def between(figure: str, edges: Sequence[int], least: int, most: int) -> str:
+    """The same for a figure that is there and is known to have reached some: half of the rest is ruled out at a time."""
+    if least == most:
+        return str(least)
+    middle = (least + most) // 2
+    below, above = between(figure, edges, least, middle), between(figure, edges, middle + 1, most)
+    return f"iif({figure} < {edges[middle]}, {below}, {above})"
 
 
 def at_least(edge: int, factor: float) -> int:

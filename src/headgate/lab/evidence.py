@@ -4,7 +4,7 @@
 
 A case is one request and one model at home. Its human's words are there where the ledger keeps prompts, or where what an audit needed
 has not expired yet; else only its signals are. What was found of a model that is gone from the config, or is another one now, is left
-out and counted. This module judges and learns nothing.
+out and counted, and so is what was found before another version of it lay under its name. This module judges and learns nothing.
 """
 
 import re
@@ -16,16 +16,19 @@ from msgspec import UNSET, Struct
 from sqlalchemy import select
 
 from headgate.core.audits import Material
+from headgate.core.cascade import passes_with
 from headgate.core.errors import LedgerError
 from headgate.core.judges.found import says_as_good
 from headgate.core.material import material_from
 from headgate.core.settings import named
 from headgate.core.signals import HARNESS, human_ask
 from headgate.core.types import Attempt, Model, Outcome, Signals
+from headgate.core.versions import digest_of, since_when
 from headgate.core.words import AuditVerdict, FailureReason
 from headgate.ledger.queries import Entry, Filter, LedgerReader
 from headgate.ledger.schema import MICRO, audit_jobs, audits
 from headgate.ledger.sealing import Seal, opened
+from headgate.ledger.versions import newest_versions
 
 ITS_OWN: frozenset[FailureReason] = frozenset({"malformed", "truncated", "context_overflow"})
 """Failures that say something of the model and the request, and not of the engine's day."""
@@ -64,10 +67,14 @@ class Evidence(Struct, frozen=True):
     """The oldest first."""
     gone: Mapping[str, int]
     """Audited requests of models that the config does not have any more, or has under another id."""
+    older: Mapping[str, int]
+    """Audited requests that another version of the model answered, or would have, than lies under its name now."""
     unclear: int
     """Audited requests of which nobody can say."""
     sealed: int
     """Audited requests whose words are sealed, and no key opens them."""
+    digests: Mapping[str, str] = {}
+    """By model: of the version of which all this tells."""
 
 
 class Audit(Struct, frozen=True):
@@ -95,7 +102,10 @@ def read_evidence(
     found = read_audits(reader, since)
     asks, sealed = read_asks(reader, found, seal)
     cases: list[Case] = []
+    versions = newest_versions(reader.path)
+    changed = since_when(models, versions)
     gone: Counter[str] = Counter()
+    older: Counter[str] = Counter()
     unclear = 0
     for entry in reader.numbered(tuple(found)):
         audit = found[entry.n]
@@ -105,6 +115,8 @@ def read_evidence(
             unclear += 1
         elif not name or not is_same(name, entry, models):
             gone[name or "unknown"] += 1
+        elif entry.outcome.received < changed.get(name, 0.0):
+            older[name] += 1
         else:
             weight = 1.0 if audit.probability is None else 1 / audit.probability
             cases.append(case_of(entry, name, float(as_good), weight, asks.get(entry.n)))
@@ -112,10 +124,14 @@ def read_evidence(
         name = named(last_at_home(entry))
         if entry.n in found or not name or not is_same(name, entry, models):
             continue
+        if entry.outcome.received < changed.get(name, 0.0):
+            continue
         case = case_of(entry, name, None, 1.0, None)
         if case.passed is not None:
             cases.append(case)
-    return Evidence(tuple(sorted(cases, key=lambda case: case.received)), gone, unclear, sealed)
+    cases.sort(key=lambda case: case.received)
+    digests = {name: digest_of(model, versions) for name, model in models.items()}
+    return Evidence(tuple(cases), gone, older, unclear, sealed, digests)
 
 
 def read_audits(reader: LedgerReader, since: float) -> dict[int, Audit]:
@@ -180,7 +196,7 @@ def went_out(attempt: Attempt, outcome: Outcome) -> bool | None:
     """Whether this attempt's answer went out with a good word of its checks; None where it failed for another reason."""
     if attempt.failure is not None:
         return False if attempt.failure.reason in ITS_OWN else None
-    return attempt.score is None or attempt.score >= outcome.decision.pass_at
+    return passes_with(attempt.score, outcome.decision.pass_at)
 
 
 def paid_for(outcome: Outcome, models: Mapping[str, Model]) -> float | None:

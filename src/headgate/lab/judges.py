@@ -19,7 +19,7 @@ from headgate.core.audits import Opinion, Pair
 from headgate.core.checks.material import said
 from headgate.core.decisions import Decided, Questions
 from headgate.core.judges import blind, compare, deciding, similarity
-from headgate.core.judges.found import Found, opinion_from
+from headgate.core.judges.found import Ruling, opinion_from
 from headgate.core.types import Request
 from headgate.core.words import AuditKind, Judge
 from headgate.lab.pairs import LabelledPair, labelled_pairs
@@ -45,7 +45,7 @@ class Heard(Struct, frozen=True, gc=False):
     """Dollars; None is unknown."""
 
 
-class Weighed(Struct, frozen=True, gc=False):
+class HeardDecision(Struct, frozen=True, gc=False):
     """What the Decisions API answered."""
 
     decided: Decided
@@ -57,7 +57,7 @@ Embed = Callable[[list[str]], Awaitable[list[bytes] | Down]]
 """Texts → vectors, little-endian float32, one for each."""
 Ask = Callable[[Request], Awaitable[Heard | Down]]
 """Asks the model that the request names in `asked`, and gives the request an id. It is no traffic of the user's."""
-Decide = Callable[[Questions], Awaitable[Weighed | Down]]
+Decide = Callable[[Questions], Awaitable[HeardDecision | Down]]
 
 
 class Embedder(Struct, frozen=True):
@@ -153,7 +153,7 @@ async def judge(pair: Pair, kind: AuditKind, whom: Callable[[], Awaitable[Panel]
             if said_so.verdict != "unclear":
                 break
     if not opinions and not troubles:
-        opinions.append(opinion_from(Found(None, panel.nobody), kind, "facts"))
+        opinions.append(opinion_from(Ruling(None, panel.nobody), kind, "facts"))
     return Judgement(tuple(opinions), tuple(troubles))
 
 

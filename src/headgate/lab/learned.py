@@ -76,6 +76,9 @@ class Lesson(Struct, frozen=True, kw_only=True):
     against: Against | None = None
     """The router beside the rules; None where there is no router."""
     gone: Mapping[str, int] = {}
+    """Audits that were left out, by model: it is gone, or has another id now."""
+    older: Mapping[str, int] = {}
+    """Likewise: another version of it lies under its name since."""
     unclear: int = 0
     sealed: int = 0
     why_not: str = ""

@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix, diags, hstack
 from sklearn.linear_model import LogisticRegression
 
 from headgate.core.features import FIGURES, SLOTS, Features
-from headgate.core.router import Curve, Weights, packed
+from headgate.core.router import PiecewiseLinear, Weights, packed
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -138,7 +138,9 @@ class Table:
         found, base = regress(self.matrix(setting), truth, mass, setting)
         curves, at = [], len(self.facts)
         for knots in self.knots:
-            curves.append(Curve(tuple(map(float, knots)), tuple(map(float, found[at : at + len(knots)]))))
+            curves.append(
+                PiecewiseLinear(tuple(map(float, knots)), tuple(map(float, found[at : at + len(knots)])))
+            )
             at += len(knots)
         worth = found[at:] * self.rarity * (setting.words / 10) if setting.words else np.zeros(len(self.seen))
         slots, packed_worth = packed(dict(zip(map(int, self.seen), map(float, worth), strict=True)))

@@ -84,7 +84,8 @@ def learn(
     for name, cases in sorted(by_model.items()):
         if not any(case.good is not None for case in cases):
             continue
-        found, report, test = Lessons(models[name], cases, learning).learn()
+        digest = evidence.digests.get(name, "")
+        found, report, test = Lessons(models[name], cases, learning, digest).learn()
         told.append(report)
         if found is not None and test is not None:
             learned.append(found)
@@ -95,6 +96,7 @@ def learn(
         models=tuple(told),
         against=against,
         gone=evidence.gone,
+        older=evidence.older,
         unclear=evidence.unclear,
         sealed=evidence.sealed,
         why_not=why,
@@ -139,10 +141,11 @@ class Lessons:
         model: the config's.
         cases: what is known of its answers, the oldest first.
         learning: what a router may do.
+        digest: of the model's files.
     """
 
-    def __init__(self, model: Model, cases: Sequence[Case], learning: Learning) -> None:
-        self.model, self.learning = model, learning
+    def __init__(self, model: Model, cases: Sequence[Case], learning: Learning, digest: str) -> None:
+        self.model, self.learning, self.digest = model, learning, digest
         worded = [case for case in cases if case.ask]
         audited = sum([case.good is not None for case in worded])
         self.words = audited >= max(LEAST, sum([case.good is not None for case in cases]) / 2)
@@ -276,6 +279,7 @@ class Lessons:
             model=self.model.name,
             engine=self.model.engine,
             id=self.model.id,
+            digest=self.digest,
             weights=fitted.weights,
             words=self.words,
             tasks=self.tasks_in(everything),

@@ -2,23 +2,34 @@
 
 A million requests take some seconds: the ledger's own engine groups them, piece by piece (`alike`), and what comes of the pieces is put
 together here. One request of each kind is then read whole. This module decides nothing (`core.replay`).
+
+Where another version of a model lies under its name since, requests before that are read apart: what became of them stays as it is
+recorded, but what was found of that model's answers, or foretold, tells nothing of the one that is there now, and is left out.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from headgate.core.audits import Opinion
 from headgate.core.judges.found import says_as_good
+from headgate.core.judges.standing import LABELS
 from headgate.core.past import Cuts, Found, Past, without_second_answers
 from headgate.core.types import Model, Outcome
-from headgate.lab.alike import ASKED, SUMS, Alike
+from headgate.core.versions import Versions, since_when
+from headgate.lab.alike import ASKED, RANGE, SUMS, Alike
 from headgate.ledger.dimensions import NANO
+from headgate.ledger.findings import said_by_judges
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import FINE, MICRO
+from headgate.ledger.versions import newest_versions
 
 PIECE = 50_000
 """Requests read at a time."""
@@ -46,6 +57,19 @@ class Told(Struct, frozen=True, gc=False):
     expected: tuple[tuple[int, int, bool], ...] = field(default=(), name="l")
 
 
+class Same(Struct, frozen=True, gc=False):
+    """What audits that found the same have in common."""
+
+    model: int
+    verdict: str
+    judge: str
+    """"" where no judge was sure."""
+    judged: str
+    """The judge's own verdict."""
+    scores: int | None
+    """Between which two of the cuts their scores lie."""
+
+
 class Audits:
     """Audits that found the same, while they are counted."""
 
@@ -63,11 +87,13 @@ class Audits:
         self.speaks_for += others
         self.squares += others * others
 
-    def found(self, model: str, verdict: str) -> Found:
+    def found(self, same: Same, model: str) -> Found:
         """What they found of a model's answers."""
         return Found(
             model=model,
-            good=says_as_good(verdict),  # type: ignore[arg-type]  # a closed list
+            good=says_as_good(same.verdict),  # type: ignore[arg-type]  # a closed list
+            judge=same.judge,
+            judged=says_as_good(same.judged) if same.judge else None,  # type: ignore[arg-type]  # as above
             score=None if self.score is None else self.score / FINE,
             audits=self.audits,
             speaks_for=self.speaks_for,
@@ -82,7 +108,7 @@ class Group:
 
     def __init__(self, n: int, attempts: int) -> None:
         self.n = n
-        self.audits: dict[tuple[int, str, int | None], Audits] = {}
+        self.audits: dict[Same, Audits] = {}
         self.chances: dict[int, int] = {}
         self.requests = self.prompt = self.output = self.longest = 0
         self.costs = [0] * attempts
@@ -117,24 +143,57 @@ def read_past(
     """
     start = 0 if since is None else round(since * MICRO)
     end = ENDLESS if until is None else round(until * MICRO)
+    done = 0
+    found: list[tuple[Group, frozenset[str]]] = []
     with reader.connect() as db:
-        first, last, many = db.exec_driver_sql(
-            "SELECT min(n), max(n), count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
-        ).one()
-        most = db.exec_driver_sql(
-            "SELECT ifnull(max(position) + 1, 0) FROM attempts WHERE request BETWEEN ? AND ?", (first, last)
+        words, names, described = reader.words(db), reader.model_names(db), reader.described(db)
+        changed = changes_of(described.values(), newest_versions(reader.path))
+        many = db.exec_driver_sql(
+            "SELECT count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
         ).scalar_one()
-        groups = Groups(cuts, most, reader.words(db), reader.described(db))
-        for below in range((first or 1) - 1, last or 0, PIECE):
-            groups.read(db, (below, min(below + PIECE, last), start, end))
-            progress(groups.requests, many)
-        names = reader.model_names(db)
-    found = tuple(groups.found.values())
-    entries = {entry.n: entry for entry in reader.numbered([group.n for group in found])}
+        for begin, stop in pairwise(
+            [start, *sorted({at for at in changed.values() if start < at < end}), end]
+        ):
+            first, last = db.exec_driver_sql(
+                "SELECT min(n), max(n) FROM requests WHERE received >= ? AND received < ?", (begin, stop)
+            ).one()
+            most = db.exec_driver_sql(
+                "SELECT ifnull(max(position) + 1, 0) FROM attempts WHERE request BETWEEN ? AND ?",
+                (first, last),
+            ).scalar_one()
+            groups = Groups(cuts, most, words, described)
+            for below in range((first or 1) - 1, last or 0, PIECE):
+                groups.read(db, (below, min(below + PIECE, last), begin, stop))
+                progress(done + groups.requests, many)
+            done += groups.requests
+            older = frozenset([name for name, at in changed.items() if begin < at])
+            found += [(group, older) for group in groups.found.values()]
+    entries = {entry.n: entry for entry in reader.numbered([group.n for group, _ in found])}
     models: dict[str, Model] = {}
     for entry in sorted(entries.values(), key=lambda entry: entry.n):
         models |= entry.models
-    return Recorded(tuple([past_of(group, entries[group.n].outcome, names) for group in found]), models)
+    past = [
+        without_evidence(past_of(group, entries[group.n].outcome, names), older) for group, older in found
+    ]
+    return Recorded(tuple(past), models)
+
+
+def changes_of(described: Iterable[Model], versions: Versions) -> dict[str, int]:
+    """By name, when another version of a model was seen, in microseconds; those of which none was are missing."""
+    models = {model.name: model for model in described}
+    return {name: round(at * MICRO) for name, at in since_when(models, versions).items()}
+
+
+def without_evidence(past: Past, older: frozenset[str]) -> Past:
+    """The requests without what tells of models of which another version lay under the name then."""
+    if not older:
+        return past
+    return replace(
+        past,
+        found=tuple([found for found in past.found if found.model not in older]),
+        chances={model: chance for model, chance in past.chances.items() if model not in older},
+        older=older,
+    )
 
 
 def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
@@ -153,14 +212,12 @@ def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
         ),
         prompt=group.prompt if counted else None,
         output=group.output if counted else None,
-        found=tuple(
-            [told.found(names[model], verdict) for (model, verdict, _), told in group.audits.items()]
-        ),
+        found=tuple([told.found(same, names[same.model]) for same, told in group.audits.items()]),
         chances={names[model]: sum_ / FINE / group.requests for model, sum_ in group.chances.items()},
     )
 
 
-def rows(db: Connection, query: str, given: tuple[int, ...]) -> list[Any]:
+def rows(db: Connection, query: str, given: tuple[Any, ...]) -> list[Any]:
     """The driver's own rows: as SQLAlchemy's they would take twice as long."""
     cursor = db.exec_driver_sql(query, given).cursor
     assert cursor is not None, "a query has rows"
@@ -198,13 +255,28 @@ class Groups:
             for model, chance, _ in self._decode(row[-1]).expected if EXPECTED in row[-1] else ():
                 group.chances[model] = group.chances.get(model, 0) + row[1] * chance
             self.requests += row[1]
+        judged = said_by_judges(partial(rows, db), RANGE, piece)
         for row in rows(db, self._alike.audits, piece):
-            verdict, probability, model, score = row[:ASKED]
-            compared = model if model is not None else self._last_at_home(row[ASKED : ASKED + most])
-            if compared is not None:
-                bin_ = None if score is None else bisect_right(self._scores, score)
-                audits = self._group(row[ASKED + most :]).audits
-                audits.setdefault((compared, self._words[verdict], bin_), Audits(score)).add(probability)
+            self._add_audit(row, judged.get(row[0]))
+
+    def _add_audit(self, row: tuple[Any, ...], judged: Opinion | None) -> None:
+        """One audit, and what a judge had said where a person or a caller has labelled it."""
+        _, verdict, judge, probability, model, score = row[:ASKED]
+        most = self._attempts
+        compared = model if model is not None else self._last_at_home(row[ASKED : ASKED + most])
+        if compared is None:
+            return
+        in_force, who = self._words[verdict], self._words[judge]
+        if who in LABELS:
+            if who == "caller" and judged is None:  # he comes unasked, chosen or not
+                probability = None
+            who, said = ("", "") if judged is None else (judged.judge, judged.verdict)
+        else:
+            said = in_force
+        same = Same(
+            compared, in_force, who, said, None if score is None else bisect_right(self._scores, score)
+        )
+        self._group(row[ASKED + most :]).audits.setdefault(same, Audits(score)).add(probability)
 
     def _group(self, common: tuple[Any, ...], n: int = 0) -> Group:
         """The group of those that have this in common; `n` is one of them."""
@@ -214,10 +286,10 @@ class Groups:
             group = self.found[key] = Group(n, self._attempts)
         return group
 
-    def _last_at_home(self, asked: Sequence[int | None]) -> int | None:
+    def _last_at_home(self, asked: Sequence[int]) -> int | None:
         """The last model at home that was asked: whose answer an audit compared that does not say so itself."""
-        told = [model for model in asked if model is not None and model in self._described]
-        return next((model for model in reversed(told) if self._described[model].local), None)
+        told = [model for model in reversed(asked) if model in self._described]
+        return next((model for model in told if self._described[model].local), None)
 
     def _tell(self, story: str) -> tuple[Any, ...]:
         """What of a request's story a decision depends on."""

@@ -1,6 +1,6 @@
 """The pre-adoption proof: what last month's calls say about a gate that was not there yet.
 
-    PastCall, Judged ── Proving.add() ──► sums ── prove(sums, rates) ──► Proof
+    PastCall, Placed ── Proving.add() ──► sums ── prove(sums, rates) ──► Proof
 
 How many calls are simple is known within the classifier's own error; what their answers from home would have been worth, only
 by measuring. So every figure is a range, whose ends say what they assume:

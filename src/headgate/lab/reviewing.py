@@ -65,6 +65,7 @@ class Review(Struct, frozen=True, kw_only=True):
     judge: str
     """Whose it is; "" is nobody's yet."""
     reason: str
+    """Why, in the judge's words; "" where it gave none."""
 
     @property
     def answers(self) -> tuple[Said, Said]:
@@ -139,7 +140,7 @@ def reviews(
                     cause=material.cause,
                     verdict=verdict,
                     judge=judge or "",
-                    reason=reason or "",
+                    reason=reason or material.reasons.get(judge or "", ""),
                 )
             )
             if limit is not None and len(found) >= limit:

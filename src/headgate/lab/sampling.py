@@ -4,13 +4,13 @@ import random
 
 from msgspec import Struct
 
-from headgate.lab.judging import Judged
+from headgate.lab.placing import Placed
 
 
 class Sampled(Struct, frozen=True):
     """One of them."""
 
-    judged: Judged
+    placed: Placed
     cost: float | None
     """Dollars that it has cost; None is unknown."""
 
@@ -29,14 +29,14 @@ class Sample:
         self._offered = 0
         self._chance = random.Random(seed)
 
-    def offer(self, judged: Judged, cost: float | None) -> None:
+    def offer(self, placed: Placed, cost: float | None) -> None:
         """A call that may be kept, if it would have gone home and its prompt is known."""
-        if not self.size or judged.request is None:
+        if not self.size or placed.request is None:
             return
         self._offered += 1
         if len(self.kept) < self.size:
-            self.kept.append(Sampled(judged, cost))
+            self.kept.append(Sampled(placed, cost))
             return
         at = self._chance.randrange(self._offered)
         if at < self.size:
-            self.kept[at] = Sampled(judged, cost)
+            self.kept[at] = Sampled(placed, cost)

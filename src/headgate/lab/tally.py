@@ -1,4 +1,4 @@
-"""Judged calls, counted: what a proof is made of, in memory that does not grow with their number.
+"""Placed calls, counted: what a proof is made of, in memory that does not grow with their number.
 
 Names that come from an export (models, people) are told apart up to a limit, so that a strange one cannot fill the memory.
 Nothing here reads files, knows prices or draws conclusions (`proof`).
@@ -15,7 +15,7 @@ from headgate.core.alternatives import cheapest
 from headgate.core.prices import uncached
 from headgate.core.types import Model, Signals, Usage
 from headgate.lab.imports.calls import PastCall
-from headgate.lab.judging import Judged
+from headgate.lab.placing import Placed
 from headgate.lab.seen import Seen
 
 Priced = Callable[[PastCall], float | None]
@@ -59,7 +59,7 @@ class Kind(Struct, frozen=True):
 
 
 class Proving:
-    """Counts judged calls; its memory does not grow with them.
+    """Counts placed calls; its memory does not grow with them.
 
     Args:
         priced: what a call cost by the list, where the export does not say.
@@ -86,7 +86,7 @@ class Proving:
         self.ways: dict[tuple[str, bool, str | None], Sum] = defaultdict(Sum)
         """By (way, settled or possible, task)."""
         self.whys: dict[tuple[str, str], Sum] = defaultdict(Sum)
-        """By (way, why), of what goes to the cloud or cannot be judged."""
+        """By (way, why), of what goes to the cloud or cannot be placed."""
         self.routes: dict[tuple[str, str], Sum] = defaultdict(Sum)
         self.models: dict[str, Sum] = defaultdict(Sum)
         self.people: dict[str, Sum] = defaultdict(Sum)
@@ -111,52 +111,52 @@ class Proving:
         """What it has cost: as the export says, else by the list."""
         return self._priced(call) if call.cost is None else call.cost
 
-    def add(self, call: PastCall, judged: Judged, cost: float | None) -> None:
+    def add(self, call: PastCall, placed: Placed, cost: float | None) -> None:
         """Count a call that brought an answer."""
         if call.cost is not None:
             self.billed += call.calls
         number = call.calls
         self.all.add(number, cost)
-        flag = judged.possible if judged.way == "unknown" else judged.settled
-        self.ways[judged.way, flag, judged.task].add(number, cost)
+        flag = placed.possible if placed.way == "unknown" else placed.settled
+        self.ways[placed.way, flag, placed.task].add(number, cost)
         model = _named(call.model, self.models)
         self.models[model].add(number, cost)
-        kind = Kind(judged.task or "unknown", _size(judged.tokens), model)
+        kind = Kind(placed.task or "unknown", _size(placed.tokens), model)
         if kind not in self.kinds and len(self.kinds) >= MOST_NAMES:
             kind = Kind("any", "any number of", OTHERS)
         self.kinds[kind].add(number, cost)
         self.people[_named(call.who or NOBODY, self.people)].add(number, cost)
-        if judged.way == "home":
-            self.home_tokens += judged.tokens + (0 if call.usage is None else call.usage.output)
-            self.routes[judged.route, judged.model].add(number, cost)
+        if placed.way == "home":
+            self.home_tokens += placed.tokens + (0 if call.usage is None else call.usage.output)
+            self.routes[placed.route, placed.model].add(number, cost)
         else:
-            self.whys[judged.way, judged.why.partition(": ")[0]].add(number, cost)
+            self.whys[placed.way, placed.why.partition(": ")[0]].add(number, cost)
         if cost is not None:
-            self._compare(call, judged, cost)
+            self._compare(call, placed, cost)
         if call.time is not None:
-            self._at(call.time, call, judged)
+            self._at(call.time, call, placed)
 
-    def _compare(self, call: PastCall, judged: Judged, cost: float) -> None:
+    def _compare(self, call: PastCall, placed: Placed, cost: float) -> None:
         """What the cheapest cloud model would have taken for it. Of sums it is the mean call that has to fit."""
         if call.usage is None or not call.calls or not self._alternatives:
             return
         mean = call.usage if call.calls == 1 else _mean(call.usage, call.calls)
-        found = cheapest(self._alternatives, judged.signals or _plain(mean.prompt), uncached(mean))
+        found = cheapest(self._alternatives, placed.signals or _plain(mean.prompt), uncached(mean))
         if found is None:
             return
         self.cheap[found[0].name] += call.calls
         self.alternative += found[1] * call.calls
         self.compared.add(call.calls, cost)
 
-    def _at(self, time: float, call: PastCall, judged: Judged) -> None:
+    def _at(self, time: float, call: PastCall, placed: Placed) -> None:
         last = time if call.until is None else call.until
         self.first = time if self.first is None else min(self.first, time)
         self.last = last if self.last is None else max(self.last, last)
-        if judged.way != "home":
+        if placed.way != "home":
             return
         output = 0 if call.usage is None else call.usage.output
-        self.windows.add(judged.tokens + output)
-        self.longest = max(self.longest, judged.tokens + output)
+        self.windows.add(placed.tokens + output)
+        self.longest = max(self.longest, placed.tokens + output)
         minute = int(time // 60)
         if minute in self.minutes or len(self.minutes) <= MOST_MINUTES:
             calls, written = self.minutes.get(minute, (0, 0))

@@ -6,10 +6,12 @@
 The search is `core.tuning`'s, the page's editor `config.changes`.
 """
 
+from collections.abc import Iterable
 from difflib import unified_diff
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.config.changes import set_words, words_to_undo
 from headgate.config.compile import Config
@@ -18,13 +20,16 @@ from headgate.config.rewriting import read_raw, rewrite, text_of
 from headgate.core.candidates import cuts_for
 from headgate.core.effects import Record
 from headgate.core.errors import ConfigError
+from headgate.core.judge_errors import Confusion, confusions, errors_by_judge
 from headgate.core.policy import Policy
+from headgate.core.proposals import Labels, Proposal, Refusal
 from headgate.core.settings import Setting, setting_of
-from headgate.core.tuning import Labels, Proposal, Refusal, tune
+from headgate.core.tuning import tune
 from headgate.core.types import Model
 from headgate.core.watching import AppliedChange
 from headgate.lab.past import Progress, read_past
 from headgate.ledger.changes import all_changes, mark_change
+from headgate.ledger.opinions import opinions_by_request
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO
 
@@ -70,6 +75,8 @@ class Tuned(Struct, frozen=True):
     """Unix time of the last one."""
     split: float
     """Unix time from which on requests judge; those before find."""
+    corrected: tuple[str, ...] = ()
+    """The judges whose known errors were taken out; others are taken at their word."""
 
     @property
     def diff(self) -> str:
@@ -100,7 +107,9 @@ def tune_ledger(
         first, split, last = cut_in_two(reader, since)
         older = read_past(reader, cuts, since=first, until=split, progress=progress)
         newer = read_past(reader, cuts, since=split, progress=progress)
-        labels = read_labels(reader)
+        labels, told = read_labels(reader), read_confusions(reader)
+    errors = errors_by_judge(told, "local")
+    changes = all_changes(config.ledger.path)
     to_find = Record(past=older.past, weeks=weeks_between(first, split))
     to_judge = Record(past=newer.past, weeks=weeks_between(split, last))
     known: dict[str, Model] = {**older.models, **newer.models}
@@ -110,8 +119,10 @@ def tune_ledger(
         config.policy,
         floor=floor,
         known=known,
-        avoid=rolled_back(config, last - AVOIDED_FOR),
-        labels=labels,
+        avoid=rolled_back(changes, last - AVOIDED_FOR),
+        labels=replace(labels, of_judges=sum([one.labelled for one in told.values()])),
+        errors=errors,
+        applied=len([change for change in changes if change.applied >= split]),
     )
     text = page.text
     if isinstance(found, Proposal):
@@ -125,6 +136,7 @@ def tune_ledger(
         since=first,
         until=last,
         split=split,
+        corrected=tuple(sorted(errors)),
     )
 
 
@@ -174,12 +186,18 @@ def read_labels(reader: LedgerReader) -> Labels:
     return Labels(twice, contradicting)
 
 
-def rolled_back(config: Config, since: float) -> frozenset[Setting]:
+def read_confusions(reader: LedgerReader) -> dict[str, Confusion]:
+    """What labels say of each judge, of whatever time: judges do not change with the traffic."""
+    with reader.connect() as db:
+        return confusions(opinions_by_request(db))
+
+
+def rolled_back(changes: Iterable[AppliedChange], since: float) -> frozenset[Setting]:
     """The settings that were wrong not long ago."""
     return frozenset(
         [
             setting
-            for change in all_changes(config.ledger.path)
+            for change in changes
             if change.state == "rolled back" and change.applied >= since
             for setting in change.settings
         ]

@@ -19,11 +19,12 @@ from headgate.config.rewriting import rewrite
 from headgate.core.candidates import cuts_for
 from headgate.core.effects import Record
 from headgate.core.errors import ConfigError, HeadgateError
+from headgate.core.judge_errors import errors_by_judge
 from headgate.core.settings import Setting, with_settings
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.gateway.road import Road
 from headgate.lab.past import read_past
-from headgate.lab.tuning import WEEK, has, page_of
+from headgate.lab.tuning import WEEK, has, page_of, read_confusions
 from headgate.ledger.changes import all_changes, note_change
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO
@@ -149,8 +150,9 @@ def watch(config: Config, change: AppliedChange, now: float) -> AppliedChange:
     with LedgerReader(config.ledger.path) as reader:
         recorded = read_past(reader, cuts_for(present.policy), since=change.applied)
         worked = days_with_requests(reader, change.applied)
+        errors = errors_by_judge(read_confusions(reader), "local")
     since = Record(past=recorded.past, weeks=max(now - change.applied, 1.0) / WEEK)
-    judged = judge_change(change, since, present.policy, now, recorded.models, worked=worked)
+    judged = judge_change(change, since, present.policy, now, recorded.models, errors=errors, worked=worked)
     looked = change
     if judged.look is not None:
         change = replace(change, looks=(*change.looks, judged.look))

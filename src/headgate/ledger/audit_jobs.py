@@ -23,7 +23,7 @@ from headgate.core.errors import LedgerError
 from headgate.core.material import material_bytes, material_from
 from headgate.core.words import AuditKind
 from headgate.ledger.audit_queue import give_up
-from headgate.ledger.audits import MILLION, Judged, keep_findings
+from headgate.ledger.audits import MILLION, Judged, keep_findings, without_reasons
 from headgate.ledger.beside import transaction
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.runs import other_writers
@@ -127,7 +127,8 @@ class AuditJobs:
     def finish(self, job: Job, judged: Judged, said: Iterable[Said] = ()) -> None:
         """Write down what was found, and that the job is done, in one transaction.
 
-        What it needed stays until it expires, with the answers that were asked for anew, so that a person may look at both.
+        What it needed stays until it expires, with the answers that were asked for anew, so that a person may look at both; so do the
+        reasons of its judges, which may quote them, and stand nowhere else.
 
         Args:
             job: as it was taken.
@@ -137,9 +138,11 @@ class AuditJobs:
         Raises:
             LedgerError: the ledger cannot be written; nothing was.
         """
-        material = self._closed(replace(job.material, said=(*job.material.said, *said)))
+        reasons = {one.judge: one.reason for one in judged.opinions if one.reason}
+        kept = replace(job.material, said=(*job.material.said, *said), reasons=reasons)
+        material = self._closed(kept)
         with self._writing() as db:
-            keep_findings(db, [judged])
+            keep_findings(db, [without_reasons(judged)])
             db.execute(
                 "UPDATE audit_jobs SET state = 'judged', error = NULL, material = iif(material IS NULL, NULL, ?) WHERE n = ?",
                 (material, job.n),

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
 
 from headgate.core.audits import Opinion
@@ -121,6 +122,15 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
             (*word, judged.request),
         )
     return True
+
+
+def without_reasons(judged: Judged) -> Judged:
+    """What was found without a word on why: reasons of judges may quote what is kept for a time only."""
+    return replace(
+        judged,
+        opinions=tuple([replace(opinion, reason="") for opinion in judged.opinions]),
+        in_force=replace(judged.in_force, reason=""),
+    )
 
 
 def opinion_story(by: str, reason: str) -> str | None:

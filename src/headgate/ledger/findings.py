@@ -147,11 +147,7 @@ def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[
     asked: defaultdict[int, list[tuple[str, int | None, str | None]]] = defaultdict(list)
     for request, model, score, story in execute(_AT_HOME.format(which=which), given):
         asked[request].append((model, score, story))
-    of_judges: defaultdict[int, list[Opinion]] = defaultdict(list)
-    for request, judge, verdict in execute(
-        _OF_JUDGES.format(labels=tuple(sorted(LABELS)), which=which), given
-    ):
-        of_judges[request].append(Opinion(judge=judge, verdict=verdict))
+    of_judges = said_by_judges(execute, which, given)
     verdicts = Verdicts(execute)
     rows = list(execute(_AUDITED.format(which=which), given))
     for n, received, verdict, judge, chance, score, model, route, task, reason, cost, baseline in rows:
@@ -163,9 +159,7 @@ def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[
         first = verdicts.of(at_home[0][2]) if at_home and reason == REJECTED else {}
         lowest = score if score is not None else None if compared is None else compared[1]
         paid = baseline if reason is None else cost
-        said = in_force(of_judges[n])
-        if said is not None and said.verdict == "unclear":
-            said = None
+        said = of_judges.get(n)
         finding = Finding(
             request=n,
             kind="local" if reason is None else "fallback",
@@ -183,6 +177,22 @@ def _findings(execute: Execute, which: str, given: tuple[Any, ...]) -> Iterator[
             cost=None if paid is None else paid / NANO,
         )
         yield Read(received, finding)
+
+
+def said_by_judges(execute: Execute, which: str, given: tuple[Any, ...]) -> dict[int, Opinion]:
+    """What judges say of audited requests that a person or a caller has labelled, by number; those of which no judge is sure are missing.
+
+    Args:
+        execute: runs a query.
+        which: of the audits `a` and their requests `r`.
+        given: for its question marks.
+    """
+    found: defaultdict[int, list[Opinion]] = defaultdict(list)
+    labels = tuple(sorted(LABELS))
+    for request, judge, verdict in execute(_OF_JUDGES.format(labels=labels, which=which), given):
+        if verdict != "unclear":
+            found[request].append(Opinion(judge=judge, verdict=verdict))
+    return {request: said for request, opinions in found.items() if (said := in_force(opinions)) is not None}
 
 
 class Verdicts:

@@ -2,13 +2,15 @@
 
 SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by keys that are packed
 into few integers: that is three times as fast as one query over all of them. What is unknown in a row is a part of the key,
-so that all sums are plain ones; durations come back as one text for each group. Very many rows are summed by several processes
-at once (`rows_apart`).
+so that all sums are plain ones; durations come back as one text for each group. The groups of many chunks are put together as
+they are before any is taken apart. Very many rows are summed by several processes at once (`rows_apart`).
 """
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import add
 from typing import Any, Final
 
 from msgspec import Struct
@@ -19,6 +21,8 @@ from headgate.ledger.schema import MICRO
 
 CHUNK: Final = 4_096
 """Rows that are sorted together."""
+TOGETHER: Final = 64
+"""Chunks whose groups are put together before they are taken apart."""
 DENSE: Final = 0.5
 """Of the rows between the first and the last that are meant, the share from which on all are looked at."""
 Chunk = tuple[int, int]
@@ -28,6 +32,7 @@ EVER: Final = 2**62
 
 _BITS: Final = 20
 _MASK: Final = (1 << _BITS) - 1
+_WHO: Final = (1 << 2 * _BITS) - 1
 """A word's or a model's number fits: `dimensions` numbers some ten thousands at most."""
 _STATES: Final = (
     "(cost IS NULL) | ((baseline_cost IS NULL) << 1) | ((energy_cost IS NULL) << 2) | ((alternative_cost IS NULL) << 3)"
@@ -78,15 +83,20 @@ GROUP BY 1, 2, 3, 4, 5
 """  # noqa: S608 - our own names
 
 _CALLS: Final = f"""
-SELECT {{slot}}, (({_packed("r.task", "a.model", "a.failure")}) << 2) | (a.rejected << 1) | (a.cost IS NULL),
-       count(*), sum(coalesce(a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h, 0)),
-       sum(coalesce(a.output, 0)), sum(a.cost), sum(a.energy)
-FROM requests r JOIN attempts a ON a.request = r.n
-WHERE r.n > ? AND r.n <= ? AND +r.received >= ? AND +r.received < ?
-GROUP BY 1, 2
+SELECT key, slot, count(*), sum(prompt), sum(output), sum(cost), sum(energy)
+FROM (
+    SELECT (({_packed("r.task", "a.model", "a.failure")}) << 2) | (a.rejected << 1) | (a.cost IS NULL) AS key, {{slot}} AS slot,
+           a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h AS prompt, a.output, a.cost, a.energy
+    FROM attempts a CROSS JOIN requests r ON r.n = a.request
+    WHERE a.request > ? AND a.request <= ? AND r.received >= ? AND r.received < ?
+    LIMIT -1
+)
+GROUP BY {{by}}
 """  # noqa: S608 - as above
-_CALLS_IN_ALL: Final = _CALLS.format(slot="0")
-_CALLS_BY_QUARTER: Final = _CALLS.format(slot=f"r.received / {QUARTER * MICRO} * {QUARTER}")
+# LIMIT keeps SQLite from taking the inner query apart: then only what is summed is sorted, and not each column of the key.
+# CROSS JOIN says which table leads: after one attempt's request the next one's is at hand, but not the other way round.
+_CALLS_IN_ALL: Final = _CALLS.format(slot="0", by="key")
+_CALLS_BY_QUARTER: Final = _CALLS.format(slot=f"r.received / {QUARTER * MICRO} * {QUARTER}", by="key, slot")
 _REQUESTS_BY_QUARTER: Final = _REQUESTS.replace("{step}", str(QUARTER * MICRO))
 _REQUESTS_BY_HOUR: Final = _REQUESTS.replace("{step}", str(HOUR * MICRO))
 
@@ -141,14 +151,14 @@ def count_chunks(
         counted: what they are added to.
     """
     step, requests = (HOUR, _REQUESTS_BY_HOUR) if days.on_hours else (QUARTER, _REQUESTS_BY_QUARTER)
-    for after, upto in chunks:
-        given = (after, upto, part.since, part.until)
-        for row in db.execute(requests, given):
-            facet, cell = _add(counted, row)
-            bar = Bar(cell.requests, cell.cost, cell.compared_baseline)
-            counted.sums.add_bar((days.of(_slot(row) * step), facet.task, facet.model), bar)
-        for row in db.execute(_CALLS_IN_ALL, given):
-            _add_calls(counted.sums, row)
+    left = iter(chunks)
+    while some := tuple(islice(left, TOGETHER)):
+        groups = _Groups()
+        for after, upto in some:
+            given = (after, upto, part.since, part.until)
+            groups.take_requests(db.execute(requests, given), days, step)
+            groups.take_calls(db.execute(_CALLS_IN_ALL, given))
+        groups.pour(counted)
 
 
 def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
@@ -156,10 +166,18 @@ def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
     quarters: defaultdict[int, Counted] = defaultdict(Counted)
     for after, upto in chunks_of(db, part):
         given = (after, upto, part.since, part.until)
-        for row in db.execute(_REQUESTS_BY_QUARTER, given):
-            _add(quarters[_slot(row) * QUARTER], row)
-        for row in db.execute(_CALLS_BY_QUARTER, given):
-            _add_calls(quarters[row[0]].sums, row)
+        for who, how, rest, why, whose, *sums, seconds, first_token in db.execute(
+            _REQUESTS_BY_QUARTER, given
+        ):
+            counted = quarters[(who >> 2 * _BITS) * QUARTER]
+            facet, cell = _requests_of((who, how, rest, why, whose), _plus(None, sums))
+            counted.sums.add_cell(facet, cell)
+            if seconds:
+                counted.seconds[facet.model].update(seconds.split(","))
+            if first_token:
+                counted.first_token[facet.model].update(first_token.split(","))
+        for of_calls, slot, *sums in db.execute(_CALLS_BY_QUARTER, given):
+            quarters[slot].sums.add_calls(*_calls_of(of_calls, _plus(None, sums)))
     return dict(quarters)
 
 
@@ -181,15 +199,53 @@ def chunks_of(db: sqlite3.Connection, part: Part) -> Iterator[Chunk]:
         yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)
 
 
-def _slot(row: tuple[Any, ...]) -> int:
-    """Which hour or quarter since 1970 the requests of a group were received in."""
-    number: int = row[0] >> 2 * _BITS
-    return number
+class _Groups:
+    """The groups of several chunks: sums by their keys as they are packed, durations by model."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[int, ...], list[int]] = {}
+        self._calls: dict[int, list[int]] = {}
+        self._seconds: defaultdict[int, list[str]] = defaultdict(list)
+        self._first_token: defaultdict[int, list[str]] = defaultdict(list)
+
+    def take_requests(self, rows: Iterable[tuple[Any, ...]], days: Days, step: int) -> None:
+        """Add groups of requests that were received in the same `step`, in seconds."""
+        for who, how, rest, why, whose, *sums, seconds, first_token in rows:
+            key = (days.of((who >> 2 * _BITS) * step), who & _WHO, how, rest, why, whose)
+            self._requests[key] = _plus(self._requests.get(key), sums)
+            if seconds:
+                self._seconds[who >> _BITS & _MASK].append(seconds)
+            if first_token:
+                self._first_token[who >> _BITS & _MASK].append(first_token)
+
+    def take_calls(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add groups of calls."""
+        for key, _, *sums in rows:
+            self._calls[key] = _plus(self._calls.get(key), sums)
+
+    def pour(self, counted: Counted) -> None:
+        """Take them apart, and add them to what was counted."""
+        for (day, *key), sums in self._requests.items():
+            facet, cell = _requests_of(key, sums)
+            counted.sums.add_cell(facet, cell)
+            bar = Bar(cell.requests, cell.cost, cell.compared_baseline)
+            counted.sums.add_bar((day, facet.task, facet.model), bar)
+        for of_calls, sums in self._calls.items():
+            counted.sums.add_calls(*_calls_of(of_calls, sums))
+        for model, texts in self._seconds.items():
+            counted.seconds[model].update(",".join(texts).split(","))
+        for model, texts in self._first_token.items():
+            counted.first_token[model].update(",".join(texts).split(","))
 
 
-def _add(counted: Counted, row: tuple[Any, ...]) -> tuple[Facet, Cell]:
-    who, how, rest, why, whose, requests, cost, baseline, energy, energy_cost, alternative, *times = row
-    seconds, first_token, all_seconds, all_first_tokens = times
+def _plus(before: list[int] | None, sums: Iterable[int | None]) -> list[int]:
+    known = [figure or 0 for figure in sums]
+    return known if before is None else list(map(add, before, known))
+
+
+def _requests_of(key: Sequence[int], sums: Iterable[int]) -> tuple[Facet, Cell]:
+    who, how, rest, why, whose = key
+    requests, cost, baseline, energy, energy_cost, alternative, seconds, first_token = sums
     facet = Facet(
         model=who >> _BITS & _MASK,
         task=who & _MASK,
@@ -204,47 +260,40 @@ def _add(counted: Counted, row: tuple[Any, ...]) -> tuple[Facet, Cell]:
         prices_as_of=rest >> _STATES_BITS,
         size=why & (1 << _SIZE_BITS) - 1,
     )
-    model = facet.model
     # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
-    compared = not rest & 1 and (not rest & 2 or not model)
+    compared = not rest & 1 and (not rest & 2 or not facet.model)
     cell = Cell(
         requests=requests,
-        cost=cost or 0,
+        cost=cost,
         cost_unknown=requests if rest & 1 else 0,
         compared=requests if compared else 0,
         compared_cost=cost if compared else 0,
-        compared_baseline=baseline or 0 if compared else 0,
-        compared_energy_cost=energy_cost or 0 if compared else 0,
+        compared_baseline=baseline if compared else 0,
+        compared_energy_cost=energy_cost if compared else 0,
         compared_energy_unknown=requests if compared and rest & 4 else 0,
-        compared_alternative=alternative or 0 if compared else 0,
+        compared_alternative=alternative if compared else 0,
         compared_alternative_unknown=requests if compared and rest & 8 else 0,
-        energy=energy or 0,
+        energy=energy,
         seconds=seconds,
-        first_token=first_token or 0,
+        first_token=first_token,
         first_tokens=0 if rest & 16 else requests,
         tried_locally=requests if rest & 32 else 0,
         failed_locally=requests if rest & 64 else 0,
         estimated=requests if rest & 128 else 0,
         imported=requests if rest & 256 else 0,
     )
-    counted.sums.add_cell(facet, cell)
-    if all_seconds:
-        counted.seconds[model].update(all_seconds.split(","))
-    if all_first_tokens:
-        counted.first_token[model].update(all_first_tokens.split(","))
     return facet, cell
 
 
-def _add_calls(sums: Sums, row: tuple[Any, ...]) -> None:
-    _, key, attempts, prompt, output, cost, energy = row
+def _calls_of(key: int, sums: Iterable[int]) -> tuple[Ends, Calls]:
+    attempts, prompt, output, cost, energy = sums
     calls = Calls(
         attempts=attempts,
         rejected=attempts if key & 2 else 0,
         input=prompt,
         output=output,
-        cost=cost or 0,
+        cost=cost,
         cost_unknown=attempts if key & 1 else 0,
-        energy=energy or 0,
+        energy=energy,
     )
-    ends = Ends(key >> 2 + 2 * _BITS, key >> 2 + _BITS & _MASK, key >> 2 & _MASK)
-    sums.add_calls(ends, calls)
+    return Ends(key >> 2 + 2 * _BITS, key >> 2 + _BITS & _MASK, key >> 2 & _MASK), calls

@@ -233,6 +233,18 @@ trials = Table(
 )
 Index("trials_by_agent", trials.c.agent, trials.c.model, trials.c.measured)
 
+# One row each time that another version of a model was seen under its name: other files, by their digest.
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("n", _Key, primary_key=True),
+    Column("engine", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+)
+Index("model_versions_by_model", model_versions.c.engine, model_versions.c.id, model_versions.c.n)
+
 # What a model said of pairs of answers whose truth is known, in the same manner: one row for each that was tried as a judge.
 tried_judges = Table(
     "tried_judges",

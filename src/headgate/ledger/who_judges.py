@@ -4,6 +4,7 @@ A gate knows more: which version of a model its engine has now (`lab.auditing.tr
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,11 +12,14 @@ from msgspec.structs import replace
 from headgate.config.compile import Config
 from headgate.core.cards import apply
 from headgate.core.chosen_judge import chosen_judge
+from headgate.core.judges.agreement import Agreement
 from headgate.core.judges.trust import WHAT_TO_DO, Trust, trust
 from headgate.core.types import Model
+from headgate.core.words import Judge
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.opinions import agreement_of
 from headgate.ledger.tried_judges import newest_tried
+from headgate.ledger.versions import newest_versions
 
 
 class WhoJudges(Struct, frozen=True):
@@ -58,8 +62,17 @@ def who_judges(config: Config) -> WhoJudges | None:
     tried = newest_tried(path).get((model.engine, model.id))
     if tried is None or not tried.done:
         return WhoJudges(model, word == model.name, None)
-    labels = agreement_of(path, tried.judge, model.name)
-    return WhoJudges(model, word == model.name, trust(tried.agreement, labels))
+    return WhoJudges(model, word == model.name, trust(tried.agreement, labels_of(path, tried.judge, model)))
+
+
+def labels_of(path: Path, judge: Judge, model: Model) -> Agreement | None:
+    """How a model agrees with the user's labels, as a judge: on requests since this version of it lies under its name.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    version = newest_versions(path).get((model.engine, model.id))
+    return agreement_of(path, judge, model.name, None if version is None else version.since)
 
 
 def notes_of_judge(config: Config) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from headgate.core.counted import HITS
 from headgate.core.curves import Curve, curves
-from headgate.core.estimates import HITS, Estimates, estimate
+from headgate.core.estimates import Estimates, estimate
 from headgate.core.judge_errors import Confusion, errors_by_judge
 from headgate.core.judges.agreement import Agreement
 from headgate.core.judges.standing import LABELS

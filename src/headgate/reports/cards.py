@@ -6,7 +6,7 @@ It shows what was measured. It does not judge, and knows neither whether a card 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from headgate.core.cards import Card, Share
+from headgate.core.cards import Card, PassRate
 from headgate.core.hardware import memory_words
 from headgate.core.words import Task
 from headgate.reports.shown import UNKNOWN, count, milliseconds, per_second
@@ -76,17 +76,17 @@ def day_of(card: Card) -> str:
     return datetime.fromtimestamp(card.measured, UTC).date().isoformat()
 
 
-def share_of(share: Share | None) -> str:
+def share_of(share: PassRate | None) -> str:
     """A share in short: "5/6"."""
     return UNKNOWN if share is None else f"{share.passed}/{share.of}"
 
 
-def shares_of(shares: Mapping[Task, Share] | Mapping[str, Share]) -> str:
+def shares_of(shares: Mapping[Task, PassRate] | Mapping[str, PassRate]) -> str:
     """Shares in short: "classification 8/8, code 0/7"."""
     return ", ".join(f"{name} {share_of(share)}" for name, share in shares.items())
 
 
-def _said(share: Share | None, noun: str, one: str, many: str) -> str:
+def _said(share: PassRate | None, noun: str, one: str, many: str) -> str:
     if share is None:
         return UNKNOWN
     return f"{share.passed} of {count(share.of, noun)} {one if share.passed == 1 else many}"

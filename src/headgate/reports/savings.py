@@ -40,6 +40,11 @@ class Money(Struct, frozen=True):
     alternative_unknown: int = 0
     """Of these requests, those for which it is not."""
 
+    @property
+    def saved(self) -> float:
+        """Dollars saved in cash, over what could be compared."""
+        return self.baseline - self.cost
+
     def __add__(self, other: Self) -> "Money":
         return Money(
             self.requests + other.requests,
@@ -97,7 +102,7 @@ class Savings(Struct, frozen=True, kw_only=True):
 
 def savings(money: Money, home: Home = NO_HOME) -> Savings:
     """What was saved over some requests, and what home cost meanwhile."""
-    saved = money.baseline - money.cost
+    saved = money.saved
     known = money.requests - money.energy_unknown
     energy = None
     if known or home.idle_cost is not None:
@@ -135,7 +140,7 @@ def money_of(outcomes: Iterable[Outcome]) -> Money:
 def saved_by(outcome: Outcome) -> float | None:
     """What one request saved in cash, in dollars; None is unknown."""
     money = _money(outcome)
-    return None if money.unknown else savings(money).saved
+    return None if money.unknown else money.saved
 
 
 def _money(outcome: Outcome) -> Money:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 from msgspec import Raw, Struct
 
-from headgate.core.cards import Share
+from headgate.core.cards import PassRate
 from headgate.core.types import TEXT, Format, Message, Request, Tool
 from headgate.core.words import TASKS, Task
 
@@ -122,10 +122,10 @@ class Exam(Struct, frozen=True):
 class Marks(Struct, frozen=True):
     """Right of asked. What was not asked is not there."""
 
-    schema: Share | None
-    tools: Share | None
-    tasks: Mapping[Task, Share]
-    languages: Mapping[str, Share]
+    schema: PassRate | None
+    tools: PassRate | None
+    tasks: Mapping[Task, PassRate]
+    languages: Mapping[str, PassRate]
 
 
 class _Tool(Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,7 +166,7 @@ def tally(results: Iterable[tuple[Item, bool]]) -> Marks:
     counts: dict[tuple[str, str], list[bool]] = {}
     for item, right in results:
         counts.setdefault((item.part, item.language if item.part == "language" else ""), []).append(right)
-    shares = {place: Share(sum(rights), len(rights)) for place, rights in counts.items()}
+    shares = {place: PassRate(sum(rights), len(rights)) for place, rights in counts.items()}
     return Marks(
         schema=shares.get(("schema", "")),
         tools=shares.get(("tools", "")),

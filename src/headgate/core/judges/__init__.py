@@ -16,13 +16,13 @@ from headgate.core.audits import Opinion, Pair
 from headgate.core.judges.exact import exact
 from headgate.core.judges.facts import facts
 from headgate.core.judges.fields import fields
-from headgate.core.judges.found import Found, opinion_from
+from headgate.core.judges.found import Ruling, opinion_from
 from headgate.core.judges.label import label
 from headgate.core.words import AuditKind, Judge
 
 __all__ = ["COMPARISONS", "compare"]
 
-COMPARISONS: Mapping[Judge, Callable[[Pair], Found | None]] = MappingProxyType(
+COMPARISONS: Mapping[Judge, Callable[[Pair], Ruling | None]] = MappingProxyType(
     {"exact": exact, "label": label, "fields": fields, "facts": facts}
 )
 """The judges that ask nobody, the cheapest first."""

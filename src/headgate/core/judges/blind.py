@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from headgate.core.audits import Pair
 from headgate.core.checks.material import said
 from headgate.core.checks.mending import bare_json
-from headgate.core.judges.found import Found
+from headgate.core.judges.found import Ruling
 from headgate.core.judges.quoted import ANSWER, ASK, conversation, mark_for, quote, shown, speaks_to_judge
 from headgate.core.types import Format, Message, Request
 
@@ -92,15 +92,15 @@ def read(text: str) -> Verdict | None:
     return None
 
 
-def suspicious(pair: Pair) -> Found | None:
+def suspicious(pair: Pair) -> Ruling | None:
     """What is not shown to a model at all: an answer that speaks to its judge. A person has to look."""
     for answer, whose in ((pair.local, "local"), (pair.paid, "paid")):
         if speaks_to_judge(answer, pair.request):
-            return Found(None, f"the {whose} answer speaks to whoever judges it; a person has to look")
+            return Ruling(None, f"the {whose} answer speaks to whoever judges it; a person has to look")
     return None
 
 
-def together(first: Verdict | None, second: Verdict | None, pair: Pair) -> Found:
+def together(first: Verdict | None, second: Verdict | None, pair: Pair) -> Ruling:
     """What the verdicts on both orders come to.
 
     Args:
@@ -109,16 +109,16 @@ def together(first: Verdict | None, second: Verdict | None, pair: Pair) -> Found
         pair: the answers.
     """
     if first is None or second is None:
-        return Found(None, "it gave no verdict")
+        return Ruling(None, "it gave no verdict")
     ways = (_as_good(first, "A"), _as_good(second, "B"))
     if ways[0] != ways[1]:
-        return Found(None, "it changes its mind with the order of the answers")
+        return Ruling(None, "it changes its mind with the order of the answers")
     why = " ".join(first.why.split())[:160]
     winner = None if "same" in (first.better, second.better) else pair.local if ways[0] else pair.paid
     loser = pair.paid if winner is pair.local else pair.local
     if winner is not None and len(winner.text) > LONGER * max(1, len(loser.text)):
         why = f"{why} (it prefers the longer answer)" if why else "it prefers the longer answer"
-    return Found(ways[0], why or ("as good in both orders" if ways[0] else "worse in both orders"))
+    return Ruling(ways[0], why or ("as good in both orders" if ways[0] else "worse in both orders"))
 
 
 def _as_good(verdict: Verdict, local: Better) -> bool:

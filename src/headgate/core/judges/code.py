@@ -9,19 +9,19 @@ import warnings
 
 from headgate.core.checks.code import code_parses, find_code
 from headgate.core.judges.checked import as_answer
-from headgate.core.judges.found import Found
+from headgate.core.judges.found import Ruling
 
 
-def code(local: str, paid: str) -> Found | None:
+def code(local: str, paid: str) -> Ruling | None:
     """As good if both are the same Python, worse if only the paid answer's code parses; else None."""
     good = parses(paid)
     if good is not None and good == 1.0:
         mine = parses(local)
         if mine is not None and mine < 1.0:
-            return Found(False, "the local answer's code does not parse, the paid one's does", 0.05)
+            return Ruling(False, "the local answer's code does not parse, the paid one's does", 0.05)
     trees = tree(local), tree(paid)
     if trees[0] and trees[0] == trees[1]:
-        return Found(True, "both are the same program", 0.99)
+        return Ruling(True, "both are the same program", 0.99)
     return None
 
 

@@ -6,7 +6,7 @@ A probability is cheap here (there is no charge for output) and said to be calib
 
 from headgate.core.audits import Pair
 from headgate.core.decisions import Decided, Predicate, Questions
-from headgate.core.judges.found import Found
+from headgate.core.judges.found import Ruling
 from headgate.core.judges.quoted import ANSWER, ASK, conversation, mark_for, quote, shown
 
 SURE = 0.7
@@ -39,16 +39,18 @@ def questions(pair: Pair) -> tuple[Questions, Questions]:
     return asked(local, paid, "A", "B"), asked(paid, local, "B", "A")
 
 
-def together(first: Decided, second: Decided) -> Found:
+def together(first: Decided, second: Decided) -> Ruling:
     """What both probabilities come to."""
     answers = (*first.answers[:1], *second.answers[:1])
     if len(answers) != 2 or any(answer.refused for answer in answers):
-        return Found(None, "it refused to say")
+        return Ruling(None, "it refused to say")
     one, other = (answer.probabilities.get("yes", 0.5) for answer in answers)
     mean = (one + other) / 2
     said = f"as good with a probability of {mean:.0%}"
     if abs(one - other) > APART:
-        return Found(None, f"it changes its mind with the order of the answers: {one:.0%}, {other:.0%}", mean)
+        return Ruling(
+            None, f"it changes its mind with the order of the answers: {one:.0%}, {other:.0%}", mean
+        )
     if mean >= SURE:
-        return Found(True, said, mean)
-    return Found(False if mean <= 1 - SURE else None, said, mean)
+        return Ruling(True, said, mean)
+    return Ruling(False if mean <= 1 - SURE else None, said, mean)

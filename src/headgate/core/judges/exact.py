@@ -8,19 +8,19 @@ import unicodedata
 
 from headgate.core.audits import Pair
 from headgate.core.checks.material import said
-from headgate.core.judges.found import Found
+from headgate.core.judges.found import Ruling
 
 _MARKS = str.maketrans(
     {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "−": "-"}
 )
 
 
-def exact(pair: Pair) -> Found | None:
+def exact(pair: Pair) -> Ruling | None:
     """As good if both say the same; None otherwise, since two good answers may differ."""
     if pair.local.tool_calls or pair.paid.tool_calls:
         return None
     local = normal(pair.local.text)
-    return Found(True, "both say the same", 1.0) if local and local == normal(pair.paid.text) else None
+    return Ruling(True, "both say the same", 1.0) if local and local == normal(pair.paid.text) else None
 
 
 def normal(text: str) -> str:

@@ -10,7 +10,7 @@ from headgate.core.checks.material import said
 from headgate.core.checks.refusals import no_refusal
 from headgate.core.judges.checked import as_answer
 from headgate.core.judges.code import code
-from headgate.core.judges.found import Found
+from headgate.core.judges.found import Ruling
 from headgate.core.judges.meaning import (
     Sense,
     difference,
@@ -38,15 +38,15 @@ LETTERS: frozenset[Task | None] = frozenset({"writing", "translation", "chat"})
 """Tasks whose answers may be letters that decline on somebody's behalf."""
 
 
-def facts(pair: Pair) -> Found | None:
+def facts(pair: Pair) -> Ruling | None:
     """As good if both state the same, worse if they contradict each other; None where neither is plain."""
     local, paid = said(pair.local.text).strip(), said(pair.paid.text).strip()
     if pair.local.tool_calls or pair.paid.tool_calls:
         return None
     if paid and not local:
-        return Found(False, "the local answer is empty", 0.0)
+        return Ruling(False, "the local answer is empty", 0.0)
     if pair.task not in LETTERS and declines(pair.request, local) and not declines(pair.request, paid):
-        return Found(False, "the local answer declines, the paid one does not", 0.0)
+        return Ruling(False, "the local answer declines, the paid one does not", 0.0)
     if pair.task == "code" or ("```" in local and "```" in paid):
         return code(local, paid)
     if pair.request.format.kind != "text":
@@ -58,7 +58,7 @@ def facts(pair: Pair) -> Found | None:
     return contradiction(pair.task, asked, one, other) or agreement(pair.task, asked, one, other)
 
 
-def agreement(task: Task | None, asked: Sense, local: Sense, paid: Sense) -> Found | None:
+def agreement(task: Task | None, asked: Sense, local: Sense, paid: Sense) -> Ruling | None:
     """Both state the same, and something at all.
 
     Where the task is to tell something, either may repeat of the ask what it likes. What is rewritten or made up has to be all the same.
@@ -79,15 +79,15 @@ def agreement(task: Task | None, asked: Sense, local: Sense, paid: Sense) -> Fou
     if not in_order(*repeated):
         return None  # who does what to whom may have been turned round
     shown = ", ".join([*theirs, *(written_as(figure, paid) for figure in figures)][:4]) or paid.lead
-    return Found(True, f"both state the same: {shown}", 0.97)
+    return Ruling(True, f"both state the same: {shown}", 0.97)
 
 
-def contradiction(task: Task | None, asked: Sense, local: Sense, paid: Sense) -> Found | None:
+def contradiction(task: Task | None, asked: Sense, local: Sense, paid: Sense) -> Ruling | None:
     """One says yes and the other no, or each gives another figure as its answer."""
     if max(local.length, paid.length) > BRIEF:
         return None
     if local.lead and paid.lead and local.lead != paid.lead:
-        return Found(False, f"the local answer says {local.lead}, the paid one {paid.lead}", 0.03)
+        return Ruling(False, f"the local answer says {local.lead}, the paid one {paid.lead}", 0.03)
     if task not in TELLING:
         return None
     mine, theirs = unmatched(local.figures, asked.figures), unmatched(paid.figures, asked.figures)
@@ -99,7 +99,7 @@ def contradiction(task: Task | None, asked: Sense, local: Sense, paid: Sense) ->
         return None  # 90 minutes are 1.5 hours
     if any(abs(a - b) <= rough for a in mine[0] for b in theirs[0]):
         return None  # one may be the other, rounded
-    return Found(False, f"the local answer says {local.written[at]}, the paid one {paid.written[to]}", 0.03)
+    return Ruling(False, f"the local answer says {local.written[at]}, the paid one {paid.written[to]}", 0.03)
 
 
 def declines(request: Request, text: str) -> bool:

@@ -16,7 +16,7 @@ from headgate.core.audits import Pair, Said
 from headgate.core.checks.material import said
 from headgate.core.checks.mending import bare_json
 from headgate.core.checks.schemas import compiled, misfit
-from headgate.core.judges.found import Found
+from headgate.core.judges.found import Ruling
 from headgate.core.judges.meaning import sense_of, unmatched
 from headgate.core.marking import TOLERANCE, plain
 
@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
-def fields(pair: Pair) -> Found | None:
+def fields(pair: Pair) -> Ruling | None:
     """As good if all fields agree, worse if one plainly does not or the local answer has not the asked form; else None."""
     if pair.paid.tool_calls or pair.local.tool_calls:
         return tool_calls(pair)
@@ -50,26 +50,26 @@ def fields(pair: Pair) -> Found | None:
     if local is None:
         if asked.kind == "text":
             return None
-        return Found(False, "the local answer is no JSON", 0.0)
+        return Ruling(False, "the local answer is no JSON", 0.0)
     schema: Any = {}
     if asked.schema is not None:
         validator = compiled(bytes(asked.schema))
         if isinstance(validator, str) or misfit(validator, paid) is not None:
             return None  # the reference itself is wrong
         if (problem := misfit(validator, local)) is not None:
-            return Found(False, f"the local answer does not fit the schema {problem}", 0.0)
+            return Ruling(False, f"the local answer does not fit the schema {problem}", 0.0)
         schema = msgspec.json.decode(asked.schema)
     return weigh(local, paid, schema, "field")
 
 
-def tool_calls(pair: Pair) -> Found | None:
+def tool_calls(pair: Pair) -> Ruling | None:
     """The same tools with the same arguments; None where one calls a tool and the other speaks."""
     local, paid = pair.local.tool_calls, pair.paid.tool_calls
     if not local or not paid:
         return None
     if sorted(call.name for call in local) != sorted(call.name for call in paid):
         names = " and ".join(call.name for call in local), " and ".join(call.name for call in paid)
-        return Found(False, f"the local answer calls {names[0]}, the paid one {names[1]}", 0.0)
+        return Ruling(False, f"the local answer calls {names[0]}, the paid one {names[1]}", 0.0)
     try:
         told = [
             {
@@ -86,16 +86,16 @@ def tool_calls(pair: Pair) -> Found | None:
     return weigh(told[0], told[1], {}, "argument")
 
 
-def weigh(local: Any, paid: Any, schema: Any, what: str) -> Found | None:
+def weigh(local: Any, paid: Any, schema: Any, what: str) -> Ruling | None:
     """What the comparison of two values comes to."""
     ways = list(compare_values(local, paid, schema, "", schema))
     other = [path or "the whole" for path, way in ways if way == "other"]
     if other:
         more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
-        return Found(False, f"they differ in {', '.join(other[:SHOWN])}{more}", 0.0)
+        return Ruling(False, f"they differ in {', '.join(other[:SHOWN])}{more}", 0.0)
     if not ways or any(way == "unsure" for _, way in ways):
         return None
-    return Found(True, f"all {len(ways)} {what}s agree" if len(ways) > 1 else f"the {what} agrees", 1.0)
+    return Ruling(True, f"all {len(ways)} {what}s agree" if len(ways) > 1 else f"the {what} agrees", 1.0)
 
 
 def value_in(answer: Said, *, bare: bool) -> Any:

@@ -10,18 +10,18 @@ from headgate.core.audits import Opinion
 from headgate.core.words import AuditKind, AuditVerdict, Judge
 
 
-class Found(Struct, frozen=True, gc=False):
+class Ruling(Struct, frozen=True, gc=False):
     """Whether the local answer is as good as the paid one, and why a judge says so."""
 
     as_good: bool | None
-    """None: it looked at both and cannot say. A judge that has nothing to go by gives no `Found` at all."""
+    """None: it looked at both and cannot say. A judge that has nothing to go by gives no `Ruling` at all."""
     reason: str
     score: float | None = None
     """How sure it is that the local answer is as good, 0-1; None where it does not say."""
 
 
 def opinion_from(
-    found: Found, kind: AuditKind, judge: Judge, *, by: str = "", cost: float | None = 0.0
+    found: Ruling, kind: AuditKind, judge: Judge, *, by: str = "", cost: float | None = 0.0
 ) -> Opinion:
     """What was found, as an audit of this kind says it.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from headgate.core.agent_answers import EDGES, unhyphened
 from headgate.core.audits import Pair, Said
 from headgate.core.checks.material import said
-from headgate.core.judges.found import Found
+from headgate.core.judges.found import Ruling
 from headgate.core.labels import find_labels
 from headgate.core.types import Request
 
@@ -23,7 +23,7 @@ _MARKUP = re.compile(r"[*_`]{1,3}")
 _EXPLAINED = re.compile(r"\s*(?:[.:;\n(]|[-–—]\s|,? (?:because|since|as|weil|da|car|porque)\b)")
 
 
-def label(pair: Pair) -> Found | None:
+def label(pair: Pair) -> Ruling | None:
     """As good if both name one label, worse if they name two; None where no labels are offered or one names none."""
     labels = offered(pair.request)
     if not labels or pair.request.format.kind != "text":
@@ -33,11 +33,11 @@ def label(pair: Pair) -> Found | None:
         return None
     if local:
         if local == paid:
-            return Found(True, f"both say “{paid}”", 1.0)
-        return Found(False, f"the local answer is “{local}”, the paid one “{paid}”", 0.0)
+            return Ruling(True, f"both say “{paid}”", 1.0)
+        return Ruling(False, f"the local answer is “{local}”, the paid one “{paid}”", 0.0)
     if mentions(pair.local.text, labels):
         return None  # in a sentence that only a reader understands
-    return Found(False, f"the local answer names no label, the paid one “{paid}”", 0.0)
+    return Ruling(False, f"the local answer names no label, the paid one “{paid}”", 0.0)
 
 
 def offered(request: Request) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from headgate.core.audits import Opinion, Pair
 from headgate.core.checks.material import said
-from headgate.core.judges.found import Found, opinion_from
+from headgate.core.judges.found import Ruling, opinion_from
 from headgate.core.judges.meaning import (
     Sense,
     difference,
@@ -97,7 +97,7 @@ def similarity(
     if threshold is None or cosine < threshold or not comparable(pair):
         return None
     reason = f"they mean the same by {by}: {cosine:.3f}, from {threshold:.3f} on"
-    return opinion_from(Found(True, reason, 0.9), kind, "similarity", by=by)
+    return opinion_from(Ruling(True, reason, 0.9), kind, "similarity", by=by)
 
 
 def cosine_of(one: Sequence[float], other: Sequence[float]) -> float:

@@ -34,7 +34,6 @@ _START = _join((1 << 30,) * len(TASKS))
 _CUES = {cue: _join(row) for cue, row in CUES.items()}
 _WORDS = {word: _join(row) for word, row in WORDS.items()}
 _KNOWN_CUES = frozenset(_CUES)
-_KNOWN_WORDS = frozenset(_WORDS)
 
 
 def classify(ask: str) -> tuple[Task | None, float]:
@@ -43,13 +42,12 @@ def classify(ask: str) -> tuple[Task | None, float]:
     The confidence is meant as a share: of a hundred prompts with confidence 0.8, some eighty are named rightly.
     Any text will do; only its opening and its close are read.
     """
-    noted, said = notice(ask)
-    cues = _KNOWN_CUES & noted
-    words = _KNOWN_WORDS.intersection(said)
-    if not words and cues <= SAYS_NOTHING:
+    cues, words = notice(ask)
+    rows = [row for word in set(words) if (row := _WORDS.get(word)) is not None]
+    if not rows and _KNOWN_CUES & cues <= SAYS_NOTHING:
         return None, 0.0
-    total = sum(map(_WORDS.__getitem__, words), sum(map(_CUES.__getitem__, cues), _START))
-    sums = _LANES.unpack(total.to_bytes(_LANES.size, "little"))
+    rows += [row for cue in cues if (row := _CUES.get(cue)) is not None]
+    sums = _LANES.unpack(sum(rows, _START).to_bytes(_LANES.size, "little"))
     top = max(sums)
     return TASKS[sums.index(top)], 1 / sum([exp((value - top) / 100) for value in sums])
 
@@ -58,6 +56,6 @@ def explain(ask: str) -> tuple[tuple[str, Task, float], ...]:
     """The cues that fired, single words in quotes: each with the task it speaks for most and its weight there, strongest first."""
     cues, words = notice(ask)
     rows = [(cue, CUES[cue]) for cue in _KNOWN_CUES & cues]
-    rows += [(f"'{word}'", WORDS[word]) for word in _KNOWN_WORDS.intersection(words)]
+    rows += [(f"'{word}'", WORDS[word]) for word in WORDS.keys() & words]
     fired = [(name, TASKS[row.index(max(row))], max(row) / 100) for name, row in rows if max(row) > 0]
     return tuple(sorted(fired, key=lambda item: (-item[2], item[0])))

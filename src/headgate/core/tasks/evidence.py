@@ -111,9 +111,10 @@ def notice(prompt: str) -> tuple[set[str], list[str]]:
         cues.add("a word in quotes")
     _note_form(cues, ask, words, pasted, asks=asks)
     if paste:
-        if _holds(paste, _PASTED_CODE_MARKS):
+        plain = paste.encode("ascii", "ignore")
+        if _holds(paste, plain, _PASTED_CODE_MARKS):
             cues.add("pasted code")
-        if _count_numbers(paste) > 5:
+        if _count_numbers(plain) > 5:
             cues.add("numbers pasted, asks" if asks else "numbers pasted")
         if len(paste) == LOOKED_AT:
             cues.add("long paste")
@@ -146,9 +147,9 @@ def _ask_and_paste(prompt: str) -> tuple[str, str, int, list[str], set[str]]:
     return ask, paste, reading.mentions, words, cues
 
 
-def _holds(text: str, marks: dict[int, tuple[str, ...]]) -> bool:
-    """Whether one of the marks stands in the text."""
-    for sign in _SIGNS.intersection(text.encode("ascii", "ignore").translate(None, _NO_SIGNS)):
+def _holds(text: str, plain: bytes, marks: dict[int, tuple[str, ...]]) -> bool:
+    """Whether one of the marks stands in the text, which is `plain` without what is not ASCII."""
+    for sign in _SIGNS.intersection(plain.translate(None, _NO_SIGNS)):
         for mark in marks.get(sign, ()):
             if mark in text:
                 return True
@@ -158,8 +159,8 @@ def _holds(text: str, marks: dict[int, tuple[str, ...]]) -> bool:
     return False
 
 
-def _count_numbers(text: str) -> int:
-    return len(text.encode("ascii", "ignore").translate(_NUMBERS_ONLY).split())
+def _count_numbers(plain: bytes) -> int:
+    return len(plain.translate(_NUMBERS_ONLY).split())
 
 
 def _first_sentence(line: str) -> tuple[str, str]:
@@ -172,11 +173,12 @@ def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks:
     """Add the cues that the form of the ask gives."""
     if ask.count(" ") < FEW_WORDS:
         cues.add(_BESIDE[pasted]["few words"])
-    if _holds(ask, _CODE_MARKS) or _CODE_FILE.search(ask) or ("_" in ask and _SNAKE.search(ask)):
+    plain = ask.encode("ascii", "ignore")
+    if _holds(ask, plain, _CODE_MARKS) or _CODE_FILE.search(ask) or ("_" in ask and _SNAKE.search(ask)):
         cues.add("code in the ask")
     if _offers_choice(ask, words):
         cues.add(_BESIDE[pasted]["choices"])
-    numbers = _count_numbers(ask)
+    numbers = _count_numbers(plain)
     if not numbers:
         return
     cues.add("a number" if numbers < 3 else "many numbers, asks" if asks else "many numbers")

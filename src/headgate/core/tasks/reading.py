@@ -7,7 +7,8 @@ the middle of a long text, or pastes without any mark between.
 """
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 OPENING = 400
 """Characters read at the start of a prompt."""
@@ -47,7 +48,7 @@ _MARKUP = (
 ARROWS = ("->", "=>", "→", "⇒", ">>")
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """A prompt taken apart: what the sender says at its opening and at its close, and what he says it about."""
 
     opening: str
@@ -64,23 +65,13 @@ def read(prompt: str) -> Reading:
     text = prompt if len(prompt) <= OPENING + CLOSING else f"{prompt[:OPENING]}\n\n{prompt[-CLOSING:]}"
     pasted: list[str] = []
     mentions = 0
-
-    def lift(match: re.Match[str]) -> str:
-        nonlocal mentions
-        piece = match.group()
-        if len(piece) > MENTION or piece.count(" ") > 2 or "\n" in piece:
-            pasted.append(piece)
-            return " "
-        mentions += 1
-        return " § "
-
     if '"' in text or "`" in text or not text.isascii():
-        text = _QUOTED.sub(lift, text)
-    if mentions > 2:
-        pasted.append(
-            " § " * mentions
-        )  # a list of quoted scraps is something to work on, not words talked about
-    blocks = [lines for block in _PARAGRAPH.split(text) if (lines := _lines(block))]
+        text, mentions = _lift_quotes(text, pasted)
+    blocks = [
+        lines
+        for block in _PARAGRAPH.split(text)
+        if (lines := [line for part in block.split("\n") if (line := part.strip())])
+    ]
     if not blocks:
         return Reading("", "", "\n".join(pasted), mentions)
     first, *rest = blocks[0]
@@ -109,8 +100,23 @@ def read(prompt: str) -> Reading:
     return Reading(first, closing, "\n".join(filter(None, pasted)), mentions)
 
 
-def _lines(block: str) -> list[str]:
-    return [line for part in block.split("\n") if (line := part.strip())]
+def _lift_quotes(text: str, pasted: list[str]) -> tuple[str, int]:
+    """The text without what is quoted in it, and how many short quotes were left out; what is pasted is added to `pasted`."""
+    mentions = 0
+
+    def lift(match: re.Match[str]) -> str:
+        nonlocal mentions
+        piece = match.group()
+        if len(piece) > MENTION or piece.count(" ") > 2 or "\n" in piece:
+            pasted.append(piece)
+            return " "
+        mentions += 1
+        return " § "
+
+    text = _QUOTED.sub(lift, text)
+    if mentions > 2:  # a list of quoted scraps is something to work on, not words talked about
+        pasted.append(" § " * mentions)
+    return text, mentions
 
 
 def _cut(line: str) -> tuple[str, str, str]:

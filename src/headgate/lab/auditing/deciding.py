@@ -16,7 +16,7 @@ from headgate.core.types import Model
 from headgate.gateway.budgets import Reservation
 from headgate.gateway.road import Road
 from headgate.lab.auditing.purse import Purse
-from headgate.lab.judges import Down, Weighed
+from headgate.lab.judges import Down, HeardDecision
 
 SLACK: Final = 2
 """A prompt may have so many times the tokens that its bytes suggest."""
@@ -30,7 +30,7 @@ def decides(road: Road, model: Model) -> DecidingEngine | None:
 
 async def decide(
     road: Road, purse: Purse, asked: Questions, model: Model, *, audited: int, money: float
-) -> Weighed | Down:
+) -> HeardDecision | Down:
     """Ask once.
 
     Args:
@@ -73,7 +73,7 @@ async def decide(
                 known = cost(found.usage, model.price) if isinstance(found, Decided) else unpaid(found, model)
                 bill.cost = most if known is None else known
                 if isinstance(found, Decided):
-                    return Weighed(found, known)
+                    return HeardDecision(found, known)
                 return Down(f"{found.reason} ({found.detail})")
             finally:
                 road.budgets.settle(accounts, bill.cost)

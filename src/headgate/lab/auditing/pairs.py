@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.audits import Material, Opinion, Pair, Said, said_by
+from headgate.core.cascade import passes_with
 from headgate.core.policy import Policy
 from headgate.core.types import Failure, Reply
 from headgate.core.words import FailureReason, Skip
@@ -135,8 +136,8 @@ def paid_model(policy: Policy, material: Material) -> str | None:
 
 
 def passes(said: Said, pass_at: float) -> bool:
-    """Whether the answer would have gone out, as the cascade sees it: without evidence against it, it would."""
-    return said.score is None or said.score >= pass_at
+    """Whether the answer would have gone out, as the cascade sees it."""
+    return passes_with(said.score, pass_at)
 
 
 def best(said: Iterable[Said], pass_at: float) -> Said:

@@ -25,9 +25,9 @@ from headgate.lab.judges import (
     Down,
     Embedder,
     Heard,
+    HeardDecision,
     ModelJudge,
     Panel,
-    Weighed,
     measured,
 )
 
@@ -128,8 +128,8 @@ def _down(why: Down) -> Callable[[Request], Awaitable[Heard | Down]]:
     return heard
 
 
-def _deciding(job: int, ask: Aside, model: Model) -> Callable[[Questions], Awaitable[Weighed | Down]]:
-    async def weighed(asked: Questions) -> Weighed | Down:
+def _deciding(job: int, ask: Aside, model: Model) -> Callable[[Questions], Awaitable[HeardDecision | Down]]:
+    async def weighed(asked: Questions) -> HeardDecision | Down:
         money = await ask.purse.left()
         return await decide(ask.road, ask.purse, asked, model, audited=job, money=money)
 

@@ -18,8 +18,8 @@ from headgate.fleet.fleet import Fleet
 from headgate.lab.judges import Down, ModelJudge, ask_model
 from headgate.lab.pairs import digest_of_pairs
 from headgate.lab.trying_judges import PAIRS, Memory, Saying, told_of, try_model
-from headgate.ledger.opinions import agreement_of
 from headgate.ledger.tried_judges import find_tried, keep_tried
+from headgate.ledger.who_judges import labels_of
 
 
 class Trusting:
@@ -44,7 +44,7 @@ class Trusting:
         tried = await self.tried(model, judge)
         if isinstance(tried, Down):
             return tried
-        labels = await asyncio.to_thread(agreement_of, self._path, "local model", model.name)
+        labels = await asyncio.to_thread(labels_of, self._path, "local model", model)
         return trust(tried, labels)
 
     async def tried(self, model: Model, judge: ModelJudge) -> Agreement | Down:

@@ -46,18 +46,23 @@ def leave_out(ready: Ready, seed: int, draws: int) -> list[LeftOut]:
     """Each kind of a set in turn, and all of them together as the last row."""
     routed = []
     for task, rest, own in by_task(ready.set.tasks):
+        if not task:
+            continue
         test = ready.take(own)
         routed.append(_route(task, ready.take(rest), test, seed))
     return _rows(routed, seed, draws)
 
 
-def unseen(fit: Ready, test: Ready, seed: int, draws: int) -> list[LeftOut]:
-    """Kinds of the test part that the fit part has not, routed by what was fitted there."""
+def strange(fit: Ready, test: Ready) -> npt.NDArray[np.bool_]:
+    """Which test prompts are of a kind that the fit part has not; none where its kinds are subjects, or the kind is not said."""
     kinds = set(fit.set.tasks)
-    strange = np.flatnonzero([task not in kinds for task in test.set.tasks])
-    if not len(strange):
-        return []
-    part = test.take(strange)
+    if not has_kinds(fit.set.tasks):
+        return np.zeros(len(test.bodies), dtype=np.bool_)
+    return np.array([bool(task) and task not in kinds for task in test.set.tasks], dtype=np.bool_)
+
+
+def unseen(fit: Ready, part: Ready, seed: int, draws: int) -> list[LeftOut]:
+    """Prompts of kinds that the fit part has not, routed by what was fitted there."""
     whole = _route(ALL, fit, part, seed)
     return _rows([whole.take(task, own) for task, _, own in by_task(part.set.tasks)], seed, draws)
 
@@ -82,9 +87,7 @@ class Routed(Struct, frozen=True):
 
 def _route(task: str, fit: Ready, test: Ready, seed: int) -> Routed:
     """Route test prompts at the price that was picked on the fit part, unknown ones to the strong model."""
-    known = expect(fit, test, seed)
-    _, picked = choose(fit, test, known)
-    picked[~known.known] = fit.strong
+    _, picked = choose(fit, test, expect(fit, test, seed))
     cost, score = routing.points(picked[None], test.set.scores, test.costs)
     best, dear = test.set.scores[:, fit.strong], test.costs[:, fit.strong]
     return Routed(task, cost[0], score[0], dear, best, picked == fit.strong)

@@ -1,162 +1,197 @@
-"""Whether a prompt is of a kind that was seen: what is not goes to the strong model, whatever anybody expects of it.
+"""Whether a prompt is of a kind that was seen enough to be trusted with a cheaper model; what is not goes to the strong one.
 
-    familiar = Familiar(seed).learn(view, kinds, groups); familiar.sure(other_view)
+    familiar = Familiar(seed).learn(fit, view, price); familiar.sure(test, its_view)
 
-How near a prompt is to the seen ones is measured in several ways (`Seen`): by its neighbours, whether they are of one kind and as near
-as these are to their own, by how sure two classifiers are of its kind, and by its distance to the nearest kind. How these tell seen
-from unseen is learned by playing both: each prompt once among others of its kind, and once with its whole kind left out. The threshold
-is set on kinds that the judge was not fitted on, so that no kind, once left out, gets more than `LET_IN` of its prompts past it: kinds
-that are hard to tell apart make it strict for all. With fewer than `FEWEST_KINDS` kinds, or with so many that they are subjects of one
-task, there is nothing to play, and everything is held for seen.
+The rule is learned by playing both cases on the fit part: each prompt once among others of its kind, and once with its whole kind left
+out (`nearness` measures how near it is to what was seen then, and what is expected of it). Two judges, a line and trees, learn from
+that who may be trusted. What a prompt counts for is what is at stake: the money that trusting it saves, or the quality that was lost
+when its kind was unknown.
 
-Source: Lee and others, "A simple unified framework for detecting out-of-distribution samples", 2018.
+The threshold is the lowest at which kinds that the judges have not seen, in either play, keep `SAFE` of the strong model's quality, and
+at which the oddest of the seen prompts are held back as well: others may be odder than all that were played. With fewer than `FEWEST_KINDS` kinds, or with so many
+that they are subjects of one task, there is nothing to play, and everything is held for seen.
+
+Source: Elkan, "The foundations of cost-sensitive learning", 2001.
 """
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from headgate.lab.benchmarks.grouping import Rows, folds
+from headgate.lab.benchmarks.nearness import Seen
+from headgate.lab.benchmarks.prepared import Ready, costs_before
 from headgate.lab.benchmarks.wording import View
 
 Floats = npt.NDArray[np.float64]
-Kinds = npt.NDArray[np.str_]
+Marks = npt.NDArray[np.bool_]
 
-LET_IN = 0.02
-"""Of the prompts of any one kind, held for seen although it was left out."""
+SAFE = 0.99
+"""Of the strong model's quality, that kinds which were left out must keep."""
 FEWEST = 20
 """Prompts that make a kind."""
 FEWEST_KINDS, MOST_KINDS = 3, 30
 """Kinds of task that a set has, for them to be kinds of task."""
-SHRINK = 0.1
-"""Of the covariance, towards that of independent figures."""
-NEAR = 10
-"""Neighbours that are looked at."""
-STIFF = 10.0
-BLOCK = 1_000
+GROUPS = 5
+"""Of kinds that are judged by judges who have not seen them."""
+ODD = 0.02
+"""Of the prompts of seen kinds, held back at least."""
+LOSS = 2.0
+"""What a point of quality lost on a stranger counts, beside the strong model's cost saved on a prompt that is none."""
+STRANGE, TRACE = 0.1, 0.02
+"""What a stranger counts on which nothing was lost, and a prompt that is none on which nothing was saved."""
+TREES, LEAF, TRIED = 100, 15, 0.3
 
 
-class Judge(Struct, frozen=True):
-    """Tells seen from unseen by what was measured."""
+class Cases(Struct, frozen=True):
+    """Prompts of both plays."""
 
-    scale: StandardScaler
-    line: LogisticRegression
+    measures: Floats
+    stake: Floats
+    """What it counts for that they are trusted, or that they are not."""
+    kind: npt.NDArray[np.str_]
 
-    def rate(self, measures: Floats) -> Floats:
-        """How much each prompt seems to be of a seen kind; above the threshold it is."""
-        return np.asarray(self.line.decision_function(self.scale.transform(measures)), dtype=np.float64)
+    def take(self, rows: Marks) -> "Cases":
+        """Some of them."""
+        return Cases(self.measures[rows], self.stake[rows], self.kind[rows])
 
 
 class Familiar:
-    """Tells prompts of a seen kind from others."""
+    """Tells prompts that may be trusted from others."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._judge: Judge | None = None
 
-    def learn(self, view: View, kinds: Kinds, groups: Rows) -> "Familiar":
-        """Fit on these prompts."""
+    def learn(self, fit: Ready, view: View, price: float) -> "Familiar":
+        """Fit on these prompts.
+
+        Args:
+            fit: with the outcomes.
+            view: the same prompts.
+            price: of quality, at which models are chosen.
+        """
+        kinds = np.array(fit.set.tasks)
         names, many = np.unique(kinds, return_counts=True)
-        kept = names[many >= FEWEST]
-        if not len(kept) >= FEWEST_KINDS or len(names) > MOST_KINDS:
+        kept = [str(name) for name in names[many >= FEWEST] if name]
+        if len(kept) < FEWEST_KINDS or len(names) > MOST_KINDS:
             return self
-        self._seen = Seen(view, kinds)
-        inside = np.zeros((len(kinds), Seen.measures))
-        for fit, test in folds(groups, 5, self._seed):
-            inside[test] = Seen(view.take(fit), kinds[fit]).measure(view.take(test))
-        outside = np.zeros((len(kinds), Seen.measures))
-        for name in kept:
-            rest, own = np.flatnonzero(kinds != name), np.flatnonzero(kinds == name)
-            outside[own] = Seen(view.take(rest), kinds[rest]).measure(view.take(own))
-        played = np.isin(kinds, kept)
-        self._threshold = -np.inf
-        for name in kept:
-            own = kinds == name
-            rated = _judge(inside, outside, kinds, played & ~own).rate(outside[own])
-            self._threshold = max(self._threshold, float(np.quantile(rated, 1 - LET_IN)))
-        self._judge = _judge(inside, outside, kinds, played)
+        self._price = price
+        self._fit, self._seen = fit, Seen(view, fit.counted, kinds, fit.set.scores)
+        among, strangers, lost = self._play(view, kinds, kept)
+        self._threshold = self._strict_enough(among, strangers, lost, kept)
+        self._judge = Judge(self._seed).learn(among, strangers)
         return self
 
-    def sure(self, view: View) -> npt.NDArray[np.bool_]:
-        """Which prompts are of a seen kind."""
+    def sure(self, test: Ready, view: View) -> Marks:
+        """Which prompts may be trusted."""
         if self._judge is None:
             return np.ones(len(view.known), dtype=np.bool_)
-        return np.asarray(self._judge.rate(self._seen.measure(view)) > self._threshold, dtype=np.bool_)
+        measures, _ = self._measure(self._seen, view, test, costs_before(self._fit, test))
+        return np.asarray(self._judge.rate(measures) > self._threshold, dtype=np.bool_)
+
+    def _play(
+        self, view: View, kinds: npt.NDArray[np.str_], kept: Sequence[str]
+    ) -> tuple[Cases, Cases, Floats]:
+        """Every prompt among its kind, and without it; of the latter also what was lost, as a share of the strong model's quality."""
+        fit, costs = self._fit, costs_before(self._fit, self._fit)
+        played = np.isin(kinds, kept)
+        dear = np.maximum(fit.costs[:, fit.strong].mean(), 1e-12)
+        measures, without = np.zeros((len(kinds), MEASURES)), np.zeros((len(kinds), MEASURES))
+        saved, lost = np.zeros(len(kinds)), np.zeros(len(kinds))
+        for part, own, inside in _plays(kinds, kept, fit.groups, self._seed):
+            seen = Seen(view.take(part), fit.counted.take(part), kinds[part], fit.set.scores[part])
+            test = fit.take(own)
+            figures, picked = self._measure(seen, view.take(own), test, costs[own])
+            rows = np.arange(len(own))
+            if inside:
+                measures[own] = figures
+                saved[own] = (test.costs[:, fit.strong] - test.costs[rows, picked]) / dear
+            else:
+                without[own] = figures
+                lost[own] = test.set.scores[:, fit.strong] - test.set.scores[rows, picked]
+        even = _even(kinds[played])
+        among = Cases(measures[played], even * saved[played].clip(TRACE), kinds[played])
+        stake = even * (LOSS * lost[played].clip(0) + STRANGE)
+        strangers = Cases(without[played], stake, kinds[played])
+        return among, strangers, lost[played] / max(float(fit.set.scores[played, fit.strong].sum()), 1e-12)
+
+    def _measure(self, seen: Seen, view: View, part: Ready, costs: Floats) -> tuple[Floats, Rows]:
+        """How near prompts are to the seen ones and what is at stake, and the models that would be chosen for them."""
+        near, expected = seen.measure(view, part.counted)
+        picked = (expected - self._price * costs).argmax(axis=1)
+        strong = expected[:, part.strong]
+        chosen = expected[np.arange(len(picked)), picked]
+        stakes = [chosen - strong, strong, expected.std(axis=1), (picked == part.strong).astype(np.float64)]
+        return np.hstack([near, np.stack(stakes, axis=1)]), picked
+
+    def _strict_enough(self, among: Cases, strangers: Cases, lost: Floats, kept: Sequence[str]) -> float:
+        """The lowest threshold that is safe, by judges of kinds that they have not seen."""
+        order = np.random.default_rng(self._seed).permutation(len(kept))
+        several = min(GROUPS, len(kept))
+        rated, usual = np.zeros(len(lost)), np.zeros(len(lost))
+        for group in range(several):
+            own = np.isin(strangers.kind, [kept[at] for at in order[group::several]])
+            judge = Judge(self._seed).learn(among.take(~own), strangers.take(~own))
+            rated[own], usual[own] = judge.rate(strangers.measures[own]), judge.rate(among.measures[own])
+        falling = np.argsort(-rated, kind="stable")
+        gone = np.maximum.accumulate(np.cumsum(lost[falling]))
+        allowed = int(np.searchsorted(gone, 1 - SAFE, side="right"))
+        safe = float(rated[falling[allowed]]) if allowed < len(falling) else -np.inf
+        return max(safe, float(np.quantile(usual, ODD)))
 
 
-def _judge(inside: Floats, outside: Floats, kinds: Kinds, rows: npt.NDArray[np.bool_]) -> Judge:
-    """A judge fitted on some prompts, in both plays; each kind counts the same."""
-    names, where, many = np.unique(kinds[rows], return_inverse=True, return_counts=True)
-    weights = len(where) / len(names) / many[where]
-    measures = np.vstack([inside[rows], outside[rows]])
-    scale = StandardScaler().fit(measures)
-    line = LogisticRegression(max_iter=2000)
-    seen = np.concatenate([np.ones(len(where)), np.zeros(len(where))])
-    line.fit(scale.transform(measures), seen, sample_weight=np.concatenate([weights, weights]))
-    return Judge(scale, line)
+MEASURES = Seen.measures + 4
 
 
-class Seen:
-    """Prompts that were seen, to measure others against."""
+class Judge:
+    """Who may be trusted, by what was measured: a line and trees, together."""
 
-    measures = 11
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
 
-    def __init__(self, view: View, kinds: Kinds) -> None:
-        names, self._where = np.unique(kinds, return_inverse=True)
-        self._many = len(names)
-        self._directions = view.directions
-        self._own = _nearest(view.directions, view.directions, itself=True)[0][:, -1]
-        of_kind = [self._own[self._where == kind] for kind in range(self._many)]
-        self._usual = np.array([(np.median(own), own.std() + 1e-3) for own in of_kind])
-        centres = np.array([view.dense[self._where == kind].mean(axis=0) for kind in range(self._many)])
-        apart = view.dense - centres[self._where]
-        spread = apart.T @ apart / max(len(apart) - 1, 1)
-        spread = (1 - SHRINK) * spread + SHRINK * np.diag(np.diag(spread)) + 1e-6 * np.eye(len(spread))
-        self._half = np.linalg.inv(np.linalg.cholesky(spread))
-        self._centres = centres @ self._half.T
-        self._line = LogisticRegression(max_iter=100, tol=1e-3).fit(view.dense, self._where)
-        self._each = Ridge(STIFF).fit(view.dense, np.eye(self._many)[self._where])
-
-    def measure(self, view: View) -> Floats:
-        """How near prompts are to the seen ones: (prompts, measures)."""
-        alike, nearest = _nearest(view.directions, self._directions)
-        votes = np.stack([(self._where[nearest] == kind).mean(axis=1) for kind in range(self._many)], axis=1)
-        kind = votes.argmax(axis=1)
-        chance = self._line.predict_proba(view.dense).max(axis=1).clip(1e-9, 1 - 1e-9)
-        strength = np.atleast_2d(self._line.decision_function(view.dense).T).T.max(axis=1)
-        each = np.sort(self._each.predict(view.dense), axis=1)
-        apart = ((view.dense @ self._half.T)[:, None, :] - self._centres[None, :, :]) ** 2
-        return np.stack(
-            [
-                alike[:, 0],
-                alike[:, -1],
-                votes.max(axis=1),
-                alike[:, -1] - self._own[nearest].mean(axis=1),
-                (alike[:, -1] - self._usual[kind, 0]) / self._usual[kind, 1],
-                np.log(chance / (1 - chance)),
-                strength,
-                each[:, -1],
-                each[:, -2],
-                (self._each.predict(view.dense).argmax(axis=1) == kind).astype(np.float64),
-                np.sqrt(apart.sum(axis=2).min(axis=1)),
-            ],
-            axis=1,
+    def learn(self, among: Cases, strangers: Cases) -> "Judge":
+        """Fit on prompts of both plays."""
+        measures = np.vstack([among.measures, strangers.measures])
+        trusted = np.arange(len(measures)) < len(among.measures)
+        stake = np.concatenate([among.stake, strangers.stake])
+        self._scale = StandardScaler().fit(measures)
+        self._line = LogisticRegression(max_iter=3000)
+        self._line.fit(self._scale.transform(measures), trusted, sample_weight=stake)
+        self._trees = ExtraTreesClassifier(
+            TREES, min_samples_leaf=LEAF, max_features=TRIED, random_state=self._seed
         )
+        self._trees.fit(measures, trusted, sample_weight=stake)
+        self._spread = self._two(measures).std(axis=1, keepdims=True) + 1e-9
+        return self
+
+    def rate(self, measures: Floats) -> Floats:
+        """How far each prompt may be trusted; above the threshold it is."""
+        return np.asarray((self._two(measures) / self._spread).sum(axis=0), dtype=np.float64)
+
+    def _two(self, measures: Floats) -> Floats:
+        """What each of the two says: (2, prompts)."""
+        chance = self._trees.predict_proba(measures)[:, 1]
+        line = self._line.decision_function(self._scale.transform(measures))
+        return np.stack([line, np.log((chance + TRACE) / (1 - chance + TRACE))])
 
 
-def _nearest(asked: Floats, seen: Floats, *, itself: bool = False) -> tuple[Floats, Rows]:
-    """The cosines and the numbers of each prompt's nearest neighbours, nearest first; without itself where both are the same."""
-    many = min(NEAR, len(seen) - 1)
-    cosines, numbers = [], []
-    for start in range(0, len(asked), BLOCK):
-        alike = asked[start : start + BLOCK] @ seen.T
-        if itself:
-            alike[np.arange(len(alike)), start + np.arange(len(alike))] = -1.0
-        top = np.argpartition(-alike, many - 1, axis=1)[:, :many]
-        near = np.take_along_axis(alike, top, axis=1)
-        order = np.argsort(-near, axis=1)
-        cosines.append(np.take_along_axis(near, order, axis=1))
-        numbers.append(np.take_along_axis(top, order, axis=1))
-    return np.concatenate(cosines), np.concatenate(numbers)
+def _plays(
+    kinds: npt.NDArray[np.str_], kept: Sequence[str], groups: Rows, seed: int
+) -> Iterator[tuple[Rows, Rows, bool]]:
+    """Prompts that are seen, prompts that are asked, and whether their kind is among the seen."""
+    for fit, test in folds(groups, 5, seed):
+        yield fit, test, True
+    for name in kept:
+        yield np.flatnonzero(kinds != name), np.flatnonzero(kinds == name), False
+
+
+def _even(kinds: npt.NDArray[np.str_]) -> Floats:
+    """Weights by which every kind counts the same, 1 on average."""
+    names, where, many = np.unique(kinds, return_inverse=True, return_counts=True)
+    return np.asarray(len(where) / len(names) / many[where], dtype=np.float64)

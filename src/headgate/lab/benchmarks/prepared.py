@@ -12,13 +12,12 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 from scipy.optimize import nnls
-from scipy.sparse import vstack
 
 from headgate.core.errors import UsageError
 from headgate.lab.benchmarks.grouping import Rows, folds, near_identical, openings, without_openings
 from headgate.lab.benchmarks.metrics import Floats
 from headgate.lab.benchmarks.sets import Benchmark
-from headgate.lab.benchmarks.wording import Counted, count
+from headgate.lab.benchmarks.wording import Counted, count, together
 
 CALLS = "calls of the strong model"
 
@@ -88,21 +87,24 @@ def prepare(
     )
 
 
-def like(ready: Ready, other: Benchmark) -> Ready | None:
-    """Another part of a set, with the models and the roles of the fit part; None where it lacks one of its models."""
-    if not set(ready.set.models) <= set(other.models):
-        return None
-    columns = [other.models.index(model) for model in ready.set.models]
-    part = _with_models(other, columns)
-    if (part.costs is None) != (ready.set.costs is None):
-        return None
-    costs = part.costs
-    if costs is None:
-        costs = np.zeros(part.scores.shape)
-        costs[:, ready.strong] = 1.0
+def alike(fitted: Benchmark, other: Benchmark) -> Benchmark | None:
+    """The set that is fitted on with those of its models that another part has as well; None where these are no two."""
+    shared = [column for column, model in enumerate(fitted.models) if model in other.models]
+    return _with_models(fitted, shared) if len(shared) > 1 else None
+
+
+def like(ready: Ready, other: Benchmark) -> Ready:
+    """Another part of a set that has all models of the fit part, with the same roles.
+
+    Where it does not know what they cost, that is what the fit part says of such prompts.
+    """
+    part = _with_models(other, [other.models.index(model) for model in ready.set.models])
     bodies = without_openings(part.prompts, openings(ready.set.prompts))
+    costs, unit = part.costs, part.unit
+    if ready.set.costs is None or costs is None:
+        costs, unit = _costs_like(ready, part.prompts), ready.set.unit
     return Ready(
-        set=replace(part, unit=ready.set.unit),
+        set=replace(part, costs=costs, unit=unit),
         costs=costs,
         bodies=tuple(bodies),
         counted=count(bodies),
@@ -121,7 +123,6 @@ def splits(ready: Ready, many: int, seed: int) -> Iterator[tuple[Ready, Ready]]:
 def joined(parts: Sequence[Ready]) -> Ready:
     """Test parts one after the other, as one."""
     first = parts[0]
-    counts = [part.counted for part in parts]
     sets = [part.set for part in parts]
     whole = replace(
         first.set,
@@ -137,19 +138,20 @@ def joined(parts: Sequence[Ready]) -> Ready:
         set=whole,
         costs=np.concatenate([part.costs for part in parts]),
         bodies=tuple(each for part in parts for each in part.bodies),
-        counted=Counted(
-            vstack([each.words for each in counts]).tocsr(),
-            vstack([each.pieces for each in counts]).tocsr(),
-            np.concatenate([each.plain for each in counts]),
-        ),
+        counted=together([part.counted for part in parts]),
         groups=np.concatenate([part.groups for part in parts]),
     )
 
 
 def costs_before(fit: Ready, test: Ready) -> Floats:
     """What each model will cost on each test prompt, as can be known before the call: a base and a rate by length, never negative."""
+    return _costs_like(fit, test.set.prompts)
+
+
+def _costs_like(fit: Ready, prompts: Sequence[str]) -> Floats:
+    """What each model costs on prompts of these lengths, by a fit part: (prompts, models)."""
     lengths, asked = (
-        np.array([len(prompt) for prompt in part.set.prompts], dtype=np.float64) for part in (fit, test)
+        np.array([len(prompt) for prompt in each], dtype=np.float64) for each in (fit.set.prompts, prompts)
     )
     known = np.stack([np.ones(len(lengths)), lengths / lengths.mean()], axis=1)
     wanted = np.stack([np.ones(len(asked)), asked / lengths.mean()], axis=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 from headgate.lab.benchmarks.leaving_out import LeftOut
 from headgate.lab.benchmarks.routing import FLOORS, Figure
 from headgate.lab.benchmarks.running import CROSS_VALIDATION, Benchmarked, Scored
-from headgate.lab.benchmarks.tracks import GUARDED, LEARNED, Row
+from headgate.lab.benchmarks.tracks import LEARNED, TRUSTING, Row
 
 NONE = "–"
 METHOD = """\
@@ -24,12 +24,17 @@ METHOD = """\
 - The learners' settings were chosen while these cross-validated figures were in sight, so they flatter a little, and a small set's move
   with the folds (another `--seed`) by more than its published margin. What counts is a part that was not in sight: `--fit` and `--score`.
 - **Labels of** says whose outcomes a router was fitted on. "Same benchmark" is in-domain: other prompts of the same set, with
-  questions that are nearly the same kept on one side. "None" is the row without: longer questions need the strong model more, and
-  nothing was fitted. Labels of other benchmarks are not used.
+  questions that are nearly the same kept on one side. The published routers had none of these. Two rows have none either: longer
+  questions need the strong model more, and nothing was fitted ("none"); and **learned elsewhere**, by how hard the models of the other
+  sets found prompts, without any kind that has a question in common with this set ("other benchmarks").
 - Routers know no benchmark: features are words, pieces of words and plain counts, weighed on the fit part; beginnings that many prompts
   share are taken off. The `task` column is used on the fit part alone, where a classifier of kinds is learned.
-- **Unknown kinds to the strong model**: a prompt that is unlike every kind of the fit part is not predicted. Where whole kinds are left
-  out, everything is fitted on the other kinds, and this router is the one that is measured.
+- **The gate's own features and learner** are those of `headgate learn`: what a gate looks at in some dozens of microseconds, and a
+  logistic regression that plain Python serves. **Learned** is what can be had with more of both.
+- **Kinds that were not seen enough**: one rule for all prompts. On the fit part each kind is left out once; what tells a stranger, and is
+  at stake, is learned from that, and the threshold is the lowest at which left-out kinds keep 99 % of the strong model's quality there.
+  The tested kinds have no part in it. The row "learned" holds unknown prompts back, and so does the table of kinds that were left out;
+  "not held back" is the same router without the rule. Subjects of one exam are no kinds, and a set of one kind has nothing to hold back.
 - The random router mixes the weak and the strong model, the zero router any single models; the oracle knows all outcomes.
 - Costs are those of the source; list prices × length where it has prices, with 300 tokens for an answer whose length is not known; and
   where it has neither, calls of the strong model count 1 and calls of the weak one nothing."""
@@ -63,8 +68,10 @@ def headline(scored: Scored) -> str:
         f"{scored.incomplete} incomplete" if scored.incomplete else "",
     ]
     said = " and ".join(each for each in dropped if each)
+    # In a cross-validation it goes without saying; where another folder is scored it does not.
+    fitted = f", fitted on {scored.fitted:,} others" if scored.folds == 1 and scored.fitted else ""
     return (
-        f"{scored.name}: {scored.prompts:,} prompts{f' ({said} dropped)' if said else ''}, {len(scored.models)} models; "
+        f"{scored.name}: {scored.prompts:,} prompts{f' ({said} dropped)' if said else ''}{fitted}, {len(scored.models)} models; "
         f"strong: {scored.strong} ({scored.strong_quality:.3f}), weak: {scored.weak} ({scored.weak_quality:.3f}); "
         f"costs in {scored.unit}"
     )
@@ -118,8 +125,9 @@ def reading(scored: Scored) -> Iterable[str]:
     said = f"**{scored.name}**, by the prompt: "
     if best is not None:
         said += (
-            f"APGR {shown(measured.apgr)} where {best.apgr:.3f} is published, CPT50 {shown(measured.cpt50, 1, 1)} where {best.cpt50:.1f}, "
-            f"CPT80 {shown(measured.cpt80, 1, 1)} where {best.cpt80:.1f}. "
+            f"APGR {shown(measured.apgr)}, published {best.apgr:.3f}{_inside(measured.apgr, best.apgr)}; "
+            f"CPT50 {shown(measured.cpt50, 1, 1)}, published {best.cpt50:.1f}{_inside(measured.cpt50, best.cpt50)}; "
+            f"CPT80 {shown(measured.cpt80, 1, 1)}, published {best.cpt80:.1f}{_inside(measured.cpt80, best.cpt80)}. "
         )
     elif measured.apgr is not None:
         said += f"APGR {shown(measured.apgr)}. "
@@ -137,15 +145,20 @@ def reading(scored: Scored) -> Iterable[str]:
     if scored.left_out:
         worst, whole = min(scored.left_out[:-1], key=lambda left: left.quality.value), scored.left_out[-1]
         yield (
-            f"**{scored.name}**, kinds never seen: quality {quality_of(whole)} of the strong model's over all of them, "
+            f"**{scored.name}**, the same router on kinds never seen: quality {quality_of(whole)} of the strong model's over all of them, "
             f"{quality_of(worst)} on the worst ({worst.task})."
         )
-        guarded = rows.get(("predictive", GUARDED))
-        if guarded is not None and guarded.measured.saved:
-            yield (
-                f"**{scored.name}**, the price of that safety: on kinds that were seen, the same router saves "
-                f"{percent(guarded.measured.saved[0])} % at full quality, because it also takes some of what it has seen for unknown."
-            )
+    trusting = rows.get(("predictive", TRUSTING))
+    if trusting is not None and trusting.measured.saved:
+        yield (
+            f"**{scored.name}**, the price of that safety: on kinds that were seen, it would save {percent(trusting.measured.saved[0])} % "
+            "at full quality if it held nothing back."
+        )
+
+
+def _inside(figure: Figure | None, other: float) -> str:
+    """Whether another figure can be told from this one."""
+    return " (inside the interval)" if figure is not None and figure.low <= other <= figure.high else ""
 
 
 def _table(scored: Scored) -> Iterable[str]:

@@ -3,22 +3,25 @@
     run(Asked(folder=…)) → Benchmarked
 
 By default each set is cross-validated within the folder. With a second folder, everything is fitted on the first and scored on the
-second, sets matched by name. A set of the second that the first has not is unknown: nothing is fitted for it, and everything goes to
-the strong model; what is known about it are its bounds and what the length of its prompts tells.
+second, sets matched by name, or taken for the same where each folder is itself a set. Of a set only the models are used that both have;
+prompts of kinds that the first has not are scored apart. A set of the second that the first has not at all is unknown: everything goes
+to the strong model; what is known about it are its bounds, and what the length of its prompts and other sets tell.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.errors import UsageError
-from headgate.lab.benchmarks import tracks
-from headgate.lab.benchmarks.leaving_out import LeftOut, has_kinds, leave_out, unseen
-from headgate.lab.benchmarks.prepared import Ready, like, prepare, splits
+from headgate.lab.benchmarks import elsewhere, tracks
+from headgate.lab.benchmarks.leaving_out import LeftOut, has_kinds, leave_out, strange, unseen
+from headgate.lab.benchmarks.metrics import Floats
+from headgate.lab.benchmarks.prepared import Ready, alike, joined, like, prepare, splits
 from headgate.lab.benchmarks.published import Published, best_of, read_published
-from headgate.lab.benchmarks.sets import Benchmark, read_folder
+from headgate.lab.benchmarks.sets import Benchmark, is_set, read_folder, read_set
 from headgate.lab.benchmarks.tracks import Row
 
 FOLDS, DRAWS = 5, 1_000
@@ -51,6 +54,7 @@ class Scored(Struct, frozen=True):
 
     name: str
     prompts: int
+    """Those of kinds that the fit part has not are counted in `left_out`, unless there are no others."""
     fitted: int
     """Prompts that were fitted on, 0 where the fit part lacks this set; in a cross-validation, for each fold on average."""
     folds: int
@@ -90,23 +94,18 @@ def run(asked: Asked, say: Say) -> Benchmarked:
         UsageError: a folder or a set cannot be used.
     """
     fitted = read_folder(asked.folder, say)
-    scored = fitted if asked.score is None else read_folder(asked.score, say)
+    scored = fitted if asked.score is None else _read_scored(asked.folder, asked.score, fitted, say)
     unknown = [name for name in asked.names if name not in scored]
     if unknown:
         raise UsageError(f"there is no set {', '.join(unknown)}", f"sets here: {', '.join(scored)}")
-    pairs = [frozenset(each.models) for each in fitted.values() if len(each.models) == 2]
     published = read_published(asked.folder)
-    draws = QUICK_DRAWS if asked.quick else DRAWS
-    folds = QUICK_FOLDS if asked.quick else FOLDS
+    bench = Bench(fitted, asked, QUICK_DRAWS if asked.quick else DRAWS)
     made: list[Scored] = []
     refused: list[UsageError] = []
     for name in asked.names or scored:
         say(f"{name}: {len(scored[name].ids):,} prompts")
         try:
-            if asked.score is None:
-                one = _cross_validated(prepare(fitted[name], pairs), folds, draws, asked)
-            else:
-                one = _scored(fitted.get(name), scored[name], pairs, draws, asked)
+            one = bench.cross_validated(name) if asked.score is None else bench.scored(name, scored[name])
         except UsageError as error:
             say(f"left out: {error.message}")
             refused.append(error)
@@ -115,29 +114,93 @@ def run(asked: Asked, say: Say) -> Benchmarked:
     if not made:
         raise refused[0]
     where = CROSS_VALIDATION if asked.score is None else str(asked.score)
-    return Benchmarked(str(asked.folder), where, draws, asked.seed, tuple(made))
+    return Benchmarked(str(asked.folder), where, bench.draws, asked.seed, tuple(made))
 
 
-def _cross_validated(ready: Ready, folds: int, draws: int, asked: Asked) -> Scored:
-    """A set within itself."""
-    many = SMALL_FOLDS if len(ready.bodies) < SMALL and not asked.quick else folds
-    parts = list(splits(ready, many, asked.seed))
-    rows = tracks.judge(parts, asked.seed, draws, with_cascades=asked.track != "predictive")
-    left = leave_out(ready, asked.seed, draws) if not asked.quick and has_kinds(ready.set.tasks) else []
-    return _as_scored(ready, sum(len(fit.bodies) for fit, _ in parts) // many, rows, left, folds=many)
+def _read_scored(
+    folder: Path, score: Path, fitted: Mapping[str, Benchmark], say: Say
+) -> Mapping[str, Benchmark]:
+    """The sets of the folder that is scored. Two folders that are each a set are parts of one, whatever they are called."""
+    if not (is_set(folder) and is_set(score)):
+        return read_folder(score, say, fitted)
+    (name, same) = next(iter(fitted.items()))
+    return {name: replace(read_set(score, same.models), name=name)}
 
 
-def _scored(
-    fitted: Benchmark | None, other: Benchmark, pairs: list[frozenset[str]], draws: int, asked: Asked
-) -> Scored:
-    """A set by what was fitted on the same set of another folder, if it has it."""
-    fit = None if fitted is None else prepare(fitted, pairs)
-    test = None if fit is None else like(fit, other)
-    if fit is None or test is None:
-        alone = prepare(other, pairs)
-        return _as_scored(alone, 0, tracks.unknown(alone, draws, asked.seed), [])
-    rows = tracks.judge([(fit, test)], asked.seed, draws, with_cascades=asked.track != "predictive")
-    return _as_scored(test, len(fit.bodies), rows, unseen(fit, test, asked.seed, draws))
+class Bench:
+    """The sets that are fitted on.
+
+    Args:
+        fitted: by name.
+        asked: what to run.
+        draws: of prompts, for the intervals.
+    """
+
+    def __init__(self, fitted: Mapping[str, Benchmark], asked: Asked, draws: int) -> None:
+        self._fitted, self._asked, self.draws = fitted, asked, draws
+        self._pairs = [frozenset(each.models) for each in fitted.values() if len(each.models) == 2]
+        self._ready: dict[str, Ready] = {}
+
+    def cross_validated(self, name: str) -> Scored:
+        """A set within itself."""
+        asked, ready = self._asked, self._prepared(name)
+        many = QUICK_FOLDS if asked.quick else FOLDS if len(ready.bodies) >= SMALL else SMALL_FOLDS
+        parts = list(splits(ready, many, asked.seed))
+        rows = self._judged(name, parts, joined([test for _, test in parts]))
+        left = (
+            leave_out(ready, asked.seed, self.draws) if not asked.quick and has_kinds(ready.set.tasks) else []
+        )
+        return _as_scored(ready, sum(len(fit.bodies) for fit, _ in parts) // many, rows, left, folds=many)
+
+    def scored(self, name: str, other: Benchmark) -> Scored:
+        """A set by what was fitted on the same set of the other folder, if it has it."""
+        same = alike(self._fitted[name], other) if name in self._fitted else None
+        if same is None:
+            alone = prepare(other, self._pairs)
+            need = self._elsewhere(name, alone)
+            return _as_scored(alone, 0, tracks.unknown(alone, self.draws, self._asked.seed, need), [])
+        fit = prepare(same, self._pairs)
+        test = like(fit, other)
+        strangers = strange(fit, test)
+        left = (
+            unseen(fit, test.take(np.flatnonzero(strangers)), self._asked.seed, self.draws)
+            if strangers.any()
+            else []
+        )
+        seen = test if strangers.all() else test.take(np.flatnonzero(~strangers))
+        return _as_scored(seen, len(fit.bodies), self._judged(name, [(fit, seen)], seen), left)
+
+    def _judged(self, name: str, parts: tracks.Parts, whole: Ready) -> list[Row]:
+        """The rows of a set."""
+        return tracks.judge(
+            parts,
+            self._asked.seed,
+            self.draws,
+            self._elsewhere(name, whole),
+            with_cascades=self._asked.track != "predictive",
+        )
+
+    def _elsewhere(self, name: str, target: Ready) -> Floats | None:
+        """By what the other sets tell, how much each prompt needs the strong model."""
+        others = []
+        for each in self._fitted:
+            try:
+                if each != name:
+                    others.append(self._prepared(each))
+            except UsageError:  # nothing to route in it, so there is no set to learn from
+                continue
+        same = [self._prepared(name)] if name in self._fitted else []
+        return elsewhere.foretell(target, same, others, self._asked.seed)
+
+    def _prepared(self, name: str) -> Ready:
+        """A set that is fitted on, made ready once.
+
+        Raises:
+            UsageError: there is nothing to route in it.
+        """
+        if name not in self._ready:
+            self._ready[name] = prepare(self._fitted[name], self._pairs)
+        return self._ready[name]
 
 
 def _as_scored(ready: Ready, fitted: int, rows: list[Row], left: list[LeftOut], *, folds: int = 1) -> Scored:

@@ -35,7 +35,7 @@ class Benchmark(Struct, frozen=True):
     ids: tuple[str, ...]
     prompts: tuple[str, ...]
     tasks: tuple[str, ...]
-    """The kind of each prompt, as the source says it; the name of the set where it says nothing. No router sees it."""
+    """The kind of each prompt, as the source says it; "" where it says nothing. No router sees it."""
     models: tuple[str, ...]
     scores: Floats
     """(prompts, models), 0 to 1."""
@@ -68,27 +68,36 @@ class Benchmark(Struct, frozen=True):
         )
 
 
-def read_folder(folder: Path, say: Callable[[str], None]) -> dict[str, Benchmark]:
+def is_set(folder: Path) -> bool:
+    """Whether the folder is itself a set."""
+    return (folder / PROMPTS).is_file()
+
+
+def read_folder(
+    folder: Path, say: Callable[[str], None], known: Mapping[str, "Benchmark"] | None = None
+) -> dict[str, Benchmark]:
     """The sets of a folder by name: its subfolders, or the folder itself where it is a set.
 
     Args:
         folder: where they are.
         say: is told of each set that cannot be used, while there are others.
+        known: sets of the fit part by name. Of a set that is there as well only their models are read: another one's outcomes are not
+            missed.
 
     Raises:
         UsageError: there is no such folder, no set in it, or none of its sets is in this form.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", FORM)
-    alone = (folder / PROMPTS).is_file()
-    places = [folder] if alone else sorted(each for each in folder.iterdir() if each.is_dir())
+    places = [folder] if is_set(folder) else sorted(each for each in folder.iterdir() if each.is_dir())
     read: dict[str, Benchmark] = {}
     refused: list[UsageError] = []
     for place in places:
         if not (place / OUTCOMES).is_file():
             continue
         try:
-            read[place.name] = read_set(place)
+            same = (known or {}).get(place.name)
+            read[place.name] = read_set(place, () if same is None else same.models)
         except UsageError as error:
             refused.append(error)
     if not read:
@@ -98,8 +107,12 @@ def read_folder(folder: Path, say: Callable[[str], None]) -> dict[str, Benchmark
     return read
 
 
-def read_set(folder: Path) -> Benchmark:
+def read_set(folder: Path, known: Sequence[str] = ()) -> Benchmark:
     """One set.
+
+    Args:
+        folder: where it is.
+        known: models of the fit part; where the set has two of them, the others are not read. All are by default.
 
     Raises:
         UsageError: a file is missing or unreadable, lacks a column, or holds what it must not.
@@ -110,6 +123,8 @@ def read_set(folder: Path) -> Benchmark:
     if len(clean) + sum(bool(row.get("contaminated")) for row in prompts) != len(prompts):
         raise UsageError(f"{folder / PROMPTS} holds an id twice", "every prompt has an id of its own")
     models = tuple(sorted({str(row["model"]) for row in outcomes}))
+    if len(shared := tuple(model for model in models if model in known)) > 1:
+        models = shared
     if len(models) < 2:
         raise UsageError(f"{folder / OUTCOMES} holds one model", "a router needs two models to choose from")
     told: dict[str, dict[str, Mapping[str, Any]]] = {}
@@ -119,7 +134,7 @@ def read_set(folder: Path) -> Benchmark:
             told.setdefault(str(row["id"]), {})[str(row["model"])] = row
         elif score is not None and score == score:  # noqa: PLR0124  # NaN is a missing outcome, not a wrong one
             raise UsageError(f"{folder / OUTCOMES} holds a score of {score}", "scores are from 0 to 1")
-    ids = tuple(each for each in clean if len(told.get(each, ())) == len(models))
+    ids = tuple(each for each in clean if told.get(each, {}).keys() >= set(models))
     if len(ids) < FEWEST:
         raise UsageError(
             f"{folder} has {len(ids)} prompts with an outcome for each of its {len(models)} models",
@@ -134,7 +149,7 @@ def read_set(folder: Path) -> Benchmark:
         name=folder.name,
         ids=ids,
         prompts=texts,
-        tasks=tuple(str(clean[each].get("task") or folder.name) for each in ids),
+        tasks=tuple(str(clean[each].get("task") or "") for each in ids),
         models=models,
         scores=np.array([[row["score"] for row in rows] for rows in kept], dtype=np.float64),
         costs=costs,

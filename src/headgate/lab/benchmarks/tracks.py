@@ -19,6 +19,7 @@ from sklearn.model_selection import cross_val_predict
 from headgate.lab.benchmarks import metrics, routing
 from headgate.lab.benchmarks.answers import without_marks
 from headgate.lab.benchmarks.cascading import AnswerReader, figures_of
+from headgate.lab.benchmarks.gates_own import foretell, look
 from headgate.lab.benchmarks.learner import Learner
 from headgate.lab.benchmarks.metrics import Floats
 from headgate.lab.benchmarks.novelty import Familiar
@@ -27,8 +28,11 @@ from headgate.lab.benchmarks.routing import Choices, Field, Figure, Measured
 
 Parts = Sequence[tuple[Ready, Ready]]
 
-LEARNED, GUARDED = "learned", "learned, unknown kinds to the strong model"
-NO_LABELS, SAME = "none", "same benchmark"
+LEARNED, TRUSTING = "learned", "learned, unknown kinds not held back"
+GATE = "the gate's own features and learner"
+ELSEWHERE = "learned elsewhere"
+LENGTH = "length of the question"
+NO_LABELS, SAME, OTHERS = "none", "same benchmark", "other benchmarks"
 """Whose outcomes a router was fitted on."""
 FIRSTS = 2
 """Cheap models that are tried as the first of a cascade, alone and in pairs."""
@@ -67,44 +71,58 @@ class Expected(Struct, frozen=True):
     """Of the fit part's prompts, each held out."""
     test: Floats
     known: npt.NDArray[np.bool_]
-    """Test prompts of a kind that was seen."""
+    """Test prompts that may be trusted with another model than the strong one."""
+
+
+class Learned(Expected, frozen=True):
+    """What the learner of this package expects, and as what it sees prompts."""
+
     dense_held: Floats
     """Figures and directions of the fit part's prompts."""
     dense_test: Floats
 
 
-def expect(fit: Ready, test: Ready, seed: int) -> Expected:
+def expect(fit: Ready, test: Ready, seed: int) -> Learned:
     """Learn on the fit part."""
     learner = Learner(seed).learn(fit.counted, fit.set.scores, fit.set.tasks, fit.groups)
-    familiar = Familiar(seed).learn(learner.guesses.view, np.array(fit.set.tasks), fit.groups)
-    view = learner.guesses.wording.read(test.counted)
-    return Expected(
+    seen, view = learner.guesses.view, learner.guesses.wording.read(test.counted)
+    row = pick(fit, learner.held)
+    familiar = Familiar(seed).learn(fit, seen, float(routing.prices(fit.costs)[max(row, 0)]))
+    return Learned(
         held=learner.held,
         test=learner.expect(view),
-        known=familiar.sure(view),
-        dense_held=learner.guesses.view.dense,
+        known=familiar.sure(test, view),
+        dense_held=seen.dense,
         dense_test=view.dense,
     )
 
 
-def judge(parts: Parts, seed: int, many: int, *, with_cascades: bool = True) -> list[Row]:
+def judge(
+    parts: Parts, seed: int, many: int, elsewhere: Floats | None = None, *, with_cascades: bool = True
+) -> list[Row]:
     """The rows of a set: bounds, the predictive track, and the cascade track where there are answers and it is asked for.
 
     Args:
         parts: fit part and test part, of each fold.
         seed: of folds, learners and draws.
         many: draws of prompts for the intervals.
+        elsewhere: by what other benchmarks tell, how much each test prompt needs the strong model, fold after fold.
         with_cascades: whether the cascade track is run.
     """
     whole = joined([test for _, test in parts])
     field = field_of(whole, many, seed)
     expected = [expect(fit, test, seed) for fit, test in parts]
-    rows = [*bounds(field), by_length(whole.bodies, field), *predictive(parts, expected, field)]
+    seen = look(prompt for part in parts[0] for prompt in part.set.prompts)
+    own = [
+        Expected(*foretell(fit, test, seen), np.ones(len(test.bodies), dtype=np.bool_)) for fit, test in parts
+    ]
+    rows = [*bounds(field), *without_labels(whole.bodies, elsewhere, field)]
+    rows += [routed(GATE, parts, own, field), *predictive(parts, expected, field)]
     return [*rows, *cascades(parts, expected, field, seed)] if with_cascades else rows
 
 
-def unknown(whole: Ready, many: int, seed: int) -> list[Row]:
-    """The rows of a set on which nothing was fitted: its bounds, what length tells, and everything to the strong model."""
+def unknown(whole: Ready, many: int, seed: int, elsewhere: Floats | None = None) -> list[Row]:
+    """The rows of a set on which nothing was fitted: its bounds, what length and other benchmarks tell, and all to the strong model."""
     field = field_of(whole, many, seed)
     safe = np.full((1, len(whole.bodies)), whole.strong, dtype=np.intp)
     came = came_of(*routing.points(safe, field.scores, field.costs), field)
@@ -115,7 +133,7 @@ def unknown(whole: Ready, many: int, seed: int) -> list[Row]:
         routing.measure_chosen(safe, field),
         came,
     )
-    return [*bounds(field), by_length(whole.bodies, field), alone]
+    return [*bounds(field), *without_labels(whole.bodies, elsewhere, field), alone]
 
 
 def field_of(whole: Ready, draws: int, seed: int) -> Field:
@@ -140,52 +158,60 @@ def bounds(field: Field) -> list[Row]:
     ]
 
 
-def by_length(bodies: Sequence[str], field: Field) -> Row:
-    """The router without any labels: longer questions need the strong model more."""
-    need = np.array([len(body) for body in bodies], dtype=np.float64)
+def without_labels(bodies: Sequence[str], elsewhere: Floats | None, field: Field) -> list[Row]:
+    """The routers without a label of this benchmark: longer questions need the strong model more; or those that others found hard."""
+    rows = [by_need(LENGTH, NO_LABELS, np.array([len(body) for body in bodies], dtype=np.float64), field)]
+    return rows if elsewhere is None else [*rows, by_need(ELSEWHERE, OTHERS, elsewhere, field)]
+
+
+def by_need(name: str, labels: str, need: Floats, field: Field) -> Row:
+    """A router that sends the neediest prompts to the strong model and the others to the weak one."""
     order = np.argsort(-need, kind="stable")
     chosen = np.full((routing.PRICES, len(need)), field.weak, dtype=np.intp)
     for row, share in enumerate(np.linspace(0, 1, routing.PRICES)):
         chosen[row, order[: round(share * len(need))]] = field.strong
     measured = routing.together(routing.measure_share(need, field), routing.measure_chosen(chosen, field))
-    return Row("predictive", "length of the question", NO_LABELS, measured)
+    return Row("predictive", name, labels, measured)
 
 
 def predictive(parts: Parts, expected: Sequence[Expected], field: Field) -> list[Row]:
-    """The learned router, which sees the prompt; also with unknown kinds sent to the strong model."""
-    rows = []
-    for name, guarded in ((LEARNED, False), (GUARDED, True)):
-        plans, picks, needs = [], [], []
-        for (fit, test), known in zip(parts, expected, strict=True):
-            chosen, picked = choose(fit, test, known)
-            need = known.test[:, fit.strong] - known.test[:, fit.weak]
-            if guarded:
-                chosen[:, ~known.known] = picked[~known.known] = fit.strong
-                need = np.where(known.known, need, AT_ONCE)
-            plans.append(chosen)
-            picks.append(picked)
-            needs.append(need)
-        chosen, picked = np.hstack(plans), np.concatenate(picks)
-        share = routing.measure_share(np.concatenate(needs), field)
-        came = came_of(*routing.points(picked[None], field.scores, field.costs), field)
-        rows.append(
-            Row(
-                "predictive", name, SAME, routing.together(share, routing.measure_chosen(chosen, field)), came
-            )
-        )
+    """The learned router, which sees the prompt; and what it would do if it trusted every prompt, where it does not."""
+    rows = [routed(LEARNED, parts, expected, field)]
+    if not all(known.known.all() for known in expected):
+        trusting = [Expected(known.held, known.test, np.ones_like(known.known)) for known in expected]
+        rows.append(routed(TRUSTING, parts, trusting, field))
     return rows
 
 
+def routed(name: str, parts: Parts, expected: Sequence[Expected], field: Field) -> Row:
+    """A router that chooses by what it expects, and sends to the strong model what it does not know."""
+    plans, picks, needs = [], [], []
+    for (fit, test), known in zip(parts, expected, strict=True):
+        chosen, picked = choose(fit, test, known)
+        plans.append(chosen)
+        picks.append(picked)
+        needs.append(np.where(known.known, known.test[:, fit.strong] - known.test[:, fit.weak], AT_ONCE))
+    came = came_of(*routing.points(np.concatenate(picks)[None], field.scores, field.costs), field)
+    share = routing.measure_share(np.concatenate(needs), field)
+    spent = routing.measure_chosen(np.hstack(plans), field)
+    return Row("predictive", name, SAME, routing.together(share, spent), came)
+
+
+def pick(fit: Ready, held: Floats) -> int:
+    """The number of the price that was the cheapest at full quality on the fit part; -1 where none was."""
+    way = _straight(fit, costs_before(fit, fit), held, routing.prices(fit.costs))
+    return routing.cheapest(way.cost, way.score, fit.set.scores[:, fit.strong], 1.0)
+
+
 def choose(fit: Ready, test: Ready, known: Expected) -> tuple[Choices, npt.NDArray[np.intp]]:
-    """The models for each test prompt at every price, and at the one that was the cheapest at full quality on the fit part."""
-    at = routing.prices(fit.costs)
-    chosen = routing.choices(known.test, costs_before(fit, test), at)
-    held = _straight(fit, costs_before(fit, fit), known.held, at)
-    row = routing.cheapest(held.cost, held.score, fit.set.scores[:, fit.strong], 1.0)
+    """The models for each test prompt at every price, and at the one that is picked; unknown prompts go to the strong one."""
+    chosen = routing.choices(known.test, costs_before(fit, test), routing.prices(fit.costs))
+    chosen[:, ~known.known] = fit.strong
+    row = pick(fit, known.held)
     return chosen, chosen[row].copy() if row >= 0 else np.full(len(test.bodies), fit.strong, dtype=np.intp)
 
 
-def cascades(parts: Parts, expected: Sequence[Expected], field: Field, seed: int) -> list[Row]:
+def cascades(parts: Parts, expected: Sequence[Learned], field: Field, seed: int) -> list[Row]:
     """Routers that see first answers and pay for them: one cheap answer, and two where more than two models have prices."""
     given = [answers for _, test in parts for answers in test.set.answers]
     if not given:
@@ -223,7 +249,7 @@ class Way(Struct, frozen=True):
         return Way(np.where(asked, self.cost, other.cost), np.where(asked, self.score, other.score))
 
 
-def cascade(kind: Kind, parts: Parts, expected: Sequence[Expected], field: Field, seed: int) -> Row:
+def cascade(kind: Kind, parts: Parts, expected: Sequence[Learned], field: Field, seed: int) -> Row:
     """A cascade whose first models are picked on the fit part; whether asking them first pays for a prompt is learned there as well."""
     made, picked, needs = [], [], []
     for (fit, test), known in zip(parts, expected, strict=True):
@@ -239,7 +265,6 @@ def cascade(kind: Kind, parts: Parts, expected: Sequence[Expected], field: Field
             _straight(test, costs_before(fit, test), known.test, at),
             _straight(fit, costs_before(fit, fit), known.held, at),
         )
-        free = not fit.costs[:, list(first)].any()  # then asking always pays
         gain = (asked_before.worth(at) - held.worth(at)).T
         free = not fit.costs[:, list(first)].any()  # an answer that costs nothing is always worth a look
         judge = Ridge(STIFF).fit(known.dense_held, gain)

@@ -92,6 +92,15 @@ def count(bodies: Sequence[str]) -> Counted:
     return Counted(words, pieces, np.array([_figures(text) for text in texts]))
 
 
+def together(parts: Sequence[Counted]) -> Counted:
+    """Prompts of several parts, one after the other."""
+    return Counted(
+        sparse.vstack([part.words for part in parts]).tocsr(),
+        sparse.vstack([part.pieces for part in parts]).tocsr(),
+        np.concatenate([part.plain for part in parts]),
+    )
+
+
 class Wording:
     """How much words tell, by the prompts of a fit part."""
 

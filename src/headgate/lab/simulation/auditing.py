@@ -52,7 +52,7 @@ class Auditing(Struct, frozen=True, kw_only=True):
     """Share of fallbacks (`[audit] sample`)."""
     local_sample: float = 0.1
     """Share of answers from home (`[audit] local_sample`)."""
-    labels: int = 20
+    labels: int = 40
     """Audited requests that a person labels each week, in turns of what the judge said."""
     right: Right = field(default_factory=lambda: ERRING)
 
@@ -109,12 +109,18 @@ class Audit(Struct, frozen=True):
             cost=self.played.cost,
         )
 
-    def found(self, probability: float) -> Found:
-        """As a search uses it: by the judge's word, whatever a person says later."""
-        model, _, score = self.compared
+    def found(self, probability: float, *, labelled: bool) -> Found:
+        """As a search uses it."""
+        model, good, score = self.compared
         others = 1 / probability - 1
         return Found(
-            model=model, good=self.as_good, score=score, audits=1, speaks_for=others, squares=others**2
+            model=model,
+            good=good if labelled else self.as_good,
+            judge=self.judge,
+            judged=self.as_good,
+            score=score,
+            speaks_for=others,
+            squares=others**2,
         )
 
 
@@ -167,9 +173,9 @@ class Auditor:
         labelled = self.label(audits, chance)
         findings: defaultdict[Stratum, list[Finding]] = defaultdict(list)
         for audit in audits:
-            probability = chances[audit.stratum]
-            findings[audit.stratum].append(audit.finding(probability, labelled=id(audit) in labelled))
-            record.add_audit(audit.played, audit.found(probability))
+            probability, seen = chances[audit.stratum], id(audit) in labelled
+            findings[audit.stratum].append(audit.finding(probability, labelled=seen))
+            record.add_audit(audit.played, audit.found(probability, labelled=seen))
         for population in populations:
             stratum = Stratum(population.kind, population.route, population.task)
             self.learn(stratum, population.requests, findings[stratum])

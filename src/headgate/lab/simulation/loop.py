@@ -15,11 +15,14 @@ from msgspec.structs import replace
 from headgate.core.audits import Finding
 from headgate.core.effects import Record
 from headgate.core.estimates import Estimate, estimate
+from headgate.core.judge_errors import errors_by_judge
+from headgate.core.losses import JudgeErrors
 from headgate.core.past import Past
 from headgate.core.policy import Policy
+from headgate.core.proposals import Refusal
 from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.strata import Population
-from headgate.core.tuning import Refusal, tune
+from headgate.core.tuning import tune
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.core.words import AuditKind
 from headgate.lab.simulation.auditing import Auditing, Auditor
@@ -29,8 +32,8 @@ from headgate.lab.simulation.world import World
 
 WEEK = 7 * DAY
 
-FIRST_TUNING, EVERY = 4, 2
-"""Weeks until the settings are tuned for the first time, and from then on."""
+FIRST_TUNING = 4
+"""Weeks until the settings are tuned for the first time; from then on each week."""
 LOOKED_AT = 8
 """Weeks that a search looks back."""
 
@@ -110,6 +113,11 @@ class Loop:
         """What all audits so far say, with the errors of judges taken out as far as labels tell of them."""
         return estimate(self.findings, self.populations, kind, self.auditor.confusions).all
 
+    @property
+    def errors(self) -> JudgeErrors:
+        """Of the judges, as the labels so far tell."""
+        return errors_by_judge(self.auditor.confusions, "local")
+
     def watch(self) -> None:
         """Look at the changes that are watched."""
         for place, change in tuple(self.watched.items()):
@@ -130,7 +138,9 @@ class Loop:
         now = len(self.record) * WEEK
         first = round(change.applied / WEEK)
         since = Record(past=together(self.record[first:]), weeks=len(self.record) - first)
-        judged = judge_change(change, since, self.policy, now, worked=(now - change.applied) / DAY)
+        judged = judge_change(
+            change, since, self.policy, now, errors=self.errors, worked=(now - change.applied) / DAY
+        )
         if judged.look is not None:
             change = replace(change, looks=(*change.looks, judged.look))
         if judged.verdict == "keep watching":
@@ -142,7 +152,17 @@ class Loop:
         weeks = self.record[-LOOKED_AT:]
         half = len(weeks) // 2
         older, newer = (Record(past=together(part), weeks=len(part)) for part in (weeks[:half], weeks[half:]))
-        found = tune(older, newer, self.policy, floor=self.floor, avoid=self.avoid)
+        found = tune(
+            older,
+            newer,
+            self.policy,
+            floor=self.floor,
+            avoid=self.avoid,
+            errors=self.errors,
+            applied=len(
+                [change for change in self.changes if change.week > len(self.record) - len(weeks) + half]
+            ),
+        )
         if isinstance(found, Refusal):
             self.refusals.append((len(self.record), found))
             return
@@ -185,7 +205,7 @@ def run(
             player = Player(loop.policy, world.works_by_task())
         loop.live(world, number, player)
         loop.watch()
-        if FIRST_TUNING <= number + 1 < len(seasons) and (number + 1) % EVERY == 0:
+        if FIRST_TUNING <= number + 1 < len(seasons):
             loop.tune(world)
     return Run(
         policies=tuple(loop.policies),

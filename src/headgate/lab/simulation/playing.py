@@ -118,12 +118,20 @@ def price_of(model: Model, usage: Usage) -> float:
     return cost
 
 
+Same = tuple[str, bool | None, str, bool | None, float | None]
+
+
+def same(found: Found) -> Same:
+    """What audits that are counted together have in common."""
+    return found.model, found.good, found.judge, found.judged, found.score
+
+
 class Recorded:
     """What some weeks leave in the ledger, while they are added up. Requests that are alike are one."""
 
     def __init__(self) -> None:
         self._requests: dict[int, tuple[Played, int]] = {}
-        self._found: dict[int, dict[tuple[str, bool | None, float | None], Found]] = {}
+        self._found: dict[int, dict[Same, Found]] = {}
 
     def add(self, played: Played, requests: int) -> None:
         """More requests."""
@@ -133,7 +141,7 @@ class Recorded:
     def add_audit(self, played: Played, found: Found) -> None:
         """One more audit of such a request."""
         kept = self._found.setdefault(id(played), {})
-        key = found.model, found.good, found.score
+        key = same(found)
         kept[key] = both(kept[key], found) if key in kept else found
 
     def past(self) -> Iterable[Past]:
@@ -158,6 +166,8 @@ def both(one: Found, other: Found) -> Found:
     return Found(
         model=one.model,
         good=one.good,
+        judge=one.judge,
+        judged=one.judged,
         score=one.score,
         audits=one.audits + other.audits,
         speaks_for=one.speaks_for + other.speaks_for,
@@ -176,9 +186,9 @@ def together(parts: Iterable[tuple[Past, ...]]) -> tuple[Past, ...]:
 
 def joined(one: Past, other: Past) -> Past:
     """Requests of two weeks that are alike."""
-    kept: dict[tuple[str, bool | None, float | None], Found] = {}
+    kept: dict[Same, Found] = {}
     for found in (*one.found, *other.found):
-        key = found.model, found.good, found.score
+        key = same(found)
         kept[key] = both(kept[key], found) if key in kept else found
     return Past(
         example=one.example,

@@ -29,8 +29,8 @@ class OutCall(Struct, gc=False):
 
 class OutMessage(Struct, omit_defaults=True, gc=False):
     content: str | None
-    role: str = msgspec.field(default_factory=lambda: "assistant")
-    refusal: str | None = msgspec.field(default_factory=lambda: None)
+    role: str
+    refusal: str | None
     tool_calls: list[OutCall] | None = None
     reasoning_content: str | None = None
 
@@ -83,11 +83,13 @@ AFTER_TEXT = b'},"finish_reason":null}]}\n\n'
 
 def encode_reply(reply: Reply, about: About) -> bytes:
     """A whole reply as a `chat.completion`."""
-    calls = [
-        OutCall(call.id, OutCallFunction(call.name, call.arguments)) for call in reply.tool_calls
-    ] or None
+    calls = None
+    if reply.tool_calls:
+        calls = [OutCall(call.id, OutCallFunction(call.name, call.arguments)) for call in reply.tool_calls]
     message = OutMessage(
         content=None if calls and not reply.text else reply.text,
+        role="assistant",
+        refusal=None,
         tool_calls=calls,
         reasoning_content=reply.reasoning or None,
     )
@@ -105,10 +107,11 @@ def encode_reply(reply: Reply, about: About) -> bytes:
 
 def usage_out(usage: Usage) -> OutUsage:
     """Usage in OpenAI's form, where cached tokens are part of the prompt."""
+    prompt, output = usage.prompt, usage.output
     return OutUsage(
-        usage.prompt,
-        usage.output,
-        usage.prompt + usage.output,
+        prompt,
+        output,
+        prompt + output,
         OutPromptDetails(usage.cache_read, usage.cache_write_5m + usage.cache_write_1h, usage.audio),
         OutCompletionDetails(usage.reasoning, usage.audio_output),
     )

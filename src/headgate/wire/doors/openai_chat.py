@@ -305,9 +305,11 @@ def message_from(wire: WireMessage, native: dict[str, int]) -> Message:
         if wire.content is None
         else parts_from(wire.content, native)
     )
-    calls = tuple(
-        [ToolCall(call.id, call.function.name, call.function.arguments) for call in wire.tool_calls or ()]
-    )
+    calls: tuple[ToolCall, ...] = ()
+    if wire.tool_calls:
+        calls = tuple(
+            [ToolCall(call.id, call.function.name, call.function.arguments) for call in wire.tool_calls]
+        )
     if wire.function_call is not None:  # what tool calls were before they had ids
         calls += (ToolCall("", wire.function_call.name, wire.function_call.arguments),)
     return Message(

@@ -243,8 +243,10 @@ class Answer:
         usage = self.spent()
         if usage.has_exact(PROMPT) and (cut := cut_prompt(self._request, usage.prompt)) is not None:
             return replace(cut, usage=usage, text=self.text)
-        known = [self._calls[index] for index in sorted(self._calls)]
-        calls = tuple([ToolCall(call[0], call[1], "".join(call[2:]) or "{}") for call in known])
+        calls: tuple[ToolCall, ...] = ()
+        if self._calls:
+            known = [self._calls[index] for index in sorted(self._calls)]
+            calls = tuple([ToolCall(call[0], call[1], "".join(call[2:]) or "{}") for call in known])
         finish = FINISHES.get(self.finish, "stop")
         return Reply(
             text=self.text,
@@ -292,10 +294,12 @@ class Answer:
         fields = fields_of(self._usage)
         if not fields and self._timings != NULL:
             fields = timings_usage(fields_of(self._timings))
-        called = [piece for known in self._calls.values() for piece in known[1:]]
+        said: Sequence[str] = self._text
+        if self._calls:
+            said = [*said, *[piece for known in self._calls.values() for piece in known[1:]]]
         return openai_usage(
             fields,
-            Guess(self._request, [*self._text, *called], self._reasoning),
+            Guess(self._request, said, self._reasoning),
             whole=bool(self.finish),
             service=self._service,
             says_cost=self._profile.says_cost,

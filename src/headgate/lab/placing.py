@@ -42,7 +42,7 @@ _EVERYTHING = FleetView()
 _CHAT, _MESSAGES = ChatCompletions(), Messages()
 
 
-class Judged(Struct, frozen=True, kw_only=True):
+class Placed(Struct, frozen=True, kw_only=True):
     """What would have become of a call."""
 
     way: Way
@@ -63,8 +63,8 @@ class Judged(Struct, frozen=True, kw_only=True):
     request: Request | None = None
 
 
-class Judge:
-    """Judges calls by a policy. All models are taken to be up and loaded.
+class Placing:
+    """Says by a policy where calls would have gone. All models are taken to be up and loaded.
 
     Args:
         policy: the user's, or that of the starter page.
@@ -77,26 +77,26 @@ class Judge:
         )
         self._homely = lru_cache(maxsize=4096)(self._tasks_at_home)
 
-    def judge(self, call: PastCall) -> Judged:
+    def place(self, call: PastCall) -> Placed:
         """Where the call would have gone."""
         tokens = 0 if call.usage is None else call.usage.prompt
         if call.calls != 1:  # of their sum, some may be of any size
             mean = tokens // call.calls if call.calls else 0
-            return Judged(way="unknown", why=ONLY_SUMS, possible=self._possible(None), tokens=mean)
+            return Placed(way="unknown", why=ONLY_SUMS, possible=self._possible(None), tokens=mean)
         if call.body is None:
             possible = self._possible(None if call.usage is None else tokens)
-            return Judged(way="unknown", why=NO_PROMPT, possible=possible, tokens=tokens)
+            return Placed(way="unknown", why=NO_PROMPT, possible=possible, tokens=tokens)
         request = as_request(call.body, call.provider)
         if isinstance(request, Fault):
             why = f"{UNREADABLE}: {request.message}"
             possible = self._possible(None if call.usage is None else tokens)
-            return Judged(way="unknown", why=why, possible=possible, tokens=tokens)
+            return Placed(way="unknown", why=why, possible=possible, tokens=tokens)
         signals = measure(request, self.policy)
         if tokens:
             signals = replace(signals, tokens=tokens, tokens_exact=True)
         return self._decided(request, signals)
 
-    def _decided(self, request: Request, signals: Signals) -> Judged:
+    def _decided(self, request: Request, signals: Signals) -> Placed:
         decision = decide(self.policy, _EVERYTHING, request, signals)
         homely = self._homely(*self._key(signals))
         first = decision.chain[0] if decision.chain else ""
@@ -104,7 +104,7 @@ class Judge:
         skip = next(
             (c.skip for c in decision.candidates if c.skip and self.policy.models[c.model].local), None
         )
-        return Judged(
+        return Placed(
             way="home" if home else "cloud",
             settled=len(homely) in (0, len(CHATS)) or signals.task_by == "caller",
             task=signals.task,

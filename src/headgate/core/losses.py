@@ -1,0 +1,212 @@
+"""How many requests are answered less well than the paid model would have, by what judges said of a sample of them.
+
+    side.add(requests, task, audits, errors) …;   most_lost((stays, comes), errors, error) → requests
+
+A judge's verdict counts for its corrected value (`judge_errors`). Two things are unknown, and both are in the ends. What is true of the
+requests that nobody audited: the share that was called bad has an exact bound (`bounds`), stretched by what the correction stretches.
+And how often the judge errs: that is the same for all of its verdicts, on whichever side they are, so it is added once for each judge.
+No rate is above 1, so where few labels tell, a judge is not believed much less than at its word.
+
+People look at some verdicts more often than at others, so a label only tells of its judge. Where too little is known of that, or no judge
+was sure, it is the truth of its own audit. A task of which nothing is audited may all be lost. This module does not know which requests are on a side, or why.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.core.bounds import Sample, Share, deviations
+from headgate.core.judge_errors import Errors
+from headgate.core.past import Found
+from headgate.core.spans import Span
+
+BY_CHANCE = 3.0
+"""Audits that a task must have been expected to have before it is no chance that it has none: exp(-3) is 5 %."""
+
+JudgeErrors = Mapping[str, Errors]
+"""How judges err at finding bad answers: a hit is one that they call bad. A judge of whom too little is known is missing, and believed."""
+BELIEVED: Final[JudgeErrors] = {}
+"""All of them are."""
+
+
+class Said(Struct, gc=False):
+    """What one judge said of answers that go out, by the requests that they stand for."""
+
+    out: float = 0.0
+    """All of them."""
+    bad: float = 0.0
+    """Those that it called bad."""
+
+    def lost(self, errors: Errors | None) -> float:
+        """How many of them are bad, by what was said and how its judge errs; None is not at all."""
+        if errors is None:
+            return self.bad
+        if errors.power <= 0.0:
+            return self.out
+        return min(self.out, (self.bad - (1.0 - errors.miss) * self.out) / errors.power)
+
+
+class Side:
+    """Requests that are, or may be, answered at home, and the audits that tell how well."""
+
+    __slots__ = ("audits", "bad", "by_judge", "by_task", "requests")
+
+    def __init__(self) -> None:
+        self.requests = self.audits = 0
+        self.bad = Sample()
+        """Of the audited ones, those whose answer goes out and was called bad."""
+        self.by_judge: dict[str, Said] = {}
+        self.by_task: dict[str, tuple[int, int]] = {}
+        """Requests and audits."""
+
+    def add(
+        self, requests: int, task: str, audits: Iterable[tuple[Found, bool]], errors: JudgeErrors
+    ) -> None:
+        """Requests that are alike, and their audits, each with whether its answer goes out."""
+        many = 0
+        for found, goes_out in audits:
+            if found.good is None:
+                continue
+            many += found.audits
+            known = found.judge in errors
+            called_bad = goes_out and not (found.judged if known else found.good)
+            self.bad.add(found, called_bad)
+            if goes_out:
+                said = self.by_judge.setdefault(found.judge if known else "", Said())
+                weight = found.audits + found.speaks_for
+                said.out += weight
+                said.bad += weight * called_bad
+        self.requests += requests
+        self.audits += many
+        before = self.by_task.get(task, (0, 0))
+        self.by_task[task] = before[0] + requests, before[1] + many
+
+    def take(self, other: "Side") -> None:
+        """All of another one."""
+        self.requests += other.requests
+        self.audits += other.audits
+        self.bad.take(other.bad)
+        for judge, said in other.by_judge.items():
+            own = self.by_judge.setdefault(judge, Said())
+            own.out += said.out
+            own.bad += said.bad
+        for task, (requests, audits) in other.by_task.items():
+            before = self.by_task.get(task, (0, 0))
+            self.by_task[task] = before[0] + requests, before[1] + audits
+
+    @property
+    def each(self) -> float:
+        """Requests for which one of those that were audited stands."""
+        return self.requests / self.bad.whole if self.bad.whole else 0.0
+
+    def expected(self, errors: JudgeErrors) -> float:
+        """How many of these requests are lost, as far as is known."""
+        return self.each * sum([said.lost(errors.get(judge)) for judge, said in self.by_judge.items()])
+
+    def more(self, errors: JudgeErrors, error: float, evidence: float) -> float:
+        """How many more it may be, since only some were audited."""
+        share = self.bad.share(evidence)
+        up = (self.requests - self.bare) * (share.upper(error) - share.share)
+        return self.stretch(errors) * up + self.bare
+
+    def fewer(self, errors: JudgeErrors, error: float, evidence: float) -> float:
+        """How many fewer."""
+        share = self.bad.share(evidence)
+        return self.stretch(errors) * (self.requests - self.bare) * (share.share - share.lower(error))
+
+    @property
+    def bare(self) -> int:
+        """The requests of tasks that should have had audits, and have none."""
+        chosen = self.audits / self.requests if self.requests else 0.0
+        tasks = self.by_task.values()
+        return sum([many for many, audits in tasks if not audits and many * chosen >= BY_CHANCE])
+
+    def stretch(self, errors: JudgeErrors) -> float:
+        """How many times as much a verdict counts once errors are taken out, on average."""
+        out = sum([said.out for said in self.by_judge.values()])
+        if not out:
+            return 1.0
+        known = [(said.out, errors.get(judge)) for judge, said in self.by_judge.items()]
+        return sum([many if one is None else many / one.power for many, one in known]) / out
+
+
+def expected_losses(sides: Iterable[Side], errors: JudgeErrors) -> float:
+    """How many requests of all sides are lost, as far as is known. No request is on two of them."""
+    return max(0.0, sum([side.expected(errors) for side in sides]))
+
+
+class Evidence(Struct, frozen=True):
+    """As if there were so many times as many, that found the same."""
+
+    audits: float = 1.0
+    labels: float = 1.0
+
+
+AS_IT_IS: Final = Evidence()
+
+
+def most_lost(
+    sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: Evidence = AS_IT_IS
+) -> float:
+    """How many it may be at most, but with a chance of `error`. No request is on two of the sides."""
+    more = sum([side.more(errors, error, evidence.audits) ** 2 for side in sides])
+    more += sum_of_doubts(sides, errors, deviations(error) / sqrt(evidence.labels), more=True)
+    return expected_losses(sides, errors) + sqrt(more)
+
+
+def least_lost(
+    sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: Evidence = AS_IT_IS
+) -> float:
+    """How many it may be at least."""
+    fewer = sum([side.fewer(errors, error, evidence.audits) ** 2 for side in sides])
+    fewer += sum_of_doubts(sides, errors, deviations(error) / sqrt(evidence.labels), more=False)
+    return expected_losses(sides, errors) - sqrt(fewer)
+
+
+def sum_of_doubts(sides: Sequence[Side], errors: JudgeErrors, sure: float, *, more: bool) -> float:
+    """How many more requests may be lost, or fewer, if judges err otherwise than is thought: the sum of the squares.
+
+    Args:
+        sides: where they have judged.
+        errors: as they are thought to be.
+        sure: how many standard deviations off each of their rates may be.
+        more: or else fewer.
+    """
+    total = 0.0
+    for judge, one in errors.items():
+        said = [(side.each, side.by_judge[judge]) for side in sides if judge in side.by_judge]
+        thought = sum([each * its.lost(one) for each, its in said])
+        if said:
+            hit, miss = [
+                sum([each * its.lost(other) for each, its in said]) - thought
+                for other in others(one, sure, more=more)
+            ]
+            total += hit * hit + miss * miss - 2.0 * together(one) * hit * miss
+    return total
+
+
+def together(errors: Errors) -> float:
+    """How far both rates of a judge are off together: their correlation."""
+    spread = sqrt(errors.hit_variance * errors.miss_variance)
+    return errors.covariance / spread if spread else 0.0
+
+
+def others(errors: Errors, sure: float, *, more: bool) -> tuple[Errors, Errors]:
+    """The errors with either rate as far off as it may be, so that more requests are lost, or fewer.
+
+    More are lost where a judge overlooks more bad answers than is thought, or calls fewer good ones bad.
+    """
+    hit, miss = sure * sqrt(errors.hit_variance), sure * sqrt(errors.miss_variance)
+    if more:
+        hit, miss = max(0.0, errors.hit - hit), min(1.0, errors.miss + miss)
+    else:
+        hit, miss = min(1.0, errors.hit + hit), max(0.0, errors.miss - miss)
+    return replace(errors, hit=hit), replace(errors, miss=miss)
+
+
+def span_of(share: Share, whole: float, error: float) -> Span:
+    """A share of something."""
+    return Span(whole * share.lower(error), whole * share.share, whole * share.upper(error))

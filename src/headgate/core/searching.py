@@ -1,0 +1,258 @@
+"""The search for settings: one small step after another on one part of the record, and each then judged on another.
+
+Candidates are made by `candidates`, weighed by `effects`.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from headgate.core.candidates import Homes, steps
+from headgate.core.effects import ERROR, Effect, Glance, Weights
+from headgate.core.missing import needs_of, needs_of_neighbours
+from headgate.core.policy import Policy
+from headgate.core.proposals import Need, Proposal, Refusal, shown
+from headgate.core.settings import Setting, differences, setting_of, with_settings
+
+FEW, FEW_AUDITS = 20, 10
+"""Requests that a proposal has to move in the judging part, and audits that have to tell of them."""
+CAUTIOUS, LOOSE = 0.02, 0.2
+"""The errors of bounds while a step is looked for, at first and then: the other part judges it."""
+LITTLE, ENOUGH = 0.002, 0.015
+"""The shares of the money below which a step is not worth taking, and a proposal not worth a change of the page."""
+NOTHING = 1e-6
+BOUGHT = 4
+"""Steps that buy quality, of which it is tried what they would allow: those that ask least for it."""
+MOST_STEPS, MOST_LINES = 12, 4
+"""Steps of a proposal, and lines that it changes."""
+
+Worth = Callable[[Glance, Glance], float]
+"""How good a step is, from what the settings before it come to and those after it; 0 is not at all."""
+
+
+class Search:
+    """A search under way: one small step after another, and each then judged.
+
+    Args:
+        finding: where steps are looked for.
+        judging: where they are judged.
+        today: the settings in force.
+        floor: the least quality.
+        homes: the models that may be put first.
+        avoid: settings that are not tried.
+        labels: that there are of judges' verdicts.
+        error: how often settings that break the floor may be let through.
+    """
+
+    def __init__(
+        self,
+        finding: Weights,
+        judging: Weights,
+        today: Policy,
+        *,
+        floor: float,
+        homes: Homes,
+        avoid: frozenset[Setting] = frozenset(),
+        labels: int = 0,
+        error: float = ERROR,
+    ) -> None:
+        self.finding, self.judging, self.today, self.floor = finding, judging, today, floor
+        self.homes, self.avoid, self.labels, self.error = homes, avoid, labels, error
+
+    def cheaper(self, now: Effect) -> Proposal | Refusal:
+        """The cheapest settings of which the judging part says that they are cheap and good.
+
+        They are judged in the order in which they are likely to hold the floor, as the finding part says, and the first that may break
+        it ends that. So however many are judged, a wrong one is let through no more often than one of them would be (a fixed sequence
+        of tests). Some are found with caution and others with less: where the settings in force are near the floor, the latter alone
+        would be too bold.
+        """
+        found = [
+            policy
+            for error in (CAUTIOUS, LOOSE)
+            for policy in self.path(self.mend(error), self.worth_it, error)
+        ]
+        path = sorted(found, key=lambda policy: -self.finding.glance(policy).least)
+        best: tuple[Policy, Effect] | None = None
+        failed: Policy | None = None
+        for policy in path:
+            if self.judging.glance(policy, self.error).least < self.floor:
+                failed = policy
+                break
+            judged = self.judging.effect(policy)
+            if self.is_worth_a_change(judged) and (best is None or is_cheaper(judged, best[1])):
+                best = policy, judged
+        needs = () if failed is None else needs_of(self.judging, failed, self.floor, self.labels)
+        if best is not None:
+            return self.propose("cheaper", now, *best, needs)
+        if now.quality.low < self.floor:
+            why = (
+                f"at least {shown(now.quality.low)} of the answers are as good as the paid model's now, 95 % sure: "
+                f"that is below the floor of {shown(self.floor)}, so nothing can be spared before more is known"
+            )
+            return Refusal(
+                reason="floor not sure",
+                why=why,
+                needs=needs_of(self.judging, self.today, self.floor, self.labels),
+                now=now,
+            )
+        why = "no other setting is surely cheaper and surely keeps the floor"
+        if not path:
+            needs = needs_of_neighbours(self.judging, self.homes, self.floor, self.labels)
+        return Refusal(reason="nothing better", why=why, needs=needs, now=now)
+
+    def is_worth_a_change(self, judged: Effect) -> bool:
+        """Whether enough is known of what moves, and it surely costs less, and not only by a little."""
+        told = judged.moved >= FEW and judged.audits_moved >= FEW_AUDITS
+        return told and judged.dollars.high < 0 and -judged.dollars.expected >= ENOUGH * judged.dollars_before
+
+    def safer(self, now: Effect) -> Proposal | Refusal:
+        """The settings that bring quality back above the floor for the least money, or as near to it as the steps allow."""
+        best = self.mended(now)
+        if best is None or best[1].quality.low < self.floor:
+            # what has gone wrong lately is not in the older part; to be safe, nothing has to be proven on another
+            latest = Search(
+                self.judging,
+                self.judging,
+                self.today,
+                floor=self.floor,
+                homes=self.homes,
+                avoid=self.avoid,
+                error=self.error,
+            ).mended(now)
+            if latest is not None and (best is None or latest[1].quality.low > best[1].quality.low):
+                best = latest
+        if best is not None:
+            return self.propose("safer", now, *best, ())
+        why = (
+            f"at most {shown(now.quality.high)} of the answers are as good as the paid model's now, 95 % sure: "
+            f"that is below the floor of {shown(self.floor)}, and no step of these settings makes it better"
+        )
+        return Refusal(
+            reason="floor not sure",
+            why=why,
+            needs=needs_of(self.judging, self.today, self.floor, self.labels),
+            now=now,
+        )
+
+    def mended(self, now: Effect) -> tuple[Policy, Effect] | None:
+        """The first settings on the way to the floor that reach it, or those that come nearest; None where none is better than now."""
+        best: tuple[Policy, Effect] | None = None
+        for policy in self.path(self.today, self.worth_its_price, ERROR):
+            judged = self.judging.effect(policy)
+            if judged.quality.expected <= (now if best is None else best[1]).quality.expected:
+                continue
+            best = policy, judged
+            if self.judging.glance(policy, self.error).least >= self.floor:
+                break
+        return best
+
+    def propose(
+        self,
+        aim: Literal["cheaper", "safer"],
+        now: Effect,
+        policy: Policy,
+        judged: Effect,
+        needs: tuple[Need, ...],
+    ) -> Proposal:
+        """The proposal of a policy."""
+        settings = differences(self.today, policy)
+        return Proposal(
+            aim=aim,
+            settings=settings,
+            before=tuple([setting_of(self.today, one.table, one.key) for one in settings]),
+            floor=self.floor,
+            now=now,
+            found=self.finding.effect(policy),
+            judged=judged,
+            needs=needs,
+        )
+
+    # ── Finding ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def mend(self, error: float) -> Policy:
+        """Where to begin: today's settings, or where these may break the floor, the cheapest that hold it.
+
+        What they cost more has to be saved by the steps that follow.
+        """
+        path = self.path(self.today, self.worth_its_price, error)
+        return path[-1] if path else self.today
+
+    def path(self, policy: Policy, worth: Worth, error: float = LOOSE) -> list[Policy]:
+        """The settings that a search passes from some on, each one step further than the one before; `error` is that of its bounds."""
+        effect = self.finding.glance(policy, error)
+        found: list[Policy] = []
+        seen = {key_of(policy)}
+        while len(found) < MOST_STEPS:
+            best: tuple[float, Policy, Glance] | None = None
+            for setting in steps(policy, self.today, self.homes):
+                other = with_settings(policy, (setting,))
+                if setting in self.avoid or key_of(other) in seen or self.too_many(other):
+                    continue
+                its = self.finding.glance(other, error)
+                value = worth(effect, its)
+                if value > (0.0 if best is None else best[0]):
+                    best = value, other, its
+            if best is None and worth == self.worth_it:
+                best = self.trade(policy, effect, seen, error)
+            if best is None:
+                break
+            _, policy, effect = best
+            seen.add(key_of(policy))
+            found.append(policy)
+        return found
+
+    def trade(
+        self, policy: Policy, effect: Glance, seen: set[object], error: float
+    ) -> tuple[float, Policy, Glance] | None:
+        """Two steps at once, where none by itself is worth it: one buys quality for little, another one spends it to save more.
+
+        A bar that is raised on a route with cheap answers may pay for longer prompts at home.
+        """
+        bought: list[tuple[float, Policy]] = []
+        for setting in steps(policy, self.today, self.homes):
+            other = with_settings(policy, (setting,))
+            its = self.finding.glance(other, error)
+            gained = its.least - effect.least
+            if gained > NOTHING and setting not in self.avoid:
+                price = max(its.dollars - effect.dollars, LITTLE * its.dollars_before)
+                bought.append((gained / price, other))
+        best: tuple[float, Policy, Glance] | None = None
+        for _, better in sorted(bought, key=lambda one: -one[0])[:BOUGHT]:
+            for setting in steps(better, self.today, self.homes):
+                other = with_settings(better, (setting,))
+                if setting in self.avoid or key_of(other) in seen or self.too_many(other):
+                    continue
+                its = self.finding.glance(other, error)
+                value = self.worth_it(effect, its)
+                if value > (0.0 if best is None else best[0]):
+                    best = value, other, its
+        return best
+
+    def too_many(self, policy: Policy) -> bool:
+        """Whether more lines would change than a person looks through."""
+        return len(differences(self.today, policy)) > MOST_LINES
+
+    def worth_it(self, before: Glance, after: Glance) -> float:
+        """Dollars that a step saves for each bit of quality that it may cost; 0 is no step to take."""
+        saved = before.dollars - after.dollars
+        if saved < LITTLE * after.dollars_before or after.least < self.floor:
+            return 0.0
+        return saved / max(before.least - after.least, NOTHING)
+
+    def worth_its_price(self, before: Glance, after: Glance) -> float:
+        """Quality that a step brings for each dollar that it costs; 0 is no step to take."""
+        gained = after.quality - before.quality
+        if gained <= NOTHING or before.least >= self.floor:
+            return 0.0
+        return gained / max(after.dollars - before.dollars, LITTLE * after.dollars_before, NOTHING)
+
+
+def is_cheaper(one: Effect, other: Effect) -> bool:
+    """Whether some settings are expected to cost less than others."""
+    return one.dollars.expected < other.dollars.expected
+
+
+def key_of(policy: Policy) -> object:
+    """What tells two policies of one search apart."""
+    routes = [(route.tokens_over, route.tokens_under, route.pass_at, route.chain) for route in policy.routes]
+    return (tuple(routes), policy.task_confidence)

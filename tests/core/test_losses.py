@@ -1,0 +1,96 @@
+"""Verdicts count for what they are worth: a judge's known errors are taken out, and what is not known of them is in the bound, once."""
+
+import pytest
+from msgspec.structs import replace
+
+from headgate.core.judge_errors import Errors
+from headgate.core.losses import BELIEVED, Evidence, Side, expected_losses, least_lost, most_lost
+from headgate.core.past import Found
+
+SURE = Errors(hit=0.93, miss=0.97, hit_variance=0.0, miss_variance=0.0)
+LABELLED = Errors(hit=0.93, miss=0.97, hit_variance=0.002, miss_variance=0.0001)
+MANY = Evidence(audits=1e9)
+"""So much evidence that only the judge is in doubt."""
+
+
+def side(bad, good, errors, judge="local model", found=()):
+    """Ten times as many requests as audits, of which a judge has called some bad and others good."""
+    kept = Side()
+    audits = [
+        (
+            Found(
+                **{"model": "small", "good": said, "judge": judge, "judged": said, **dict(found)},
+                audits=many,
+                speaks_for=9 * many,
+                squares=81 * many,
+            ),
+            True,
+        )
+        for said, many in ((False, bad), (True, good))
+    ]
+    kept.add(10 * (bad + good), "qa", audits, errors)
+    return kept
+
+
+def test_a_judge_that_calls_good_answers_bad_does_not_make_them_bad():
+    """Of 10,000 answers 200 are bad; a judge calls 186 of them bad, and 294 of the good ones."""
+    errors = {"local model": SURE}
+    one = [side(48, 952, errors)]
+    assert expected_losses(one, errors) == pytest.approx(200)
+    assert expected_losses([side(48, 952, BELIEVED)], BELIEVED) == 480
+    assert least_lost(one, errors, 0.05) < 200 < most_lost(one, errors, 0.05) < 350
+
+
+def test_what_is_taken_out_stretches_what_is_not_audited():
+    errors = {"local model": Errors(hit=0.75, miss=0.75, hit_variance=0.0, miss_variance=0.0)}
+    one, word = [side(300, 700, errors)], [side(300, 700, BELIEVED)]
+    slack = most_lost(one, errors, 0.05) - expected_losses(one, errors)
+    assert slack == pytest.approx(2 * (most_lost(word, BELIEVED, 0.05) - 3000))
+
+
+def test_the_doubt_in_a_judge_counts_once_on_however_many_sides_it_has_judged():
+    """Were it as independent as audits are, two halves would leave less doubt than the whole."""
+    errors = {"local model": LABELLED, "facts": LABELLED}
+
+    def doubt(*sides):
+        return most_lost(sides, errors, 0.05, MANY) - expected_losses(sides, errors)
+
+    whole = doubt(side(48, 952, errors))
+    assert doubt(side(24, 476, errors), side(24, 476, errors)) == pytest.approx(whole, rel=1e-3)
+    assert doubt(side(24, 476, errors), side(24, 476, errors, "facts")) == pytest.approx(
+        whole / 2**0.5, rel=1e-3
+    )
+
+
+def test_more_audits_do_not_make_a_judge_surer():
+    errors = {"local model": LABELLED}
+    one = [side(48, 952, errors)]
+    slack = [most_lost(one, errors, 0.05, Evidence(many)) - 200 for many in (1, 100, 1e9)]
+    assert slack[0] > slack[1] > slack[2] > 150
+
+
+def test_a_judge_of_which_little_is_known_is_not_believed_much_less_than_at_its_word():
+    """No judge is righter about good answers than always."""
+    errors = {"local model": Errors(hit=0.95, miss=0.97, hit_variance=0.0001, miss_variance=0.04)}
+    unsure = most_lost([side(48, 952, errors)], errors, 0.05, MANY)
+    assert unsure < 1.1 * most_lost([side(48, 952, BELIEVED)], BELIEVED, 0.05, MANY)
+
+
+def test_a_judge_that_may_overlook_all_that_is_bad_leaves_nothing_sure():
+    errors = {"local model": Errors(hit=0.6, miss=0.97, hit_variance=0.2, miss_variance=0.0)}
+    assert most_lost([side(48, 952, errors)], errors, 0.05) >= 9_500
+
+
+def test_rates_that_are_off_together_are_not_counted_as_if_they_were_not():
+    alone = {"local model": LABELLED}
+    joint = {"local model": replace(LABELLED, covariance=-((0.002 * 0.0001) ** 0.5))}
+    one = [side(48, 952, alone)]
+    assert most_lost(one, joint, 0.05, MANY) > most_lost(one, alone, 0.05, MANY)
+
+
+def test_a_label_is_the_truth_only_where_its_judge_is_not_known():
+    """People look at bad verdicts more often: were these put right and the others corrected, too many bad ones would be taken out."""
+    errors = {"local model": SURE}
+    assert expected_losses([side(48, 952, errors, found={"good": True})], errors) == pytest.approx(200)
+    assert expected_losses([side(48, 952, BELIEVED, found={"good": True})], BELIEVED) == 0
+    assert expected_losses([side(48, 952, errors, judge="", found={"judged": None})], errors) == 480
