@@ -87,6 +87,12 @@ def test_in_a_peak_hour_with_batches_more_is_done_while_people_wait_less(monkeyp
     assert theirs.loads >= 3 * ours.loads
 
 
+def test_somebody_who_knows_what_comes_unloads_what_is_wanted_last():
+    assert played.fewest_loads("abcacb") == 4
+    assert played.fewest_loads("ababab") == 2
+    assert played.fewest_loads("") == 0
+
+
 def test_a_day_has_the_hours_of_the_office_and_batches_of_one_kind_handed_in_in_its_course():
     people, batches = draw(DAYS[2], dict(zip(played.ROLES, "abc", strict=True)), 0)
     for person in people:

@@ -2,7 +2,9 @@
 
 import sqlite3
 import time
+from collections import Counter
 from contextlib import closing
+from random import Random
 
 from msgspec.structs import replace
 
@@ -75,15 +77,22 @@ class Desk:
     def ledger(self):
         return self.config.ledger.path
 
-    def record(self, asks, *, since=None, weeks=1.0, sample=0.3, local_sample=0.3, model="small"):
-        """Write these requests down, as a gate with this page would have, and their audits."""
+    def record(
+        self, asks, *, since=None, weeks=1.0, sample=0.3, local_sample=0.3, model="small", errs=0.0, labels=0
+    ):
+        """Write these requests down, as a gate with this page would have, and their audits.
+
+        Args:
+            errs: the share of good answers that the judge calls bad.
+            labels: of so many audits of each verdict a person says the truth.
+        """
         config = self.config
         since = time.time() - weeks * WEEK if since is None else since
         writer = LedgerWriter(self.ledger)
         writer.start()
         writer.describe(config.policy.models.values())
         first = rows(self.ledger, "SELECT coalesce(max(n), 0) FROM requests")[0][0] + 1
-        judged = []
+        judged, chance, seen = [], Random(7), Counter()
         for index, ask in enumerate(asks):
             one = recorded(ask, config.policy, sample, local_sample)
             at = since + weeks * WEEK * index / len(asks)
@@ -91,12 +100,16 @@ class Desk:
             for found in one.found:
                 home = config.policy.models[one.example.model].local
                 words = ("good", "missed") if home else ("unnecessary", "necessary")
-                opinion = Opinion(verdict=words[not found.good], judge="local model")
+                said = found.good and chance.random() >= errs
+                opinion = Opinion(verdict=words[not said], judge="local model")
+                seen[opinion.verdict] += 1
+                label = Opinion(verdict=words[not found.good], judge="person")
+                opinions = (opinion, label) if seen[opinion.verdict] <= labels else (opinion,)
                 judged.append(
                     Judged(
                         request=first + index,
-                        opinions=(opinion,),
-                        in_force=opinion,
+                        opinions=opinions,
+                        in_force=opinions[-1],
                         at=at,
                         probability=1 / (1 + found.speaks_for),
                         model=model,

@@ -53,6 +53,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     batch_took: float
     """From handing a batch in to its last answer, on average."""
     loads: int
+    fewest: int
+    """Loads for people's requests one after the other, if it were known what comes."""
     loading: float
     """Seconds of loading and unloading."""
     foretold: Sequence[tuple[float, float]]
@@ -73,6 +75,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     batch_took: float
     loads: float
     loads_give: float
+    loads_fewest: float
     loads_each: float
     """By answer."""
     loading: float
@@ -104,9 +107,27 @@ def play(schedule: str, level: Level, models: Sequence[Costs], memory: int, seed
         batch_waits=batch_waits,
         batch_took=statistics.fmean(batch_took) if batches else 0.0,
         loads=gpu.loads,
+        fewest=fewest_loads([job.model for job in sorted(persons, key=lambda job: job.arrived)]),
         loading=gpu.loading_seconds,
         foretold=[(job.expected, waited(job)) for job in persons if job.expected is not None],
     )
+
+
+def fewest_loads(models: Sequence[str]) -> int:
+    """Loads of somebody who serves these in this order and knows what comes, with room for two: that one goes which is wanted last."""
+    never = len(models)
+    wanted_next, coming = [never] * never, dict[str, int]()
+    for number in range(never - 1, -1, -1):
+        wanted_next[number] = coming.get(models[number], never)
+        coming[models[number]] = number
+    loads, here = 0, dict[str, int]()
+    for name, following in zip(models, wanted_next, strict=True):
+        if name not in here:
+            loads += 1
+            if len(here) == 2:
+                del here[max(here, key=lambda other: here[other])]
+        here[name] = following
+    return loads
 
 
 def world_end(jobs: Sequence[Job]) -> float:
@@ -178,6 +199,7 @@ def summary(days: Sequence[Outcome]) -> Summary:
         batch_took=average(lambda day: day.batch_took),
         loads=loads,
         loads_give=loads_give,
+        loads_fewest=average(lambda day: day.fewest),
         loads_each=loads / average(lambda day: day.answered),
         loading=average(lambda day: day.loading),
     )

@@ -361,6 +361,8 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
         try:
             troubles = await start_embedded(engines)
             await fleet.start()
+            watching = VersionWatcher(config.ledger.path, fleet)
+            changed = await watching.open()
             config, stale = with_cards(config, cards, fleet)
             config = await asyncio.to_thread(with_rates, config)
             kept = await asyncio.to_thread(newest_trials, config.ledger.path)
@@ -391,8 +393,6 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
                 sampling=sampling,
                 temperatures={key: trial.temperature for key, trial in trials.items()},
             )
-            watching = VersionWatcher(config.ledger.path, fleet)
-            changed = await watching.open()
             following = Following(config.ledger.path, road)
             unusable = await following.open()
             poster, unsent = await asyncio.to_thread(poster_of, config)

@@ -19,6 +19,7 @@ from headgate.core.errors import EngineError, LedgerError
 from headgate.core.memory import need
 from headgate.core.recount import Tally
 from headgate.core.types import Model
+from headgate.core.versions import since_when
 from headgate.core.words import TASKS, Task
 from headgate.engines.connect import connect
 from headgate.engines.llamacpp.catalogue import examine
@@ -146,15 +147,20 @@ def traffic(config: Config) -> dict[str, float]:
 
 
 def with_rates(config: Config) -> Config:
-    """The config with how often each model's answers passed lately, where a route wants to know it and there is a ledger."""
+    """The config with how often each model's answers passed lately, where a route wants to know it and there is a ledger.
+
+    Of a model that was pulled anew under its name, only the answers of the version that is there now count.
+    """
     policy = config.policy
     if not config.ledger.path.exists() or all(route.order == "given" for route in policy.routes):
         return config
     from headgate.ledger.queries import LedgerReader  # noqa: PLC0415  # only if there is a ledger
+    from headgate.ledger.versions import newest_versions  # noqa: PLC0415  # likewise
 
     try:
+        changed = since_when(policy.models, newest_versions(config.ledger.path))
         with LedgerReader(config.ledger.path) as reader:
-            found = reader.passing(LATELY)
+            found = reader.passing(LATELY, changed)
     except LedgerError:
         return config
     passing: dict[str, dict[Task, float]] = {}

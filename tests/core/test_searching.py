@@ -118,3 +118,15 @@ def test_what_mends_the_floor_is_looked_for_as_long_as_it_is_not_sure():
     assert (found.aim, found.settings) == ("safer", (STRICTER,))
     enough = replace(part.effect(TODAY), quality=Span(0.981, 0.982, 0.983))
     assert isinstance(search(Lines(0.982, lines)).safer(enough), Refusal)
+
+
+def test_where_less_of_the_error_is_left_the_floor_has_to_be_surer():
+    part = Lines(0.983, {LONGER: (-2.0, -0.001)}, doubt=0.001)
+    for error, holds in ((ERROR, True), (ERROR / 5, False)):
+        found = Search(part, part, TODAY, floor=0.98, homes={}, error=error).cheaper(part.effect(TODAY))
+        assert isinstance(found, Proposal) == holds
+
+
+def test_a_page_is_not_changed_for_a_little():
+    assert isinstance(cheaper(Lines(0.99, {LONGER: (-0.01 * PAID, 0.0)})), Refusal)
+    assert isinstance(cheaper(Lines(0.99, {LONGER: (-0.02 * PAID, 0.0)})), Proposal)

@@ -118,6 +118,23 @@ def test_a_broken_floor_is_mended_whatever_that_costs():
     assert truth(asks, with_settings(TODAY, found.settings))[0] >= 0.98
 
 
+def test_a_floor_that_is_likelier_broken_than_not_is_mended_too():
+    kind = {"bad": 0.01, "bad_code": 0.15, "long_share": 0.0, "local_sample": 0.1}
+    found = tune(record(1, 2000, **kind)[1], record(2, 2000, **kind)[1], TODAY)
+    assert found.now.quality.expected < 0.98 <= found.now.quality.high
+    assert found.aim == "safer"
+    assert found.judged.quality.expected > found.now.quality.expected
+
+
+def test_proposals_over_the_same_weeks_share_one_error():
+    (_, older), (_, newer) = record(1, bad=0.005), record(1001, bad=0.005)
+    first = tune(older, newer, TODAY)
+    floor = first.judged.quality.low - 1e-4
+    assert isinstance(tune(older, newer, TODAY, floor=floor), Proposal)
+    tenth = tune(older, newer, TODAY, floor=floor, applied=9)
+    assert not isinstance(tenth, Proposal) or tenth.settings != first.settings
+
+
 def test_what_goes_wrong_only_lately_is_mended_by_what_is_seen_lately():
     older, newer = record(1, bad=0.001)[1], record(2, bad=0.01, bad_code=0.9)[1]
     found = tune(older, newer, TODAY, floor=0.98)

@@ -102,6 +102,8 @@ def test_what_can_be_learned_is_learned_and_stands_between_random_and_oracle(tmp
     saved = row(one, LEARNED)["measured"]["saved"]
     assert 0.2 < saved[3]["value"] < row(one, "oracle")["measured"]["saved"][3]["value"] + 1e-9
     assert (one["strong"], one["weak"], one["unit"]) == ("large", "small", "dollars")
+    assert (row(one, GATE)["labels"], row(one, LEARNED)["labels"]) == ("same benchmark", "same benchmark")
+    assert apgr[GATE]["low"] > 0.55
 
 
 def test_labels_in_no_order_teach_nothing(tmp_path):
@@ -154,6 +156,41 @@ def test_prompts_of_an_unseen_kind_go_to_the_strong_model(tmp_path, monkeypatch)
     assert recipes["to_strong"] > 0.9
     assert recipes["quality"]["value"] > 0.9
     assert row(one, LEARNED)["picked"]["saved"]["value"] > 0.3
+
+
+def test_kinds_that_read_alike_do_not_keep_each_other_at_the_strong_model(tmp_path, monkeypatch):
+    monkeypatch.setitem(KINDS, "more sums", KINDS["sums"])
+    make_set(tmp_path / "mixed", many=200, kinds=("sums", "more sums", "proofs", "letters"))
+    one = measured(tmp_path, "--quick", "--track", "predictive")["mixed"]
+    assert row(one, LEARNED)["measured"]["saved"][3]["value"] > 0.3
+
+
+def test_a_part_that_lacks_a_model_the_costs_and_the_kinds_is_scored_by_what_both_have(tmp_path):
+    prompts, outcomes = make_set(tmp_path / "home", many=90)
+    middle = [{**each, "model": "middle", "cost_usd": 0.01} for each in outcomes if each["model"] == "small"]
+    write_set(tmp_path / "home", prompts, outcomes + middle)
+    asked, given = make_set(tmp_path / "away", many=60, seed=2, costs=False)
+    stray = {"id": "p0", "model": "stranger", "score": 1.0}
+    write_set(
+        tmp_path / "away", [{"id": each["id"], "prompt": each["prompt"]} for each in asked], [*given, stray]
+    )
+    one = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick")["home"]
+    assert (one["models"], one["prompts"], one["fitted"]) == (["large", "small"], 60, 90)
+    assert (one["unit"], one["left_out"]) == ("dollars", [])
+    assert row(one, LEARNED)["measured"]["apgr"]["value"] > 0.65
+
+
+def test_other_sets_tell_of_a_set_without_labels_of_its_own(tmp_path):
+    make_set(tmp_path / "home" / "mixed", many=150)
+    make_set(tmp_path / "away" / "stranger", many=60, seed=3)
+    told = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick")["stranger"]
+    need = row(told, ELSEWHERE)
+    assert need["labels"] == "other benchmarks"
+    assert need["measured"]["apgr"]["value"] > 0.65
+    # The same questions under another name are the same benchmark, of which nothing may be learned.
+    make_set(tmp_path / "away" / "copied", many=60)
+    copied = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick", "--set", "copied")
+    assert ELSEWHERE not in [each["router"] for each in copied["copied"]["rows"]]
 
 
 def test_every_kind_is_left_out_once(tmp_path):

@@ -76,10 +76,29 @@ def test_what_was_recorded_stays_and_what_was_found_of_the_version_before_goes(c
     assert audits(read(config, since=CHANGED)) == 40
 
 
+def test_how_often_answers_pass_is_told_by_those_of_the_version_that_is_there(config):
+    with LedgerReader(config.ledger.path) as reader:
+        before, after = (reader.passing(1_000, since) for since in ({}, {"small": CHANGED}))
+    assert before["small", "qa"][1] == REQUESTS
+    assert after["small", "qa"][1] == 40
+    assert after["big", "qa"] == before["big", "qa"]
+
+
 def test_another_version_of_another_model_takes_nothing_away(config):
     note_versions(config.ledger.path, {BIG: "ccc"}, MONDAY)
     note_versions(config.ledger.path, {BIG: "ddd"}, CHANGED)
     assert audits(read(config)) == REQUESTS
+
+
+def test_replay_and_tune_say_that_what_was_found_before_is_left_out(config):
+    asked = ["--config", str(config.source)]
+    replay = ["replay", "--set", "quality.pass_at=0.5", "--since", str(MONDAY), *asked]
+    assert "another version" not in CliRunner().invoke(command, replay).stderr
+    note_versions(config.ledger.path, {SMALL: "bbb"}, CHANGED)
+    note = "another version of small lies under its name since 2025-10-13"
+    assert note in CliRunner().invoke(command, replay).stderr
+    assert note in CliRunner().invoke(command, ["tune", "--days", "9000", *asked]).stderr
+    assert "another version" not in CliRunner().invoke(command, [*replay, "--since", str(CHANGED)]).stderr
 
 
 def test_the_report_of_the_week_says_that_a_model_is_another_one(config):

@@ -11,13 +11,16 @@ from msgspec.structs import replace
 from headgate.app import open_gate
 from headgate.config.rewriting import rewrite
 from headgate.core.audits import Opinion
+from headgate.core.candidates import cuts_for
 from headgate.core.errors import ConfigError
 from headgate.core.settings import with_settings
+from headgate.lab.past import read_past
 from headgate.lab.tuning import apply, tune_ledger
 from headgate.lab.watching import follow, keep_tuned, subject_of, watch
 from headgate.ledger.audits import Judged, keep_findings
 from headgate.ledger.changes import all_changes, note_change
 from headgate.ledger.opening import open_for_writing
+from headgate.ledger.queries import LedgerReader
 from headgate.ledger.reporting import weekly_report
 from tune_desk import PAGE, Desk, a_week, rows
 from tuning_world import recorded, truth
@@ -141,6 +144,36 @@ def test_routes_in_one_line_are_edited_too(desk):
     desk.record(a_week())
     desk.apply(0.985)
     assert '{ name = "long", tokens_over = 5000, try = ["paid"] }, # Bob' in desk.page.read_text()
+
+
+# ── Judges that err ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_labels_tell_of_a_judge_is_taken_out_of_its_verdicts(desk):
+    """It calls one of twelve good answers bad. At its word the floor is broken; of forty labels of each verdict some say otherwise."""
+    desk.record(a_week(bad_from=9000), errs=0.08)
+    believed = json.loads(desk.run("--json", "--floor", "97").stdout)["found"]
+    assert believed["now"]["quality"]["expected"] < 0.96
+    assert believed["aim"] == "safer"
+
+
+def test_labels_bring_home_what_a_judge_kept_away(desk):
+    desk.record(a_week(bad_from=9000), errs=0.08, labels=40)
+    found = json.loads(desk.run("--json", "--floor", "97").stdout)["found"]
+    assert found["now"]["quality"]["expected"] > 0.985
+    assert found["aim"] == "cheaper"
+    assert "routes.long" in {setting["table"] for setting in found["settings"]}
+
+
+def test_a_label_does_not_hide_what_its_judge_had_said(desk):
+    desk.record(a_week(requests=300), errs=0.5, labels=20)
+    with LedgerReader(desk.ledger) as reader:
+        past = read_past(reader, cuts_for(desk.config.policy)).past
+    found = [found for one in past for found in one.found]
+    overruled = [one for one in found if one.good and one.judged is False]
+    assert {one.judge for one in found} == {"local model"}
+    assert sum(one.audits for one in overruled) > 20
+    assert sum(one.audits for one in found if one.good) < sum(one.audits for one in found)
 
 
 # ── Refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────

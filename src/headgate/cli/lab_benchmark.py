@@ -84,7 +84,7 @@ def command(
 def draw(scored: "Scored") -> None:
     """A set for a person."""
     from headgate.cli.common import put_table, table
-    from headgate.lab.benchmarks.report import headline, percent, quality_of, shown
+    from headgate.lab.benchmarks.report import headline, percent, quality_of, reading, shown
 
     put(f"\n{headline(scored)}")
     columns = ("APGR", "CPT50", "CPT80", "AIQ", "saved at 100 %", "99 %", "98 %", "95 %")
@@ -107,5 +107,7 @@ def draw(scored: "Scored") -> None:
             "published", best.method, "", f"{best.apgr:.3f}", f"{best.cpt50:.1f}", f"{best.cpt80:.1f}"
         )
     put_table(table_)
+    for line in reading(scored):
+        put(f"  {line.replace('**', '')}")
     for left in scored.left_out:
         put(f"  left out: {left.task}: quality {quality_of(left)}, {left.to_strong:.0%} to the strong model")

@@ -58,6 +58,7 @@ def command(
     """
     from time import time
 
+    from headgate.cli.changed_models import say_changes
     from headgate.lab.replays import plain, replay_ledger
 
     config = load(config_file)
@@ -70,6 +71,7 @@ def command(
     elif as_json:
         put_json(plain(answer))
     else:
+        say_changes(config, start)
         draw(answer)
 
 

@@ -45,6 +45,7 @@ def command(
     """
     from time import time
 
+    from headgate.cli.changed_models import say_changes
     from headgate.lab.tuning import apply, tune_ledger
 
     config = load(config_file)
@@ -54,7 +55,9 @@ def command(
         show_status(config, as_json=as_json)
         return
     share = config.tune.floor if floor is None else floor / 100
-    tuned = tune_ledger(config, share, time() - days * 86_400)
+    since = time() - days * 86_400
+    tuned = tune_ledger(config, share, since)
+    say_changes(config, since)
     if as_json and not was_searched(tuned.found):
         put_json(plain(tuned, None))
         sys.exit(1)
@@ -176,6 +179,8 @@ def draw(tuned: "Tuned") -> None:
         f"of {judged.modelled:,} nobody has seen how: {count(judged.audits_moved, 'audit')} among them "
         f"stand{'s' if judged.audits_moved == 1 else ''} for them. {count(judged.audits, 'audit')} tell of quality in all."
     )
+    if tuned.corrected:
+        put(f"known errors of {' and '.join(tuned.corrected)} are taken out")
     for need in needs_of(found.needs):
         put(f"for a step further: {need}")
 
@@ -198,5 +203,6 @@ def plain(tuned: "Tuned", applied: "Applied | None") -> dict[str, object]:
         "since": tuned.since,
         "until": tuned.until,
         "split": tuned.split,
+        "corrected": tuned.corrected,
         "applied": None if applied is None else {"kept": str(applied.kept)},
     }

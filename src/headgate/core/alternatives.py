@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from headgate.core.prices import cost, cost_of_words, only_words
 from headgate.core.types import Model, Signals, Usage
+from headgate.core.words import Capability
 
 
 def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[Model, float] | None:
@@ -19,7 +20,11 @@ def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[M
         return None
     best: tuple[Model, float] | None = None
     tokens = usage.input + usage.output
-    needs = [need for need, asked in (("tools", signals.tools), ("images", signals.images)) if asked]
+    needs: list[Capability] = []
+    if signals.tools:
+        needs.append("tools")
+    if signals.images:
+        needs.append("images")
     if signals.format != "text":
         needs.append(signals.format)
     words = only_words(usage)

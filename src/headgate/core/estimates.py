@@ -141,22 +141,25 @@ def part_of(
         return None if rest > 1e-9 * total else Part(known, 0.0, 0.0, known, known, {})
     share = sum(weight * value * counted.seen for weight, value, counted in chosen) / whole
     low, high = share_ends(share, effective_size([(w, value, one.seen) for w, value, one in chosen], share))
-    expected = stretch = 0.0
+    expected = perhaps = stretched = 0.0
     by_judge: dict[str, tuple[float, float]] = {}
     for weight, value, counted in chosen:
+        if counted is NONE:
+            continue
         part = weight * value / whole * rest
         expected += part * counted.value
-        if not counted.judge:
-            stretch += part
-            continue
-        errors = judging.known[counted.judge].errors
-        doubt = counted.believed * part / errors.power
-        stretch += doubt + (1.0 - counted.believed) * part
-        said = errors.corrected(counted.said)
-        hits, misses = by_judge.get(counted.judge, (0.0, 0.0))
-        by_judge[counted.judge] = hits - doubt * said, misses + doubt * (1.0 - said)
+        perhaps += part
+        stretched += (1.0 - counted.believed) * part
+        if counted.judge:
+            errors = judging.known[counted.judge].errors
+            doubt = counted.believed * part / errors.power
+            stretched += doubt
+            said = errors.corrected(counted.said)
+            hits, misses = by_judge.get(counted.judge, (0.0, 0.0))
+            by_judge[counted.judge] = hits - doubt * said, misses + doubt * (1.0 - said)
+    reach = rest * (stretched / perhaps if perhaps else 1.0)
     return Part(
-        known + expected, stretch * (share - low), stretch * (high - share), known, known + rest, by_judge
+        known + expected, reach * (share - low), reach * (high - share), known, known + rest, by_judge
     )
 
 

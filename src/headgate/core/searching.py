@@ -61,15 +61,17 @@ class Search:
     def cheaper(self, now: Effect) -> Proposal | Refusal:
         """The cheapest settings of which the judging part says that they are cheap and good.
 
-        They are judged in the order in which they were found, and the first that may break the floor ends it. So however many are
-        judged, a wrong one is let through no more often than one of them would be (a fixed sequence of tests). The cautious ones come first: where the
-        settings in force are near the floor, those that are found with less caution would end it at once.
+        They are judged in the order in which they are likely to hold the floor, as the finding part says, and the first that may break
+        it ends that. So however many are judged, a wrong one is let through no more often than one of them would be (a fixed sequence
+        of tests). Some are found with caution and others with less: where the settings in force are near the floor, the latter alone
+        would be too bold.
         """
-        path = [
+        found = [
             policy
             for error in (CAUTIOUS, LOOSE)
             for policy in self.path(self.mend(error), self.worth_it, error)
         ]
+        path = sorted(found, key=lambda policy: -self.finding.glance(policy).least)
         best: tuple[Policy, Effect] | None = None
         failed: Policy | None = None
         for policy in path:

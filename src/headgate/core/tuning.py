@@ -49,7 +49,7 @@ def tune(
         avoid: settings that were tried and rolled back.
         labels: whether people contradict each other.
         errors: of the judges, as labels tell; one of whom they tell nothing is taken at its word.
-        applied: proposals that were applied in the time of the record. Whoever searches the same weeks again finds something by chance
+        applied: proposals that were applied in the time of the judging part. Whoever searches the same weeks again finds something by chance
             some day, so with each of them less of the error is left: the k-th has 5 % / k.
     """
     refusal = what_is_missing(to_find, to_judge, labels) or what_has_vanished(to_find, to_judge, policy)

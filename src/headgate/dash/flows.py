@@ -1,17 +1,21 @@
 """Where requests went, for the page: task → route → model → result, counted; and the routes as rules in words.
 
-It reads the ledger, once per look, and decides nothing. Blocks; the service asks for it on another thread.
+It reads the ledger, once per look, and decides nothing: flows from its rollups, how long prompts were from its rows. Blocks; the
+service asks for it on another thread.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from math import ceil, log
 
 from msgspec import Struct
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from headgate.config.compile import Config
 from headgate.core.policy import Policy, Route
 from headgate.core.words import Mode, ModelKind
+from headgate.ledger.cells import Cell, Days
+from headgate.ledger.counting import count
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.schema import MICRO, requests
@@ -98,41 +102,20 @@ def read_flows(config: Config, since: float, until: float) -> Flows:
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
     """
-    columns = requests.c
     start, end = round(since * MICRO), round(until * MICRO)
-    within = (columns.received >= start, columns.received < end)
-    by = (columns.task, columns.route, columns.model, columns.status, columns.fallback)
-    query = select(*by, func.count(), func.sum(columns.cost), func.count() - func.count(columns.cost))
-    lengths = select(columns.tokens, func.count()).where(*within).group_by(columns.tokens)
+    received, tokens = requests.c.received, requests.c.tokens
+    lengths = select(tokens, func.count()).where(received >= start, received < end).group_by(tokens)
     with LedgerReader(config.ledger.path) as reader, reader.connect() as db:
-        counted = db.execute(query.where(*within).group_by(*by)).tuples().all()
-        words, by_number, described = reader.words(db), reader.model_names(db), reader.described(db)
-        tokens = dict(db.execute(lengths).tuples().all())
-        oldest = db.execute(select(func.min(columns.received))).scalar()
-    flows = []
-    for task, route, model, status, fallback, many, cost, unpriced in counted:
-        found = described.get(model) if model is not None else None
-        flows.append(
-            Flow(
-                task=None if task is None else words[task],
-                route=words[route],
-                model=None if model is None else by_number[model],
-                shown=None if model is None else full_name(found, by_number[model]),
-                local=None if found is None else found.local,
-                status=words[status],
-                fallback=None if fallback is None else words[fallback],
-                requests=many,
-                cost=(cost or 0) / NANO,
-                unpriced=unpriced,
-            )
-        )
+        flows = flows_of(reader, db, start, end)
+        counted = dict(db.execute(lengths).tuples().all())
+        oldest = db.execute(select(func.min(received))).scalar()
     policy = config.policy
     return Flows(
         since=since,
         until=until,
         oldest=None if oldest is None else oldest / MICRO,
         requests=sum([flow.requests for flow in flows]),
-        flows=tuple(flows),
+        flows=flows,
         routes=tuple(
             describe_route(route, policy, last=index == len(policy.routes) - 1)
             for index, route in enumerate(policy.routes)
@@ -141,9 +124,35 @@ def read_flows(config: Config, since: float, until: float) -> Flows:
         models=tuple(
             Known(model.name, model.local, model.kind, model.label) for model in policy.named.values()
         ),
-        lengths=in_bands(tokens),
+        lengths=in_bands(counted),
         config=None if config.source is None else str(config.source),
     )
+
+
+def flows_of(reader: LedgerReader, db: Connection, since: int, until: int) -> tuple[Flow, ...]:
+    """The flows of some time, in microseconds: most of them from rollups."""
+    found: defaultdict[tuple[int, ...], list[Cell]] = defaultdict(list)
+    for facet, cell in count(reader.path, since, until, Days([since // MICRO])).sums.cells.items():
+        found[facet.task, facet.route, facet.model, facet.status, facet.fallback].append(cell)
+    words, names, described = reader.words(db), reader.model_names(db), reader.described(db)
+    flows = []
+    for (task, route, model, status, fallback), cells in sorted(found.items()):
+        known = described.get(model)
+        flows.append(
+            Flow(
+                task=words[task] if task else None,
+                route=words[route],
+                model=names[model] if model else None,
+                shown=full_name(known, names[model]) if model else None,
+                local=None if known is None else known.local,
+                status=words[status],
+                fallback=words[fallback] if fallback else None,
+                requests=sum([cell.requests for cell in cells]),
+                cost=sum([cell.cost for cell in cells]) / NANO,
+                unpriced=sum([cell.cost_unknown for cell in cells]),
+            )
+        )
+    return tuple(flows)
 
 
 def describe_route(route: Route, policy: Policy, *, last: bool) -> Rule:

@@ -7,7 +7,7 @@ sums over them; what to do next is decided in `scheduler` and `residency`.
 """
 
 from collections.abc import Mapping
-from math import exp, log
+from math import exp2, log
 from typing import Literal
 
 from msgspec import Struct
@@ -145,7 +145,7 @@ class Lane:
         return min(most, max(LEAST_LOAD, TIMES_LOAD * self.load_seconds))
 
     def _recent(self, now: float) -> float:
-        return self._counted * exp(-log(2) * (now - self._counted_at) / HALF_LIFE)
+        return self._counted * exp2((self._counted_at - now) / HALF_LIFE)
 
     def enter(self, state: State, now: float) -> None:
         """Come into a state."""

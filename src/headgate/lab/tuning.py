@@ -75,6 +75,8 @@ class Tuned(Struct, frozen=True):
     """Unix time of the last one."""
     split: float
     """Unix time from which on requests judge; those before find."""
+    corrected: tuple[str, ...] = ()
+    """The judges whose known errors were taken out; others are taken at their word."""
 
     @property
     def diff(self) -> str:
@@ -106,6 +108,7 @@ def tune_ledger(
         older = read_past(reader, cuts, since=first, until=split, progress=progress)
         newer = read_past(reader, cuts, since=split, progress=progress)
         labels, told = read_labels(reader), read_confusions(reader)
+    errors = errors_by_judge(told, "local")
     changes = all_changes(config.ledger.path)
     to_find = Record(past=older.past, weeks=weeks_between(first, split))
     to_judge = Record(past=newer.past, weeks=weeks_between(split, last))
@@ -118,8 +121,8 @@ def tune_ledger(
         known=known,
         avoid=rolled_back(changes, last - AVOIDED_FOR),
         labels=replace(labels, of_judges=sum([one.labelled for one in told.values()])),
-        errors=errors_by_judge(told, "local"),
-        applied=len([change for change in changes if change.applied >= first]),
+        errors=errors,
+        applied=len([change for change in changes if change.applied >= split]),
     )
     text = page.text
     if isinstance(found, Proposal):
@@ -133,6 +136,7 @@ def tune_ledger(
         since=first,
         until=last,
         split=split,
+        corrected=tuple(sorted(errors)),
     )
 
 

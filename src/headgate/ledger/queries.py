@@ -199,8 +199,13 @@ class LedgerReader:
         with self.connect() as db:
             return dict(db.execute(query).tuples().all())
 
-    def passing(self, newest: int) -> dict[tuple[str, str], tuple[int, int]]:
-        """How many answers of each model to each task passed, of how many, in so many of the newest requests."""
+    def passing(self, newest: int, since: Mapping[str, float]) -> dict[tuple[str, str], tuple[int, int]]:
+        """How many answers of each model to each task passed, of how many, in so many of the newest requests.
+
+        Args:
+            newest: so many requests.
+            since: by model, the Unix time before which its answers do not count.
+        """
         r, a = requests.c, attempts.c
         last = select(func.coalesce(func.max(r.n), 0)).scalar_subquery()
         failed = or_(a.rejected, a.failure.is_not(None))
@@ -209,6 +214,7 @@ class LedgerReader:
             .join_from(requests, attempts, a.request == r.n)
             .join(models, models.c.id == a.model)
             .where(r.n > last - newest, r.task.is_not(None))
+            .where(*[or_(models.c.name != name, r.received >= at * MICRO) for name, at in since.items()])
             .group_by(models.c.name, r.task)
         )
         with self.connect() as db:

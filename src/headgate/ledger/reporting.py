@@ -15,7 +15,7 @@ from headgate.ledger.changes import all_changes
 from headgate.ledger.facts import count_facts
 from headgate.ledger.home import with_home
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.versions import changes_of_versions
+from headgate.ledger.versions import changes_by_name
 from headgate.ledger.who_judges import notes_of_judge
 from headgate.reports.applied import notes_of_changes, notes_of_versions
 from headgate.reports.week import parse_week
@@ -57,11 +57,6 @@ def weekly_report(config: Config, word: str) -> WeeklyReport:
         policy=config.policy,
     )
     changed = notes_of_changes(all_changes(config.ledger.path), since, until)
-    names = {(model.engine, model.id): model.name for model in config.policy.named.values()}
-    seen = [
-        (names[one.engine, one.id], one.seen)
-        for one in changes_of_versions(config.ledger.path)
-        if (one.engine, one.id) in names
-    ]
+    seen = changes_by_name(config.ledger.path, config.policy.named)
     versions = notes_of_versions(seen, since, until, zone)
     return replace(report, notes=(*report.notes, *changed, *versions, *notes_of_judge(config)))

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from headgate.core.types import Model
 from headgate.core.versions import Version
 from headgate.ledger.beside import read_rows, transaction
 from headgate.ledger.schema import MICRO
@@ -75,3 +76,19 @@ def changes_of_versions(path: Path) -> tuple[Changed, ...]:
             found.append(Changed(engine, id_, seen / MICRO))
         known.add((engine, id_))
     return tuple(found)
+
+
+def changes_by_name(path: Path, models: Mapping[str, Model]) -> tuple[tuple[str, float], ...]:
+    """The changes of these models that were seen, the oldest first: each model's name, and the Unix time.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    names = {(model.engine, model.id): name for name, model in models.items()}
+    return tuple(
+        [
+            (names[one.engine, one.id], one.seen)
+            for one in changes_of_versions(path)
+            if (one.engine, one.id) in names
+        ]
+    )

@@ -6,7 +6,10 @@
     prepared     a set with its strong and weak model, costs, features and groups
     stacking     what each of several ways of guessing is worth
     learner      features → what each model will score
-    novelty      whether a prompt is of a kind that the fit part has seen
+    nearness     how near a prompt is to those that were seen, in figures
+    novelty      whether a prompt is of a kind that the fit part has seen enough of
+    gates_own    the gate's own features and learner on the same prompts
+    elsewhere    what other sets tell of a set, without labels of its own
     answers      what an answer tells about itself
     cascading    prompt and first answers → what each model will score
     metrics      PGR, APGR, CPT, AIQ, savings, and draws for their intervals

@@ -2,7 +2,7 @@
 
     seen = Seen(view, counted, kinds, scores); measures, expected = seen.measure(other_view, other_counted)
 
-By its neighbours: are they of one kind, and as near as these are to their own? By three classifiers: how sure are they of its kind? By
+By its neighbours: are they of one kind, and as near as these are to their own? By two classifiers: how sure are they of its kind? By
 its distance to the nearest kind. And by its language: how usual are its words, and pieces of words, in the kind that it is most like, beside
 what is usual everywhere, and how many were ever seen? It does not know who may be trusted (`novelty`).
 
@@ -24,8 +24,7 @@ SHRINK = 0.1
 """Of the covariance, towards that of independent figures."""
 NEAR, EXPECTING = 10, 30
 """Neighbours that are looked at, and those whose scores are expected."""
-STIFF, LOOSE = 10.0, 1.0
-"""The penalty on the weights of a fit on directions, and of one on words."""
+STIFF = 10.0
 SHARED = 300.0
 """Words that everybody says, mixed into what a kind says."""
 BLOCK = 1_000
@@ -34,7 +33,7 @@ BLOCK = 1_000
 class Seen:
     """Prompts that were seen, to measure others against."""
 
-    measures = 23
+    measures = 19
 
     def __init__(self, view: View, counted: Counted, kinds: npt.NDArray[np.str_], scores: Floats) -> None:
         names, self._where = np.unique(kinds, return_inverse=True)
@@ -52,8 +51,6 @@ class Seen:
         self._centres = centres @ self._half.T
         self._line = LogisticRegression(max_iter=100, tol=1e-3).fit(view.dense, self._where)
         self._each = Ridge(STIFF).fit(view.dense, np.eye(self._many)[self._where])
-        self._words = Ridge(LOOSE, solver="sparse_cg", tol=1e-2)
-        self._words.fit(view.sparse, np.eye(self._many)[self._where])
         self._said = [Said(counts, self._where, self._many) for counts in (counted.words, counted.pieces)]
 
     def measure(self, view: View, counted: Counted) -> tuple[Floats, Floats]:
@@ -67,8 +64,6 @@ class Seen:
         strength = np.atleast_2d(self._line.decision_function(view.dense).T).T.max(axis=1)
         each = self._each.predict(view.dense)
         ranked = np.sort(each, axis=1)
-        worded = self._words.predict(view.sparse)
-        first, second = np.sort(worded, axis=1)[:, :-3:-1].T
         apart = ((view.dense @ self._half.T)[:, None, :] - self._centres[None, :, :]) ** 2
         measures = [
             alike[:, 0],
@@ -82,10 +77,6 @@ class Seen:
             ranked[:, -2],
             (each.argmax(axis=1) == kind).astype(np.float64),
             np.sqrt(apart.sum(axis=2).min(axis=1)),
-            first,
-            second,
-            first - second,
-            np.abs(worded).sum(axis=1),
         ]
         for said, counts in zip(self._said, (counted.words, counted.pieces), strict=True):
             measures += said.measure(counts)

@@ -45,7 +45,7 @@ LOSS = 2.0
 """What a point of quality lost on a stranger counts, beside the strong model's cost saved on a prompt that is none."""
 STRANGE, TRACE = 0.1, 0.02
 """What a stranger counts on which nothing was lost, and a prompt that is none on which nothing was saved."""
-TREES, LEAF, TRIED = 200, 15, 0.3
+TREES, LEAF, TRIED = 100, 15, 0.3
 
 
 class Cases(Struct, frozen=True):

@@ -68,8 +68,10 @@ def headline(scored: Scored) -> str:
         f"{scored.incomplete} incomplete" if scored.incomplete else "",
     ]
     said = " and ".join(each for each in dropped if each)
+    # In a cross-validation it goes without saying; where another folder is scored it does not.
+    fitted = f", fitted on {scored.fitted:,} others" if scored.folds == 1 and scored.fitted else ""
     return (
-        f"{scored.name}: {scored.prompts:,} prompts{f' ({said} dropped)' if said else ''}, {len(scored.models)} models; "
+        f"{scored.name}: {scored.prompts:,} prompts{f' ({said} dropped)' if said else ''}{fitted}, {len(scored.models)} models; "
         f"strong: {scored.strong} ({scored.strong_quality:.3f}), weak: {scored.weak} ({scored.weak_quality:.3f}); "
         f"costs in {scored.unit}"
     )

@@ -159,7 +159,9 @@ class Loop:
             floor=self.floor,
             avoid=self.avoid,
             errors=self.errors,
-            applied=len([change for change in self.changes if change.week > len(self.record) - LOOKED_AT]),
+            applied=len(
+                [change for change in self.changes if change.week > len(self.record) - len(weeks) + half]
+            ),
         )
         if isinstance(found, Refusal):
             self.refusals.append((len(self.record), found))
