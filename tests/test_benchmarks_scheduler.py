@@ -75,6 +75,15 @@ def test_with_equal_models_people_do_not_wait_longer_at_any_level_of_traffic(lev
     assert ours.took <= theirs.took
 
 
+def test_with_equal_models_and_slow_loads_nobody_with_a_pile_of_mails_waits_for_the_busy_model():
+    slow = [played.replace_load(model, 3 * model.load) for model in MODELS]
+    ours, theirs = (
+        played.summary([played.play(schedule, LEVEL["rush hour"], slow, MEMORY, seed) for seed in SEEDS])
+        for schedule in (played.EQUAL, played.ALONE)
+    )
+    assert ours.wait_p95 < 0.8 * theirs.wait_p95
+
+
 def test_in_a_peak_hour_with_batches_more_is_done_while_people_wait_less(monkeypatch):
     monkeypatch.setattr(agency, "BATCH_SIZES", (10, 50))
     hour = replace(DAYS[2], hours=(agency.BUSY,))

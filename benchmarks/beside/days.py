@@ -37,7 +37,7 @@ SLOW_LEVELS = tuple(
 """… which has these levels only."""
 
 
-STUDENT = {2: 12.7, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26}
+STUDENT = {3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 10: 2.26}
 """Student's t, two-sided 95 %, by the number of days."""
 
 
@@ -68,13 +68,13 @@ class Summary(Struct, frozen=True, kw_only=True):
     took: float
     wait_p50: float
     wait_p95: float
-    wait_p95_give: float
+    wait_p95_give: float | None
     wait_p99: float
     batch_p50: float
     batch_p95: float
     batch_took: float
     loads: float
-    loads_give: float
+    loads_give: float | None
     loads_fewest: float
     loads_each: float
     """By answer."""
@@ -210,10 +210,9 @@ def at(values: Sequence[float], percent: int) -> float:
     return sorted(values)[min(len(values) * percent // 100, len(values) - 1)] if values else 0.0
 
 
-def mean(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and half the width of its 95 % interval."""
-    if len(values) < 2:
-        return statistics.fmean(values), 0.0
-    return statistics.fmean(values), STUDENT.get(len(values), 2.26) * statistics.stdev(values) / sqrt(
-        len(values)
-    )
+def mean(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean, and half the width of its 95 % interval; None of fewer than three, which say nothing about it."""
+    if len(values) < 3:
+        return statistics.fmean(values), None
+    give = STUDENT.get(len(values), 2.26) * statistics.stdev(values) / sqrt(len(values))
+    return statistics.fmean(values), give

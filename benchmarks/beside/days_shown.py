@@ -121,13 +121,18 @@ def level_table(level: Level, days: Played) -> str:
         if level.has_people:
             row += [
                 f"{found.wait_p50:.1f}",
-                f"{found.wait_p95:.1f} ± {found.wait_p95_give:.1f}",
+                around(found.wait_p95, found.wait_p95_give, 1),
                 f"{found.wait_p99:.0f}",
             ]
         if level.has_batches:
             row += [f"{found.batch_p50:.0f}", f"{found.batch_p95:.0f}", f"{found.batch_took / 60:.1f}"]
-        rows.append([*row, f"{found.loads:.0f} ± {found.loads_give:.0f}", f"{found.loading:.0f}"])
+        rows.append([*row, around(found.loads, found.loads_give, 0), f"{found.loading:.0f}"])
     return tables.table(columns, rows)
+
+
+def around(value: float, give: float | None, digits: int) -> str:
+    """A mean, with half the width of its interval where that is known."""
+    return f"{value:.{digits}f}" + ("" if give is None else f" ± {give:.{digits}f}")
 
 
 def equals_said(models: Sequence[Costs]) -> str:

@@ -157,10 +157,10 @@ def test_any_text_gives_a_task_and_a_share(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", "a ", '"', "word or word, ", "1.", "\n", "| x ", "«", "ß"])
 def test_a_megabyte_takes_no_longer_than_a_page(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     classify(piece * (1_000_000 // len(piece)))
     assert (
-        time.perf_counter() - started < 0.25
+        time.process_time() - started < 0.25
     )  # a thousand times what it should take, so only a blow-up fails
 
 

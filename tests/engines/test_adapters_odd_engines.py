@@ -89,7 +89,7 @@ async def test_signs_of_life_are_no_tokens():
     pings = [ROLE, *[b": still working\n\n"] * 50, HANG]
     began = time.perf_counter()
     deltas, result = await stream_of(compatible(pings, first_token=0.05))
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 10
     assert deltas == []
     assert isinstance(result, Failure)
     assert result.reason == "timeout"
@@ -114,7 +114,7 @@ async def test_silence_in_the_middle_is_a_timeout_with_what_had_arrived():
 async def test_an_answer_counts_at_its_end_mark_even_if_the_body_goes_on_for_ever():
     began = time.perf_counter()
     _, result = await stream_of(compatible([event("four"), END, DONE, HANG]))
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 10
     assert isinstance(result, Reply)
     assert result.text == "four"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from time import perf_counter
+from time import process_time
 
 import pytest
 from msgspec.structs import replace
@@ -213,7 +213,7 @@ async def test_the_words_of_a_long_ask_and_of_long_answers_are_not_counted_one_b
     pair = replace(PROSE, local=replace(PROSE.local, text=long), paid=replace(PROSE.paid, text=f"{long} So."))
     asked = replace(PROSE, request=replace(PROSE.request, messages=(Message("user", long),)))
     embed, _ = vectors(0.9)
-    began = perf_counter()
+    began = process_time()
     for one in (pair, asked):
         await judge(one, "fallback", whom(embedder=Embedder("embed", embed, 0.99)))
-    assert perf_counter() - began < 1.0
+    assert process_time() - began < 1.0

@@ -20,8 +20,6 @@ CAUTIOUS, LOOSE = 0.02, 0.2
 LITTLE, ENOUGH = 0.002, 0.015
 """The shares of the money below which a step is not worth taking, and a proposal not worth a change of the page."""
 NOTHING = 1e-6
-BOUGHT = 4
-"""Steps that buy quality, of which it is tried what they would allow: those that ask least for it."""
 MOST_STEPS, MOST_LINES = 12, 4
 """Steps of a proposal, and lines that it changes."""
 
@@ -177,11 +175,20 @@ class Search:
         path = self.path(self.today, self.worth_its_price, error)
         return path[-1] if path else self.today
 
-    def path(self, policy: Policy, worth: Worth, error: float = LOOSE) -> list[Policy]:
-        """The settings that a search passes from some on, each one step further than the one before; `error` is that of its bounds."""
+    def path(
+        self, policy: Policy, worth: Worth, error: float, before: frozenset[object] = frozenset()
+    ) -> list[Policy]:
+        """The settings that a search passes from some on, each one step further than the one before.
+
+        Args:
+            policy: from where.
+            worth: how good a step is.
+            error: of its bounds.
+            before: where it does not go, having been there (`key_of`).
+        """
         effect = self.finding.glance(policy, error)
         found: list[Policy] = []
-        seen = {key_of(policy)}
+        seen = {key_of(policy), *before}
         while len(found) < MOST_STEPS:
             best: tuple[float, Policy, Glance] | None = None
             for setting in steps(policy, self.today, self.homes):
@@ -193,7 +200,7 @@ class Search:
                 if value > (0.0 if best is None else best[0]):
                     best = value, other, its
             if best is None and worth == self.worth_it:
-                best = self.trade(policy, effect, seen, error)
+                best = self.trade(policy, effect, frozenset(seen), error)
             if best is None:
                 break
             _, policy, effect = best
@@ -202,30 +209,26 @@ class Search:
         return found
 
     def trade(
-        self, policy: Policy, effect: Glance, seen: set[object], error: float
+        self, policy: Policy, effect: Glance, seen: frozenset[object], error: float
     ) -> tuple[float, Policy, Glance] | None:
-        """Two steps at once, where none by itself is worth it: one buys quality for little, another one spends it to save more.
+        """Several steps at once, where none by itself is worth it: one saves and breaks the floor, and others mend that for less.
 
         A bar that is raised on a route with cheap answers may pay for longer prompts at home.
         """
-        bought: list[tuple[float, Policy]] = []
+        best: tuple[float, Policy, Glance] | None = None
         for setting in steps(policy, self.today, self.homes):
             other = with_settings(policy, (setting,))
-            its = self.finding.glance(other, error)
-            gained = its.least - effect.least
-            if gained > NOTHING and setting not in self.avoid:
-                price = max(its.dollars - effect.dollars, LITTLE * its.dollars_before)
-                bought.append((gained / price, other))
-        best: tuple[float, Policy, Glance] | None = None
-        for _, better in sorted(bought, key=lambda one: -one[0])[:BOUGHT]:
-            for setting in steps(better, self.today, self.homes):
-                other = with_settings(better, (setting,))
-                if setting in self.avoid or key_of(other) in seen or self.too_many(other):
-                    continue
-                its = self.finding.glance(other, error)
-                value = self.worth_it(effect, its)
-                if value > (0.0 if best is None else best[0]):
-                    best = value, other, its
+            if setting in self.avoid or self.too_many(other):
+                continue
+            if self.finding.glance(other, error).dollars >= effect.dollars:
+                continue
+            mended = self.path(other, self.worth_its_price, error, seen)
+            if not mended:
+                continue
+            its = self.finding.glance(mended[-1], error)
+            value = self.worth_it(effect, its)
+            if value > (0.0 if best is None else best[0]):
+                best = value, mended[-1], its
         return best
 
     def too_many(self, policy: Policy) -> bool:

@@ -7,7 +7,7 @@ alone, as one message of a user, under a page without routes. How freely it may 
 weak model, and kept for the others. It does not say when the gate's router would say nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,20 +34,22 @@ def look(prompts: Iterable[str]) -> dict[str, Features]:
     return seen
 
 
-def foretell(fitted: Ready, test: Ready, seen: Mapping[str, Features]) -> tuple[Floats, Floats]:
+def foretell(
+    fitted: Ready, test: Ready, seen: Mapping[str, Features], settings: Sequence[Setting] = ()
+) -> tuple[Floats, Floats]:
     """The chance that each model's answer is as good as the strong one's: of fit prompts, each left out, and of test prompts.
 
     Args:
         fitted: with the outcomes.
         test: other prompts.
         seen: what the gate looks at, of all of them.
+        settings: how freely it may learn; () is all that the gate tries.
 
     Returns:
         Two of (prompts, models).
     """
     held, asked = np.ones(fitted.set.scores.shape), np.ones((len(test.bodies), len(fitted.set.models)))
     rows = [seen[prompt] for prompt in fitted.set.prompts]
-    settings: tuple[Setting, ...] = ()
     others = [model for model in range(len(fitted.set.models)) if model not in (fitted.strong, fitted.weak)]
     for model in (fitted.weak, *others):
         good = (fitted.set.scores[:, model] >= fitted.set.scores[:, fitted.strong]).astype(np.float64)

@@ -32,7 +32,7 @@ METHOD = """\
 - **The gate's own features and learner** are those of `headgate learn`: what a gate looks at in some dozens of microseconds, and a
   logistic regression that plain Python serves. **Learned** is what can be had with more of both.
 - **Kinds that were not seen enough**: one rule for all prompts. On the fit part each kind is left out once; what tells a stranger, and is
-  at stake, is learned from that, and the threshold is the lowest at which left-out kinds keep 99 % of the strong model's quality there.
+  at stake, is learned from that, and the threshold is the lowest at which left-out kinds keep 99.5 % of the strong model's quality there.
   The tested kinds have no part in it. The row "learned" holds unknown prompts back, and so does the table of kinds that were left out;
   "not held back" is the same router without the rule. Subjects of one exam are no kinds, and a set of one kind has nothing to hold back.
 - The random router mixes the weak and the strong model, the zero router any single models; the oracle knows all outcomes.

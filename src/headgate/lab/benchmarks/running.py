@@ -23,12 +23,13 @@ from headgate.lab.benchmarks.prepared import Ready, alike, joined, like, prepare
 from headgate.lab.benchmarks.published import Published, best_of, read_published
 from headgate.lab.benchmarks.sets import Benchmark, is_set, read_folder, read_set
 from headgate.lab.benchmarks.tracks import Row
+from headgate.lab.learner import Setting
 
 FOLDS, DRAWS = 5, 1_000
 SMALL, SMALL_FOLDS = 1_000, 10
 """Prompts below which a set is cut into more folds: it cannot spare a fifth of what it can be learned from."""
 CROSS_VALIDATION = "cross-validation"
-QUICK_FOLDS, QUICK_DRAWS = 2, 100
+QUICK_FOLDS, QUICK_DRAWS, QUICK_SETTINGS = 2, 100, (Setting(strength=0.1, words=3.0),)
 
 Say = Callable[[str], None]
 
@@ -46,7 +47,7 @@ class Asked(Struct, frozen=True):
     """"predictive" or "cascade"; both by default."""
     seed: int = 0
     quick: bool = False
-    """Fewer folds and draws, and no kinds left out: to see that it runs."""
+    """Fewer folds and draws, no kinds left out, and nothing tried by the gate's learner: to see that it runs."""
 
 
 class Scored(Struct, frozen=True):
@@ -177,6 +178,7 @@ class Bench:
             self._asked.seed,
             self.draws,
             self._elsewhere(name, whole),
+            settings=QUICK_SETTINGS if self._asked.quick else (),
             with_cascades=self._asked.track != "predictive",
         )
 

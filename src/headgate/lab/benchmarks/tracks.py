@@ -25,6 +25,7 @@ from headgate.lab.benchmarks.metrics import Floats
 from headgate.lab.benchmarks.novelty import Familiar
 from headgate.lab.benchmarks.prepared import Ready, costs_before, joined
 from headgate.lab.benchmarks.routing import Choices, Field, Figure, Measured
+from headgate.lab.learner import Setting
 
 Parts = Sequence[tuple[Ready, Ready]]
 
@@ -98,7 +99,13 @@ def expect(fit: Ready, test: Ready, seed: int) -> Learned:
 
 
 def judge(
-    parts: Parts, seed: int, many: int, elsewhere: Floats | None = None, *, with_cascades: bool = True
+    parts: Parts,
+    seed: int,
+    many: int,
+    elsewhere: Floats | None = None,
+    *,
+    settings: Sequence[Setting] = (),
+    with_cascades: bool = True,
 ) -> list[Row]:
     """The rows of a set: bounds, the predictive track, and the cascade track where there are answers and it is asked for.
 
@@ -107,6 +114,7 @@ def judge(
         seed: of folds, learners and draws.
         many: draws of prompts for the intervals.
         elsewhere: by what other benchmarks tell, how much each test prompt needs the strong model, fold after fold.
+        settings: how freely the gate's own learner may learn; () is all that it tries.
         with_cascades: whether the cascade track is run.
     """
     whole = joined([test for _, test in parts])
@@ -114,7 +122,8 @@ def judge(
     expected = [expect(fit, test, seed) for fit, test in parts]
     seen = look(prompt for part in parts[0] for prompt in part.set.prompts)
     own = [
-        Expected(*foretell(fit, test, seen), np.ones(len(test.bodies), dtype=np.bool_)) for fit, test in parts
+        Expected(*foretell(fit, test, seen, settings), np.ones(len(test.bodies), dtype=np.bool_))
+        for fit, test in parts
     ]
     rows = [*bounds(field), *without_labels(whole.bodies, elsewhere, field)]
     rows += [routed(GATE, parts, own, field), *predictive(parts, expected, field)]
