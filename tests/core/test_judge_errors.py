@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
+from headgate.core.alternating import alternating
 from headgate.core.audits import Opinion
 from headgate.core.judge_errors import Confusion, Group, Verdicts, confusions, errors_by_judge, rates_of
-from headgate.core.turns import turns
 
 
 def says(judge, verdict):
@@ -121,5 +121,5 @@ def test_the_rates_lie_as_near_to_the_truth_as_their_variances_say():
 
 def test_verdicts_take_turns():
     asked = {"good": ["a", "b", "c"], "missed": ["d"], "unclear": ["e", "f"]}
-    assert "".join(turns(asked)) == "edafbc"
-    assert list(turns({})) == []
+    assert "".join(alternating(asked)) == "edafbc"
+    assert list(alternating({})) == []

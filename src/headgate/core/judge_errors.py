@@ -3,7 +3,7 @@
     opinions ── confusions() ──► Confusion ── errors_by_judge() ──► Errors ── corrected(said) ──► what a verdict counts for
 
 A verdict is corrected so that errors cancel out on average (Rogan and Gladen 1978). A label tells more of a judge where it is rarely
-seen to err, so people look at some verdicts more often than at others (`turns`). That does no harm: each label stands for all
+seen to err, so people look at some verdicts more often than at others (`alternating`). That does no harm: each label stands for all
 verdicts of its group that say the same (Begg and Greenes 1983), as long as chance chose among those. Groups are the two kinds of audits,
 which differ in how many answers are bad and not in how a judge errs; together they have one likelihood, whose top and its curvature are
 taken. What a caller labels he chooses himself, by what is true: those are a group of which every pair is labelled.

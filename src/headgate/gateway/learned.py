@@ -1,7 +1,8 @@
 """The learned router of an open gate: taken up when it opens, and whenever `headgate learn --use` turns another one on.
 
 The ledger is looked at every few seconds; a router is read and prepared on a thread, and takes the other one's place between two
-requests. So it is when another version of a model was seen: of that model a router says nothing until it is learned anew. One that this version cannot use is named once, and the rules decide alone. It does not know how a router is made.
+requests. So it is when another version of a model was seen: of that model a router says nothing until it is learned anew. One that this
+release cannot use is named once, and the rules decide alone. It does not know how a router is made.
 """
 
 import asyncio

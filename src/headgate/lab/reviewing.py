@@ -18,11 +18,11 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from headgate.core.alternating import alternating
 from headgate.core.audits import Material, Opinion, Pair, Said
 from headgate.core.errors import LedgerError, UsageError
 from headgate.core.judges.found import says_as_good, verdict_for
 from headgate.core.material import material_from
-from headgate.core.turns import turns
 from headgate.core.words import AuditKind, AuditVerdict
 from headgate.lab.auditing.pairs import best
 from headgate.ledger.opening import open_for_reading
@@ -158,7 +158,7 @@ def _rows(
         (waiting if verdict is None else by_verdict[verdict]).append(row)
     for alike in by_verdict.values():
         alike.sort(key=lambda row: drawn(row[1]))
-    yield from turns(by_verdict)
+    yield from alternating(by_verdict)
     yield from waiting
 
 

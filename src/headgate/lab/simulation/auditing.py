@@ -15,13 +15,13 @@ from random import Random
 
 from msgspec import Struct, field
 
+from headgate.core.alternating import alternating
 from headgate.core.audits import Finding, Opinion
 from headgate.core.judge_errors import Confusion, Tally
 from headgate.core.past import Found
 from headgate.core.policy import Policy
 from headgate.core.sampling import UNKNOWN, Known, Stratum, shares, unseen
 from headgate.core.strata import Population
-from headgate.core.turns import turns
 from headgate.core.words import AuditKind, AuditVerdict, Judge
 from headgate.lab.simulation.playing import Played, Player, Recorded
 from headgate.lab.simulation.world import SCORES, Kind
@@ -213,7 +213,7 @@ class Auditor:
             by_verdict[audit.said.verdict].append(audit)
         for alike in by_verdict.values():
             chance.shuffle(alike)
-        labelled = {id(audit) for audit in islice(turns(by_verdict), self.how.labels)}
+        labelled = {id(audit) for audit in islice(alternating(by_verdict), self.how.labels)}
         for audit in audits:
             self._tally.add(audit.said, audit.label if id(audit) in labelled else None)
         return labelled

@@ -25,6 +25,7 @@ from headgate.core.strata import Population
 from headgate.core.tuning import tune
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.core.words import AuditKind
+from headgate.lab.past import without_evidence
 from headgate.lab.simulation.auditing import Auditing, Auditor
 from headgate.lab.simulation.playing import Player, Recorded, together
 from headgate.lab.simulation.truth import crowd_of, truth_of
@@ -108,6 +109,12 @@ class Loop:
         self.policies.append(self.policy)
         self.unnecessary += audited.unnecessary
         self.missed += audited.missed
+
+    def forget(self, model: str) -> None:
+        """Another version of a model lies under its name: what was found of the one before says nothing of it."""
+        self.record = [
+            tuple([without_evidence(past, frozenset((model,))) for past in week]) for week in self.record
+        ]
 
     def estimate(self, kind: AuditKind) -> Estimate:
         """What all audits so far say, with the errors of judges taken out as far as labels tell of them."""
@@ -203,6 +210,8 @@ def run(
     for number, world in enumerate(seasons):
         if player.policy is not loop.policy or world is not seasons[number - 1]:
             player = Player(loop.policy, world.works_by_task())
+        if world.digest != seasons[max(number - 1, 0)].digest:
+            loop.forget("small")
         loop.live(world, number, player)
         loop.watch()
         if FIRST_TUNING <= number + 1 < len(seasons):

@@ -198,4 +198,5 @@ def joined(one: Past, other: Past) -> Past:
         output=(one.output or 0) + (other.output or 0),
         longest=max(one.longest, other.longest),
         found=tuple(kept.values()),
+        older=one.older | other.older,
     )

@@ -32,6 +32,7 @@ from headgate.lab.simulation.world import (
     make_world,
     with_new_client,
     with_new_task,
+    with_untold_worse_model,
     with_worse_model,
 )
 
@@ -45,6 +46,7 @@ JUDGES: Mapping[str, Right] = {"judges that never err": INFALLIBLE, "judges that
 SHIFTS: Mapping[str, Callable[[World], World]] = {
     "a new client": with_new_client,
     "a worse digest of the small model": with_worse_model,
+    "the same, and no engine tells its digest": with_untold_worse_model,
     "a task never seen": with_new_task,
 }
 

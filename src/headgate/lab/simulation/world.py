@@ -121,6 +121,8 @@ class World(Struct, frozen=True, kw_only=True):
     growth: float
     """Of the volume, week by week."""
     works: tuple[Work, ...]
+    digest: str = "first"
+    """Of the small model's files, as its engine tells it."""
 
     def expected(self, week: int) -> dict[Kind, float]:
         """How many requests of each kind are expected in a week."""
@@ -265,7 +267,12 @@ def with_worse_model(world: World) -> World:
             for work in world.works
         ]
     )
-    return replace(world, works=worse)
+    return replace(world, works=worse, digest="second")
+
+
+def with_untold_worse_model(world: World) -> World:
+    """The same, behind an engine that tells no digests: nobody can see that it is another model."""
+    return replace(with_worse_model(world), digest=world.digest)
 
 
 def with_new_task(world: World) -> World:

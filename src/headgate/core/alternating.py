@@ -16,7 +16,7 @@ ORDER: Final[tuple[AuditVerdict, ...]] = ("unclear", "missed", "unnecessary", "n
 """Of a round: first what nobody was sure of."""
 
 
-def turns(by_verdict: Mapping[AuditVerdict, Iterable[Asked]]) -> Iterator[Asked]:
+def alternating(by_verdict: Mapping[AuditVerdict, Iterable[Asked]]) -> Iterator[Asked]:
     """One of each verdict after the other, until there are no more.
 
     Args:
