@@ -1,6 +1,7 @@
 """What audits of some requests say of all of them, case by case; whether the ends are right is `test_estimates_coverage`."""
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.core.audits import Finding
 from headgate.core.estimates import estimate
@@ -199,6 +200,19 @@ def test_labels_that_a_person_was_asked_for_where_a_judge_found_something_do_not
     before, after = (estimate(one, all_of_them, "local", errors).all.number for one in (nobody, somebody))
     assert 480 < before.expected < 620
     assert after.expected == pytest.approx(before.expected, rel=0.03)
+
+
+def test_what_callers_say_of_one_verdict_does_not_let_labels_of_the_other_count_more():
+    """Every third good verdict is confirmed by its caller; half of the bad ones are wrong, and a person has seen forty of a hundred."""
+    known = {"facts": Confusion((Group(Verdicts(900, 60, 60), Verdicts(100, 100, 50)),))}
+    seen = found(["good"] * 20 + ["missed"] * 20, judge="facts", kind="local", judged="missed")
+    said = found(["good"] * 600 + ["missed"] * 60, judge="facts", kind="local")
+    praise = found(["good"] * 300, judge="facts", kind="local", judged="good")
+    praise = [replace(one, judge="caller") for one in praise]
+    made = estimate([*seen, *said, *praise], [of(1_000, kind="local")], "local", known).all
+    unlabelled = found(["good"] * 600 + ["missed"] * 100, judge="facts", kind="local")
+    same = estimate([*unlabelled, *praise], [of(1_000, kind="local")], "local", known).all
+    assert made.number.expected == pytest.approx(same.number.expected)
 
 
 def test_where_a_person_has_judged_all_only_his_word_counts():

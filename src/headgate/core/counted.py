@@ -14,7 +14,7 @@ from msgspec import Struct
 from headgate.core.audits import Finding
 from headgate.core.judge_errors import Confusion, Errors, errors_by_judge
 from headgate.core.judges.standing import LABELS
-from headgate.core.strata import is_clear
+from headgate.core.strata import chance_of, is_clear
 from headgate.core.words import AuditKind, AuditVerdict
 
 HITS: Final[Mapping[AuditKind, AuditVerdict]] = {"fallback": "unnecessary", "local": "missed"}
@@ -82,7 +82,9 @@ class Judging:
 def judging_of(findings: Sequence[Finding], confusions: Mapping[str, Confusion], kind: AuditKind) -> Judging:
     """What these findings count for, with the errors taken out of those judges that labels tell enough of."""
     told: dict[str, dict[AuditVerdict, list[int]]] = {}
-    for one in filter(is_clear, findings):
+    for one in findings:
+        if not is_clear(one) or chance_of(one) is None:
+            continue
         judge, verdict = word_of_judge(one)
         labelled = told.setdefault(judge, {}).setdefault(verdict, [0, 0])
         labelled[one.judge in LABELS] += 1

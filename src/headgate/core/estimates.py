@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.audits import Finding
-from headgate.core.counted import NONE, Judging, is_hit, judging_of
+from headgate.core.counted import NONE, Counted, Judging, is_hit, judging_of
 from headgate.core.judge_errors import Confusion
 from headgate.core.judges.found import verdict_for
 from headgate.core.shares import share_ends
@@ -157,10 +157,32 @@ def part_of(
             said = errors.corrected(counted.said)
             hits, misses = by_judge.get(counted.judge, (0.0, 0.0))
             by_judge[counted.judge] = hits - doubt * said, misses + doubt * (1.0 - said)
-    reach = rest * (stretched / perhaps if perhaps else 1.0)
+    reach = rest * (stretch_of(chosen, stretched / perhaps) if judging.known and perhaps else 1.0)
     return Part(
         known + expected, reach * (share - low), reach * (high - share), known, known + rest, by_judge
     )
+
+
+def stretch_of(chosen: Sequence[tuple[float, float, Counted]], usual: float) -> float:
+    """How many times as far values lie apart once errors are taken out: those of the judges that find something count most.
+
+    Args:
+        chosen: weight, size, and what it counts for.
+        usual: how many times on the average of all: it is believed of one more hit, which none may have been yet.
+    """
+    whole = sum(weight * size for weight, size, _ in chosen)
+    seen, value = [
+        sum(weight * size * told for (weight, size, _), told in zip(chosen, each, strict=True)) / whole
+        for each in ([one.seen for _, _, one in chosen], [one.value for _, _, one in chosen])
+    ]
+    before = after = spread = 0.0
+    for weight, size, counted in chosen:
+        square = weight * (weight - 1.0) * size * size
+        spread += square
+        before += square * (counted.seen - seen) ** 2
+        after += square * (counted.value - value) ** 2
+    one = spread / len(chosen)
+    return sqrt((after + one * usual * usual) / (before + one)) if one else usual
 
 
 def effective_size(chosen: Sequence[tuple[float, float, float]], share: float) -> float:
