@@ -98,6 +98,23 @@ def test_what_callers_label_of_their_own_accord_does_not_make_a_judge_look_blind
     assert blind.hit < 0.7, "had a person been shown these, every seventh good verdict were wrong"
 
 
+def test_what_is_left_when_callers_have_taken_bad_answers_out_tells_nothing_of_these():
+    """Of 100 bad answers a judge sees 80. Of either sort every second is reported, and people see the others."""
+    seen = [labelled("facts", "good", "good")] * 900
+    for by in ("person", "caller"):
+        seen += [labelled("facts", "good", "missed", by)] * 10 + [
+            labelled("facts", "missed", "missed", by)
+        ] * 40
+    assert errors_by_judge(confusions(seen), "local")["facts"].hit == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_few_labels_of_very_many_verdicts_are_fitted_to_the_end():
+    """Of 50,000 answers that it called bad every fourth is good, and of as many others every twentieth is bad: by 20 labels of either."""
+    good, bad, _ = rates_of([Group(good=Verdicts(50_000, 20, 19), bad=Verdicts(50_000, 20, 15))])
+    assert good[0] == pytest.approx(0.95 / 1.2, abs=0.025)
+    assert bad[0] == pytest.approx(0.75 / 0.8, abs=0.025)
+
+
 def test_the_rates_lie_as_near_to_the_truth_as_their_variances_say():
     chance, off = Random(8), []
     truth = {False: 0.03, True: 0.08}

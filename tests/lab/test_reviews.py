@@ -308,7 +308,7 @@ def test_a_judges_word_stays_known_where_a_person_overrules_it(config, keep):
         4: ("missed", "caller", "good", "local model"),
     }
     callers, local = facts.confusions["local model"].groups
-    assert (local.good, local.bad) == (Verdicts(2, 0, 0), Verdicts(1, 1, 0))
+    assert (local.good, local.bad) == (Verdicts(1, 0, 0), Verdicts(1, 1, 0))
     assert (callers.good, callers.bad) == (Verdicts(1, 1, 0), Verdicts())
 
 

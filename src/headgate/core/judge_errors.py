@@ -6,7 +6,8 @@ A verdict is corrected so that errors cancel out on average (Rogan and Gladen 19
 seen to err, so people look at some verdicts more often than at others (`alternating`). That does no harm: each label stands for all
 verdicts of its group that say the same (Begg and Greenes 1983), as long as chance chose among those. Groups are the two kinds of audits,
 which differ in how many answers are bad and not in how a judge errs; together they have one likelihood, whose top and its curvature are
-taken. What a caller labels he chooses himself, by what is true: those are a group of which every pair is labelled.
+taken. What a caller labels he chooses himself, by what is true: those are a group of which every pair is labelled, and are in no other
+one, where labels would tell of what is left when the bad ones are gone.
 
 This module does not know who judges, or what.
 """
@@ -33,8 +34,8 @@ USUAL_ERRORS, USUAL_PAIRS = 0.25, 5.0
 """What is believed of a judge before any label: as if it had erred so often in so many pairs, of which the local answer is good, or bad."""
 HALF_A_PAIR: Final = 0.5
 """Of either kind, added to every group: no label that says "bad" is not none."""
-ROUNDS, CLOSE, STEP = 2_000, 1e-7, 1e-4
-"""Of the fit, at most; where it ends; and by how much log-odds are moved to see how it is curved."""
+ROUNDS, CLOSE, STEP = 20_000, 1e-7, 1e-4
+"""Of the fit, at most: the smaller the share of verdicts that is labelled, the more it takes; where it ends; and by how much log-odds are moved to see how it is curved."""
 
 
 class Verdicts(Struct, frozen=True):
@@ -116,17 +117,10 @@ class Tally:
         said = says_as_good(opinion.verdict)
         if said is None:
             return
-        kind = kind_of(opinion.verdict)
-        right = label is not None and says_as_good(label.verdict) is said
-        self._count(opinion.judge, kind, said, labelled=label is not None and not unasked, right=right)
-        if unasked:
-            self._count(opinion.judge, "caller", said, labelled=True, right=right)
-
-    def _count(self, judge: str, group: str, said: bool, *, labelled: bool, right: bool) -> None:
-        counts = self._counts[judge, group, said]
+        counts = self._counts[opinion.judge, "caller" if unasked else kind_of(opinion.verdict), said]
         counts[0] += 1
-        counts[1] += labelled
-        counts[2] += labelled and right
+        counts[1] += label is not None
+        counts[2] += label is not None and says_as_good(label.verdict) is said
 
     @property
     def confusions(self) -> dict[str, Confusion]:
@@ -160,32 +154,43 @@ class Errors(Struct, frozen=True):
         """How much of a difference in truth is one in what it says."""
         return self.hit + self.miss - 1.0
 
+    @property
+    def weak(self) -> bool:
+        """Whether the judge is hardly better than chance, so that they cannot be taken out."""
+        return self.power < BETTER_THAN_CHANCE
+
     def corrected(self, said: float) -> float:
         """What a verdict, 1 or 0, counts for, so that errors cancel out on average."""
         return (said + self.miss - 1.0) / self.power
 
 
-def errors_by_judge(confusions: Mapping[str, Confusion], kind: AuditKind) -> dict[str, Errors]:
+def errors_by_judge(
+    confusions: Mapping[str, Confusion], kind: AuditKind, *, weak_too: bool = False
+) -> dict[str, Errors]:
     """The errors of each judge of which labels tell enough, and that is better than chance; others are missing.
 
     Args:
         confusions: by judge.
         kind: of audits, which says what a hit is: of fallbacks an answer that is as good, of local answers one that is not.
+        weak_too: those, too, that are hardly better than chance, for whoever does not want to believe these.
     """
     found = {judge: errors_of(confusion, kind) for judge, confusion in confusions.items()}
-    return {judge: errors for judge, errors in found.items() if errors is not None}
+    return {
+        judge: errors
+        for judge, errors in found.items()
+        if errors is not None and (weak_too or not errors.weak)
+    }
 
 
 def errors_of(confusion: Confusion, kind: AuditKind) -> Errors | None:
-    """Those of one judge; None where too few labels tell or they fit together badly, or where it is hardly better than chance."""
+    """Those of one judge; None where too few labels tell or they fit together badly."""
     if not confusion.known:
         return None
     good, bad, covariance = rates_of(confusion.groups)
     if min(good[1], bad[1]) <= 0.0:
         return None  # there is no top: two stories are as likely
     hit, miss = (good, bad) if kind == "fallback" else (bad, good)
-    found = Errors(hit[0], miss[0], hit[1], miss[1], covariance)
-    return found if found.power >= BETTER_THAN_CHANCE else None
+    return Errors(hit[0], miss[0], hit[1], miss[1], covariance)
 
 
 # ── The likelihood ───────────────────────────────────────────────────────────────────────────────────────────────────
