@@ -48,6 +48,48 @@ def test_what_is_taken_out_stretches_what_is_not_audited():
     assert slack == pytest.approx(2 * (most_lost(word, BELIEVED, 0.05) - 3000))
 
 
+def test_what_is_not_audited_is_stretched_by_the_errors_of_those_judges_that_called_answers_bad():
+    """Most verdicts are another's, whose errors are none: that does not make these surer."""
+    errors = {"local model": Errors(hit=0.75, miss=0.75, hit_variance=0.0, miss_variance=0.0)}
+    errors["label"] = Errors(hit=1.0, miss=1.0, hit_variance=0.0, miss_variance=0.0)
+    slack = []
+    for told in (errors, BELIEVED):
+        both = side(0, 900, told, "label")
+        both.take(side(30, 70, told))
+        slack.append(most_lost([both], told, 0.05) - expected_losses([both], told))
+    assert 1.9 < slack[0] / slack[1] < 2
+
+
+def unasked(good, audits):
+    return Found(model="small", good=good, audits=audits, by_chance=False), True
+
+
+def test_what_nobody_chose_by_chance_stands_for_itself_alone():
+    told = Side()
+    told.add(1_500, "qa", [unasked(True, 480), unasked(False, 20)], BELIEVED)
+    assert [of([told], BELIEVED, 0.05) for of in (least_lost, most_lost)] == [20, 1_020]
+    told.take(side(5, 95, BELIEVED))
+    alone = most_lost([side(5, 95, BELIEVED)], BELIEVED, 0.05)
+    assert expected_losses([told], BELIEVED) == pytest.approx(20 + 0.05 * 2_000)
+    assert most_lost([told], BELIEVED, 0.05) == pytest.approx(20 + 2 * alone)
+
+
+def test_of_what_nothing_is_known_may_all_be_lost_on_every_side():
+    """That is no matter of chance, which would seldom be against it on two sides."""
+    stays, comes, known = Side(), Side(), side(5, 95, BELIEVED)
+    stays.add(1_000, "qa", (), BELIEVED)
+    comes.add(1_000, "code", (), BELIEVED)
+    assert most_lost([stays, comes], BELIEVED, 0.05) == 2_000
+    both = most_lost([stays, known], BELIEVED, 0.05)
+    assert both == pytest.approx(1_000 + most_lost([known], BELIEVED, 0.05))
+
+
+def test_a_task_of_which_only_callers_have_spoken_may_be_lost():
+    told = side(0, 100, BELIEVED)
+    told.add(500, "code", [unasked(True, 50)], BELIEVED)
+    assert most_lost([told], BELIEVED, 0.05) > 450
+
+
 def test_the_doubt_in_a_judge_counts_once_on_however_many_sides_it_has_judged():
     """Were it as independent as audits are, two halves would leave less doubt than the whole."""
     errors = {"local model": LABELLED, "facts": LABELLED}
@@ -74,6 +116,16 @@ def test_a_judge_of_which_little_is_known_is_not_believed_much_less_than_at_its_
     errors = {"local model": Errors(hit=0.95, miss=0.97, hit_variance=0.0001, miss_variance=0.04)}
     unsure = most_lost([side(48, 952, errors)], errors, 0.05, MANY)
     assert unsure < 1.1 * most_lost([side(48, 952, BELIEVED)], BELIEVED, 0.05, MANY)
+
+
+def test_a_judge_that_is_hardly_better_than_chance_has_said_nothing():
+    """It sees four of ten bad answers: at its word less than half of what is lost would be."""
+    blind = {"local model": Errors(hit=0.4, miss=0.98, hit_variance=0.0, miss_variance=0.0)}
+    assert most_lost([side(40, 960, blind)], blind, 0.05) == 10_000
+    other = side(40, 960, blind)
+    other.take(side(0, 2_000, blind, "exact"))
+    assert expected_losses([other], blind) == 0
+    assert other.audits == 2_000
 
 
 def test_a_judge_that_may_overlook_all_that_is_bad_leaves_nothing_sure():

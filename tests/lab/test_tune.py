@@ -165,6 +165,14 @@ def test_labels_bring_home_what_a_judge_kept_away(desk):
     assert "routes.long" in {setting["table"] for setting in found["settings"]}
 
 
+def test_what_a_judge_says_that_labels_show_to_be_hardly_better_than_chance_is_not_believed(desk):
+    """It calls more than half of the good answers bad: at its word the floor would surely be broken."""
+    desk.record(a_week(), errs=0.6, labels=60)
+    told = json.loads(desk.run("--json").stdout)
+    assert told["corrected"] == []
+    assert told["found"]["reason"] == "floor not sure"
+
+
 def test_a_label_does_not_hide_what_its_judge_had_said(desk):
     desk.record(a_week(requests=300), errs=0.5, labels=20)
     with LedgerReader(desk.ledger) as reader:
@@ -174,6 +182,23 @@ def test_a_label_does_not_hide_what_its_judge_had_said(desk):
     assert {one.judge for one in found} == {"local model"}
     assert sum(one.audits for one in overruled) > 20
     assert sum(one.audits for one in found if one.good) < sum(one.audits for one in found)
+
+
+def test_what_callers_praise_of_their_own_accord_proves_nothing_of_the_rest(desk):
+    """A program that is content with every second answer from home says nothing of those that it is silent about."""
+    desk.record(a_week(requests=800), local_sample=0)
+    with closing(open_for_writing(desk.ledger)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        numbers = [row[0] for row in db.execute("SELECT n FROM requests WHERE fallback IS NULL")][::2]
+        praise = Opinion(verdict="good", judge="caller")
+        keep_findings(
+            db,
+            [Judged(request=n, opinions=(praise,), in_force=praise, at=1.0, model="small") for n in numbers],
+        )
+        db.execute("COMMIT")
+    found = json.loads(desk.run("--json").stdout)["found"]
+    assert found["reason"] == "floor not sure"
+    assert found["now"]["quality"]["low"] < 0.8
 
 
 # ── Refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -54,8 +54,8 @@ class Record(Struct, frozen=True, kw_only=True):
 
     @property
     def audits(self) -> int:
-        """Those with a clear verdict."""
-        return sum([found.audits for one in self.past for found in one.found if found.good is not None])
+        """Those that chance chose, with a clear verdict."""
+        return sum([found.audits for one in self.past for found in one.found if found.tells])
 
 
 class Effect(Struct, frozen=True, kw_only=True):
@@ -283,7 +283,7 @@ class Sums:
         self.modelled += many
         dollars = went.dollars or 0.0
         self.perhaps_dollars += dollars
-        for found, goes_out in went.audits:
+        for found, goes_out in [(found, goes_out) for found, goes_out in went.audits if found.by_chance]:
             self.perhaps_home.add(found, goes_out)
             self.perhaps_paid.add(found, goes_out, dollars / many)
 

@@ -8,7 +8,8 @@ And how often the judge errs: that is the same for all of its verdicts, on which
 No rate is above 1, so where few labels tell, a judge is not believed much less than at its word.
 
 People look at some verdicts more often than at others, so a label only tells of its judge. Where too little is known of that, or no judge
-was sure, it is the truth of its own audit. A task of which nothing is audited may all be lost. This module does not know which requests are on a side, or why.
+was sure, it is the truth of its own audit. What nobody chose by chance, a caller's word above all, stands for itself and for nothing else.
+A task of which nothing is audited may all be lost. This module does not know which requests are on a side, or why.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +28,8 @@ BY_CHANCE = 3.0
 """Audits that a task must have been expected to have before it is no chance that it has none: exp(-3) is 5 %."""
 
 JudgeErrors = Mapping[str, Errors]
-"""How judges err at finding bad answers: a hit is one that they call bad. A judge of whom too little is known is missing, and believed."""
+"""How judges err at finding bad answers: a hit is one that they call bad. A judge of whom too little is known is missing, and believed;
+one that is hardly better than chance has said nothing."""
 BELIEVED: Final[JudgeErrors] = {}
 """All of them are."""
 
@@ -39,6 +41,8 @@ class Said(Struct, gc=False):
     """All of them."""
     bad: float = 0.0
     """Those that it called bad."""
+    squares: float = 0.0
+    """Of what each of the latter stands for, together."""
 
     def lost(self, errors: Errors | None) -> float:
         """How many of them are bad, by what was said and how its judge errs; None is not at all."""
@@ -52,26 +56,34 @@ class Said(Struct, gc=False):
 class Side:
     """Requests that are, or may be, answered at home, and the audits that tell how well."""
 
-    __slots__ = ("audits", "bad", "by_judge", "by_task", "requests")
+    __slots__ = ("audits", "bad", "by_judge", "by_task", "certain", "certain_bad", "requests")
 
     def __init__(self) -> None:
         self.requests = self.audits = 0
         self.bad = Sample()
         """Of the audited ones, those whose answer goes out and was called bad."""
+        self.certain = self.certain_bad = 0
+        """Requests of which somebody spoke unasked, which are none of the audited ones; and of these, those whose bad answer goes out."""
         self.by_judge: dict[str, Said] = {}
         self.by_task: dict[str, tuple[int, int]] = {}
-        """Requests and audits."""
+        """Requests that are not certain, and audits of these."""
 
     def add(
         self, requests: int, task: str, audits: Iterable[tuple[Found, bool]], errors: JudgeErrors
     ) -> None:
         """Requests that are alike, and their audits, each with whether its answer goes out."""
-        many = 0
+        many = certain = 0
         for found, goes_out in audits:
             if found.good is None:
                 continue
-            many += found.audits
+            if not found.by_chance:
+                certain += found.audits
+                self.certain_bad += found.audits * (goes_out and not found.good)
+                continue
             known = found.judge in errors
+            if known and errors[found.judge].weak:
+                continue
+            many += found.audits
             called_bad = goes_out and not (found.judged if known else found.good)
             self.bad.add(found, called_bad)
             if goes_out:
@@ -79,58 +91,77 @@ class Side:
                 weight = found.audits + found.speaks_for
                 said.out += weight
                 said.bad += weight * called_bad
+                said.squares += (found.audits + 2 * found.speaks_for + found.squares) * called_bad
         self.requests += requests
         self.audits += many
+        self.certain += certain
         before = self.by_task.get(task, (0, 0))
-        self.by_task[task] = before[0] + requests, before[1] + many
+        self.by_task[task] = before[0] + requests - certain, before[1] + many
 
     def take(self, other: "Side") -> None:
         """All of another one."""
         self.requests += other.requests
         self.audits += other.audits
+        self.certain += other.certain
+        self.certain_bad += other.certain_bad
         self.bad.take(other.bad)
         for judge, said in other.by_judge.items():
             own = self.by_judge.setdefault(judge, Said())
             own.out += said.out
             own.bad += said.bad
+            own.squares += said.squares
         for task, (requests, audits) in other.by_task.items():
             before = self.by_task.get(task, (0, 0))
             self.by_task[task] = before[0] + requests, before[1] + audits
 
     @property
+    def rest(self) -> int:
+        """The requests that others have to stand for."""
+        return self.requests - self.certain
+
+    @property
     def each(self) -> float:
         """Requests for which one of those that were audited stands."""
-        return self.requests / self.bad.whole if self.bad.whole else 0.0
+        return self.rest / self.bad.whole if self.bad.whole else 0.0
 
     def expected(self, errors: JudgeErrors) -> float:
         """How many of these requests are lost, as far as is known."""
-        return self.each * sum([said.lost(errors.get(judge)) for judge, said in self.by_judge.items()])
+        lost = sum([said.lost(errors.get(judge)) for judge, said in self.by_judge.items()])
+        return self.certain_bad + self.each * lost
 
     def more(self, errors: JudgeErrors, error: float, evidence: float) -> float:
-        """How many more it may be, since only some were audited."""
+        """How many more it may be, since only some were audited; without those of which nothing tells (`bare`)."""
         share = self.bad.share(evidence)
-        up = (self.requests - self.bare) * (share.upper(error) - share.share)
-        return self.stretch(errors) * up + self.bare
+        return self.stretch(errors) * (self.rest - self.bare) * (share.upper(error) - share.share)
 
     def fewer(self, errors: JudgeErrors, error: float, evidence: float) -> float:
         """How many fewer."""
         share = self.bad.share(evidence)
-        return self.stretch(errors) * (self.requests - self.bare) * (share.share - share.lower(error))
+        return self.stretch(errors) * (self.rest - self.bare) * (share.share - share.lower(error))
 
     @property
     def bare(self) -> int:
-        """The requests of tasks that should have had audits, and have none."""
-        chosen = self.audits / self.requests if self.requests else 0.0
+        """The requests of which nothing tells: of tasks that should have had audits, and have none; all where there is none at all."""
+        if not self.audits:
+            return self.rest
         tasks = self.by_task.values()
+        chosen = self.audits / self.rest if self.rest else 0.0
         return sum([many for many, audits in tasks if not audits and many * chosen >= BY_CHANCE])
 
     def stretch(self, errors: JudgeErrors) -> float:
-        """How many times as much a verdict counts once errors are taken out, on average."""
+        """How many times as much a verdict counts once errors are taken out: those that a bound rests on.
+
+        Which are the ones that were called bad, by whichever judge, and one more that may have been missed, by any of them.
+        """
         out = sum([said.out for said in self.by_judge.values()])
         if not out:
             return 1.0
-        known = [(said.out, errors.get(judge)) for judge, said in self.by_judge.items()]
-        return sum([many if one is None else many / one.power for many, one in known]) / out
+        times = {judge: 1.0 / errors[judge].power if judge in errors else 1.0 for judge in self.by_judge}
+        average = sum([said.out * times[judge] for judge, said in self.by_judge.items()]) / out
+        more = (self.bad.squares / self.bad.whole) ** 2
+        squares = sum([said.squares for said in self.by_judge.values()]) + more
+        seen = sum([said.squares * times[judge] ** 2 for judge, said in self.by_judge.items()])
+        return sqrt((seen + more * average**2) / squares)
 
 
 def expected_losses(sides: Iterable[Side], errors: JudgeErrors) -> float:
@@ -154,7 +185,7 @@ def most_lost(
     """How many it may be at most, but with a chance of `error`. No request is on two of the sides."""
     more = sum([side.more(errors, error, evidence.audits) ** 2 for side in sides])
     more += sum_of_doubts(sides, errors, deviations(error) / sqrt(evidence.labels), more=True)
-    return expected_losses(sides, errors) + sqrt(more)
+    return expected_losses(sides, errors) + sqrt(more) + sum([side.bare for side in sides])
 
 
 def least_lost(

@@ -55,7 +55,7 @@ def what_has_vanished(to_find: Record, to_judge: Record, policy: Policy) -> Refu
     audits = to_find.audits + to_judge.audits
     for one in (*to_find.past, *to_judge.past):
         for found in one.found:
-            if found.good is not None and named(found.model) not in policy.models:
+            if found.tells and named(found.model) not in policy.models:
                 gone[named(found.model)] = gone.get(named(found.model), 0) + found.audits
     if 2 * sum(gone.values()) <= audits:
         return None

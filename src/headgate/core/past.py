@@ -37,10 +37,17 @@ class Found(Struct, frozen=True, kw_only=True):
     score: float | None = None
     """The lowest score of its checks, or of others between the same two `Cuts.scores`; None without evidence."""
     audits: int = 1
+    by_chance: bool = True
+    """Whether the requests were chosen so. If not, each stands for itself, and for none that is like it."""
     speaks_for: float = 0.0
     """Requests that they stand for beside themselves: the sum of 1 / probability - 1. One that nobody chose by chance stands for none."""
     squares: float = 0.0
     """The sum of (1 / probability - 1)²: how unevenly they do."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says how good the answers to other requests are."""
+        return self.by_chance and self.good is not None
 
 
 class Past(Struct, frozen=True, kw_only=True):

@@ -68,6 +68,8 @@ class Same(Struct, frozen=True, gc=False):
     """The judge's own verdict."""
     scores: int | None
     """Between which two of the cuts their scores lie."""
+    by_chance: bool
+    """Whether their requests were chosen so."""
 
 
 class Audits:
@@ -96,6 +98,7 @@ class Audits:
             judged=says_as_good(same.judged) if same.judge else None,  # type: ignore[arg-type]  # as above
             score=None if self.score is None else self.score / FINE,
             audits=self.audits,
+            by_chance=same.by_chance,
             speaks_for=self.speaks_for,
             squares=self.squares,
         )
@@ -268,14 +271,13 @@ class Groups:
             return
         in_force, who = self._words[verdict], self._words[judge]
         if who in LABELS:
-            if who == "caller" and judged is None:  # he comes unasked, chosen or not
+            if who == "caller":  # he comes unasked, chosen or not
                 probability = None
             who, said = ("", "") if judged is None else (judged.judge, judged.verdict)
         else:
             said = in_force
-        same = Same(
-            compared, in_force, who, said, None if score is None else bisect_right(self._scores, score)
-        )
+        scores = None if score is None else bisect_right(self._scores, score)
+        same = Same(compared, in_force, who, said, scores, probability is not None)
         self._group(row[ASKED + most :]).audits.setdefault(same, Audits(score)).add(probability)
 
     def _group(self, common: tuple[Any, ...], n: int = 0) -> Group:

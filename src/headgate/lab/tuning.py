@@ -108,7 +108,7 @@ def tune_ledger(
         older = read_past(reader, cuts, since=first, until=split, progress=progress)
         newer = read_past(reader, cuts, since=split, progress=progress)
         labels, told = read_labels(reader), read_confusions(reader)
-    errors = errors_by_judge(told, "local")
+    errors = errors_by_judge(told, "local", weak_too=True)
     changes = all_changes(config.ledger.path)
     to_find = Record(past=older.past, weeks=weeks_between(first, split))
     to_judge = Record(past=newer.past, weeks=weeks_between(split, last))
@@ -136,7 +136,7 @@ def tune_ledger(
         since=first,
         until=last,
         split=split,
-        corrected=tuple(sorted(errors)),
+        corrected=tuple(sorted([judge for judge, one in errors.items() if not one.weak])),
     )
 
 
@@ -154,13 +154,13 @@ def page_of(config: Config) -> Page:
 def cut_in_two(reader: LedgerReader, since: float) -> tuple[float, float, float]:
     """When the first request was received, when the newer part begins, and when the last one was received.
 
-    Each part has half of the audits; without any, half of the requests.
+    Each part has half of the audits that chance chose; without any, half of the requests.
     """
     with reader.connect() as db:
         start = round(since * MICRO)
         both: list[float] = []
         for query in (
-            "SELECT received FROM requests WHERE received >= ? AND n IN (SELECT request FROM audits) ORDER BY received",
+            "SELECT received FROM requests WHERE received >= ? AND n IN (SELECT request FROM audits WHERE probability IS NOT NULL) ORDER BY received",
             "SELECT received FROM requests WHERE received >= ? ORDER BY received",
         ):
             both = [row[0] / MICRO for row in db.exec_driver_sql(query, (start,))]

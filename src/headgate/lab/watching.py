@@ -150,7 +150,7 @@ def watch(config: Config, change: AppliedChange, now: float) -> AppliedChange:
     with LedgerReader(config.ledger.path) as reader:
         recorded = read_past(reader, cuts_for(present.policy), since=change.applied)
         worked = days_with_requests(reader, change.applied)
-        errors = errors_by_judge(read_confusions(reader), "local")
+        errors = errors_by_judge(read_confusions(reader), "local", weak_too=True)
     since = Record(past=recorded.past, weeks=max(now - change.applied, 1.0) / WEEK)
     judged = judge_change(change, since, present.policy, now, recorded.models, errors=errors, worked=worked)
     looked = change

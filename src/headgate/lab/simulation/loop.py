@@ -123,7 +123,7 @@ class Loop:
     @property
     def errors(self) -> JudgeErrors:
         """Of the judges, as the labels so far tell."""
-        return errors_by_judge(self.auditor.confusions, "local")
+        return errors_by_judge(self.auditor.confusions, "local", weak_too=True)
 
     def watch(self) -> None:
         """Look at the changes that are watched."""
