@@ -12,6 +12,7 @@ from headgate.app import open_gate
 from headgate.config.rewriting import rewrite
 from headgate.core.audits import Opinion
 from headgate.core.candidates import cuts_for
+from headgate.core.effects import Record
 from headgate.core.errors import ConfigError
 from headgate.core.settings import with_settings
 from headgate.lab.past import read_past
@@ -20,6 +21,7 @@ from headgate.lab.watching import follow, keep_tuned, subject_of, watch
 from headgate.ledger.audits import Judged, keep_findings
 from headgate.ledger.changes import all_changes, note_change
 from headgate.ledger.opening import open_for_writing
+from headgate.ledger.opinions import give_opinion
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.reporting import weekly_report
 from tune_desk import PAGE, Desk, a_week, rows
@@ -199,6 +201,18 @@ def test_what_callers_praise_of_their_own_accord_proves_nothing_of_the_rest(desk
     found = json.loads(desk.run("--json").stdout)["found"]
     assert found["reason"] == "floor not sure"
     assert found["now"]["quality"]["low"] < 0.8
+
+
+def test_a_caller_speaks_unasked_of_what_was_audited_too(desk):
+    """As estimates have it: whoever is audited beside him stands for those of which no caller has spoken."""
+    desk.record(a_week(requests=300))
+    audited = [row[0] for row in rows(desk.ledger, "SELECT request FROM audits")]
+    give_opinion(desk.ledger, audited[0], Opinion(verdict="good", judge="caller"), time.time())
+    with LedgerReader(desk.ledger) as reader:
+        past = read_past(reader, cuts_for(desk.config.policy)).past
+    found = [found for one in past for found in one.found]
+    assert [one.audits for one in found if not one.by_chance] == [1]
+    assert Record(past=past).audits == len(audited) - 1
 
 
 # ── Refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
