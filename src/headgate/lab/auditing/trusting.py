@@ -49,7 +49,7 @@ class Trusting:
 
     async def tried(self, model: Model, judge: ModelJudge) -> Agreement | Down:
         """How it does on the pairs that are shipped."""
-        digest = digest_of(self._fleet, model)
+        digest = digest_at_engine(self._fleet, model)
         known = await self._known(model, digest)
         if known is not None and known.done:
             return known.agreement
@@ -66,7 +66,7 @@ class Trusting:
 
     async def memory(self, model: Model, judge: Judge) -> Memory:
         """What this version of a model has said before, and who remembers what it says now."""
-        digest = digest_of(self._fleet, model)
+        digest = digest_at_engine(self._fleet, model)
         return self._memory(model, judge, digest, await self._known(model, digest))
 
     async def _known(self, model: Model, digest: str) -> TriedJudge | None:
@@ -101,7 +101,7 @@ def counted(said: Saying, judge: Judge, by: str) -> Agreement:
     return agreement_in(told_of(said, judge, by), judge, by)
 
 
-def digest_of(fleet: Fleet, model: Model) -> str:
+def digest_at_engine(fleet: Fleet, model: Model) -> str:
     """Of a model's files, as its engine says it; "" where it does not."""
     listed = find_listed(model.id, fleet.listed.get(model.engine, ()))
     return "" if listed is None else listed.digest
