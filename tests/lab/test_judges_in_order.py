@@ -2,14 +2,18 @@
 
 import asyncio
 from array import array
+from threading import current_thread
 from time import process_time
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 from headgate.core.audits import Pair, Said
 from headgate.core.decisions import Answered, Decided
-from headgate.core.types import Message, Request, Usage
+from headgate.core.engine import ListedModel
+from headgate.core.types import Message, Model, Request, Usage
+from headgate.lab.auditing.trusting import Trusting
 from headgate.lab.judges import (
     Decider,
     Down,
@@ -21,7 +25,8 @@ from headgate.lab.judges import (
     judge,
     measured,
 )
-from headgate.lab.trying_judges import try_judges
+from headgate.lab.trying_judges import hard_pairs, try_judges
+from headgate.ledger.tried_judges import find_tried
 
 PROSE = Pair(
     Request(id="r", asked="auto", messages=(Message("user", "Answer the guest."),)),
@@ -217,3 +222,37 @@ async def test_the_words_of_a_long_ask_and_of_long_answers_are_not_counted_one_b
     for one in (pair, asked):
         await judge(one, "fallback", whom(embedder=Embedder("embed", embed, 0.99)))
     assert process_time() - began < 1.0
+
+
+async def test_a_trial_that_another_version_comes_into_is_no_trial_of_that_one(tmp_path):
+    path, asked = tmp_path / "ledger.db", []
+    home = Model(name="llama", engine="home", engine_kind="ollama", id="llama3.1:8b", local=True)
+    fleet = SimpleNamespace(listed={"home": (ListedModel(id=home.id, digest="old"),)})
+
+    async def ask(request):
+        asked.append(request)
+        if len(asked) == 7:  # while it looks at the fourth pair
+            fleet.listed = {"home": (ListedModel(id=home.id, digest="new"),)}
+        return Heard('{"why": "so", "better": "same"}')
+
+    trusting = Trusting(path, fleet)
+    assert not (await trusting.trust(home, ModelJudge("llama", ask))).trusted
+    before = len(asked)
+    assert find_tried(path, "home", home.id, "old").done
+    assert find_tried(path, "home", home.id, "new") is None
+    await trusting.trust(home, ModelJudge("llama", ask))
+    assert len(asked) == 2 * before, "it is tried from the first pair"
+
+
+async def test_which_pairs_a_model_is_tried_on_is_not_found_out_on_the_event_loop(monkeypatch):
+    threads = []
+
+    def pairs():
+        threads.append(current_thread())
+        return hard_pairs()
+
+    monkeypatch.setattr("headgate.lab.trying_judges.hard_pairs", pairs)
+    local, _ = model("A", "B")
+    await try_judges(Panel(local=local), 1)
+    assert len(threads) == 1
+    assert threads[0] is not current_thread()

@@ -8,12 +8,18 @@ from click.testing import CliRunner
 
 from headgate.cli.main import command
 from headgate.config.load import parse_config
+from headgate.core.expecting import Learning
 from headgate.core.intervals import wilson
+from headgate.core.judges.agreement import agreement_in
+from headgate.core.judges.trust import TriedJudge
 from headgate.core.past import Asked as AskedFor
 from headgate.core.past import Cuts, Rates
+from headgate.core.router import Learned, Prepared, Router, Weights
 from headgate.lab.past import read_past
 from headgate.ledger.queries import LedgerReader
+from headgate.ledger.tried_judges import keep_tried
 from headgate.ledger.versions import newest_versions, note_versions
+from headgate.ledger.who_judges import who_judges
 
 SMALL, BIG = ("home", "llama3.1:8b"), ("cloud", "claude-sonnet-5-5")
 REQUESTS = 120
@@ -109,3 +115,38 @@ def test_the_report_of_the_week_says_that_a_model_is_another_one(config):
     assert "Another version of small lies under its name since 2025-10-13" in " ".join(said.stdout.split())
     other = CliRunner().invoke(command, ["report", "--week", "2025-W43", "--config", str(config.source)])
     assert "Another version" not in other.stdout
+
+
+def test_a_router_that_was_learned_before_anybody_saw_a_digest_says_nothing_of_a_later_version(config):
+    one = Learned(
+        model="small", engine=SMALL[0], id=SMALL[1], weights=Weights(base=0.0, facts={}), tasks={}, longest=9
+    )
+    router = Router(learned=(one,), learning=Learning())
+
+    def known():
+        return Prepared(router, config.policy.models, newest_versions(config.ledger.path)).known
+
+    assert known(), "the first digest that is seen is no change"
+    note_versions(config.ledger.path, {SMALL: "bbb"}, CHANGED)
+    assert not known()
+
+
+def test_what_the_version_before_was_worth_as_a_judge_is_not_said_of_this_one(config):
+    tried = TriedJudge(
+        judge="local model",
+        engine=SMALL[0],
+        id=SMALL[1],
+        digest="aaa",
+        pairs="all",
+        tried=MONDAY,
+        said={},
+        agreement=agreement_in([], "local model", "small"),
+        done=True,
+    )
+    keep_tried(config.ledger.path, tried)
+    assert who_judges(config).trust is not None
+    note_versions(config.ledger.path, {SMALL: "bbb"}, CHANGED)
+    assert who_judges(config).trust is None
+    assert "nobody has tried yet" in who_judges(config).said
+    note_versions(config.ledger.path, {SMALL: "aaa"}, CHANGED + 60)
+    assert who_judges(config).trust is not None, "it is the one that was tried"

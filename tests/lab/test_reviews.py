@@ -241,6 +241,16 @@ def test_a_tie_says_that_the_local_answer_is_as_good_and_can_be_undone(config, k
     assert first not in audits(config)
 
 
+def test_a_judge_whose_reason_nobody_has_any_more_is_told_without_one(config, keep, terminal):
+    keep(outcome("fallback", "a", "b"))
+    give_opinion(config.parent / "ledger.db", 1, Opinion(verdict="unclear", judge="local model"), 1.0)
+    review = terminal()
+    review.until("q: quit")
+    told = review.press("=", "1 judged, 0 left")
+    assert "before, by local model: unclear" in told
+    assert "()" not in told
+
+
 def test_other_keys_do_nothing_and_q_ends_it(config, keep, terminal):
     keep(outcome("fallback", "a", "b"))
     review = terminal()

@@ -1,5 +1,6 @@
 """The queue of audits: what happens to a job from the request that was chosen to what was found, and what is left of it."""
 
+import json
 import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from headgate.ledger.exporting import export_requests
 from headgate.ledger.facts import count_facts
 from headgate.ledger.importing import import_lines
 from headgate.ledger.opening import open_for_writing
-from headgate.ledger.opinions import give_opinion
+from headgate.ledger.opinions import give_opinion, read_opinions
 from headgate.ledger.queries import Filter, LedgerReader
 from headgate.ledger.retention import Keep
 from headgate.ledger.sealing import Seal
@@ -293,6 +294,52 @@ def test_why_a_judge_said_it_is_kept_sealed_and_forgotten_with_the_answers_that_
     compact(path, Keep(), lambda *_: None)
     assert "the same text" not in dump(path)
     assert findings(path)[0][1:3] == ("unnecessary", "local model"), "what was said stays"
+
+
+def test_why_a_judge_said_it_is_forgotten_of_a_ledger_that_kept_it_for_as_long_as_its_request(queue, path):
+    for judge in ("local model", "facts"):
+        job = queue.take(NOW + 86_400)
+        queue.finish(job, found(job, judge=judge))
+    for n, judge, words in ((2, "person", "words of a person"), (3, "caller", "words of a caller")):
+        give_opinion(path, n, Opinion(verdict="necessary", judge=judge, reason=words), NOW)
+    before = findings(path)
+    with closing(sqlite3.connect(path)) as db:  # as version 9 has kept them
+        db.execute(
+            """UPDATE opinions SET story = '{"by":"llama","reason":"it says Zanzibar"}' WHERE story IS NULL AND request = 1"""
+        )
+        db.execute("""UPDATE opinions SET story = '{"reason":"it says Zanzibar"}' WHERE story IS NULL""")
+        db.execute("UPDATE audits SET story = 'it says Zanzibar' WHERE story IS NULL")
+        db.execute("PRAGMA user_version = 9")
+        db.commit()
+    assert dump(path).count("Zanzibar") == 3
+    open_for_writing(path).close()
+    assert "Zanzibar" not in dump(path)
+    assert dump(path).count("words of a person") == dump(path).count("words of a caller") == 2
+    assert [one.by for one in read_opinions(path, 1)] == ["llama"]
+    assert findings(path) == before
+    assert queue.material(1).reasons == {"local model": "the same text"}, "what a later version kept stays"
+
+
+def test_why_a_judge_said_it_is_not_read_in_from_what_an_older_version_has_exported(path, tmp_path):
+    opinions = [
+        {"judge": "local model", "verdict": "necessary", "by": "llama", "reason": "it says Zanzibar"},
+        {"judge": "person", "verdict": "necessary", "reason": "words of a person"},
+    ]
+    lines = [
+        {"time": NOW, "audit": {"verdict": "necessary", "judge": judge, "reason": words, "opinions": said}}
+        for judge, words, said in (
+            ("local model", "it says Zanzibar", opinions[:1]),
+            ("person", "words of a person", opinions),
+            ("anna", "words of a stranger", []),
+        )
+    ]
+    file = tmp_path / "old.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    import_lines(file, path, lambda trouble: pytest.fail(trouble.problem), lambda *_: None)
+    kept = dump(path)
+    assert "Zanzibar" not in kept
+    assert (kept.count("words of a person"), kept.count("words of a stranger")) == (2, 1)
+    assert len(findings(path)) == 3
 
 
 def dump(path):

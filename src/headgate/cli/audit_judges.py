@@ -93,7 +93,7 @@ async def run(config: "Config", pairs: int, *, paid: bool) -> "Tried":
         memory = NOTHING_SAID
         for judge, by in models_of(panel):
             model = gate.road.policy.models[by]
-            memory = judges.trusting.memory(model, judge, await judges.trusting.known(model))
+            memory = await judges.trusting.memory(model, judge)
         with Bar("judges") as bar:
             return await try_judges(panel, pairs, lambda share: bar.show(share, f"{share:.0%}"), memory)
 

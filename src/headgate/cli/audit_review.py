@@ -151,9 +151,8 @@ class Table:
         verdict = word_for(meant(review, choice))
         self.screen.print(f"{', '.join(names)}. {verdict}")
         if review.judge:
-            self.screen.print(
-                visible(f"before, by {review.judge}: {review.verdict} ({review.reason})"), style="dim"
-            )
+            why = f" ({review.reason})" if review.reason else ""
+            self.screen.print(visible(f"before, by {review.judge}: {review.verdict}{why}"), style="dim")
 
     def undo(self, at: int) -> int:
         """Take the last choice back; the place of its pair."""

@@ -40,6 +40,14 @@ def digest_of(model: Model, versions: Versions) -> str:
 
 
 def is_other(digest: str, model: Model, versions: Versions) -> bool:
-    """Whether another version lies under this model's name now than the one of this digest. Without a digest nobody can tell."""
-    now = digest_of(model, versions)
-    return bool(digest and now) and digest != now
+    """Whether another version lies under this model's name now than one that was known then by this digest.
+
+    Args:
+        digest: what `digest_of` said then. "" is that nobody had seen one yet: every change came after that.
+        model: as the config has it now.
+        versions: what lies under each name now.
+    """
+    version = versions.get((model.engine, model.id))
+    if version is None:
+        return False
+    return digest != version.digest if digest else version.since is not None

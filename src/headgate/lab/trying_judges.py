@@ -5,8 +5,9 @@ pairs alone: the easy ones would flatter them. An embedding model is tried on th
 said before is not asked again. It is not known here where that is kept, nor what follows from it (`core.judges.trust`).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from itertools import chain, zip_longest
 from typing import Final
@@ -111,7 +112,8 @@ async def try_model(
         progress: called with the share that is done.
         enough: whether what it has said so far tells all that is wanted.
     """
-    said, pairs = dict(memory.said), hard_pairs()[:most]
+    said = dict(memory.said)
+    pairs = (await asyncio.to_thread(hard_pairs))[:most]  # a tenth of a second, at first
     for place, pair in enumerate(pairs):
         progress(place / len(pairs))
         if pair.pair.request.id in said:
@@ -145,7 +147,8 @@ def compared(pair: LabelledPair) -> list[Told]:
     return [Told(judge, "", pair.as_good, one.as_good) for judge, one in found if one is not None]
 
 
-def hard_pairs() -> list[LabelledPair]:
+@cache
+def hard_pairs() -> tuple[LabelledPair, ...]:
     """Those that no comparison settles, and that are shown to a model at all: good ones and bad ones in turn, of all kinds mixed.
 
     So the first of them tell nearly as much as all.
@@ -157,7 +160,7 @@ def hard_pairs() -> list[LabelledPair]:
     ]
     hard.sort(key=lambda pair: sha256(pair.pair.request.id.encode()).digest())
     good, bad = ([pair for pair in hard if pair.as_good is kind] for kind in (True, False))
-    return [pair for pair in chain.from_iterable(zip_longest(good, bad)) if pair is not None]
+    return tuple([pair for pair in chain.from_iterable(zip_longest(good, bad)) if pair is not None])
 
 
 def for_embedder() -> list[LabelledPair]:

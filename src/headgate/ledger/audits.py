@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
 
 from headgate.core.audits import Opinion
-from headgate.core.words import AuditVerdict
+from headgate.core.words import JUDGES, AuditVerdict
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.schema import FINE, MICRO, audit_payments, audit_rollups, audits, requests
 from headgate.ledger.stories import scaled, text_of
@@ -25,6 +25,8 @@ MILLION: Final = 1_000_000
 """Probabilities are kept in millionths."""
 WEIGHTS: Final = {"caller": 1, "person": 2}
 """Of words that count as labels; all other judges have none."""
+OURS: Final = tuple([judge for judge in JUDGES if judge not in WEIGHTS])
+"""Judges that compare answers, and may quote them."""
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -131,6 +133,27 @@ def without_reasons(judged: Judged) -> Judged:
         opinions=tuple([replace(opinion, reason="") for opinion in judged.opinions]),
         in_force=replace(judged.in_force, reason=""),
     )
+
+
+def reason_to_keep(judge: str, reason: str) -> str:
+    """What stays of a reason as long as its request does: people's, callers' and strangers' own words, and none of our judges'."""
+    return "" if judge in OURS else reason
+
+
+def forget_reasons(db: sqlite3.Connection) -> None:
+    """Remove why judges said what they said from where versions before 10 kept it: as long as a request, and never sealed.
+
+    Args:
+        db: a connection in a transaction of its caller's.
+
+    Raises:
+        sqlite3.Error: they cannot be removed; the caller rolls back.
+    """
+    ours = f"judge IN (SELECT id FROM names WHERE text IN {OURS})"  # noqa: S608 - our own words
+    db.execute(
+        f"UPDATE opinions SET story = nullif(json_remove(story, '$.reason'), '{{}}') WHERE json_valid(story) AND {ours}"  # noqa: S608 - as above
+    )
+    db.execute(f"UPDATE audits SET story = NULL WHERE story IS NOT NULL AND {ours}")  # noqa: S608 - as above
 
 
 def opinion_story(by: str, reason: str) -> str | None:

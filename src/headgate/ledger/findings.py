@@ -1,8 +1,9 @@
 """What audits found, as estimates use it: each finding with the chance with which its request was chosen.
 
 Findings are read from the rows of the audited requests. When these go, findings that are alike are counted together and kept for ever
-(`finding_rollups`), so that the estimate of a week stays what it was; only the scores of single checks are gone then, and with them
-the curves. Requests that asked for a paid model by name are audited by nobody, and left out. Nothing is estimated here.
+(`finding_rollups`), so that the estimate of a week stays what it was, as far as no errors of judges were taken out of it: what these had
+said of labelled requests is gone then. So are the scores of single checks, and with them the curves. Requests that asked for a paid
+model by name are audited by nobody, and left out. Nothing is estimated here.
 """
 
 import sqlite3

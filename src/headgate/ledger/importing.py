@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model
-from headgate.ledger.audits import MILLION, opinion_story
+from headgate.ledger.audits import MILLION, opinion_story, reason_to_keep
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.encode import Rows, encode
 from headgate.ledger.from_lines import models_of, outcome_of
@@ -206,7 +206,7 @@ class _Import:
                     names[audit.judge],
                     round(audited * MICRO),
                     scaled(audit.cost, NANO),
-                    audit.reason or None,
+                    reason_to_keep(audit.judge, audit.reason) or None,
                     scaled(audit.probability, MILLION),
                     models[audit.model] if audit.model else None,
                     scaled(audit.score, FINE),
@@ -222,7 +222,7 @@ class _Import:
                         round(given * MICRO),
                         scaled(opinion.score, FINE),
                         scaled(opinion.cost, NANO),
-                        opinion_story(opinion.by, opinion.reason),
+                        opinion_story(opinion.by, reason_to_keep(opinion.judge, opinion.reason)),
                     )
                 )
         self._db.executemany(insert_sql(audits), findings)

@@ -1,8 +1,8 @@
 """Opening a ledger file without harming it, and bringing an older one up to date.
 
 A file is read before anything is written to it: what is damaged, another program's or a newer Headgate's is refused and
-left as it was. An older one is given the tables and columns that it lacks, in one transaction. What the tables are is
-said in `schema`.
+left as it was. An older one is given the tables and columns that it lacks, and loses what is not kept any more, in one
+transaction. What the tables are is said in `schema`.
 """
 
 import os
@@ -20,6 +20,9 @@ from headgate.ledger.schema import VERSION, metadata
 
 APPLICATION_ID: Final = 0x48474C31
 """Marks the file as ours ("HGL1"), so that another program's database is never taken for a ledger."""
+
+REASONS_APART: Final = 10
+"""The version since which the reasons of judges are kept with the answers that they may quote (`audit_jobs`)."""
 
 BUSY_SECONDS: Final = 5.0
 """How long one writer waits for another on the same file."""
@@ -175,8 +178,13 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         return
     db.execute("BEGIN IMMEDIATE")
     try:
-        if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:  # another gate may have been faster
+        (before,) = db.execute("PRAGMA user_version").fetchone()
+        if before != VERSION:  # another gate may have been faster
             make_tables(db)
+        if before < REASONS_APART:
+            from headgate.ledger.audits import forget_reasons  # noqa: PLC0415  # only an older ledger
+
+            forget_reasons(db)
         db.execute("COMMIT")
     except sqlite3.Error:
         if db.in_transaction:

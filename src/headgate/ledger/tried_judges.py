@@ -30,19 +30,6 @@ def keep_tried(path: Path, judge: TriedJudge) -> None:
     change(path, statement, values, f"what {judge.id} says as a judge")
 
 
-def newest_tried(path: Path) -> dict[tuple[str, str], TriedJudge]:
-    """What is known of each model as a judge, of the version that was tried last; by engine and id.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    found: dict[tuple[str, str], TriedJudge] = {}
-    for engine, id_, text in read_rows(path, "SELECT engine, id, judge FROM tried_judges ORDER BY tried, n"):
-        if (judge := _read(text)) is not None:
-            found[engine, id_] = judge
-    return found
-
-
 def find_tried(path: Path, engine: str, id_: str, digest: str) -> TriedJudge | None:
     """What is known of one version of a model; None where it was not tried, or by another version of Headgate.
 

@@ -1,6 +1,7 @@
 """Who judges by a config, and whether it may, as far as the ledger knows: for whoever says it to people.
 
-A gate knows more: which version of a model its engine has now (`lab.auditing.trusting`). Nobody is asked here.
+What counts is what was tried of the version that a gate has seen last under the model's name. A gate knows more: which one its engine has
+now (`lab.auditing.trusting`). Nobody is asked here.
 """
 
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from headgate.core.chosen_judge import chosen_judge
 from headgate.core.judges.agreement import Agreement
 from headgate.core.judges.trust import WHAT_TO_DO, Trust, trust
 from headgate.core.types import Model
+from headgate.core.versions import digest_of
 from headgate.core.words import Judge
 from headgate.ledger.cards import newest_cards
 from headgate.ledger.opinions import agreement_of
-from headgate.ledger.tried_judges import newest_tried
+from headgate.ledger.tried_judges import find_tried
 from headgate.ledger.versions import newest_versions
 
 
@@ -59,7 +61,7 @@ def who_judges(config: Config) -> WhoJudges | None:
     model = chosen_judge(replace(config.policy, models=models), word)
     if model is None:
         return None
-    tried = newest_tried(path).get((model.engine, model.id))
+    tried = find_tried(path, model.engine, model.id, digest_of(model, newest_versions(path)))
     if tried is None or not tried.done:
         return WhoJudges(model, word == model.name, None)
     return WhoJudges(model, word == model.name, trust(tried.agreement, labels_of(path, tried.judge, model)))

@@ -49,38 +49,44 @@ class Trusting:
 
     async def tried(self, model: Model, judge: ModelJudge) -> Agreement | Down:
         """How it does on the pairs that are shipped."""
-        kept = await self.known(model)
-        if kept is not None and kept.done:
-            return kept.agreement
+        digest = digest_at_engine(self._fleet, model)
+        known = await self._known(model, digest)
+        if known is not None and known.done:
+            return known.agreement
         said, trouble = await try_model(
             lambda pair, kind: ask_model(pair, kind, "local model", judge),
             PAIRS,
-            self.memory(model, "local model", kept),
+            self._memory(model, "local model", digest, known),
             enough=lambda said: is_hopeless(counted(said, "local model", model.name)),
         )
         if trouble is not None:
             return Down(trouble.reason)
-        await self._keep(model, "local model", said, done=True)
+        await self._keep(model, "local model", digest, said, done=True)
         return counted(said, "local model", model.name)
 
-    async def known(self, model: Model) -> TriedJudge | None:
-        """What is known of this version of a model, about the pairs that are shipped today."""
-        found = await asyncio.to_thread(
-            find_tried, self._path, model.engine, model.id, digest_of(self._fleet, model)
-        )
+    async def memory(self, model: Model, judge: Judge) -> Memory:
+        """What this version of a model has said before, and who remembers what it says now."""
+        digest = digest_at_engine(self._fleet, model)
+        return self._memory(model, judge, digest, await self._known(model, digest))
+
+    async def _known(self, model: Model, digest: str) -> TriedJudge | None:
+        """What is known of a version of a model, about the pairs that are shipped today."""
+        found = await asyncio.to_thread(find_tried, self._path, model.engine, model.id, digest)
         return found if found is not None and found.pairs == digest_of_pairs() else None
 
-    def memory(self, model: Model, judge: Judge, known: TriedJudge | None) -> Memory:
-        """What it has said before, and who remembers what it says now."""
+    def _memory(self, model: Model, judge: Judge, digest: str, known: TriedJudge | None) -> Memory:
         done = known is not None and known.done
-        return Memory({} if known is None else known.said, partial(self._keep, model, judge, done=done))
+        return Memory(
+            {} if known is None else known.said, partial(self._keep, model, judge, digest, done=done)
+        )
 
-    async def _keep(self, model: Model, judge: Judge, said: Saying, *, done: bool) -> None:
+    async def _keep(self, model: Model, judge: Judge, digest: str, said: Saying, *, done: bool) -> None:
+        """Keep it under the digest with which the trial began: a version that comes meanwhile is tried from the beginning."""
         tried = TriedJudge(
             judge=judge,
             engine=model.engine,
             id=model.id,
-            digest=digest_of(self._fleet, model),
+            digest=digest,
             pairs=digest_of_pairs(),
             tried=time(),
             said=said,
@@ -95,7 +101,7 @@ def counted(said: Saying, judge: Judge, by: str) -> Agreement:
     return agreement_in(told_of(said, judge, by), judge, by)
 
 
-def digest_of(fleet: Fleet, model: Model) -> str:
+def digest_at_engine(fleet: Fleet, model: Model) -> str:
     """Of a model's files, as its engine says it; "" where it does not."""
     listed = find_listed(model.id, fleet.listed.get(model.engine, ()))
     return "" if listed is None else listed.digest
