@@ -284,8 +284,10 @@ def test_the_same_seed_gives_the_same_figures(tmp_path):
     assert measured(tmp_path, "--quick", "--seed", 5) == measured(tmp_path, "--quick", "--seed", 5)
 
 
-def test_a_folder_that_is_itself_a_set_is_read(tmp_path):
+def test_a_folder_that_is_itself_a_set_is_read(tmp_path, monkeypatch):
     make_set(tmp_path / "alone", many=60)
+    monkeypatch.chdir(tmp_path / "alone")
+    assert list(measured(".", "--quick", "--track", "predictive")) == ["alone"]
     assert list(measured(tmp_path / "alone", "--quick")) == ["alone"]
 
 
@@ -338,6 +340,9 @@ def test_a_folder_without_a_set_a_broken_file_and_a_set_without_a_choice_are_ref
     one_price = refusal("--fit", tmp_path / "home", "--score", tmp_path, "--set", "mixed", "--quick").message
     assert one_price == "in the part of mixed that is scored, no model is cheaper than large"
     same = [{**each, "prompt": f"Say it {number % 9} times."} for number, each in enumerate(prompts)]
+    apart = [{**each, "prompt": chr(0x4E00 + number)} for number, each in enumerate(prompts)]
+    write_set(tmp_path / "mixed", apart, outcomes)
+    assert refusal(tmp_path, "--quick").message == "hardly a word is in two of the prompts"
     write_set(tmp_path / "mixed", same, outcomes)
     assert refusal(tmp_path, "--quick").message == "mixed has 9 prompts that are not nearly the same"
 

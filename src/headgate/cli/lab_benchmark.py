@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from headgate.lab.benchmarks.routing import Figure
     from headgate.lab.benchmarks.running import Scored
 
-FOLDER = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, resolve_path=True)
 
 
 @click.command("benchmark")
