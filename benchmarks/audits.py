@@ -91,6 +91,7 @@ sample = 0.1
 local_sample = 0.05
 paid_per_week = 1000.0
 idle_for = "500ms"
+judge = "nano"
 """
 MAILS = (
     "I was charged twice for {0} this month and want one of the charges back.",
