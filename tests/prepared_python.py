@@ -60,7 +60,9 @@ def headgate(*args, cwd=None, env=None, stdin="", timeout=60.0):
 
 def python(*args, cwd=None, env=None, stdin="", timeout=60.0):
     """Run a module (`-m`) or a script, likewise."""
-    order = json.dumps([[str(arg) for arg in args], str(cwd or Path.cwd()), dict(env or os.environ)]).encode()
+    order = json.dumps(
+        [[str(arg) for arg in args], str(cwd or Path.cwd()), dict(os.environ if env is None else env)]
+    ).encode()
     with (
         TemporaryFile() as given,
         TemporaryFile() as out,

@@ -37,8 +37,8 @@ SLOW_LEVELS = tuple(
 """… which has these levels only."""
 
 
-STUDENT = {3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 10: 2.26}
-"""Student's t, two-sided 95 %, by the number of days."""
+STUDENT = {3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31}
+"""Student's t, two-sided 95 %, by the number of days; of more than nine it is 2.26 at most."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

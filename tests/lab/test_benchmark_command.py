@@ -3,6 +3,7 @@
 import json
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
@@ -10,6 +11,9 @@ from pyarrow import parquet
 
 from headgate.cli.main import command
 from headgate.core.errors import HeadgateError
+from headgate.lab.benchmarks import leaving_out
+from headgate.lab.benchmarks.prepared import prepare
+from headgate.lab.benchmarks.sets import read_set
 
 THINGS = [
     "river",
@@ -180,6 +184,43 @@ def test_a_part_that_lacks_a_model_the_costs_and_the_kinds_is_scored_by_what_bot
     assert row(one, LEARNED)["measured"]["apgr"]["value"] > 0.65
 
 
+def test_what_both_parts_have_is_not_fitted_on(tmp_path):
+    prompts, outcomes = make_set(tmp_path / "home", many=160, seed=1)
+    asked, given = make_set(tmp_path / "away", many=60, seed=2)
+    copies = [{**each, "id": f"copy {each['id']}", "prompt": each["prompt"].upper()} for each in prompts[:50]]
+    their = {each["id"] for each in prompts[:50]}
+    again = [{**each, "id": f"copy {each['id']}"} for each in outcomes if each["id"] in their]
+    write_set(tmp_path / "away", asked + copies, given + again)
+    one = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick")["home"]
+    assert (one["prompts"], one["fitted"]) == (110, 110)
+    said = refusal("--fit", tmp_path / "home", "--score", tmp_path / "home", "--quick").message
+    assert said == "of the 160 prompts of home that are fitted on, 160 are scored as well"
+
+
+def test_a_part_with_answers_is_scored_where_the_fit_part_has_none(tmp_path):
+    make_set(tmp_path / "home", many=60)
+    make_set(tmp_path / "away", many=40, seed=2, answers=True)
+    one = measured("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick")["home"]
+    assert {each["track"] for each in one["rows"]} == {"bound", "predictive"}
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -0.02])
+def test_a_cost_that_is_no_amount_is_as_good_as_none(tmp_path, odd):
+    prompts, outcomes = make_set(tmp_path / "odd", many=60)
+    write_set(tmp_path / "odd", prompts, [{**outcomes[0], "cost_usd": odd}, *outcomes[1:]])
+    one = measured(tmp_path, "--quick", "--track", "predictive")["odd"]
+    assert one["unit"] == "calls of the strong model"
+
+
+def test_a_model_whose_list_price_is_not_known_has_none(tmp_path):
+    make_set(tmp_path / "listed", many=60, costs=False)
+    prices = [{"model": model, "usd_per_m_in": 1.0, "usd_per_m_out": None} for model in COSTS]
+    prices = [*prices, {"model": "third", "usd_per_m_in": 1.0, "usd_per_m_out": 1.0}]
+    parquet.write_table(pa.Table.from_pylist(prices), tmp_path / "listed" / "models.parquet")
+    one = measured(tmp_path, "--quick", "--track", "predictive")["listed"]
+    assert one["unit"] == "calls of the strong model"
+
+
 def test_other_sets_tell_of_a_set_without_labels_of_its_own(tmp_path):
     make_set(tmp_path / "home" / "mixed", many=150)
     make_set(tmp_path / "away" / "stranger", many=60, seed=3)
@@ -204,6 +245,24 @@ def test_every_kind_is_left_out_once(tmp_path, monkeypatch):
     assert [each["prompts"] for each in left] == [60, 60, 60, 180]
 
 
+def test_copies_of_a_kinds_prompts_are_left_out_with_it(tmp_path, monkeypatch):
+    prompts, outcomes = make_set(tmp_path / "mixed", many=180)
+    copies = [{**each, "id": f"copy {each['id']}", "task": "copied sums"} for each in prompts[:150:3]]
+    their = {each["id"] for each in prompts[:150:3]}
+    again = [{**each, "id": f"copy {each['id']}"} for each in outcomes if each["id"] in their]
+    write_set(tmp_path / "mixed", prompts + copies, outcomes + again)
+    fitted = {}
+
+    def route(task, fit, test, seed):
+        fitted[task] = len(fit.bodies)
+        ones = np.ones(len(test.bodies))
+        return leaving_out.Routed(task, ones, ones, ones, ones, ones > 0)
+
+    monkeypatch.setattr(leaving_out, "_route", route)
+    leaving_out.leave_out(prepare(read_set(tmp_path / "mixed"), ()), 0, 10)
+    assert fitted == {"copied sums": 130, "letters": 170, "proofs": 170, "sums": 120}
+
+
 def test_the_report_is_written_and_says_what_was_dropped(tmp_path):
     prompts, outcomes = make_set(tmp_path / "data" / "mixed", costs=False)
     prompts[0]["contaminated"] = True
@@ -225,8 +284,10 @@ def test_the_same_seed_gives_the_same_figures(tmp_path):
     assert measured(tmp_path, "--quick", "--seed", 5) == measured(tmp_path, "--quick", "--seed", 5)
 
 
-def test_a_folder_that_is_itself_a_set_is_read(tmp_path):
+def test_a_folder_that_is_itself_a_set_is_read(tmp_path, monkeypatch):
     make_set(tmp_path / "alone", many=60)
+    monkeypatch.chdir(tmp_path / "alone")
+    assert list(measured(".", "--quick", "--track", "predictive")) == ["alone"]
     assert list(measured(tmp_path / "alone", "--quick")) == ["alone"]
 
 
@@ -241,6 +302,15 @@ def test_a_folder_that_is_itself_a_set_is_read(tmp_path):
                 ]
             },
             "a score of 7.0",
+        ),
+        (
+            {
+                "outcomes": [
+                    {"id": "p1", "model": "small", "score": "good"},
+                    {"id": "p1", "model": "large", "score": "bad"},
+                ]
+            },
+            "a score of good",
         ),
         ({"outcomes": [{"id": "p1", "model": "small", "score": 1.0}]}, "holds one model"),
         ({"outcomes": [{"id": "p1", "model": "small"}]}, "has no column score"),
@@ -266,6 +336,21 @@ def test_a_folder_without_a_set_a_broken_file_and_a_set_without_a_choice_are_ref
     prompts, outcomes = make_set(tmp_path / "mixed")
     write_set(tmp_path / "mixed", prompts, [{**each, "cost_usd": 1.0} for each in outcomes])
     assert "no other is cheaper" in refusal(tmp_path, "--quick").message
+    make_set(tmp_path / "home" / "mixed", seed=2)
+    one_price = refusal("--fit", tmp_path / "home", "--score", tmp_path, "--set", "mixed", "--quick").message
+    assert one_price == "in the part of mixed that is scored, no model is cheaper than large"
+    same = [{**each, "prompt": f"Say it {number % 9} times."} for number, each in enumerate(prompts)]
+    apart = [{**each, "prompt": chr(0x4E00 + number)} for number, each in enumerate(prompts)]
+    write_set(tmp_path / "mixed", apart, outcomes)
+    assert refusal(tmp_path, "--quick").message == "hardly a word is in two of the prompts"
+    write_set(tmp_path / "mixed", same, outcomes)
+    assert refusal(tmp_path, "--quick").message == "mixed has 9 prompts that are not nearly the same"
+
+
+def test_a_place_for_the_report_that_is_not_there_is_said_before_the_work(tmp_path):
+    make_set(tmp_path / "mixed")
+    words = refusal(tmp_path, "--write", tmp_path / "nowhere" / "page.md").message
+    assert words == f"there is no folder {tmp_path / 'nowhere'}"
 
 
 def test_a_set_that_cannot_be_used_is_left_out_and_named_while_there_are_others(tmp_path):

@@ -6,7 +6,9 @@ import pytest
 from headgate.lab.benchmarks import metrics, routing
 from headgate.lab.benchmarks.answers import NAMES, answer_figures, said_last, sums, without_marks, worked_out
 from headgate.lab.benchmarks.grouping import by_task, folds, near_identical, openings, without_openings
+from headgate.lab.benchmarks.nearness import Seen
 from headgate.lab.benchmarks.stacking import stack
+from headgate.lab.benchmarks.wording import Wording, count
 
 
 def row(*values):
@@ -136,6 +138,24 @@ def test_questions_that_are_nearly_the_same_are_never_on_both_sides():
         assert not set(groups[fit]) & set(groups[test])
         tested += test.tolist()
     assert sorted(tested) == list(range(200))
+
+
+def test_copies_of_a_question_are_one_group_though_all_of_its_words_are_everywhere():
+    others = [f"unique{number} thing{number}" for number in range(60)]
+    groups = near_identical([*["Name a colour."] * 20, *["name  a colour."] * 20, *others])
+    assert len(set(groups[:40])) == 1
+    assert len(set(groups)) == 61
+
+
+def test_of_two_kinds_both_are_strongly_of_their_kind():
+    texts = [f"{word} {number}" for word in ("river", "candle") for number in range(100, 140)]
+    counted = count(texts)
+    view = Wording(0).learn(counted).read(counted)
+    kinds = np.repeat(["first", "second"], 40)
+    measures, _ = Seen(view, counted, kinds, np.ones((80, 2))).measure(view, counted)
+    strength = measures[:, 6]
+    assert strength[:40].mean() > 0
+    assert strength[40:].mean() == pytest.approx(strength[:40].mean(), rel=0.2)
 
 
 def test_a_kind_that_is_left_out_is_left_out_whole():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from headgate.lab.benchmarks.routing import Figure
     from headgate.lab.benchmarks.running import Scored
 
-FOLDER = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, resolve_path=True)
 
 
 @click.command("benchmark")
@@ -64,6 +64,8 @@ def command(
             "name one FOLDER to cross-validate in, or --fit FOLDER and --score OTHER",
             "headgate lab benchmark --help",
         )
+    if write is not None and not write.parent.is_dir():
+        raise UsageError(f"there is no folder {write.parent}", "name a place that you may write to")
     source = folder or fit
     assert source is not None
     from headgate.lab.benchmarks.report import markdown

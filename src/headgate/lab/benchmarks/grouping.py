@@ -64,8 +64,11 @@ def near_identical(bodies: Sequence[str]) -> Rows:
         ).fit_transform(bodies)
     except ValueError:  # every word is in every question, or there is none
         return np.unique(np.array(bodies), return_inverse=True)[1].astype(np.intp)
-    pairs_left: list[Rows] = []
-    pairs_right: list[Rows] = []
+    # Copies of one question can have no word that fewer than a tenth have: then the cosine does not tell.
+    first: dict[str, int] = {}
+    copies = [first.setdefault(" ".join(body.lower().split()), row) for row, body in enumerate(bodies)]
+    pairs_left: list[Rows] = [np.arange(len(bodies))]
+    pairs_right: list[Rows] = [np.array(copies, dtype=np.intp)]
     for start in range(0, len(bodies), BLOCK):
         near = (weighed[start : start + BLOCK] @ weighed.T).tocoo()
         close = near.data >= SAME

@@ -1,8 +1,8 @@
 """Whole kinds of task left out: what becomes of prompts of a kind that the fit part has never seen.
 
-Unknown must go to the strong model. Each kind is left out once: everything is fitted on the others, the price is picked there, and the
-kind's prompts are routed as they come. A set needs three kinds of `KIND` prompts, and has at most `MOST_KINDS` of them: subjects of one
-exam are not kinds of task.
+Unknown must go to the strong model. Each kind is left out once: everything is fitted on the others, without what is nearly the same as
+a prompt of this kind; the price is picked there, and the kind's prompts are routed as they come. A set needs three kinds of `KIND`
+prompts, and has at most `MOST_KINDS` of them: subjects of one exam are not kinds of task.
 """
 
 from collections.abc import Sequence
@@ -48,8 +48,8 @@ def leave_out(ready: Ready, seed: int, draws: int) -> list[LeftOut]:
     for task, rest, own in by_task(ready.set.tasks):
         if not task:
             continue
-        test = ready.take(own)
-        routed.append(_route(task, ready.take(rest), test, seed))
+        others = rest[~np.isin(ready.groups[rest], ready.groups[own])]
+        routed.append(_route(task, ready.take(others), ready.take(own), seed))
     return _rows(routed, seed, draws)
 
 

@@ -61,7 +61,9 @@ class Seen:
         kind = votes.argmax(axis=1)
         chances = self._line.predict_proba(view.dense)
         chance = chances.max(axis=1).clip(1e-9, 1 - 1e-9)
-        strength = np.atleast_2d(self._line.decision_function(view.dense).T).T.max(axis=1)
+        sides = self._line.decision_function(view.dense)
+        # Of two kinds it is one figure, for the second and against the first by half of it.
+        strength = np.abs(sides) / 2 if sides.ndim == 1 else sides.max(axis=1)
         each = self._each.predict(view.dense)
         ranked = np.sort(each, axis=1)
         apart = ((view.dense @ self._half.T)[:, None, :] - self._centres[None, :, :]) ** 2

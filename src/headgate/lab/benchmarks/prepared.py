@@ -16,10 +16,13 @@ from scipy.optimize import nnls
 from headgate.core.errors import UsageError
 from headgate.lab.benchmarks.grouping import Rows, folds, near_identical, openings, without_openings
 from headgate.lab.benchmarks.metrics import Floats
-from headgate.lab.benchmarks.sets import Benchmark
+from headgate.lab.benchmarks.sets import FEWEST, Benchmark
 from headgate.lab.benchmarks.wording import Counted, count, together
 
 CALLS = "calls of the strong model"
+NOTHING_TO_ROUTE = "there is nothing to route; leave this set out with --set"
+DIFFERENT = 20
+"""Prompts that are not nearly the same, below which a set cannot be cut into parts."""
 
 
 class Ready(Struct, frozen=True):
@@ -50,15 +53,15 @@ class Ready(Struct, frozen=True):
         )
 
 
-def prepare(
-    benchmark: Benchmark, pairs: Sequence[frozenset[str]], shared: Sequence[str] | None = None
-) -> Ready:
+def prepare(benchmark: Benchmark, pairs: Sequence[frozenset[str]]) -> Ready:
     """Make a set ready.
 
     Args:
         benchmark: the set.
         pairs: of models that other sets consist of.
-        shared: openings known from the fit part; found in the prompts themselves by default.
+
+    Raises:
+        UsageError: no model is cheaper than the best one, or nearly all prompts are the same.
     """
     if benchmark.costs is None:
         benchmark = _pair_of(benchmark, pairs)
@@ -69,19 +72,25 @@ def prepare(
         costs[:, strong] = 1.0
     mean = costs.mean(axis=0)
     others = [model for model in range(len(quality)) if model != strong]
-    if mean[strong] <= 0 or not any(mean[model] < mean[strong] for model in others):
+    if not _has_cheaper(mean, strong):
         raise UsageError(
             f"in {benchmark.name}, {benchmark.models[strong]} is the best model and no other is cheaper",
-            "there is nothing to route; leave this set out with --set",
+            NOTHING_TO_ROUTE,
         )
-    bodies = without_openings(benchmark.prompts, openings(benchmark.prompts) if shared is None else shared)
+    bodies = without_openings(benchmark.prompts, openings(benchmark.prompts))
+    groups = near_identical(bodies)
+    if (many := len(np.unique(groups))) < DIFFERENT:
+        raise UsageError(
+            f"{benchmark.name} has {many} prompts that are not nearly the same",
+            f"at least {DIFFERENT} are needed; leave this set out with --set",
+        )
     weak = min(others, key=lambda model: (mean[model], -quality[model]))
     return Ready(
         set=replace(benchmark, unit=benchmark.unit or CALLS),
         costs=costs,
         bodies=tuple(bodies),
         counted=count(bodies),
-        groups=near_identical(bodies),
+        groups=groups,
         strong=strong,
         weak=weak,
     )
@@ -93,16 +102,41 @@ def alike(fitted: Benchmark, other: Benchmark) -> Benchmark | None:
     return _with_models(fitted, shared) if len(shared) > 1 else None
 
 
+def without_copies(fitted: Benchmark, other: Benchmark) -> Benchmark:
+    """The set that is fitted on without questions that are nearly the same as one of another part.
+
+    Raises:
+        UsageError: hardly any are left.
+    """
+    shared, many = openings(fitted.prompts), len(fitted.prompts)
+    groups = near_identical(without_openings([*fitted.prompts, *other.prompts], shared))
+    own = np.flatnonzero(~np.isin(groups[:many], groups[many:]))
+    if len(own) < FEWEST:
+        raise UsageError(
+            f"of the {many} prompts of {fitted.name} that are fitted on, {many - len(own)} are scored as well",
+            "score other prompts than those that are fitted on, or cross-validate within one folder",
+        )
+    return fitted if len(own) == many else fitted.take(own)
+
+
 def like(ready: Ready, other: Benchmark) -> Ready:
     """Another part of a set that has all models of the fit part, with the same roles.
 
     Where it does not know what they cost, that is what the fit part says of such prompts.
+
+    Raises:
+        UsageError: by its own costs no model is cheaper than the strong one.
     """
     part = _with_models(other, [other.models.index(model) for model in ready.set.models])
     bodies = without_openings(part.prompts, openings(ready.set.prompts))
     costs, unit = part.costs, part.unit
     if ready.set.costs is None or costs is None:
         costs, unit = _costs_like(ready, part.prompts), ready.set.unit
+    if not _has_cheaper(costs.mean(axis=0), ready.strong):
+        raise UsageError(
+            f"in the part of {part.name} that is scored, no model is cheaper than {part.models[ready.strong]}",
+            NOTHING_TO_ROUTE,
+        )
     return Ready(
         set=replace(part, costs=costs, unit=unit),
         costs=costs,
@@ -146,6 +180,11 @@ def joined(parts: Sequence[Ready]) -> Ready:
 def costs_before(fit: Ready, test: Ready) -> Floats:
     """What each model will cost on each test prompt, as can be known before the call: a base and a rate by length, never negative."""
     return _costs_like(fit, test.set.prompts)
+
+
+def _has_cheaper(mean: Floats, strong: int) -> bool:
+    """Whether the strong model costs anything, and another one less."""
+    return bool(mean[strong] > 0 and mean.min() < mean[strong])
 
 
 def _costs_like(fit: Ready, prompts: Sequence[str]) -> Floats:

@@ -24,9 +24,10 @@ METHOD = """\
 - The learners' settings were chosen while these cross-validated figures were in sight, so they flatter a little, and a small set's move
   with the folds (another `--seed`) by more than its published margin. What counts is a part that was not in sight: `--fit` and `--score`.
 - **Labels of** says whose outcomes a router was fitted on. "Same benchmark" is in-domain: other prompts of the same set, with
-  questions that are nearly the same kept on one side. The published routers had none of these. Two rows have none either: longer
-  questions need the strong model more, and nothing was fitted ("none"); and **learned elsewhere**, by how hard the models of the other
-  sets found prompts, without any kind that has a question in common with this set ("other benchmarks").
+  questions that are nearly the same kept on one side. The published routers had none of these, but for those trained on `gold`, which are
+  some of MMLU's own labels. Two rows have none: longer questions need the strong model more, and nothing was fitted ("none"); and
+  **learned elsewhere**, by how hard the models of the other sets found prompts, without any kind that has a question in common with this
+  set ("other benchmarks").
 - Routers know no benchmark: features are words, pieces of words and plain counts, weighed on the fit part; beginnings that many prompts
   share are taken off. The `task` column is used on the fit part alone, where a classifier of kinds is learned.
 - **The gate's own features and learner** are those of `headgate learn`: what a gate looks at in some dozens of microseconds, and a
@@ -34,7 +35,8 @@ METHOD = """\
 - **Kinds that were not seen enough**: one rule for all prompts. On the fit part each kind is left out once; what tells a stranger, and is
   at stake, is learned from that, and the threshold is the lowest at which left-out kinds keep 99.5 % of the strong model's quality there.
   The tested kinds have no part in it. The row "learned" holds unknown prompts back, and so does the table of kinds that were left out;
-  "not held back" is the same router without the rule. Subjects of one exam are no kinds, and a set of one kind has nothing to hold back.
+  "not held back" is the same router without the rule. Subjects of one exam are no kinds. The rule needs three kinds to be learned from:
+  where the fit part has fewer, and so where one of three is left out, nothing is held back. Cascades do not use it.
 - The random router mixes the weak and the strong model, the zero router any single models; the oracle knows all outcomes.
 - Costs are those of the source; list prices × length where it has prices, with 300 tokens for an answer whose length is not known; and
   where it has neither, calls of the strong model count 1 and calls of the weak one nothing."""

@@ -4,8 +4,9 @@
 
 By default each set is cross-validated within the folder. With a second folder, everything is fitted on the first and scored on the
 second, sets matched by name, or taken for the same where each folder is itself a set. Of a set only the models are used that both have;
-prompts of kinds that the first has not are scored apart. A set of the second that the first has not at all is unknown: everything goes
-to the strong model; what is known about it are its bounds, and what the length of its prompts and other sets tell.
+questions that are nearly the same in both are not fitted on, and prompts of kinds that the first has not are scored apart. A set of the
+second that the first has not at all is unknown: everything goes to the strong model; what is known about it are its bounds, and what
+the length of its prompts and other sets tell.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from headgate.core.errors import UsageError
 from headgate.lab.benchmarks import elsewhere, tracks
 from headgate.lab.benchmarks.leaving_out import LeftOut, has_kinds, leave_out, strange, unseen
 from headgate.lab.benchmarks.metrics import Floats
-from headgate.lab.benchmarks.prepared import Ready, alike, joined, like, prepare, splits
+from headgate.lab.benchmarks.prepared import Ready, alike, joined, like, prepare, splits, without_copies
 from headgate.lab.benchmarks.published import Published, best_of, read_published
 from headgate.lab.benchmarks.sets import Benchmark, is_set, read_folder, read_set
 from headgate.lab.benchmarks.tracks import Row
@@ -160,7 +161,7 @@ class Bench:
             alone = prepare(other, self._pairs)
             need = self._elsewhere(name, alone)
             return _as_scored(alone, 0, tracks.unknown(alone, self.draws, self._asked.seed, need), [])
-        fit = prepare(same, self._pairs)
+        fit = prepare(without_copies(same, other), self._pairs)
         test = like(fit, other)
         strangers = strange(fit, test)
         left = (

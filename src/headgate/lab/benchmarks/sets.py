@@ -9,6 +9,8 @@ dropped and counted. This module does not know what a router is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ FEWEST = 30
 """Prompts below which nothing can be said about a set."""
 
 Floats = npt.NDArray[np.float64]
+NUMBER = int, float, Decimal
 
 
 class Benchmark(Struct, frozen=True):
@@ -130,7 +133,7 @@ def read_set(folder: Path, known: Sequence[str] = ()) -> Benchmark:
     told: dict[str, dict[str, Mapping[str, Any]]] = {}
     for row in outcomes:
         score = row["score"]
-        if score is not None and 0 <= score <= 1:
+        if isinstance(score, NUMBER) and 0 <= score <= 1:
             told.setdefault(str(row["id"]), {})[str(row["model"])] = row
         elif score is not None and score == score:  # noqa: PLR0124  # NaN is a missing outcome, not a wrong one
             raise UsageError(f"{folder / OUTCOMES} holds a score of {score}", "scores are from 0 to 1")
@@ -181,12 +184,22 @@ def _rows(file: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def _is_amount(value: Any) -> bool:
+    """Whether it is an amount of money: a number that is not NaN, endless or negative."""
+    return isinstance(value, NUMBER) and 0 <= value < inf
+
+
 def _prices(file: Path) -> dict[str, tuple[float, float]]:
-    """Dollars per million tokens read and written, by model; nothing where the file is not there."""
+    """Dollars per million tokens read and written, by model; nothing where the file is not there, or lacks an amount."""
     if not file.is_file():
         return {}
     rows = _rows(file, ("model", "usd_per_m_in", "usd_per_m_out"))
-    return {str(row["model"]): (float(row["usd_per_m_in"]), float(row["usd_per_m_out"])) for row in rows}
+    told = [(str(row["model"]), row["usd_per_m_in"], row["usd_per_m_out"]) for row in rows]
+    return {
+        model: (float(read), float(written))
+        for model, read, written in told
+        if _is_amount(read) and _is_amount(written)
+    }
 
 
 def _costs(
@@ -197,7 +210,7 @@ def _costs(
 ) -> tuple[Floats | None, str]:
     """What each outcome cost, by the best source there is, and which that is."""
     for column, unit in (("cost_usd", "dollars"), ("cost_rel", "the source's own unit")):
-        if all(row.get(column) is not None for rows in kept for row in rows):
+        if all(_is_amount(row.get(column)) for rows in kept for row in rows):
             return np.array([[row[column] for row in rows] for rows in kept], dtype=np.float64), unit
     if not all(model in prices for model in models):
         return None, ""

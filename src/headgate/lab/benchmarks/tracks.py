@@ -223,7 +223,7 @@ def choose(fit: Ready, test: Ready, known: Expected) -> tuple[Choices, npt.NDArr
 def cascades(parts: Parts, expected: Sequence[Learned], field: Field, seed: int) -> list[Row]:
     """Routers that see first answers and pay for them: one cheap answer, and two where more than two models have prices."""
     given = [answers for _, test in parts for answers in test.set.answers]
-    if not given:
+    if not given or not all(fit.set.answers for fit, _ in parts):
         return []
     kinds = [Kind("one answer", 1)]
     if sum("<<" in answers[field.weak] for answers in given) > MARKED * len(given):

@@ -18,6 +18,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import StandardScaler
 
+from headgate.core.errors import UsageError
+
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
@@ -108,11 +110,19 @@ class Wording:
         self._seed = seed
 
     def learn(self, counted: Counted) -> "Wording":
-        """Fit on these prompts."""
+        """Fit on these prompts.
+
+        Raises:
+            UsageError: they have nothing in common.
+        """
         self._words, self._pieces = Weighing(counted.words), Weighing(counted.pieces)
         self._common = np.concatenate([self._words.common, len(self._words.kept) + self._pieces.common])
         self._scale = StandardScaler().fit(counted.plain)
         common = self._both(counted)[:, self._common]
+        if common.shape[1] < 2:
+            raise UsageError(
+                "hardly a word is in two of the prompts", "nothing can be learned from such prompts"
+            )
         many = max(2, min(DIRECTIONS, common.shape[0] // 8, common.shape[1] - 1))
         self._directions = TruncatedSVD(many, n_iter=3, random_state=self._seed).fit(common)
         return self
