@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from headgate.core.bounds import Sample
+from headgate.core.cascade import passes_with
 from headgate.core.losses import (
     AS_IT_IS,
     BELIEVED,
@@ -201,7 +202,7 @@ class Weights:
             return Went(home=home, same=same, dollars=spent, audits=told(one, model) if home else ())
         asked = {named(step.model): step.passes for step in unseen if isinstance(step.passes, Asked)}
         audits = [
-            (found, found.score is None or found.score >= asked[named(found.model)].pass_at)
+            (found, passes_with(found.score, asked[named(found.model)].pass_at))
             for found in one.found
             if named(found.model) in asked
         ]

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from headgate.core import cascade
 from headgate.core.agent_answers import named, settle
 from headgate.core.agreement import agreement, anew, doubted
-from headgate.core.cascade import next_step
+from headgate.core.cascade import next_step, passes_with
 from headgate.core.checks import judge, may_become_call, recover, repair, score
 from headgate.core.parts import WHOLE
 from headgate.core.policy import decide, goes_on, smaller
@@ -336,7 +336,7 @@ class Journey:
         reply = Reply(text=text, usage=NOTHING_USED)
         checks = [(name, self.road.checks[name]) for name in self.decision.checks if name in OPENING_CHECKS]
         lowest = score(judge(checks, Answer(self.request, self.signals, reply, model)))
-        return lowest is None or lowest >= self.decision.pass_at
+        return passes_with(lowest, self.decision.pass_at)
 
     def hung_up(self, written: int | None = None) -> Failure:
         """What is recorded of a call that ended because the caller went away.
