@@ -1,5 +1,9 @@
 """The OpenAI-compatible adapter against a real llama.cpp server, with a model that ships with us."""
 
+import asyncio
+from contextlib import suppress
+from time import perf_counter
+
 import msgspec
 import pytest
 from adapter_doubles import a_request, ask, model_for
@@ -11,6 +15,7 @@ from headgate.engines.connect import connect
 pytest.importorskip("xllamacpp")
 
 NANO = model_for("llamacpp", id="headgate-nano")
+CLERK = model_for("llamacpp", id="headgate-clerk")
 SCHEMA = msgspec.Raw(b'{"type":"object","properties":{"label":{"enum":["spam","ham"]}},"required":["label"]}')
 
 LONGEST_LABEL = 256
@@ -19,7 +24,7 @@ LONGEST_LABEL = 256
 
 @pytest.fixture
 async def engine():
-    found = connect(EngineSettings(name="here", kind="llamacpp", parallel=1), [NANO])
+    found = connect(EngineSettings(name="here", kind="llamacpp", parallel=1), [NANO, CLERK])
     assert await found.start() is None
     yield found
     await found.close()
@@ -65,3 +70,27 @@ async def test_a_real_server_goes_on_after_a_caller_hung_up(engine):
         await stream.aclose()
     _, result = await ask(engine, a_request(max_tokens=4), NANO, stream=True)
     assert isinstance(result, Reply), result
+
+
+async def test_who_hangs_up_while_his_prompt_is_read_is_in_nobodys_way(engine):
+    """A prompt is read in small batches, between which the server notices that nobody waits for its answer."""
+
+    def prompt(number):
+        return f"{number} " + "invoice " * 1700  # whoever begins otherwise has none of it read already
+
+    async def seconds_of(text):
+        begun = perf_counter()
+        _, result = await ask(engine, a_request(text, max_tokens=1), CLERK, stream=True)
+        assert isinstance(result, Reply), result
+        return perf_counter() - begun
+
+    reading, waited = [], []
+    for turn in range(3):
+        reading.append(await seconds_of(prompt(turn)))
+        left = asyncio.ensure_future(anext(engine.stream(a_request(prompt(10 + turn)), CLERK, 60.0)))
+        await asyncio.sleep(0.1 * reading[-1])
+        left.cancel()
+        with suppress(asyncio.CancelledError):
+            await left
+        waited.append(await seconds_of("Hello"))
+    assert min(waited) < 0.5 * min(reading), "the rest of the prompt is 0.9 of it"

@@ -101,6 +101,12 @@ def test_usage_is_always_asked_for_in_streams_unless_the_server_cannot():
     assert "stream_options" not in sent(PLAIN, a_request(), a_model())
 
 
+def test_llama_server_is_asked_in_streams_how_far_it_has_read():
+    assert sent(SERVER, a_request(), a_model(), stream=True)["return_progress"] is True
+    assert "return_progress" not in sent(SERVER, a_request(), a_model())
+    assert "return_progress" not in sent(PLAIN, a_request(), a_model(), stream=True)
+
+
 def test_a_models_settings_are_defaults_that_the_request_overrides():
     model = a_model(settings={"temperature": 0.2, "min_p": 0.05, "max_tokens": 50})
     assert sent(PLAIN, a_request(), model)["temperature"] == 0.2

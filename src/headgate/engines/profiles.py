@@ -94,7 +94,7 @@ LMSTUDIO = Profile(
     rules=MISTRAL_RULES,
 )
 LLAMA_SERVER = Profile(
-    name="llama-server", base64_vectors=True, rules=MISTRAL_RULES
+    name="llama-server", tells_progress=True, base64_vectors=True, rules=MISTRAL_RULES
 )  # seen: it ignores `model` and answers with its own alias
 GENERIC = Profile(name="openai_compatible", rules=MISTRAL_RULES)
 OPENAI_COMPATIBLE: Mapping[str, Profile] = {

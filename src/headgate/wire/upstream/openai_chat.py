@@ -70,6 +70,8 @@ class OpenAIChat(Struct, frozen=True):
             body["stream"] = True
             if profile.stream_usage:
                 body["stream_options"] = {"include_usage": True}
+            if profile.tells_progress:
+                body["return_progress"] = True
         if request.temperature is not None:
             body["temperature"] = request.temperature
         if request.top_p is not None:

@@ -32,6 +32,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
     """It takes `stream_options`; if not, usage in streams is estimated."""
+    tells_progress: bool = False
+    """Asked to, it tells in a stream how much of the prompt it has read, and so notices before the first token that nobody reads any more."""
     says_cost: bool = False
     """Its usage says what it charged, in dollars."""
     logprobs: bool = True
