@@ -97,7 +97,11 @@ def measure_gate(gate: Gate, engine: int, direct: Round, plan: Plan, *, memory: 
         if not gate.chooses_port:
             (folder / "port").write_text(str(free))
         command = process.pinned(gate_core, gate.set_up(folder, free, engine))
-        environment = os.environ | {"HEADGATE_DATA": name, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        environment = os.environ | {
+            "HEADGATE_DATA": name,
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "PYTHONDONTWRITEBYTECODE": "",  # nobody who installs a gate compiles all of it at every start
+        }
         with process.Child(command, folder / "log", environment) as child:
             port, start = child.wait_until_serving(folder / "port", gate.ready)
             send = partial(load.send, folder, port, gate.path, gate.model, core=load_core)

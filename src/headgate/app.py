@@ -26,6 +26,7 @@ from headgate.batches.front.messages import MessagesFront
 from headgate.batches.front.service import FrontService
 from headgate.config.compile import Config
 from headgate.config.places import data_home
+from headgate.config.prices import OpenList, list_here
 from headgate.core.batching import BatchAnswer
 from headgate.core.runs import Embedder
 from headgate.core.trials import Trials, fresh_trials
@@ -324,8 +325,12 @@ class OpenGate:
 
 
 @asynccontextmanager
-async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
+async def open_gate(config: Config, open_list: OpenList = list_here) -> AsyncGenerator[OpenGate]:
     """Open the ledger, start the engines, look at the fleet; close them all at the end.
+
+    Args:
+        config: what the page says.
+        open_list: opens the list of prices, whenever they may have changed.
 
     Raises:
         ConfigError: a tool of a subagent cannot be loaded, or what is kept for audits cannot be sealed.
@@ -423,7 +428,7 @@ async def open_gate(config: Config) -> AsyncGenerator[OpenGate]:
             recounts.start()
             power.start(partial(keep_power, config.ledger.path))
             keeping = [
-                asyncio.create_task(keep_prices(road, config.prices, gate.describe)),
+                asyncio.create_task(keep_prices(road, config.prices, gate.describe, open_list)),
                 asyncio.create_task(keep_tuned(road, config, poster.tell)),
             ]
             if sampling is not None:

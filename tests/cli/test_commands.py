@@ -243,6 +243,22 @@ def test_up_and_down_in_the_background_and_what_the_log_tells(world):
     assert json.dumps(week)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
+def test_a_gate_knows_its_prices_and_does_not_keep_the_list(world):
+    gate = world.shell.start("up", "--json")
+    url = json.loads(gate.stdout.readline())["url"]
+    call(url, "Say it again. " * 2000)
+    loaded = Path(f"/proc/{gate.pid}/maps").read_text()
+    children = Path(f"/proc/{gate.pid}/task/{gate.pid}/children").read_text()
+    gate.send_signal(signal.SIGTERM)
+    gate.communicate(timeout=20)
+    row = world.shell("log", "--json", "-n", "1").json
+    assert (row["model"], row["cost"] > 0) == ("claude", True)
+    assert "sqlite" in loaded
+    assert "pydantic" not in loaded, "the library of the list, in the gate"
+    assert not children
+
+
 def test_a_port_in_use_is_said_to_be_so(world):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = world.shell("up", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from headgate.config.load import parse_config
 from headgate.config.prices import SERVICES, find_price
+from headgate.config.prices_apart import list_apart
 from headgate.core.prices import CONTRACT, cost
 from headgate.core.types import Usage
 from headgate.core.usage import BATCH
@@ -155,6 +156,24 @@ id = "gpt-4o"
 name = "everything else"
 try = ["gpt"]
 """
+
+
+def test_a_process_of_its_own_finds_the_same_prices():
+    names = [*((provider.id, model.id) for provider, model, _ in LISTED), ("openai", "no-such-model")]
+    with list_apart() as find:
+        apart = [find(model, provider, None, "chat", NOW) for provider, model in names]
+        by_address = find("gpt-4o", None, "https://api.openai.com/v1", "chat", None)
+        embeds = find("text-embedding-3-small", "openai", None, "embedding", None)
+    assert apart == [find_price(model, provider, on=NOW) for provider, model in names]
+    assert by_address == find_price("gpt-4o", "openai")
+    assert embeds == find_price("text-embedding-3-small", "openai", kind="embedding")
+
+
+@pytest.mark.parametrize("program", ["/no/such/python", "false"])
+def test_where_that_process_cannot_be_had_the_prices_are_found_here(program, monkeypatch):
+    monkeypatch.setattr("sys.executable", program)
+    with list_apart() as find:
+        assert find("gpt-4o", "openai", None, "chat", NOW) == find_price("gpt-4o", "openai", on=NOW)
 
 
 def test_a_contract_replaces_the_whole_of_a_listed_price():

@@ -1,11 +1,13 @@
 """A list price that changes while the gate is open: new rows stand under the new one, old rows keep theirs."""
 
 import asyncio
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
 
+from headgate.config.prices import find_price
 from headgate.gateway import prices
 from headgate.ledger.queries import LedgerReader
 
@@ -27,8 +29,9 @@ async def test_a_price_that_changes_holds_for_new_requests_and_old_rows_keep_the
             changed.set()
 
         monkeypatch.setattr(prices, "next_quarter", lambda moment: moment)  # it is time at once
-        sources = replace(gate.config.prices, finder=lambda *_: dear)
-        keeping = asyncio.create_task(prices.keep_prices(gate.road, sources, described))
+        keeping = asyncio.create_task(
+            prices.keep_prices(gate.road, gate.config.prices, described, lambda: nullcontext(lambda *_: dear))
+        )
         await asyncio.wait_for(changed.wait(), 10)
         keeping.cancel()
         await bench.ask(HARD)
@@ -48,20 +51,20 @@ async def test_a_price_that_changes_holds_for_new_requests_and_old_rows_keep_the
 async def test_prices_that_stay_are_described_once(open_bench, monkeypatch):
     async with open_bench() as bench:
         told = []
-        sources = bench.gate.config.prices
         monkeypatch.setattr(prices, "next_quarter", lambda moment: moment)
         seen = asyncio.Event()
         looked = 0
 
-        def finder(*words):
+        @contextmanager
+        def open_list():
             nonlocal looked
             looked += 1
-            if looked > 8:
+            yield find_price
+            if looked > 2:
                 seen.set()
-            return sources.finder(*words)
 
         keeping = asyncio.create_task(
-            prices.keep_prices(bench.gate.road, replace(sources, finder=finder), lambda: told.append(1))
+            prices.keep_prices(bench.gate.road, bench.gate.config.prices, lambda: told.append(1), open_list)
         )
         await asyncio.wait_for(seen.wait(), 10)
         keeping.cancel()

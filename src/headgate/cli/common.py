@@ -34,16 +34,21 @@ def with_json(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(function)
 
 
-def load(config_file: str | None, *, prices: bool = True) -> "Config":
+def load(config_file: str | None, *, prices: bool = True, apart: bool = False) -> "Config":
     """The config, with a word on stderr when there is no file and the starter page serves.
 
     Args:
         config_file: what the user named.
         prices: look up list prices; False is quicker where no money is shown.
+        apart: read the list in a short process, so that a command that stays open does not keep it.
     """
-    from headgate.config.load import load_config
+    from headgate.config.prices import list_here
+    from headgate.config.prices_apart import list_apart
 
-    config = load_config(config_file) if prices else load_config(config_file, lambda *_: None)
+    with list_apart() if apart else list_here() as finder:
+        from headgate.config.load import load_config  # meanwhile the child reads
+
+        config = load_config(config_file, finder if prices else lambda *_: None)
     if config.source is None:
         say(NO_PAGE)
     return config

@@ -46,7 +46,7 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
     from headgate.core.errors import UsageError
     from headgate.gateway.listening import bind
 
-    config = load(config_file)
+    config = load(config_file, prices=not background, apart=not background)
     try:
         host, port = address(listen) if listen else (config.host, config.port)
     except Misfit as error:
@@ -106,10 +106,11 @@ def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> 
     """Open the gate here and serve until a signal says stop."""
     from headgate.app import open_gate
     from headgate.cli import runfile
+    from headgate.config.prices_apart import list_apart
     from headgate.reports.shown import count
 
     async def serve() -> None:
-        async with open_gate(config) as gate:
+        async with open_gate(config, list_apart) as gate:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt

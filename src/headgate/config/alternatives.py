@@ -5,6 +5,7 @@ out. What they can do was read from their providers' pages on the day that stand
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -68,7 +69,9 @@ CHEAP = (
 )
 
 
-def alternatives_of(word: str, models: Mapping[str, Model], price_finder: PriceFinder) -> tuple[Model, ...]:
+def alternatives_of(
+    word: str, models: Mapping[str, Model], price_finder: PriceFinder, on: datetime | None = None
+) -> tuple[Model, ...]:
     """The models that each request is compared with, as far as they have a price.
 
     Args:
@@ -77,6 +80,7 @@ def alternatives_of(word: str, models: Mapping[str, Model], price_finder: PriceF
             what it cannot do, so it is taken to be able to do everything.
         models: the config's.
         price_finder: looks prices up.
+        on: the moment of the prices; now by default.
     """
     if word == NONE:
         return ()
@@ -87,13 +91,14 @@ def alternatives_of(word: str, models: Mapping[str, Model], price_finder: PriceF
         return _priced(
             Cheap(provider=provider if slash else "", id=model or provider, context=0, source=""),
             price_finder,
+            on,
         )
     own = [
         model
         for model in models.values()
         if not model.local and model.kind == "chat" and model.price is not None and not model.label
     ]
-    listed = [model for cheap in CHEAP for model in _priced(cheap, price_finder)]
+    listed = [model for cheap in CHEAP for model in _priced(cheap, price_finder, on)]
     return without_beaten((*own, *listed))
 
 
@@ -118,8 +123,8 @@ def _beats(one: Model, other: Model) -> bool:
     )
 
 
-def _priced(cheap: Cheap, price_finder: PriceFinder) -> tuple[Model, ...]:
-    price = price_finder(cheap.id, cheap.provider or None, None, "chat", None)
+def _priced(cheap: Cheap, price_finder: PriceFinder, on: datetime | None) -> tuple[Model, ...]:
+    price = price_finder(cheap.id, cheap.provider or None, None, "chat", on)
     if price is None:
         return ()
     kinds: Mapping[str, EngineKind] = {"openai": "openai", "anthropic": "anthropic"}

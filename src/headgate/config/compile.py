@@ -160,7 +160,7 @@ def compile_config(
         for name, model in table.models.items()
         for lane in lanes_from(name, model, engines, price_finder)
     }
-    sources = sources_from(table.models, engines, table.report, price_finder)
+    sources = sources_from(table.models, engines, table.report)
     folder = source.parent if source is not None else Path.cwd()
     checks = resolve_checks(table, folder, {name: origin.folders for name, origin in origins.items()})
     if not table.routes:
@@ -226,7 +226,7 @@ def compile_config(
         embedding_cache=int(not_negative(("embeddings", "cache_mb"), table.embeddings.cache_mb) or 0)
         * MEGABYTE,
         budgets=budgets_from(table),
-        baseline_price=sources.of_baseline(),
+        baseline_price=sources.baseline.price(price_finder),
         prices=sources,
         alternatives=alternatives_of(table.report.alternative, models, price_finder),
         energy=energy_from(table.energy),

@@ -44,32 +44,22 @@ class PriceSources(Struct, frozen=True, kw_only=True):
     baseline: PriceSource
     alternative: str
     """The page's word for the cheap cloud models that requests are compared with (`alternatives`)."""
-    finder: PriceFinder = find_price
 
     @property
     def listed(self) -> bool:
         """Any of them may change by itself."""
         return any(source.fixed is None for source in (*self.models.values(), self.baseline))
 
-    def of(self, model: Model, on: datetime | None = None) -> Price | None:
+    def of(self, model: Model, on: datetime | None = None, finder: PriceFinder = find_price) -> Price | None:
         """A model's price at a moment; one that the config no longer names is looked up by what was written down of it."""
         source = self.models.get(model.lane_of or model.name) or remembered(model)
-        return source.price(self.finder, on)
-
-    def at(self, moment: datetime) -> PriceFinder:
-        """Finds the list prices of that moment."""
-        return lambda model, provider, url, kind, _: self.finder(model, provider, url, kind, moment)
-
-    def of_baseline(self, on: datetime | None = None) -> Price | None:
-        """The price that savings are measured against, at a moment."""
-        return self.baseline.price(self.finder, on)
+        return source.price(finder, on)
 
 
 def sources_from(
     tables: Mapping[str, ModelTable],
     engines: Mapping[str, EngineSettings],
     report: ReportTable,
-    finder: PriceFinder,
 ) -> PriceSources:
     """The sources of a page whose models and engines fit together; the baseline is one of its models, or a listed one."""
     models = {name: source_of(name, table, engines[table.engine]) for name, table in tables.items()}
@@ -77,7 +67,6 @@ def sources_from(
         models=models,
         baseline=models.get(report.baseline) or listed(report.baseline),
         alternative=report.alternative,
-        finder=finder,
     )
 
 

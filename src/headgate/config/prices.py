@@ -5,7 +5,8 @@ price holds from its day on, some only at certain hours, so a price is always th
 the whole of a listed one. A model that nobody has a price for stays unknown, and is shown as unknown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -22,6 +23,8 @@ PROVIDERS: dict[EngineKind, str] = {"openai": "openai", "anthropic": "anthropic"
 
 PriceFinder = Callable[[str, str | None, str | None, ModelKind, datetime | None], Price | None]
 """(model id, provider, base URL, kind of model, moment) → price."""
+OpenList = Callable[[], AbstractContextManager[PriceFinder]]
+"""Opens the list: prices can be found in it as long as the context lasts."""
 
 LISTED: Final = {
     "input": "input_mtok",
@@ -46,6 +49,12 @@ SERVICES: Final[Mapping[str, dict[str, str]]] = {
 """How a request may be served, and what the list calls that."""
 
 
+@contextmanager
+def list_here() -> Iterator[PriceFinder]:
+    """The list in this process, which keeps it from its first price on: 14 MB."""
+    yield find_price
+
+
 def find_price(
     model: str,
     provider: str | None,
@@ -62,13 +71,9 @@ def find_price(
         kind: a model that makes embeddings writes no tokens, and is listed without a price for them.
         on: the moment; now by default.
     """
-    from genai_prices import data_snapshot  # noqa: PLC0415  # 30 MB and 0.2 s, only needed for paid models
-
     moment = on or datetime.now(UTC)
     try:
-        _, info = data_snapshot.get_snapshot().find_provider_model(
-            model, None, provider, None if provider else url
-        )
+        _, info = read_list().find_provider_model(model, None, provider, None if provider else url)
     except LookupError:
         return None
     usual = compiled(info.get_prices(moment), kind, moment)
@@ -81,6 +86,13 @@ def find_price(
             if price is not None:
                 services.append((service, price))
     return replace(usual, services=tuple(services))
+
+
+def read_list() -> Any:
+    """The list, read once: genai-prices' snapshot of it."""
+    from genai_prices import data_snapshot  # noqa: PLC0415  # 14 MB and 0.1 s, only needed for paid models
+
+    return data_snapshot.get_snapshot()
 
 
 def is_meant(variant: Any, context: Mapping[str, str], moment: datetime) -> bool:

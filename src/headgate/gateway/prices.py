@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from headgate.config.alternatives import alternatives_of
 from headgate.config.price_sources import PriceSources
+from headgate.config.prices import OpenList, list_here
 from headgate.core.types import Model, Price
 from headgate.gateway.road import Road
 
@@ -21,13 +22,22 @@ QUARTER = timedelta(minutes=15)
 """Prices change on the day, or at hours that begin with a quarter."""
 
 
-async def keep_prices(road: Road, sources: PriceSources, changed: Callable[[], None]) -> None:
-    """Look prices up again and again until cancelled; `changed` is called when any of them is another one."""
+async def keep_prices(
+    road: Road, sources: PriceSources, changed: Callable[[], None], open_list: OpenList = list_here
+) -> None:
+    """Look prices up again and again until cancelled.
+
+    Args:
+        road: what they are put into.
+        sources: where they come from.
+        changed: called when any of them is another one.
+        open_list: opens the list for each look.
+    """
     while sources.listed:
         now = datetime.now(UTC)
         await asyncio.sleep((next_quarter(now) - now).total_seconds())
         moment = datetime.now(UTC)
-        found = await asyncio.to_thread(look_up, road, sources, moment)
+        found = await asyncio.to_thread(look_up, road, sources, moment, open_list)
         if put_in(road, found):
             changed()
 
@@ -47,17 +57,19 @@ class Prices(Struct, frozen=True):
     alternatives: tuple[Model, ...]
 
 
-def look_up(road: Road, sources: PriceSources, moment: datetime) -> Prices:
+def look_up(road: Road, sources: PriceSources, moment: datetime, open_list: OpenList) -> Prices:
     """The prices of that moment."""
-    models = {
-        name: replace(model, price=sources.of(model, moment)) for name, model in road.policy.models.items()
-    }
-    return Prices(
-        moment,
-        {name: model.price for name, model in models.items()},
-        sources.of_baseline(moment),
-        alternatives_of(sources.alternative, models, sources.at(moment)),
-    )
+    with open_list() as finder:
+        models = {
+            name: replace(model, price=sources.of(model, moment, finder))
+            for name, model in road.policy.models.items()
+        }
+        return Prices(
+            moment,
+            {name: model.price for name, model in models.items()},
+            sources.baseline.price(finder, moment),
+            alternatives_of(sources.alternative, models, finder, moment),
+        )
 
 
 def put_in(road: Road, found: Prices) -> bool:
