@@ -3,10 +3,11 @@
 from random import Random
 
 from headgate.core.cascade import fallback_reason
+from headgate.core.checks.confidence import believed
 from headgate.core.past import Found, Past
 from headgate.core.policy import Policy, Route, decide, token_limits
 from headgate.core.prices import FREE
-from headgate.core.types import Attempt, FleetView, Model, Outcome, Price, Request, Signals, Usage
+from headgate.core.types import Attempt, FleetView, Model, Outcome, Price, Request, Signals, Usage, Verdict
 
 MODELS = {
     "small": Model(name="small", engine="home", engine_kind="ollama", id="s", local=True, price=FREE),
@@ -49,6 +50,8 @@ class Ask:
         # a check sees most wrong answers, and doubts some good ones
         self.score = random.uniform(0.6, 1.0) if random.random() < (0.85 if self.good else 0.3) else 0.52
         self.dice = random.random()
+        self.logprob = None
+        """How sure the model at home is of its words, where it tells."""
 
 
 def world(seed, requests, **truth):
@@ -67,10 +70,20 @@ def recorded(ask, today=TODAY, sample=0.3, local_sample=0.3):
     for name in decision.chain:
         local = today.models[name].local
         cost = 0.0 if local else (ask.tokens + 500.0) / 1e6
-        score = ask.score if local else 1.0
-        usage = Usage(input=ask.tokens, output=50)
+        verdicts = verdicts_on(ask, today.models[name])
+        score = min(verdict.score for verdict in verdicts)
         attempts.append(
-            Attempt(model=name, started=0, ended=1, usage=usage, cost=cost, score=score, finish="stop")
+            Attempt(
+                model=name,
+                started=0,
+                ended=1,
+                usage=Usage(input=ask.tokens, output=50),
+                cost=cost,
+                verdicts=verdicts,
+                score=score,
+                logprob=ask.logprob if local else None,
+                finish="stop",
+            )
         )
         if score >= decision.pass_at:
             break
@@ -107,6 +120,15 @@ def recorded(ask, today=TODAY, sample=0.3, local_sample=0.3):
         longest=ask.tokens,
         found=found,
     )
+
+
+def verdicts_on(ask, model):
+    """What checks say of a model's answer; of the paid one nothing bad."""
+    said = Verdict("not-empty", ask.score if model.local else 1.0)
+    least = model.least_confidence(ask.task)
+    if not model.local or ask.logprob is None or least is None:
+        return (said,)
+    return (said, Verdict("confidence", believed(ask.logprob, least), f"{ask.logprob:.3f}"))
 
 
 def grouped(asks, today=TODAY, **how):
@@ -150,7 +172,8 @@ def truth(asks, settings):
         decision = decide(settings, FleetView(), Request(id="r", asked="auto", messages=()), signals)
         for name in decision.chain:
             home = settings.models[name].local
-            if not home or ask.score >= decision.pass_at:
+            passed = min(verdict.score for verdict in verdicts_on(ask, settings.models[name]))
+            if not home or passed >= decision.pass_at:
                 good += ask.good if home else 1
                 dollars += 0.0 if home else (ask.tokens + 500.0) / 1e6
                 break

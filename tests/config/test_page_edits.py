@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from headgate.config.changes import set_words, words_to_undo
+from headgate.core.errors import UsageError
 
 COMMENTED = """\
 [[routes]]
@@ -76,3 +77,35 @@ def test_every_form_of_toml_takes_a_setting(page):
     before["routes"][0] |= {"pass_at": 0.65, "try": ["paid", "small"]}
     before["quality"] |= {"task_confidence": 0.55}
     assert found == before
+
+
+MODEL = """\
+[models.small]   # the quick one
+engine = "home"
+id = "s"
+
+# ── where it is kept ──
+[ledger]
+path = "x"
+"""
+
+
+def test_a_confidence_for_one_task_is_written_beside_the_model_and_taken_away_again():
+    words = ["models.small.confidence_for.qa=-0.6"]
+    page = edited(MODEL, *words)
+    assert tomllib.loads(page)["models"]["small"]["confidence_for"] == {"qa": -0.6}
+    assert page.index("qa") < page.index("# ── where it is kept ──")
+    assert edited(page, *words_to_undo(MODEL, words)) == MODEL
+    both = edited(page, "models.small.confidence_for.code=-0.3", "models.small.confidence=-1")
+    assert tomllib.loads(both)["models"]["small"]["confidence_for"] == {"qa": -0.6, "code": -0.3}
+    assert tomllib.loads(both)["models"]["small"]["confidence"] == -1
+    table = MODEL.replace('id = "s"\n', 'id = "s"\n[models.small.confidence_for]\nqa = -0.2  # Ann\n')
+    assert "qa = -0.6  # Ann" in edited(table, *words)
+
+
+def test_a_model_that_is_not_there_has_no_confidence():
+    with pytest.raises(UsageError, match='there is no model "smal"') as caught:
+        set_words(MODEL, ["models.smal.confidence=-1"])
+    assert "small" in caught.value.hint
+    with pytest.raises(UsageError, match="no setting that can be tried"):
+        set_words(MODEL, ["models.small.confidence_for.cooking=-1"])

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.core.bounds import deviations
+from headgate.core.candidates import Seen
 from headgate.core.effects import ERROR, Effect, Glance
 from headgate.core.losses import AS_IT_IS
 from headgate.core.proposals import Proposal, Refusal
@@ -60,7 +61,7 @@ class Lines:
 
 
 def search(finding, judging=None, avoid=frozenset()):
-    return Search(finding, judging or finding, TODAY, floor=0.98, homes={}, avoid=avoid)
+    return Search(finding, judging or finding, TODAY, floor=0.98, seen=Seen(), avoid=avoid)
 
 
 def cheaper(finding, judging=None, **more):
@@ -123,7 +124,7 @@ def test_what_mends_the_floor_is_looked_for_as_long_as_it_is_not_sure():
 def test_where_less_of_the_error_is_left_the_floor_has_to_be_surer():
     part = Lines(0.983, {LONGER: (-2.0, -0.001)}, doubt=0.001)
     for error, holds in ((ERROR, True), (ERROR / 5, False)):
-        found = Search(part, part, TODAY, floor=0.98, homes={}, error=error).cheaper(part.effect(TODAY))
+        found = Search(part, part, TODAY, floor=0.98, seen=Seen(), error=error).cheaper(part.effect(TODAY))
         assert isinstance(found, Proposal) == holds
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.core.bounds import NOTHING, Sample, deviations
-from headgate.core.candidates import cuts_for, round_figures, steps
+from headgate.core.candidates import Seen, cuts_for, round_figures, steps
 from headgate.core.effects import Record, Weights
 from headgate.core.past import Found
 from headgate.core.proposals import Labels, Proposal, Refusal
@@ -266,7 +266,7 @@ def test_an_unsure_floor_says_how_many_audits_would_make_it_sure():
 
 def test_steps_are_round_and_bounded():
     assert round_figures(4000 / 1.5, 6000) == [3000, 3500, 4000, 4500, 5000, 6000]
-    for setting in steps(TODAY, TODAY, {}):
+    for setting in steps(TODAY, TODAY, Seen()):
         if setting.key == "tokens_over":
             assert setting.value in (3500, 4500)
         if setting.key == "pass_at":
@@ -274,7 +274,7 @@ def test_steps_are_round_and_bounded():
     at_most = with_settings(
         TODAY, (Setting(LONG, "tokens_over", 6000), Setting("routes.rest", "pass_at", 0.5))
     )
-    far = {setting.word for setting in steps(at_most, TODAY, {})}
+    far = {setting.word for setting in steps(at_most, TODAY, Seen())}
     assert "routes.long.tokens_over=7000" not in far
     assert "routes.rest.pass_at=0.45" not in far
 

@@ -6,7 +6,7 @@ What the settings mean, and whether they fit together, is said by `load` when th
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tomlkit
@@ -16,17 +16,25 @@ from tomlkit.items import AoT, Array, Table
 
 from headgate.config.values import meant
 from headgate.core.errors import ConfigError, UsageError
+from headgate.core.words import TASKS
 
 ROUTE: dict[str, type] = {"tokens_over": int, "tokens_under": int, "pass_at": float, "try": list}
 QUALITY: dict[str, type] = {"pass_at": float, "task_confidence": float}
+FOR = "confidence_for"
+"""The confidence that is wanted of a model, task by task."""
+CONFIDENCE = (*(f"{FOR}.{task}" for task in TASKS), "confidence")
 
 FORMS = (
     "routes.NAME.tokens_over=5000, routes.NAME.tokens_under=200, routes.NAME.pass_at=0.7, routes.NAME.try=small,claude, "
-    "quality.pass_at=0.7 or quality.task_confidence=0.6; =none removes one"
+    "models.NAME.confidence=-0.5, models.NAME.confidence_for.TASK=-0.5, quality.pass_at=0.7 or quality.task_confidence=0.6; "
+    "=none removes one"
 )
 
 
-SETTING = rf"^(quality\.({'|'.join(QUALITY)})|routes\.[^=\x00]+\.({'|'.join(ROUTE)}))=[^\x00]*$"
+SETTING = (
+    rf"^(quality\.({'|'.join(QUALITY)})|routes\.[^=\x00]+\.({'|'.join(ROUTE)})"
+    rf"|models\.[^=\x00]+\.({'|'.join(CONFIDENCE)}))=[^\x00]*$"
+)
 """What a setting looks like."""
 
 PART = re.compile(r""""[^"\n]*"|'[^'\n]*'|#[^\r\n]*|\n""")
@@ -56,12 +64,20 @@ def set_words(text: str, words: Iterable[str]) -> Changed:
         heading, table, key, kind = find(page, names)
         shown = put(table, key, value.strip(), kind, word)
         told.setdefault(heading, []).append(shown)
+        without_empty(page)
     lines = [
         line
         for heading, said in told.items()
         for line in (*([""] if heading != next(iter(told)) else []), heading, *said)
     ]
     return Changed(with_ends_of(text, tomlkit.dumps(page)), tuple(lines))
+
+
+def without_empty(page: tomlkit.TOMLDocument) -> None:
+    """Take out what says no confidence for any task."""
+    for model in page.get("models", {}).values():
+        if FOR in model and not model[FOR]:
+            model.pop(FOR)
 
 
 def with_ends_of(before: str, text: str) -> str:
@@ -114,10 +130,14 @@ def names_in(path: str, word: str) -> tuple[str, ...]:
 
 
 def split(path: str) -> tuple[str, ...] | None:
-    """The names in "routes.NAME.key" or "quality.key"; a route's name may have dots."""
+    """The names in "quality.key", "routes.NAME.key", "models.NAME.confidence" or "models.NAME.confidence_for.TASK"; NAME may have dots."""
     table, _, rest = path.partition(".")
     if table == "quality" and rest in QUALITY:
         return table, rest
+    if table == "models":
+        key = next((key for key in CONFIDENCE if rest.endswith(f".{key}")), "")
+        name = rest.removesuffix(f".{key}")
+        return (table, name, *key.split(".")) if key and name else None
     name, _, key = rest.rpartition(".")
     return (table, name, key) if table == "routes" and name and key in ROUTE else None
 
@@ -126,17 +146,42 @@ def find(page: tomlkit.TOMLDocument, names: tuple[str, ...]) -> tuple[str, Any, 
     """The heading and the table that a setting belongs to, its key and the kind of its value.
 
     Raises:
-        UsageError: the page has no such route.
+        UsageError: the page has no such route, or no such model.
     """
     if names[0] == "quality":
         if "quality" not in page:
             page["quality"] = tomlkit.table()
         return "[quality]", page["quality"], names[1], QUALITY[names[1]]
+    if names[0] == "models":
+        return find_confidence(page, *names[1:])
     routes = {str(route.get("name")): route for route in page.get("routes", [])}
-    if names[1] not in routes:
-        hint = meant(names[1], routes) or f"the routes are: {', '.join(routes)}"
-        raise UsageError(f'there is no route "{names[1]}"', hint)
-    return f'[[routes]]  # "{names[1]}"', routes[names[1]], names[2], ROUTE[names[2]]
+    table = chosen("route", names[1], routes)
+    return f'[[routes]]  # "{names[1]}"', table, names[2], ROUTE[names[2]]
+
+
+def find_confidence(
+    page: tomlkit.TOMLDocument, name: str, key: str, task: str = ""
+) -> tuple[str, Any, str, type]:
+    """The same for the confidence that is wanted of a model, of all tasks or of one."""
+    model = chosen("model", name, page.get("models", {}))
+    heading = f"[models.{tomlkit.key(name).as_string()}"
+    if not task:
+        return f"{heading}]", model, key, float
+    if FOR not in model:
+        write(model, FOR, tomlkit.inline_table())
+    return f"{heading}.{FOR}]", model[FOR], task, float
+
+
+def chosen(what: str, name: str, tables: Mapping[str, Any]) -> Any:
+    """The table of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in tables:
+        hint = meant(name, tables) or f"the {what}s are: {', '.join(tables)}"
+        raise UsageError(f'there is no {what} "{name}"', hint)
+    return tables[name]
 
 
 def put(table: Any, key: str, value: str, kind: type, word: str) -> str:

@@ -31,6 +31,7 @@ from headgate.config.values import (
     address,
     gibibytes,
     is_loopback,
+    log_probability,
     meant,
     not_negative,
     positive,
@@ -320,7 +321,13 @@ def model_from(
         if table.max_output is not None
         else None,
         price=source_of(name, table, engine).price(price_finder),
-        confidence=table.confidence,
+        confidence=None
+        if table.confidence is None
+        else log_probability(("models", name, "confidence"), table.confidence),
+        confidence_for={
+            task: log_probability(("models", name, "confidence_for", task), least)
+            for task, least in table.confidence_for.items()
+        },
         display=table.display or shown_name(table.id),
         label=table.label,
         settings=table.settings,

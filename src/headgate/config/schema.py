@@ -108,6 +108,8 @@ class ModelTable(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     price_as: str | None = None
     """Use the price of this model, "anthropic/claude-sonnet-5-5", where the id alone does not say."""
     confidence: float | None = None
+    confidence_for: dict[Task, float] = {}
+    """The same for some tasks."""
     display: str = ""
     label: str = ""
     settings: dict[str, str | int | float | bool] = {}

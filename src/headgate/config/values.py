@@ -86,6 +86,17 @@ def share(place: Sequence[str | int], number: float) -> float:
     return number
 
 
+def log_probability(place: Sequence[str | int], number: float) -> float:
+    """The number, if it can be the logarithm of a probability."""
+    if not number <= 0:
+        raise Misfit(
+            place,
+            f"{place[-1]} is {number:g}, but a log-probability is at most 0",
+            "0 is certainty; -0.05 is sure, -1 is not",
+        )
+    return number
+
+
 def schedule(place: Sequence[str | int], text: str) -> Schedule:
     """Read "mon 08:00"."""
     found = read_schedule(text)

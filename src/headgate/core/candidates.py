@@ -1,19 +1,21 @@
 """Settings worth trying, each one small step from where it is, and none further than a bound from where it was.
 
-    steps(policy, today, tried) → the next settings, one by one
+    steps(policy, today, seen) → the next settings, one by one
 
 A threshold of tokens goes to the next round figure and at most to 1.5 times, or two thirds, of what it is today; the score at which
-answers pass moves by 0.05 and at most by 0.1; a chain changes once, by two models that change places or by one at home that is put
+answers pass moves by 0.05 and at most by 0.1; the confidence that is wanted of a model for a task by a tenth of today's, and at most by two; a chain changes once, by two models that change places or by one at home that is put
 first. So a proposal can be understood, and what it does wrong is bounded. Nothing is weighed here.
 """
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.core.past import Cuts, cuts_of
+from headgate.core.past import Cuts, cuts_of, logprobs_for
 from headgate.core.policy import Policy, Route
-from headgate.core.settings import QUALITY, ROUTES, Key, Setting, named_chain
+from headgate.core.settings import CONFIDENCE_FOR, MODELS, QUALITY, ROUTES, Key, Setting, named_chain
+from headgate.core.words import Task
 
 FURTHEST = 1.5
 """How many times as many tokens as today a threshold may be."""
@@ -27,25 +29,39 @@ STEP, FAR = 0.05, 0.1
 LEAST, MOST = 0.05, 0.95
 """Between these a score stays: at 0 and 1 it would be none."""
 
-Homes = Mapping[str, frozenset[str]]
-"""Models at home that have been audited, by the route of the requests."""
+DOUBT, MOST_DOUBTS = 0.1, 2
+"""How far the confidence that is wanted of a model goes at once, by what it is today, and how many times as far at most."""
 
 
-def steps(policy: Policy, today: Policy, homes: Homes) -> Iterator[Setting]:
+class Seen(Struct, frozen=True):
+    """What the record tells of models, and so what may be tried with them."""
+
+    homes: Mapping[str, frozenset[str]] = {}
+    """Those at home that have been audited, by the route of the requests."""
+    sure: Mapping[str, frozenset[Task]] = {}
+    """The tasks for which a model has told how sure it is of its words."""
+
+
+def steps(policy: Policy, today: Policy, seen: Seen) -> Iterator[Setting]:
     """The settings that are one step from a policy.
 
     Args:
         policy: where the search is.
         today: the settings in force, from which nothing goes too far.
-        homes: the models that may be put first.
+        seen: what may be tried with which model.
     """
     then = {route.name: route for route in today.routes}
     for route in policy.routes:
         if route.kind == "chat":
-            yield from steps_of(route, then[route.name], policy, homes.get(route.name, frozenset()))
+            yield from steps_of(route, then[route.name], policy, seen.homes.get(route.name, frozenset()))
     for share in scores_near(policy.task_confidence, today.task_confidence):
         if share > policy.task_confidence:  # below it, what was guessed is not recorded
             yield Setting(QUALITY, "task_confidence", share)
+    for name, tasks in seen.sure.items():
+        for task in sorted(tasks):
+            least = policy.models[name].least_confidence(task)
+            for other in confidences_near(least, today.models[name].least_confidence(task)):
+                yield Setting(f"{MODELS}{name}{CONFIDENCE_FOR}", task, other)
 
 
 def steps_of(route: Route, today: Route, policy: Policy, homes: frozenset[str]) -> Iterator[Setting]:
@@ -91,6 +107,24 @@ def scores_near(score: float, today: float) -> Iterator[float]:
             yield other
 
 
+def confidences_near(least: float | None, today: float | None) -> Iterator[float]:
+    """The thresholds of confidence beside one, as far as they are not too far from today's."""
+    if not today or least is None:
+        return
+    reachable = confidences_of(today)
+    at = reachable.index(least) if least in reachable else MOST_DOUBTS
+    yield from reachable[max(0, at - 1) : at]
+    yield from reachable[at + 1 : at + 2]
+
+
+def confidences_of(today: float) -> list[float]:
+    """All thresholds of confidence that a search may reach from today's, which is in the middle, the laxest first."""
+    return [
+        today if not step else round(today * (1.0 - step * DOUBT), 4)
+        for step in range(-MOST_DOUBTS, MOST_DOUBTS + 1)
+    ]
+
+
 def chains_near(route: Route, policy: Policy, homes: frozenset[str]) -> Iterator[tuple[str, ...]]:
     """The chains that differ by one change, without any that has no paid model behind where there was one."""
     names = named_chain(route, policy)
@@ -112,11 +146,18 @@ def cuts_for(policy: Policy) -> Cuts:
                 tokens.update(round_figures(limit / FURTHEST, limit * FURTHEST))
         scores.update(all_scores(route.pass_at))
     confidences = {*cuts.confidences, *all_scores(policy.task_confidence)}
+    today = {
+        least
+        for model in policy.models.values()
+        for least in (model.confidence, *model.confidence_for.values())
+        if least
+    }
     return replace(
         cuts,
         tokens=tuple(sorted(tokens)),
         scores=tuple(sorted(scores)),
         confidences=tuple(sorted(confidences)),
+        logprobs=logprobs_for([other for least in today for other in confidences_of(least)], scores),
     )
 
 

@@ -162,8 +162,9 @@ class Weights:
     def _add_up(self, policy: Policy) -> "Sums":
         """All requests under these settings."""
         sums = Sums()
+        held = [model for model in policy.models.values() if model.held_to_confidence]
         for alike, known in zip(self._alike, self._sums, strict=True):
-            key = what_decides(alike[0], policy)
+            key = what_decides(alike[0], policy, held)
             if key not in known:
                 known[key] = self._sum(alike, policy)
             sums.take(known[key])
@@ -240,12 +241,13 @@ def is_chat(one: Past) -> bool:
     return one.example.signals.task != "embedding"
 
 
-def what_decides(one: Past, policy: Policy) -> object:
-    """All of a policy on which it depends where requests of this kind go."""
+def what_decides(one: Past, policy: Policy, held: Iterable[Model]) -> object:
+    """All of a policy on which it depends where requests of this kind go; `held` are its models of which confidence is wanted."""
     outcome = one.example
     signals = signals_under(policy, outcome.signals)
     last = policy.routes[-1]
-    common = (last.pass_at, last.chain)
+    task = outcome.signals.task
+    common = (last.pass_at, last.chain, *[model.least_confidence(task) for model in held])
     if isinstance(signals, Unknown):
         return None
     if not is_auto(outcome.asked):

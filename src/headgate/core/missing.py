@@ -5,12 +5,12 @@ This module does not know how settings are found (`searching`).
 
 from math import ceil, sqrt
 
-from headgate.core.candidates import Homes, steps
+from headgate.core.candidates import Seen, steps
 from headgate.core.effects import Record, Weights
 from headgate.core.losses import Evidence
 from headgate.core.policy import Policy
 from headgate.core.proposals import Labels, Need, Refusal, count
-from headgate.core.settings import QUALITY, ROUTES, differences, named, with_settings
+from headgate.core.settings import ROUTES, differences, named, with_settings
 
 ENOUGH_REQUESTS = 200
 """Below this nothing is searched."""
@@ -95,7 +95,11 @@ def needs_of(judging: Weights, policy: Policy, floor: float, labels: int = 0) ->
         middle = sqrt(few * times)
         few, times = (few, middle) if holds(middle, middle if judges else 1.0) else (middle, times)
     routes = tuple(
-        [one.table.removeprefix(ROUTES) for one in differences(judging.today, policy) if one.table != QUALITY]
+        [
+            one.table.removeprefix(ROUTES)
+            for one in differences(judging.today, policy)
+            if one.table.startswith(ROUTES)
+        ]
     )
     local = effect.audits - effect.audits_moved
     needs = []
@@ -108,10 +112,10 @@ def needs_of(judging: Weights, policy: Policy, floor: float, labels: int = 0) ->
     return tuple(needs)
 
 
-def needs_of_neighbours(judging: Weights, homes: Homes, floor: float, labels: int = 0) -> tuple[Need, ...]:
+def needs_of_neighbours(judging: Weights, seen: Seen, floor: float, labels: int = 0) -> tuple[Need, ...]:
     """What the dearest step that may be good would need."""
     best: tuple[float, Policy] | None = None
-    for setting in steps(judging.today, judging.today, homes):
+    for setting in steps(judging.today, judging.today, seen):
         policy = with_settings(judging.today, (setting,))
         its = judging.glance(policy)
         if its.quality >= floor and its.dollars < (best[0] if best else 0.0):

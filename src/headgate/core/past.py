@@ -6,18 +6,23 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.core.cascade import passes
+from headgate.core.cascade import passes_with
+from headgate.core.checks.confidence import CONFIDENCE, believed, logprob_for
 from headgate.core.policy import Policy
 from headgate.core.types import Attempt, Model, Outcome
 from headgate.core.words import Task
 
 MUCH_LONGER = 1.25
 """How many times as long as all that a model was asked a prompt is, of which nobody knows how the model does with it."""
+
+NEVER = -100.0
+"""A log-probability that no answer has."""
 
 SHORT, LONG = 1 / 1.23, 1 / 0.73
 """What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
@@ -84,6 +89,8 @@ class Cuts(Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
     confidences: tuple[float, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    """Mean log-probabilities from which on an answer reaches a score; none where all settings want the same of every model."""
     chances: tuple[float, ...] = ()
     """Below which a learned router's word lets a model be passed by."""
     languages: bool = False
@@ -94,6 +101,7 @@ class Cuts(Struct, frozen=True, kw_only=True):
 
 def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
     """The figures at which any of these policies, or a price, makes a difference."""
+    policies = tuple(policies)
     tokens: set[int] = set()
     scores: set[float] = set()
     confidences: set[float] = set()
@@ -115,10 +123,31 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
         tokens=tuple(sorted(tokens)),
         scores=tuple(sorted(scores)),
         confidences=tuple(sorted(confidences)),
+        logprobs=logprobs_for(thresholds_that_differ(policies), scores),
         chances=tuple(sorted(chances)),
         languages=languages,
         verdicts=len(checks) > 1,
     )
+
+
+def thresholds_that_differ(policies: Iterable[Policy]) -> frozenset[float]:
+    """The thresholds of confidence that not all of these policies have for the same model and task."""
+    found: dict[tuple[str, Task | None], set[float | None]] = {}
+    models = [(name, model) for policy in policies for name, model in policy.models.items()]
+    tasks = {task for _, model in models for task in model.confidence_for}
+    for name, model in models:
+        for task in (None, *tasks):
+            found.setdefault((name, task), set()).add(model.least_confidence(task))
+    return frozenset(
+        [least for all_ in found.values() if len(all_) > 1 for least in all_ if least is not None]
+    )
+
+
+def logprobs_for(thresholds: Iterable[float], scores: Iterable[float]) -> tuple[float, ...]:
+    """The log-probabilities from which on an answer is believed as much as any of these scores, by any of these thresholds."""
+    scores = tuple(scores)
+    found = {logprob_for(score, least) for least in thresholds for score in scores}
+    return tuple(sorted([logprob for logprob in found if logprob > NEVER]))
 
 
 def is_near(tokens: int, limits: Iterable[int]) -> bool:
@@ -162,6 +191,8 @@ class Asked(Struct, frozen=True):
     """Whether another model's answer to the same request was not good enough. These requests are harder."""
     longer: bool
     """Whether the prompts are much longer than all that the model was asked for this task."""
+    least: float | None = None
+    """The confidence that is wanted of it, where that is another one than today (`least_now`)."""
 
 
 Longest = Mapping[tuple[str, Task | None], int]
@@ -240,10 +271,40 @@ class Rates:
         passed = tried = 0
         for attempt, requests in self._attempts.get((asked.model, asked.task, after), ()):
             tried += requests
-            if passes(attempt, asked.pass_at):
+            if would_pass(attempt, asked):
                 passed += requests
         ends = self._interval(passed, tried)
         return None if ends is None else Rate(passed, tried, *ends)
+
+
+def least_now(model: str, task: Task | None, policy: Policy, today: Policy) -> float | None:
+    """The confidence that a policy wants of a model, where that is another one than today; minus infinity is none."""
+    if model not in today.models:
+        return None
+    least, before = [which.models[model].least_confidence(task) for which in (policy, today)]
+    return None if least == before else -inf if least is None else least
+
+
+def scores_of(attempt: Attempt, least: float | None) -> dict[str, float]:
+    """What each check says of an answer, where the confidence that is wanted of its model may be another one.
+
+    An answer whose log-probability nobody has told is as confident as it was.
+    """
+    scores = {verdict.check: verdict.score for verdict in attempt.verdicts if verdict.score is not None}
+    if least is None or attempt.logprob is None or all(v.check != CONFIDENCE for v in attempt.verdicts):
+        return scores
+    scores.pop(CONFIDENCE, None)
+    return scores if least == -inf else {**scores, CONFIDENCE: believed(attempt.logprob, least)}
+
+
+def would_pass(attempt: Attempt, asked: Asked) -> bool:
+    """Whether a recorded answer reaches what is asked of it."""
+    if attempt.failure is not None:
+        return False
+    lowest = (
+        attempt.score if asked.least is None else min(scores_of(attempt, asked.least).values(), default=None)
+    )
+    return passes_with(lowest, asked.pass_at)
 
 
 def without_second_answers(outcome: Outcome) -> Outcome:

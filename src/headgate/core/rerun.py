@@ -8,15 +8,25 @@ model that was not asked is an estimate: its price for the recorded tokens, and 
 known here of how sure a chance is (`past.Rates`) or what many requests add up to (`replay`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.agreement import AGREEMENT
 from headgate.core.cascade import best_answer, passes
+from headgate.core.checks.confidence import CONFIDENCE
 from headgate.core.parts import WHOLE
-from headgate.core.past import MUCH_LONGER, Asked, Longest, Past, broke_off
+from headgate.core.past import (
+    MUCH_LONGER,
+    Asked,
+    Longest,
+    Past,
+    broke_off,
+    least_now,
+    scores_of,
+    would_pass,
+)
 from headgate.core.policy import AGENT, Policy, decide
 from headgate.core.prices import LOCAL, cost_of_tokens, rates_for
 from headgate.core.types import (
@@ -110,7 +120,7 @@ def rerun(
         not others and policy.learning == today.learning and has_same_chain(decision.route, policy, today)
     )
     decision = as_it_was(decision, outcome.decision, others, unchanged=unchanged)
-    steps = steps_of(past, decision, policy.models, longest)
+    steps = steps_of(past, decision, policy, today, longest)
     return Rerun(decision.route, steps, stays=is_as_recorded(outcome, decision, steps))
 
 
@@ -265,7 +275,7 @@ def has_same_chain(route: str, policy: Policy, today: Policy) -> bool:
 
 
 def steps_of(
-    past: Past, decision: Decision, models: Mapping[str, Model], longest: Longest
+    past: Past, decision: Decision, policy: Policy, today: Policy, longest: Longest
 ) -> tuple[Step, ...]:
     """The models that would be asked, until one certainly answers."""
     outcome, task = past.example, past.example.signals.task
@@ -275,19 +285,20 @@ def steps_of(
     for name in decision.chain[: decision.attempts_at_most]:
         after = any(step.recorded is None or step.recorded.failure is None for step in steps)
         longer = past.longest > MUCH_LONGER * longest.get((name, task), past.longest)
-        asked = Asked(name, task, decision.pass_at, after, longer)
+        least = least_now(name, task, policy, today) if CONFIDENCE in decision.checks else None
+        asked = Asked(name, task, decision.pass_at, after, longer, least)
         index = told.get(name)
         if index is None and name == outcome.decision.confirm and was_doubted(steps):
             continue  # it has answered already, and otherwise
         if index is None:
-            steps.append(Step(name, None, price_of(models[name], past), asked))
+            steps.append(Step(name, None, price_of(policy.models[name], past), asked))
             continue
         attempt = outcome.attempts[index]
         verdict: bool | Asked
         if attempt.late or (broke_off(outcome) and index == len(outcome.attempts) - 1):
             verdict = True
         elif same_checks:
-            verdict = passes(attempt, decision.pass_at)
+            verdict = would_pass(attempt, asked)
         else:
             verdict = passes_under(attempt, decision, outcome.decision, asked)
         steps.append(Step(name, attempt, past.costs[index], verdict))
@@ -313,7 +324,7 @@ def passes_under(attempt: Attempt, decision: Decision, recorded: Decision, asked
     """Whether an answer would pass other checks than it met: by its own verdicts, as far as these checks are among them."""
     if attempt.failure is not None:
         return False
-    scores = [v.score for v in attempt.verdicts if v.check in decision.checks and v.score is not None]
+    scores = [score for check, score in scores_of(attempt, asked.least).items() if check in decision.checks]
     if min(scores, default=1.0) < decision.pass_at:
         return False
     return True if set(decision.checks) <= set(recorded.checks) else asked

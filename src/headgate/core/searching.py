@@ -6,7 +6,7 @@ Candidates are made by `candidates`, weighed by `effects`.
 from collections.abc import Callable
 from typing import Literal
 
-from headgate.core.candidates import Homes, steps
+from headgate.core.candidates import Seen, steps
 from headgate.core.effects import ERROR, Effect, Glance, Weights
 from headgate.core.missing import needs_of, needs_of_neighbours
 from headgate.core.policy import Policy
@@ -35,7 +35,7 @@ class Search:
         judging: where they are judged.
         today: the settings in force.
         floor: the least quality.
-        homes: the models that may be put first.
+        seen: what may be tried with which model.
         avoid: settings that are not tried.
         labels: that there are of judges' verdicts.
         error: how often settings that break the floor may be let through.
@@ -48,13 +48,13 @@ class Search:
         today: Policy,
         *,
         floor: float,
-        homes: Homes,
+        seen: Seen,
         avoid: frozenset[Setting] = frozenset(),
         labels: int = 0,
         error: float = ERROR,
     ) -> None:
         self.finding, self.judging, self.today, self.floor = finding, judging, today, floor
-        self.homes, self.avoid, self.labels, self.error = homes, avoid, labels, error
+        self.seen, self.avoid, self.labels, self.error = seen, avoid, labels, error
 
     def cheaper(self, now: Effect) -> Proposal | Refusal:
         """The cheapest settings of which the judging part says that they are cheap and good.
@@ -95,7 +95,7 @@ class Search:
             )
         why = "no other setting is surely cheaper and surely keeps the floor"
         if not path:
-            needs = needs_of_neighbours(self.judging, self.homes, self.floor, self.labels)
+            needs = needs_of_neighbours(self.judging, self.seen, self.floor, self.labels)
         return Refusal(reason="nothing better", why=why, needs=needs, now=now)
 
     def is_worth_a_change(self, judged: Effect) -> bool:
@@ -113,7 +113,7 @@ class Search:
                 self.judging,
                 self.today,
                 floor=self.floor,
-                homes=self.homes,
+                seen=self.seen,
                 avoid=self.avoid,
                 error=self.error,
             ).mended(now)
@@ -191,7 +191,7 @@ class Search:
         seen = {key_of(policy), *before}
         while len(found) < MOST_STEPS:
             best: tuple[float, Policy, Glance] | None = None
-            for setting in steps(policy, self.today, self.homes):
+            for setting in steps(policy, self.today, self.seen):
                 other = with_settings(policy, (setting,))
                 if setting in self.avoid or key_of(other) in seen or self.too_many(other):
                     continue
@@ -216,7 +216,7 @@ class Search:
         A bar that is raised on a route with cheap answers may pay for longer prompts at home.
         """
         best: tuple[float, Policy, Glance] | None = None
-        for setting in steps(policy, self.today, self.homes):
+        for setting in steps(policy, self.today, self.seen):
             other = with_settings(policy, (setting,))
             if setting in self.avoid or self.too_many(other):
                 continue
@@ -258,4 +258,5 @@ def is_cheaper(one: Effect, other: Effect) -> bool:
 def key_of(policy: Policy) -> object:
     """What tells two policies of one search apart."""
     routes = [(route.tokens_over, route.tokens_under, route.pass_at, route.chain) for route in policy.routes]
-    return (tuple(routes), policy.task_confidence)
+    wanted = [tuple(sorted(model.confidence_for.items())) for model in policy.models.values()]
+    return (tuple(routes), policy.task_confidence, tuple(wanted))

@@ -1,4 +1,4 @@
-"""Settings that tuning may change, as values: a threshold or a chain of a route, or how sure the classifier has to be.
+"""Settings that tuning may change, as values: a threshold or a chain of a route, or how sure the classifier or a model has to be.
 
     with_settings(policy, (Setting("routes.long", "tokens_over", 5000),)) → Policy
     Setting(…).word → "routes.long.tokens_over=5000"      as `headgate replay --set` and the page's editor (`config.changes`) take it
@@ -13,11 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.policy import Policy, Route, token_limits
+from headgate.core.types import Model
+from headgate.core.words import Task
 
-Key = Literal["tokens_over", "tokens_under", "pass_at", "try", "task_confidence"]
+Key = Literal["tokens_over", "tokens_under", "pass_at", "try", "task_confidence"] | Task
 
 ROUTES = "routes."
 QUALITY = "quality"
+MODELS, CONFIDENCE_FOR = "models.", ".confidence_for"
+"""Before and behind the name of a model: the confidence that is wanted of it, task by task."""
 
 KEYS: tuple[Key, ...] = ("tokens_over", "tokens_under", "pass_at", "try")
 """Of a route, in the order in which they are written."""
@@ -29,7 +33,7 @@ class Setting(Struct, frozen=True):
     """One line of the page."""
 
     table: str
-    """ "routes.NAME" or "quality"."""
+    """ "routes.NAME", "quality" or "models.NAME.confidence_for"."""
     key: Key
     value: Value
     """None: there is no such line."""
@@ -68,11 +72,28 @@ def with_setting(policy: Policy, setting: Setting) -> Policy:
     """The policy with one other setting."""
     if setting.table == QUALITY:
         return replace(policy, task_confidence=setting.value)
+    if setting.table.startswith(MODELS):
+        models = {name: held(model, setting) for name, model in policy.models.items()}
+        return replace(policy, models=models)
     name = setting.table.removeprefix(ROUTES)
     routes = tuple(
         [changed_route(route, policy, setting) if route.name == name else route for route in policy.routes]
     )
     return replace(policy, routes=routes, token_limits=token_limits(routes, policy.models.values()))
+
+
+def held(model: Model, setting: Setting) -> Model:
+    """The model with another confidence for a task, if it is the one that is meant, or a longer lane of it."""
+    if named(model.name) != model_of(setting.table):
+        return model
+    others = {task: least for task, least in model.confidence_for.items() if task != setting.key}
+    wanted = {} if setting.value is None else {setting.key: setting.value}
+    return replace(model, confidence_for={**others, **wanted})
+
+
+def model_of(table: str) -> str:
+    """The model whose confidence a table tells."""
+    return table.removeprefix(MODELS).removesuffix(CONFIDENCE_FOR)
 
 
 def changed_route(route: Route, policy: Policy, setting: Setting) -> Route:
@@ -93,10 +114,13 @@ def setting_of(policy: Policy, table: str, key: Key) -> Setting:
     """The setting that is in force.
 
     Raises:
-        LookupError: the policy has no such route.
+        LookupError: the policy has no such route, or no such model.
     """
     if table == QUALITY:
         return Setting(table, key, policy.task_confidence)
+    if table.startswith(MODELS):
+        wanted: dict[str, float] = dict(policy.models[model_of(table)].confidence_for.items())
+        return Setting(table, key, wanted.get(key))
     route = next((one for one in policy.routes if one.name == table.removeprefix(ROUTES)), None)
     if route is None:
         raise LookupError(table)
@@ -119,4 +143,14 @@ def differences(today: Policy, policy: Policy) -> tuple[Setting, ...]:
         ]
     if policy.task_confidence != today.task_confidence:
         found.append(setting_of(policy, QUALITY, "task_confidence"))
+    for name, model in policy.models.items():
+        before = today.models[name].confidence_for
+        if model.confidence_for != before and not model.lane_of:
+            table = f"{MODELS}{name}{CONFIDENCE_FOR}"
+            tasks = sorted({*before, *model.confidence_for})
+            found += [
+                Setting(table, task, model.confidence_for.get(task))
+                for task in tasks
+                if before.get(task) != model.confidence_for.get(task)
+            ]
     return tuple(found)

@@ -12,7 +12,7 @@ Nothing is read or written here, and the same input gives the same proposal. How
 
 from collections.abc import Mapping
 
-from headgate.core.candidates import Homes
+from headgate.core.candidates import Seen
 from headgate.core.effects import ERROR, Effect, Record, Weights
 from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.missing import what_has_vanished, what_is_missing
@@ -21,6 +21,7 @@ from headgate.core.proposals import NO_LABELS, Labels, Proposal, Refusal, count
 from headgate.core.searching import Search
 from headgate.core.settings import Setting, named
 from headgate.core.types import Model
+from headgate.core.words import Task
 
 FLOOR = 0.98
 """The quality floor unless the user says another one: as good as always paying in 98 of 100 requests."""
@@ -68,7 +69,7 @@ def tune(
         judging,
         policy,
         floor=floor,
-        homes=homes_of(whole),
+        seen=seen_in(whole),
         avoid=avoid,
         labels=labels.of_judges,
         error=ERROR / (applied + 1),
@@ -88,12 +89,22 @@ def all_at_home(now: Effect) -> Refusal:
     return Refusal(reason="one class", why=why, now=now)
 
 
-def homes_of(weights: Weights) -> Homes:
-    """The models at home that audits tell of, route by route."""
-    found: dict[str, set[str]] = {}
+def seen_in(weights: Weights) -> Seen:
+    """The models at home that audits tell of, route by route, and those that have told how sure they are, with the tasks."""
+    homes: dict[str, set[str]] = {}
+    sure: dict[str, set[Task]] = {}
+    today = weights.today.models
     for one in weights.past:
         for audit in one.found:
-            model = weights.today.models.get(named(audit.model))
+            model = today.get(named(audit.model))
             if model is not None and model.local and model.kind == "chat":
-                found.setdefault(one.example.decision.route, set()).add(model.name)
-    return {route: frozenset(models) for route, models in found.items()}
+                homes.setdefault(one.example.decision.route, set()).add(model.name)
+        task = one.example.signals.task
+        for attempt in one.example.attempts:
+            model = today.get(named(attempt.model))
+            if task is not None and attempt.logprob is not None and model is not None and model.local:
+                sure.setdefault(model.name, set()).add(task)
+    return Seen(
+        {route: frozenset(models) for route, models in homes.items()},
+        {model: frozenset(tasks) for model, tasks in sure.items()},
+    )

@@ -304,7 +304,9 @@ class Model(Struct, frozen=True, gc=False, kw_only=True):
     price: Price | None = None
     """None: unknown. A local model's price is zero dollars per token unless the user says otherwise."""
     confidence: float | None = None
-    """The least mean token log-probability at which this model's answer is believed."""
+    """The least mean token log-probability at which this model's answer is believed; None: any is."""
+    confidence_for: Mapping[Task, float] = {}
+    """The same for tasks that want another one."""
     display: str = ""
     """Its name in the report; "" means the id without its tag."""
     settings: Mapping[str, Any] = {}
@@ -323,6 +325,15 @@ class Model(Struct, frozen=True, gc=False, kw_only=True):
     """The share of its answers that passed their checks lately, 0–1, task by task; a task with too few of them is missing."""
     longer: tuple[str, ...] = ()
     """The longer lanes of this model, which are tried before any other model when a prompt does not fit."""
+
+    @property
+    def held_to_confidence(self) -> bool:
+        """Whether its log-probabilities matter, so that its engine is asked for them."""
+        return self.confidence is not None or bool(self.confidence_for)
+
+    def least_confidence(self, task: Task | None) -> float | None:
+        """The least mean log-probability at which its answer to a task is believed; None: any is."""
+        return self.confidence if task is None else self.confidence_for.get(task, self.confidence)
 
 
 # ── 4. What the policy decides ───────────────────────────────────────────────────────────────────────────────────────

@@ -44,6 +44,9 @@ TOLD = f"""CASE
 END"""
 """A story without the estimates; of the dollars that may be spent, only whether there are any; whole where a conversation is kept."""
 
+LOWEST_OTHER = "lowest_other"
+"""The function of SQL that finds the lowest score of an attempt's story but for its confidence (`past`)."""
+
 Figure = tuple[str, int]
 """A whole number that is not negative, as SQL, and one that it is below."""
 
@@ -131,7 +134,13 @@ def figures_of_attempt(i: int, cuts: Cuts) -> Iterator[Figure]:
     """What the i-th attempts of requests that are alike have in common: which of the earlier ones are better, too."""
     yield f"a{i}.model", WORDS
     yield f"ifnull(a{i}.failure, 0)", WORDS
-    yield reached(f"a{i}.score", [round(score * FINE) for score in cuts.scores])
+    scores = [round(score * FINE) for score in cuts.scores]
+    yield reached(f"a{i}.score", scores)
+    if cuts.logprobs:
+        least = {round(logprob * FINE) for logprob in cuts.logprobs}
+        yield reached(f"a{i}.logprob", sorted(least | {edge + 1 for edge in least}))
+        others, many = reached(f"{LOWEST_OTHER}(a{i}.story)", scores)
+        yield f"iif(a{i}.logprob IS NULL OR a{i}.score >= {scores[-1]}, 0, {others})", many
     yield f"a{i}.late", 2
     yield f"a{i}.cost IS NULL", 2
     yield f"""instr(ifnull(a{i}.story, ''), '"c":true') > 0""", 2

@@ -19,12 +19,14 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from headgate.core.audits import Opinion
+from headgate.core.checks.confidence import CONFIDENCE
 from headgate.core.judges.found import says_as_good
 from headgate.core.judges.standing import LABELS
 from headgate.core.past import Cuts, Found, Past, without_second_answers
 from headgate.core.types import Model, Outcome
 from headgate.core.versions import Versions, since_when
-from headgate.lab.alike import ASKED, RANGE, SUMS, Alike
+from headgate.lab.alike import ASKED, LOWEST_OTHER, RANGE, SUMS, Alike
+from headgate.ledger.decode import verdicts_of
 from headgate.ledger.dimensions import NANO
 from headgate.ledger.findings import said_by_judges
 from headgate.ledger.queries import LedgerReader
@@ -150,6 +152,8 @@ def read_past(
     found: list[tuple[Group, frozenset[str]]] = []
     with reader.connect() as db:
         words, names, described = reader.words(db), reader.model_names(db), reader.described(db)
+        if cuts.logprobs:
+            teach(db, words)
         changed = changes_of(described.values(), newest_versions(reader.path))
         many = db.exec_driver_sql(
             "SELECT count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
@@ -218,6 +222,20 @@ def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
         found=tuple([told.found(same, names[same.model]) for same, told in group.audits.items()]),
         chances={names[model]: sum_ / FINE / group.requests for model, sum_ in group.chances.items()},
     )
+
+
+def teach(db: Connection, words: Mapping[int, str]) -> None:
+    """Give SQLite the function that tells the lowest score of an attempt but for its confidence."""
+
+    def lowest_other(story: str | None) -> int | None:
+        verdicts = () if story is None else verdicts_of(story, words)
+        others = [verdict.score for verdict in verdicts if verdict.check != CONFIDENCE]
+        lowest = min([score for score in others if score is not None], default=None)
+        return None if lowest is None else round(lowest * FINE)
+
+    driver = db.connection.driver_connection
+    assert driver is not None, "a connection is open"
+    driver.create_function(LOWEST_OTHER, 1, lowest_other, deterministic=True)
 
 
 def rows(db: Connection, query: str, given: tuple[Any, ...]) -> list[Any]:

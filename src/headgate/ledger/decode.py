@@ -223,6 +223,11 @@ def _failure(
     )
 
 
+def verdicts_of(story: str, names: Mapping[int, str]) -> tuple[Verdict, ...]:
+    """The verdicts in an attempt's story."""
+    return _verdicts(msgspec.json.decode(story, type=AttemptStory).verdicts, names)
+
+
 def _verdicts(shared: Shared, names: Mapping[int, str]) -> tuple[Verdict, ...]:
     text = _word(shared, names)
     if not text:

@@ -157,7 +157,7 @@ class OllamaNative(Struct, frozen=True):
                 }
                 for tool in request.tools
             ]
-        if request.logprobs or model.confidence is not None:
+        if request.logprobs or model.held_to_confidence:
             body["logprobs"] = True
             if request.top_logprobs is not None:
                 body["top_logprobs"] = request.top_logprobs

@@ -98,7 +98,7 @@ class OpenAIChat(Struct, frozen=True):
                 body["parallel_tool_calls"] = request.parallel_tools
         if request.format.kind != "text":
             self._ask_for_format(body, request.format, notes)
-        if request.logprobs or model.confidence is not None:
+        if request.logprobs or model.held_to_confidence:
             self._ask_for_logprobs(body, request, notes)
         _rename_limit(body, profile.max_tokens)
         if rule or profile.accepts is not None or extra:
