@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from headgate.config.compile import Config
+    from headgate.config.prices import PriceFinder
 
 WIDE = 240
 """Columns off a terminal, where nothing should be cut."""
@@ -34,21 +35,18 @@ def with_json(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(function)
 
 
-def load(config_file: str | None, *, prices: bool = True, apart: bool = False) -> "Config":
+def load(config_file: str | None, *, prices: bool = True, finder: "PriceFinder | None" = None) -> "Config":
     """The config, with a word on stderr when there is no file and the starter page serves.
 
     Args:
         config_file: what the user named.
         prices: look up list prices; False is quicker where no money is shown.
-        apart: read the list in a short process, so that a command that stays open does not keep it.
+        finder: looks them up, in place of a list in this process.
     """
-    from headgate.config.prices import list_here
-    from headgate.config.prices_apart import list_apart
+    from headgate.config.load import load_config
+    from headgate.config.prices import find_price
 
-    with list_apart() if apart else list_here() as finder:
-        from headgate.config.load import load_config  # meanwhile the child reads
-
-        config = load_config(config_file, finder if prices else lambda *_: None)
+    config = load_config(config_file, (finder or find_price) if prices else lambda *_: None)
     if config.source is None:
         say(NO_PAGE)
     return config

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -46,7 +47,8 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
     from headgate.core.errors import UsageError
     from headgate.gateway.listening import bind
 
-    config = load(config_file, prices=not background, apart=not background)
+    gc.disable()  # nearly all that is made until the gate is open stays
+    config = load(config_file, prices=False) if background else load_for_gate(config_file)
     try:
         host, port = address(listen) if listen else (config.host, config.port)
     except Misfit as error:
@@ -70,6 +72,15 @@ def command(config_file: str | None, listen: str | None, *, background: bool, as
         ) from error
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run_gate(config, listening, as_json=as_json)
+
+
+def load_for_gate(config_file: str | None) -> "Config":
+    """The config; a child reads the list of prices while the gate's modules are loaded here."""
+    from headgate.config.prices_apart import list_apart
+
+    with list_apart() as finder:
+        import_module("headgate.app")
+        return load(config_file, finder=finder)
 
 
 def lock_up(config: "Config") -> None:
@@ -120,7 +131,8 @@ def run_gate(config: "Config", listening: "socket.socket", *, as_json: bool) -> 
                 if not runfile.write(url, config.source, gate.local_key):
                     say("note: another gate is open here; headgate down closes that one, Ctrl-C this one")
                 greet(gate, url, as_json=as_json)
-                gc.freeze()  # what is here now stays; the collector need not look at it again
+                gc.freeze()  # so the collector need never look at it
+                gc.enable()
 
             await gate.serve(listening, opened)
         say(f"closed; {count(gate.writer.written, 'request')} written, {gate.writer.lost:,} lost")
