@@ -164,6 +164,20 @@ def test_without_audits_of_a_task_it_is_not_moved():
     assert not any("tokens_over" in word for word in (words(found) if isinstance(found, Proposal) else ()))
 
 
+LARGE = replace(MODELS["small"], name="large", id="l")
+
+
+def test_of_what_one_model_at_home_answered_another_ones_answer_is_not_known():
+    """The audited answers are all good. Those of the model that would be asked first, nobody has seen."""
+    models = {**MODELS, "large": LARGE}
+    today = policy(models=models)
+    _, part = record(1, 1000, today=today, bad=0.0, long_share=0.0)
+    weights = Weights(part, today)
+    assert weights.effect(today).quality.low > 0.98
+    other = policy(rest=("large", "small", "paid"), code=("large", "small", "paid"), models=models)
+    assert weights.effect(other).quality.low < 0.2
+
+
 def test_audits_that_were_chosen_rarely_make_the_bound_wide():
     asks = world(5, 3000, bad=0.0)
     many, few = (
@@ -277,6 +291,13 @@ def test_steps_are_round_and_bounded():
     far = {setting.word for setting in steps(at_most, TODAY, Seen())}
     assert "routes.long.tokens_over=7000" not in far
     assert "routes.rest.pass_at=0.45" not in far
+
+
+def test_no_model_at_home_takes_the_place_of_another_one_there():
+    today = policy(rest=("small", "large", "paid"), code=("paid",), models={**MODELS, "large": LARGE})
+    homes = {"rest": frozenset({"small", "large"}), "code": frozenset({"small"})}
+    chains = {one.table: one.value for one in steps(today, today, Seen(homes=homes)) if one.key == "try"}
+    assert chains == {"routes.rest": ("small", "paid", "large"), "routes.code": ("small", "paid")}
 
 
 def test_the_record_is_cut_wherever_a_step_may_lead():

@@ -3,8 +3,9 @@
     steps(policy, today, seen) → the next settings, one by one
 
 A threshold of tokens goes to the next round figure and at most to 1.5 times, or two thirds, of what it is today; the score at which
-answers pass moves by 0.05 and at most by 0.1; the confidence that is wanted of a model for a task by a tenth of today's, and at most by two; a chain changes once, by two models that change places or by one at home that is put
-first. So a proposal can be understood, and what it does wrong is bounded. Nothing is weighed here.
+answers pass moves by 0.05 and at most by 0.1; the confidence that is wanted of a model for a task by a tenth of today's, and at most by
+two; a chain changes once, by two models that change places or by one at home that is put first, but none at home takes the place of
+another one there. So a proposal can be understood, and what it does wrong is bounded. Nothing is weighed here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -126,12 +127,16 @@ def confidences_of(today: float) -> list[float]:
 
 
 def chains_near(route: Route, policy: Policy, homes: frozenset[str]) -> Iterator[tuple[str, ...]]:
-    """The chains that differ by one change, without any that has no paid model behind where there was one."""
+    """The chains that differ by one change.
+
+    No model at home takes the place of another one there: audits compare the answer that went out, so of the other one's nothing is known.
+    """
     names = named_chain(route, policy)
+    at_home = [policy.models[name].local for name in names]
     for index in range(len(names) - 1):
-        swapped = (*names[:index], names[index + 1], names[index], *names[index + 2 :])
-        yield swapped
-    if route.tokens_over is None:  # else its limit is the finer step
+        if not (at_home[index] and at_home[index + 1]):
+            yield (*names[:index], names[index + 1], names[index], *names[index + 2 :])
+    if route.tokens_over is None and at_home[:1] != [True]:  # with a limit, that is the finer step
         for name in sorted(homes - set(names)):
             yield (name, *names)
 
