@@ -171,9 +171,6 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         )
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA secure_delete = ON")  # prompts that are removed leave no trace in the file
-    db.execute(
-        "PRAGMA cache_size = -4096"
-    )  # rows and ids come in order of time: only the last pages are warm
     if db.execute("PRAGMA user_version").fetchone()[0] == VERSION:
         return
     db.execute("BEGIN IMMEDIATE")
