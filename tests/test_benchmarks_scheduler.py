@@ -43,10 +43,19 @@ def test_a_batch_at_night_is_done_much_sooner_and_with_far_fewer_loads_than_in_t
     assert ours.per_minute >= 1.5 * theirs.per_minute
 
 
-def test_at_rush_hour_more_is_answered_than_in_the_order_of_arrival():
+def test_at_rush_hour_half_as_much_again_is_answered_with_a_third_of_the_loads_of_the_order_of_arrival():
     ours, theirs = (days(name, LEVEL["rush hour"]) for name in (played.OURS, played.ORDERLY))
-    assert ours.per_minute >= 1.3 * theirs.per_minute
-    assert ours.loads < 0.75 * theirs.loads
+    assert theirs.loads >= 3 * ours.loads
+    assert ours.per_minute >= 1.5 * theirs.per_minute
+    assert ours.wait_p95 <= 0.8 * theirs.wait_p95
+
+
+def test_at_rush_hour_five_hundred_items_of_one_caller_starve_nobody():
+    rush = LEVEL["rush hour"]
+    day = played.play(played.OURS, replace(rush, batch=500), MODELS, MEMORY, 0)
+    orderly = played.play(played.ORDERLY, rush, MODELS, MEMORY, 0)
+    assert played.at(day.waits, 95) <= played.at(orderly.waits, 95)
+    assert max(day.waits) <= 2 * max(orderly.waits)
 
 
 @pytest.mark.parametrize("level", [level for level in LEVELS if level.asks], ids=lambda level: level.name)

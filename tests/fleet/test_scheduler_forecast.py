@@ -106,3 +106,13 @@ def test_a_newcomer_for_a_shorter_lane_waits_for_the_longer_one_that_is_being_lo
     engine.ask("long")
     engine.until(1.0)
     assert foretold(engine, "short") == (3.0, 3.0)
+
+
+def test_a_newcomer_is_told_how_long_he_waits_for_company():
+    engine = loaded("busy", "idle", others=["third"], service=60.0)
+    for name, rate in (("busy", 1.5), ("idle", 0.3), ("third", 0.3)):
+        engine.scheduler.lanes[name].expect(rate, engine.now)
+    engine.ask("busy")
+    expected, waited = foretold(engine, "third")
+    assert waited > 20.0
+    assert expected == pytest.approx(waited, abs=1.0)  # nobody has seen yet how long unloading takes

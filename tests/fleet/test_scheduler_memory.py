@@ -1,7 +1,16 @@
 """Which model is in memory, and when it makes room for another."""
 
+from itertools import pairwise
+from math import inf
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from played_engine import PlayedEngine, contexts, lane, loaded
+
+from headgate.fleet.lanes import Lane
+from headgate.fleet.residency import gathered_at, pressing, turn
+from headgate.fleet.turns import Ticket
 
 # ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -139,6 +148,96 @@ def test_a_turn_ends_early_for_somebody_who_is_pressed_for_time():
 
 def test_a_turn_does_not_end_early_for_somebody_who_would_be_late_all_the_same():
     assert busy_with_people(within=2.0) == busy_with_people(within=600.0)
+
+
+def much_asked(rate=0.3, *, at_work=True):
+    """Two models in memory, one of them at work, and a third; each is asked for so often per second."""
+    engine = loaded("busy", "idle", others=["third"], service=60.0)
+    for each in engine.scheduler.lanes.values():
+        each.expect(rate, engine.now)
+    if at_work:
+        engine.scheduler.lanes["busy"].expect(5 * rate, engine.now)
+        engine.ask("busy")
+    return engine
+
+
+def test_while_the_card_is_at_work_an_idle_model_goes_when_enough_want_another():
+    engine = much_asked()
+    asked = []
+    for caller in ("ann", "bob", "eve"):
+        assert engine.unloads == []
+        asked.append(engine.ask("third", caller=caller))
+        engine.until(engine.now + 1)
+    assert engine.unloads == ["idle"]
+    engine.run()
+    assert engine.waited(asked[0]) == 2.0 + 5.0
+
+
+def test_whoever_wants_it_alone_waits_until_others_would_wait_as_long_because_of_him():
+    engine = much_asked()
+    asked = engine.ask("third")
+    engine.run()
+    assert engine.waited(asked) == pytest.approx(0.3 * 8.0**2 + 5.0)  # 8 s: two loads
+
+
+@pytest.mark.parametrize("rate", [1.0, 100.0])
+def test_however_much_is_asked_nobody_waits_for_company_longer_than_a_turn(rate):
+    engine = much_asked(rate)
+    asked = engine.ask("third")
+    engine.run()
+    assert engine.waited(asked) == pytest.approx(3 * 8.0 + 5.0)
+
+
+def test_whoever_is_pressed_for_time_does_not_wait_for_company():
+    engine = much_asked()
+    asked = engine.ask("third", within=15.0)
+    engine.run()
+    assert engine.waited(asked) <= 15.0
+
+
+@pytest.mark.parametrize(("rate", "at_work"), [(0.3, False), (0.01, True)])
+def test_nobody_waits_for_company_while_the_card_answers_nobody_or_little_is_asked(rate, at_work):
+    engine = much_asked(rate, at_work=at_work)
+    asked = engine.ask("third")
+    engine.run()
+    assert engine.waited(asked) == 5.0
+
+
+def test_one_callers_five_hundred_requests_bring_a_model_and_do_not_keep_it():
+    engine = much_asked()
+    for _ in range(500):
+        engine.ask("third", caller="hog")
+    assert engine.unloads == ["idle"]
+    engine.until(engine.now + 30)
+    others = [engine.ask("idle", caller=f"person {number}") for number in range(19)]
+    engine.until(engine.now + 300)
+    first = min(engine.waited(number) for number in others if number in engine.started)
+    assert first <= 3 * 9.0 + engine.service + 5.0  # a turn, what runs, and the swap
+
+
+@given(
+    rates=st.tuples(st.floats(0, 10), st.floats(0, 10)),
+    ages=st.lists(st.floats(0, 200), min_size=1, max_size=20),
+)
+def test_company_never_makes_anybody_wait_longer(rates, ages):
+    now = 1000.0
+    victim, wanted, busy = (Lane(lane(name)) for name in ("victim", "wanted", "busy"))
+    busy.running = 1
+    for each, rate in zip((victim, wanted), rates, strict=True):
+        each.state = "ready" if each is victim else "out"
+        each.expect(rate, now)
+    for number, age in enumerate(ages):
+        wanted.waiting.add(
+            Ticket(id=number, lane="wanted", caller=str(number), arrived=now - age, deadline=inf)
+        )
+    oldest = pressing(wanted, now)
+    moments = [
+        gathered_at(wanted, [victim], [victim, wanted, busy], oldest, now, newcomers=newcomers)
+        for newcomers in range(4)
+    ]
+    for fewer, more in pairwise(moments):
+        assert max(more, now) <= max(fewer, now) + 1e-6
+    assert moments[0] <= max(now, oldest.arrived + turn(victim, wanted))
 
 
 def test_when_nobody_waits_any_more_a_swap_is_given_up_and_the_others_go_on():

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from headgate.fleet.lanes import Lane
-from headgate.fleet.residency import Swap, cheapest, drained_in, pressing, swap_cost, will_go
+from headgate.fleet.residency import Swap, cheapest, drained_in, gathered_at, pressing, swap_cost, will_go
 from headgate.fleet.turns import Clocks, Ticket, may_wait
 
 
@@ -42,7 +42,8 @@ def until_ready(lane: Lane, newcomer: Ticket, room: Room, now: float) -> float:
     oldest = pressing(lane, now)
     if oldest is None or (may_wait(oldest, now) and not newcomer.batch):
         oldest = newcomer
-    until = max([will_go(victim, lane, oldest, now) for victim in evict], default=now) - now
+    gathered = gathered_at(lane, evict, room.lanes, oldest, now, newcomers=1)
+    until = max([now, gathered, *[will_go(victim, lane, oldest, now) for victim in evict]]) - now
     return until + until_swapped(lane, evict, now)
 
 

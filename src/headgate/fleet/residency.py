@@ -3,6 +3,8 @@
     an idle lane               goes at once for a person; for a batch after a swap's time and a half, so that requests gather
     one that answers           goes when nobody else waits for it and it has been there as long as a swap costs
     one that is waited for     keeps its memory for a turn, counted from when somebody began to wait for the other
+    any, when much is asked    goes when as many wait for the other as are worth a swap, or they have waited together as long as others
+                               will because of it; after a turn at the latest
 
 Loading costs seconds in which a model answers nobody, so what a lane does in its turn outweighs the swap. Requests for another
 lane gather meanwhile, and are then served together. A batch's request waits many turns. Nothing is taken from under a request:
@@ -34,7 +36,7 @@ hardly earlier."""
 
 GATHER = 1.5
 """So many swaps' time a batch's requests gather before an idle lane goes for them. At a half there were a quarter more loads by
-night; waiting for a person's requests in the same way made hardly any difference, at whatever length."""
+night. People's requests gather by number (`worth_a_swap`); by time alone people waited longer on a working day."""
 
 WARM = 0.005
 """Requests per second from which on a lane is worth loading before anybody asks."""
@@ -65,7 +67,8 @@ def next_swap(lanes: Sequence[Lane], free: int, foreign: int, now: float) -> Swa
         if victims is None:
             continue  # what is loading or leaving has to be done first
         oldest = pressing(lane, now)
-        moment = max([may_go(victim, lane, oldest, now) for victim in victims], default=now)
+        turns = [may_go(victim, lane, oldest, now) for victim in victims]
+        moment = max([gathered_at(lane, victims, lanes, oldest, now), *turns])
         if moment <= now:
             return Swap(lane.name, tuple([victim.name for victim in victims]))
         moments.append(moment)
@@ -169,6 +172,55 @@ def missed(victim: Lane, lane: Lane, now: float) -> float:
     return len(lane.waiting) * until + (victim.wanted_by + asked_meanwhile) * cost
 
 
+def gathered_at(
+    lane: Lane,
+    victims: Sequence[Lane],
+    lanes: Sequence[Lane],
+    oldest: Ticket | None,
+    now: float,
+    *,
+    newcomers: int = 0,
+) -> float:
+    """When enough requests have gathered for a lane that others make room for it. At once while the card answers nobody.
+
+    Args:
+        lane: the one to load.
+        victims: those that have to go for it.
+        lanes: all that share the pool's memory.
+        oldest: for whom it would be loaded; a batch's requests gather otherwise (`may_go`).
+        now: the time.
+        newcomers: to be counted beside those who wait for it.
+    """
+    if oldest is None or may_wait(oldest, now) or not any(other.running for other in lanes):
+        return now
+    wanted_by = lane.wanted_by + newcomers
+    kept = [victim for victim in victims if not worth_a_swap(wanted_by, victim, lane, now)]
+    if not kept:
+        return now
+    came = sum([ticket.arrived for queue in lane.queues for ticket in queue]) + newcomers * now
+    moments = []
+    for victim in kept:
+        waited_as_much = (lost(victim, lane, now) + came) / wanted_by
+        latest = oldest.arrived + turn(victim, lane)
+        moments.append(in_time(min(waited_as_much, latest), oldest, victim, lane))
+    return max(moments)
+
+
+def worth_a_swap(wanted_by: int, victim: Lane, lane: Lane, now: float) -> bool:
+    """Whether so many requests for a lane are worth that another one goes.
+
+    The more of them share a swap, the less of what is `lost` by it falls to each; but all wait for the next one to come. Per request,
+    both together are least at the first n with n · (n + 1) ≥ 2 · the lane's rate · what is lost: the lot size of a machine that has to
+    be set up, and the N-policy of queues. Where little is asked, n is one.
+    """
+    return wanted_by * (wanted_by + 1) >= 2 * lane.rate(now) * lost(victim, lane, now)
+
+
+def lost(victim: Lane, lane: Lane, now: float) -> float:
+    """Seconds that those wait who ask for a lane during a swap: rate · cost of them, each as long as it takes there and back."""
+    return victim.rate(now) * swap_cost(victim, lane) ** 2
+
+
 def may_go(victim: Lane, lane: Lane, oldest: Ticket | None, now: float) -> float:
     """From when on a lane may be asked to make room for another that somebody waits for."""
     if oldest is None:
@@ -177,14 +229,24 @@ def may_go(victim: Lane, lane: Lane, oldest: Ticket | None, now: float) -> float
     if victim.idle:
         return oldest.arrived + (GATHER * cost if may_wait(oldest, now) else 0.0)
     earliest = victim.since + cost
-    turn = max(TURN, SWAPS * cost)
+    turns = 1.0
     if may_wait(oldest, now):
-        turn *= BATCH_PATIENCE
+        turns = BATCH_PATIENCE
     elif not victim.wanted_by_people(now):
         return earliest
-    latest = max(victim.since, oldest.arrived) + turn
-    in_time = oldest.deadline - cost - (lane.service or 0.0)
-    return max(earliest, min(latest, in_time) if in_time > oldest.arrived else latest)
+    latest = max(victim.since, oldest.arrived) + turns * turn(victim, lane)
+    return max(earliest, in_time(latest, oldest, victim, lane))
+
+
+def turn(victim: Lane, lane: Lane) -> float:
+    """Seconds that a lane keeps its memory while people wait for another."""
+    return max(TURN, SWAPS * swap_cost(victim, lane))
+
+
+def in_time(moment: float, oldest: Ticket, victim: Lane, lane: Lane) -> float:
+    """A moment, or an earlier one for somebody who would otherwise be too late. Nobody hurries for whom no swap was in time."""
+    last = oldest.deadline - swap_cost(victim, lane) - (lane.service or 0.0)
+    return min(moment, last) if last > oldest.arrived else moment
 
 
 def will_go(victim: Lane, lane: Lane, oldest: Ticket | None, now: float) -> float:
