@@ -19,6 +19,7 @@ from headgate.ledger.queries import LedgerReader
 from headgate.ledger.retention import Keep, step
 from headgate.ledger.rollups import roll, stretches
 from headgate.ledger.sketches import from_bytes, microseconds, percentile, sketch_of, to_bytes
+from headgate.ledger.verifying import verify
 from headgate.ledger.writer import LedgerWriter
 from headgate.reports.facts import Latency
 from headgate.reports.week import Week
@@ -159,6 +160,7 @@ def test_any_ledger_has_the_same_facts_by_rollups_and_by_rows(tmp_path_factory, 
     assert writer.lost == 0
     with closing(open_for_writing(path)) as db:
         roll(db, rolled)
+    assert verify(path).problems == ()  # each row's number is that of what the row says
     when = {"since": WEEK[0] + shift, "until": WEEK[1] + shift, "zone": ZoneInfo(zone)}
     by_rows = facts_of(path, **when, from_rows=True)
     assert by_rows.requests == sum(
@@ -331,6 +333,17 @@ def test_many_rows_are_summed_by_several_processes_to_the_same_facts(store, path
     alone = facts_of(path, from_rows=True)
     monkeypatch.setattr(counting, "MANY", 4_096)
     assert facts_of(path, from_rows=True) == alone
+
+
+@pytest.mark.parametrize(
+    ("since", "until"), [(0, 7 * DAY), (0, 1_000), (3 * DAY, 4 * DAY), (6 * DAY, 7 * DAY), (7 * DAY, 8 * DAY)]
+)
+def test_a_part_of_the_rows_is_counted_from_rows_as_it_is_from_rollups(store, path, since, until):
+    store(outcome for outcome in [*realistic(6_000, seed=4), *plain(3_000, seed=9)])
+    when = (WEEK[0] + since, WEEK[0] + until)
+    by_rows = facts_of(path, *when, from_rows=True)
+    roll_all(path, bite=5_000)
+    assert_alike(facts_of(path, *when), by_rows)
 
 
 def test_a_process_that_cannot_count_is_told_of(store, path, monkeypatch):

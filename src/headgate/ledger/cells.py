@@ -1,15 +1,22 @@
 """What the ledger sums: the sums over some requests that agree in everything reports group by, and over some calls.
 
 All of it is integers in the units of the rows (`schema`), so that sums are exact in whatever order they are made. Words
-and models are numbers; 0 is "none". This module runs no query: `rows` makes these from rows, `rollups` keeps them.
+and models are numbers; 0 is "none". Each row says by one number how it is counted, its variant, so that summing rows
+needs no more of them than that number and the figures. This module runs no query: `dimensions` numbers these, `rows`
+sums rows by them, `rollups` keeps the sums.
 """
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from math import gcd
 from operator import add
 from typing import Final, NamedTuple, Self
 
+from headgate.core.policy import ANSWER_ALLOWANCE
+
+SIZES: Final = (11, 21)
+"""The least and the largest power of two that prompts are measured by: 2,048 and 2,097,152 tokens."""
 QUARTER: Final = 900
 """Seconds of the shortest time that is summed. A day begins on a quarter of an hour in every time zone."""
 HOUR: Final = 3_600
@@ -32,7 +39,13 @@ class Facet(NamedTuple):
     alternative: int
     prices_as_of: int
     size: int
-    """Where there is a limit: the power of two, 11 to 21, that is the smallest to hold the prompt and room for an answer."""
+    """Where there is a limit: that of the prompt (`size_of`)."""
+
+
+def size_of(tokens: int) -> int:
+    """The smallest power of two that holds a prompt of so many tokens and room for an answer, within `SIZES`."""
+    least, largest = SIZES
+    return min(max((tokens + ANSWER_ALLOWANCE - 1).bit_length(), least), largest)
 
 
 class Cell(NamedTuple):
@@ -63,6 +76,48 @@ class Cell(NamedTuple):
         return Cell(*map(add, self, other))
 
 
+class Variant(NamedTuple):
+    """How a request is counted: its facet, and what is known of it and happened to it. All but the facet are 0 or 1."""
+
+    facet: int
+    """Its number."""
+    cost_unknown: int
+    compared: int
+    energy_cost_unknown: int
+    alternative_unknown: int
+    timed: int
+    """Its first token was timed."""
+    tried_locally: int
+    failed_locally: int
+    estimated: int
+    imported: int
+
+    def cell(self, sums: Iterable[int]) -> Cell:
+        """The sums over requests, from how many they are and the sums of their figures, as below."""
+        requests, cost, baseline, energy, energy_cost, alternative, seconds, first_token = sums
+        compared = self.compared
+        return Cell(
+            requests=requests,
+            cost=cost,
+            cost_unknown=requests * self.cost_unknown,
+            compared=requests * compared,
+            compared_cost=cost * compared,
+            compared_baseline=baseline * compared,
+            compared_energy_cost=energy_cost * compared,
+            compared_energy_unknown=requests * compared * self.energy_cost_unknown,
+            compared_alternative=alternative * compared,
+            compared_alternative_unknown=requests * compared * self.alternative_unknown,
+            energy=energy,
+            seconds=seconds,
+            first_token=first_token,
+            first_tokens=requests * self.timed,
+            tried_locally=requests * self.tried_locally,
+            failed_locally=requests * self.failed_locally,
+            estimated=requests * self.estimated,
+            imported=requests * self.imported,
+        )
+
+
 class Ends(NamedTuple):
     """What a report groups calls by."""
 
@@ -86,6 +141,34 @@ class Calls(NamedTuple):
     def plus(self, other: Self) -> "Calls":
         """Both together."""
         return Calls(*map(add, self, other))
+
+
+class CallVariant(NamedTuple):
+    """How a call is counted: what it came to, and whether its answer was rejected and its cost is unknown, 0 or 1."""
+
+    task: int
+    model: int
+    failure: int
+    rejected: int
+    cost_unknown: int
+
+    @property
+    def ends(self) -> Ends:
+        """What a report groups it by."""
+        return Ends(self.task, self.model, self.failure)
+
+    def calls(self, sums: Iterable[int]) -> Calls:
+        """The sums over calls, from how many they are and the sums of their figures, as below."""
+        attempts, prompt, output, cost, energy = sums
+        return Calls(
+            attempts=attempts,
+            rejected=attempts * self.rejected,
+            input=prompt,
+            output=output,
+            cost=cost,
+            cost_unknown=attempts * self.cost_unknown,
+            energy=energy,
+        )
 
 
 class Bar(NamedTuple):
@@ -145,11 +228,14 @@ class Days:
 
     Args:
         starts: their first moments in Unix time, in order; what comes before the first belongs to it.
+
+    Attributes:
+        step: seconds of a time that no day but the first begins within, when counted from 1970 in UTC.
     """
 
     def __init__(self, starts: Iterable[int]) -> None:
         self.starts = tuple(starts)
-        self.on_hours = all(start % HOUR == 0 for start in self.starts)
+        self.step = max(QUARTER, gcd(*self.starts[1:]))  # days of before some year began on odd minutes
         self._known: dict[int, int] = {}
 
     def of(self, moment: int) -> int:

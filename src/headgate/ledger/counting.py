@@ -20,14 +20,13 @@ from msgspec import Struct
 from headgate.ledger.cells import QUARTER, Days, Sums, Times
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.rollups import (
-    facets_by_number,
     read_bars,
     read_calls,
     read_cells,
     read_sketches,
     stretches,
 )
-from headgate.ledger.rows import CHUNK, Counted, Part, chunks_of, count_chunks
+from headgate.ledger.rows import CHUNK, Counted, Part, chunks_of, count_chunks, facets_by_number
 from headgate.ledger.rows_apart import count_apart
 from headgate.ledger.schema import MICRO
 from headgate.ledger.sketches import Sketch, microseconds, percentile, sketch_of

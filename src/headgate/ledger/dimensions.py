@@ -1,4 +1,4 @@
-"""The words, models and prices that rows point to by number.
+"""The words, models, prices and variants that rows point to by number.
 
 A word is written once and then named by its number. Sentences (a verdict's reason, a failure's detail) are numbered
 when they are seen for the second time: what repeats becomes a number, what is unique stays in its own row, and the
@@ -10,10 +10,12 @@ rollback, so that no number is remembered that was never stored.
 
 import sqlite3
 from collections.abc import Callable, Hashable, Iterable
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from headgate.core.types import Model
-from headgate.ledger.prices import COLUMNS, PriceRow, price_row
+from headgate.ledger.cells import CallVariant, Facet, Variant
+from headgate.ledger.prices import COLUMNS, price_row
+from headgate.ledger.schema import NOTHING
 
 NANO: Final = 1_000_000_000
 
@@ -33,24 +35,29 @@ ModelRow = tuple[
 ]
 
 
-class Numbers(dict[str, int]):
-    """Numbers by word. `numbers[word]` gives a new word its number; finding a known one costs no call."""
+What = TypeVar("What", bound=Hashable)
 
-    def __init__(self, give: Callable[[str], int], known: Iterable[tuple[str, int]] = ()) -> None:
+
+class Numbers(dict[What, int]):
+    """Numbers by word, say. `numbers[word]` gives a new word its number; finding a known one costs no call."""
+
+    def __init__(self, give: Callable[[What], int], known: Iterable[tuple[What, int]] = ()) -> None:
         super().__init__(known)
         self._give = give
 
-    def __missing__(self, word: str) -> int:
-        number = self[word] = self._give(word)
+    def __missing__(self, what: What) -> int:
+        number = self[what] = self._give(what)
         return number
 
 
 class Dimensions:
-    """The numbers of words, models and prices in one ledger.
+    """The numbers of words, models, prices and variants in one ledger.
 
     Attributes:
         names: the numbers of words.
         models: the numbers of models, as they are described now.
+        variants: how requests are counted, by their facet's fields and then those of `Variant`, None or `NOTHING` for none.
+        call_variants: how calls are counted, likewise by the fields of `CallVariant`.
         local: the models that are known to run on the user's own machines.
         told: stories that are told in numbers alone, by what they tell.
     """
@@ -59,8 +66,10 @@ class Dimensions:
         self._db = db
         self._described: dict[str, Model] = {}
         known = db.execute("SELECT text, id FROM names").fetchall()
-        self.names = Numbers(self._name, known)
-        self.models = Numbers(self._model)
+        self.names: Numbers[str] = Numbers(self._name, known)
+        self.models: Numbers[str] = Numbers(self._model)
+        self.variants: Numbers[tuple[int | None, ...]] = Numbers(self._variant)
+        self.call_variants: Numbers[tuple[int | None, ...]] = Numbers(self._call_variant)
         self.local: frozenset[str] = frozenset()
         self.told: dict[Hashable, str] = {}
         self._seen: set[str] = set()
@@ -113,6 +122,8 @@ class Dimensions:
             self.names.pop(text, None)
         for name in self._new_models:
             self.models.pop(name, None)
+        self.variants.clear()
+        self.call_variants.clear()
         self.told.clear()
         self.keep()
 
@@ -129,6 +140,18 @@ class Dimensions:
         number = self._find_or_add("models", self._model_row(name))
         self._new_models.append(name)
         return number
+
+    def _variant(self, told: tuple[int | None, ...]) -> int:
+        fields = len(Facet._fields)
+        facet = Facet(*map(_known, told[:fields]))
+        if told[Facet._fields.index("fallback_limit")] in (None, NOTHING):
+            facet = facet._replace(fallback_limit=-1)
+        return self._find_or_add(
+            "variants", (self._find_or_add("facets", facet), *map(_known, told[fields:]))
+        )
+
+    def _call_variant(self, told: tuple[int | None, ...]) -> int:
+        return self._find_or_add("call_variants", tuple(map(_known, told)))
 
     def _model_row(self, name: str) -> ModelRow:
         model = self._described.get(name)
@@ -147,7 +170,7 @@ class Dimensions:
             price,
         )
 
-    def _find_or_add(self, table: str, row: ModelRow | PriceRow) -> int:
+    def _find_or_add(self, table: str, row: tuple[Any, ...]) -> int:
         columns = _COLUMNS[table]
         same = " AND ".join(f"{column} IS ?" for column in columns)
         found = self._db.execute(f"SELECT id FROM {table} WHERE {same}", row).fetchone()  # noqa: S608 - our own names
@@ -158,7 +181,14 @@ class Dimensions:
         return int(added.lastrowid or 0)
 
 
+def _known(number: int | None) -> int:
+    return 0 if number is None or number == NOTHING else int(number)
+
+
 _COLUMNS: Final = {
     "models": ("name", "engine", "engine_kind", "engine_id", "kind", "local", "display", "label", "price"),
     "prices": COLUMNS,
+    "facets": Facet._fields,
+    "variants": Variant._fields,
+    "call_variants": CallVariant._fields,
 }

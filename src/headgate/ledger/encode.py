@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import UNSET, Struct
 
 from headgate.core.types import Attempt, Outcome, Usage
+from headgate.ledger.cells import size_of
 from headgate.ledger.dimensions import NANO, Dimensions
 from headgate.ledger.schema import CONFIDENCE, FINE, MICRO, NOTHING
 from headgate.ledger.storable import storable
@@ -40,15 +41,22 @@ class Rows(NamedTuple):
     turns: list[Row]
 
 
-def encode(outcomes: Iterable[Outcome], n: int, numbers: Dimensions) -> Rows:
-    """The rows of outcomes; the first has the number `n` in the ledger, and so on."""
+def encode(outcomes: Iterable[Outcome], n: int, numbers: Dimensions, *, imported: bool = False) -> Rows:
+    """The rows of outcomes.
+
+    Args:
+        outcomes: whose rows.
+        n: the number of the first in the ledger; the others follow.
+        numbers: of the ledger's words and models.
+        imported: they were read from a file.
+    """
     rows = Rows([], [], [], [])
     for number, outcome in enumerate(outcomes, n):
         try:
-            request, attempts = _request(outcome, number, numbers)
+            request, attempts = _request(outcome, number, numbers, imported)
         except (ValueError, OverflowError):  # a figure that is no number, say
             outcome = storable(outcome)  # noqa: PLW2901 - what follows has to be that too
-            request, attempts = _request(outcome, number, numbers)
+            request, attempts = _request(outcome, number, numbers, imported)
         rows.requests.append(request)
         rows.attempts.extend(attempts)
         if outcome.prompt is not UNSET or outcome.answer is not UNSET:
@@ -58,22 +66,25 @@ def encode(outcomes: Iterable[Outcome], n: int, numbers: Dimensions) -> Rows:
     return rows
 
 
-def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[Row]]:
+def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> tuple[Row, list[Row]]:
     """The row of a request, and those of its attempts."""
     names, models, local = numbers.names, numbers.models, numbers.local
     signals, decision, tried = outcome.signals, outcome.decision, outcome.attempts
-    task, language = signals.task, signals.language
-    model, fallback, limit, as_of = (
-        outcome.model,
-        outcome.fallback,
-        outcome.fallback_limit,
-        outcome.prices_as_of,
-    )
-    first_token, cost, baseline_cost = outcome.first_token, outcome.cost, outcome.baseline_cost
-    alternative, alternative_cost = outcome.alternative, outcome.alternative_cost
-    energy, energy_cost = outcome.energy, outcome.energy_cost
-    key, team, agent = outcome.key, outcome.team, outcome.agent
+    model, language, limit, agent = outcome.model, signals.language, outcome.fallback_limit, outcome.agent
     pass_at = decision.pass_at
+    # what the request is counted by
+    task = None if signals.task is None else names[signals.task]
+    route, status = names[decision.route], names[outcome.status]
+    answering = None if model is None else models[model]
+    fallback = NOTHING if outcome.fallback is None else names[outcome.fallback]
+    size = 0 if limit is None else size_of(signals.tokens)
+    baseline = models[outcome.baseline]
+    alternative = models[outcome.alternative] if outcome.alternative else NOTHING
+    key = names[outcome.key] if outcome.key else NOTHING
+    team = names[outcome.team] if outcome.team else NOTHING
+    prices_as_of = names[outcome.prices_as_of] if outcome.prices_as_of else None
+    first_token, cost, baseline_cost = outcome.first_token, outcome.cost, outcome.baseline_cost
+    alternative_cost, energy, energy_cost = outcome.alternative_cost, outcome.energy, outcome.energy_cost
 
     rows: list[Row] = []
     answered = told = None
@@ -89,12 +100,38 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
                 failed_locally = 1
         if usage is not None and not usage.exact:
             estimated = 1
-        rows.append(_attempt(attempt, n, position, rejected, numbers))
+        rows.append(_attempt(attempt, (n, position), task, rejected, numbers))
+    variant = numbers.variants[
+        (
+            answering,
+            task,
+            route,
+            key,
+            team,
+            status,
+            fallback,
+            limit,
+            baseline,
+            alternative,
+            prices_as_of,
+            size,
+            cost is None,
+            # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
+            cost is not None and (baseline_cost is not None or model is None),
+            energy_cost is None,
+            alternative_cost is None,
+            first_token is not None,
+            tried_locally,
+            failed_locally,
+            estimated,
+            imported,
+        )
+    ]
     request = (
         n,
         outcome.id,
         round(outcome.received * MICRO),
-        None if task is None else names[task],
+        task,
         round(signals.task_confidence * CONFIDENCE),
         names[signals.task_by],
         signals.tokens,
@@ -106,44 +143,49 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions) -> tuple[Row, list[R
         signals.code_blocks,
         +signals.local_only,
         +outcome.stream,
-        names[decision.route],
-        names[outcome.status],
-        None if model is None else models[model],
-        NOTHING if fallback is None else names[fallback],
+        route,
+        status,
+        answering,
+        fallback,
         NOTHING if limit is None else limit,
         answered,
         round(outcome.seconds * MICRO),
         None if first_token is None else round(first_token * MICRO),
         None if cost is None else round(cost * NANO),
-        models[outcome.baseline],
+        baseline,
         None if baseline_cost is None else round(baseline_cost * NANO),
-        outcome.baseline_input,
-        outcome.baseline_output,
-        models[alternative] if alternative else NOTHING,
+        NOTHING if outcome.baseline_input is None else outcome.baseline_input,
+        NOTHING if outcome.baseline_output is None else outcome.baseline_output,
+        alternative,
         NOTHING if alternative_cost is None else round(alternative_cost * NANO),
         NOTHING if energy is None else round(energy * MICRO),
         NOTHING if energy_cost is None else round(energy_cost * NANO),
-        names[key] if key else NOTHING,
-        names[team] if team else NOTHING,
+        key,
+        team,
         names[agent] if agent else NOTHING,
-        NOTHING,  # not imported
-        names[as_of] if as_of else None,
+        1 if imported else NOTHING,
+        prices_as_of,
         tried_locally,
         failed_locally,
         estimated,
+        variant,
         request_story(outcome, told, numbers),
     )
     return request, rows
 
 
-def _attempt(attempt: Attempt, n: int, position: int, rejected: int, numbers: Dimensions) -> Row:
+def _attempt(
+    attempt: Attempt, place: tuple[int, int], task: int | None, rejected: int, numbers: Dimensions
+) -> Row:
+    """The row of an attempt, whose place is the number of its request and its position."""
     started, ended = round(attempt.started * MICRO), round(attempt.ended * MICRO)
     first_token, usage, cost, energy = attempt.first_token, attempt.usage, attempt.cost, attempt.energy
-    failure, score, logprob, finish = attempt.failure, attempt.score, attempt.logprob, attempt.finish
+    score, logprob, finish = attempt.score, attempt.logprob, attempt.finish
+    model = numbers.models[attempt.model]
+    failure = NOTHING if attempt.failure is None else numbers.names[attempt.failure.reason]
     return (
-        n,
-        position,
-        numbers.models[attempt.model],
+        *place,
+        model,
         started,
         ended,
         round(attempt.queued * MICRO),
@@ -166,12 +208,13 @@ def _attempt(attempt: Attempt, n: int, position: int, rejected: int, numbers: Di
         ),
         None if cost is None else round(cost * NANO),
         NOTHING if energy is None else round(energy * MICRO),
-        NOTHING if failure is None else numbers.names[failure.reason],
+        failure,
         rejected,
         None if score is None else round(score * FINE),
         NOTHING if logprob is None else round(logprob * FINE),
         None if finish is None else numbers.names[finish],
         +attempt.late,
+        numbers.call_variants[(task, model, failure, rejected, cost is None)],
         attempt_story(attempt, ended - started, numbers),
     )
 

@@ -164,7 +164,9 @@ class _Import:
         if changed:
             self._described.update({model.name: model for model in changed})
             self._numbers.describe(changed)
-        for kept, new in zip(self._rows, encode((outcome,), self._next, self._numbers), strict=True):
+        for kept, new in zip(
+            self._rows, encode((outcome,), self._next, self._numbers, imported=True), strict=True
+        ):
             kept.extend(new)
         if line.audit is not None:
             self._audits.append((self._next, line.audit, outcome.received))
@@ -192,9 +194,6 @@ class _Import:
     def _store(self) -> None:
         for insert, rows in zip(_INSERTS, self._rows, strict=False):
             self._db.executemany(insert, rows)
-        if self._rows.requests:
-            first = self._rows.requests[0][0]
-            self._db.execute("UPDATE requests SET imported = 1 WHERE n >= ?", (first,))
         names, models = self._numbers.names, self._numbers.models
         findings, said = [], []
         for n, audit, received in self._audits:

@@ -24,6 +24,9 @@ APPLICATION_ID: Final = 0x48474C31
 REASONS_APART: Final = 10
 """The version since which the reasons of judges are kept with the answers that they may quote (`audit_jobs`)."""
 
+VARIANTS: Final = 11
+"""The version since which a row says by one number how it is counted (`numbering`)."""
+
 BUSY_SECONDS: Final = 5.0
 """How long one writer waits for another on the same file."""
 
@@ -178,6 +181,10 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         (before,) = db.execute("PRAGMA user_version").fetchone()
         if before != VERSION:  # another gate may have been faster
             make_tables(db)
+        if 0 < before < VARIANTS:
+            from headgate.ledger.numbering import number_rows  # noqa: PLC0415  # only an older ledger
+
+            number_rows(db)
         if before < REASONS_APART:
             from headgate.ledger.audits import forget_reasons  # noqa: PLC0415  # only an older ledger
 

@@ -17,8 +17,8 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.ledger.cells import HOUR, QUARTER, Bar, Calls, Cell, Ends, Facet, Sums
-from headgate.ledger.rows import Counted, Part, count_by_quarter
-from headgate.ledger.schema import call_rollups, facets, insert_sql, latency_rollups, rollups
+from headgate.ledger.rows import Counted, Part, count_by_quarter, facets_by_number
+from headgate.ledger.schema import call_rollups, insert_sql, latency_rollups, rollups
 from headgate.ledger.sketches import Sketch, from_bytes, sketch_of, to_bytes
 
 DAY: Final = 24 * HOUR
@@ -140,12 +140,6 @@ def read_sketches(db: sqlite3.Connection, time: Iterable[Stretch]) -> Iterator[t
             yield model, from_bytes(seconds), from_bytes(first_token)
 
 
-def facets_by_number(db: sqlite3.Connection) -> dict[int, Facet]:
-    """All facets."""
-    found = db.execute(f"SELECT id, {', '.join(Facet._fields)} FROM facets")  # noqa: S608 - as above
-    return {number: Facet(*row) for number, *row in found}
-
-
 _WITHIN: Final = "span = ? AND start >= ? AND start < ?"
 
 
@@ -168,7 +162,7 @@ def _stretches(since: int, until: int, spans: tuple[int, ...]) -> Iterator[Stret
 
 def _add_rows(db: sqlite3.Connection, after: int, upto: int) -> int:
     quarters = count_by_quarter(db, Part(after=after, upto=upto))
-    numbers = _number(db, {facet for counted in quarters.values() for facet in counted.sums.cells})
+    numbers = {facet: number for number, facet in facets_by_number(db).items()}
     for span in SPANS:
         slots: defaultdict[int, Slot] = defaultdict(Slot)
         for quarter, counted in quarters.items():
@@ -176,17 +170,6 @@ def _add_rows(db: sqlite3.Connection, after: int, upto: int) -> int:
         for start, slot in sorted(slots.items()):
             _store(db, span, start, slot, numbers)
     return sum(cell.requests for counted in quarters.values() for cell in counted.sums.cells.values())
-
-
-def _number(db: sqlite3.Connection, wanted: Iterable[Facet]) -> dict[Facet, int]:
-    """The numbers of facets; new ones are given one."""
-    found = sorted(wanted)
-    columns = ", ".join(Facet._fields)
-    marks = ", ".join("?" * len(Facet._fields))
-    db.executemany(f"INSERT OR IGNORE INTO {facets.name} ({columns}) VALUES ({marks})", found)  # noqa: S608 - our own names
-    same = " AND ".join(f"{column} = ?" for column in Facet._fields)
-    query = f"SELECT id FROM {facets.name} WHERE {same}"  # noqa: S608 - as above
-    return {facet: db.execute(query, facet).fetchone()[0] for facet in found}
 
 
 def _store(db: sqlite3.Connection, span: int, start: int, slot: Slot, numbers: Mapping[Facet, int]) -> None:

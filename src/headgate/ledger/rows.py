@@ -1,104 +1,61 @@
 """Summing rows, in SQL, a few thousand at a time.
 
-SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by keys that are packed
-into few integers: that is three times as fast as one query over all of them. What is unknown in a row is a part of the key,
-so that all sums are plain ones; durations come back as one text for each group. The groups of many chunks are put together as
-they are before any is taken apart. Very many rows are summed by several processes at once (`rows_apart`).
+SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by one integer: how the row
+is counted (`cells.Variant`), with the time that it belongs to. Durations come back as one text for each group. Very many rows
+are summed by several processes at once (`rows_apart`).
 """
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from operator import add
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
-from headgate.core.policy import ANSWER_ALLOWANCE
-from headgate.ledger.cells import HOUR, QUARTER, Bar, Calls, Cell, Days, Ends, Facet, Sums, Times, merge_times
+from headgate.ledger.cells import QUARTER, Bar, CallVariant, Days, Facet, Sums, Times, Variant, merge_times
 from headgate.ledger.schema import MICRO
 
 CHUNK: Final = 4_096
 """Rows that are sorted together."""
-TOGETHER: Final = 16
-"""Chunks whose groups are put together before they are taken apart."""
 DENSE: Final = 0.5
 """Of the rows between the first and the last that are meant, the share from which on all are looked at."""
+MOST: Final = 0.5
+"""Of the time from the first request to the last, the share from which on all rows are looked at."""
 Chunk = tuple[int, int]
 """Numbers of rows: "after" and "up to"."""
 EVER: Final = 2**62
 """A time, in microseconds, after all others."""
 
-_BITS: Final = 20
+_BITS: Final = 32
 _MASK: Final = (1 << _BITS) - 1
-_WHO: Final = (1 << 2 * _BITS) - 1
-"""A word's or a model's number fits: `dimensions` numbers some ten thousands at most."""
-_STATES: Final = (
-    "(cost IS NULL) | ((baseline_cost IS NULL) << 1) | ((energy_cost IS NULL) << 2) | ((alternative_cost IS NULL) << 3)"
-    " | ((first_token IS NULL) << 4) | (tried_locally << 5) | (failed_locally << 6) | (estimated << 7)"
-    " | ((imported IS NOT NULL) << 8)"
-)
-_STATES_BITS: Final = 9
-_LIMIT_BITS: Final = 33
-_SIZE_BITS: Final = 5
-_SIZES: Final = range(11, 22)
-"""Powers of two that prompts with room for an answer are measured by: 2,048 to 2,097,152 tokens."""
-_SIZE: Final = (
-    "CASE WHEN fallback_limit IS NULL THEN 0 "
-    + " ".join(f"WHEN tokens + {ANSWER_ALLOWANCE} <= {1 << power} THEN {power}" for power in _SIZES[:-1])
-    + f" ELSE {_SIZES[-1]} END"
-)
-
-
-def _packed(*columns: str) -> str:
-    parts = [f"(coalesce({column}, 0) << {_BITS * i})" for i, column in enumerate(reversed(columns))]
-    return " | ".join(reversed(parts))
+"""A variant's number fits: there are some thousands at most."""
 
 
 def _rounded(column: str) -> str:
-    """Durations to a thousandth or better, so that few are different: 0.1 ms from 0.1 s on, 1 ms from 1 s on."""
-    return (
-        f"CASE WHEN {column} < 100000 THEN {column} WHEN {column} < 1000000 THEN ({column} + 50) / 100 * 100 "
-        f"ELSE ({column} + 500) / 1000 * 1000 END"
-    )
+    """Durations from 0.13 s on to 0.4 % or better, so that few are different."""
+    return f"CASE WHEN {column} < 131072 THEN {column} ELSE {column} & -1024 | 512 END"
 
 
 _REQUESTS: Final = f"""
-SELECT {_packed("received / {step}", "model", "task")},
-       {_packed("route", "status", "baseline")},
-       (coalesce(prices_as_of, 0) << {_STATES_BITS}) | {_STATES},
-       CASE WHEN fallback IS NULL AND fallback_limit IS NULL THEN 0
-       ELSE (coalesce(fallback, 0) << {_LIMIT_BITS + _SIZE_BITS})
-           | ((coalesce(fallback_limit, -1) + 1) << {_SIZE_BITS}) | {_SIZE} END,
-       CASE WHEN key IS NULL AND team IS NULL AND alternative IS NULL THEN 0
-       ELSE {_packed("key", "team", "alternative")} END,
-       count(*), sum(cost), sum(baseline_cost), sum(energy), sum(energy_cost), sum(alternative_cost),
-       sum(seconds), sum(first_token),
-       CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("seconds")}) END,
-       CASE WHEN model IS NULL THEN NULL ELSE group_concat({_rounded("first_token")}) END
+SELECT (received / ? << {_BITS}) | variant, group_concat({_rounded("seconds")}), group_concat({_rounded("first_token")}),
+       count(*), sum(cost), sum(baseline_cost), sum(energy), sum(energy_cost), sum(alternative_cost), sum(seconds),
+       sum(first_token)
 FROM requests
 WHERE n > ? AND n <= ? AND +received >= ? AND +received < ?
-GROUP BY 1, 2, 3, 4, 5
+GROUP BY 1
 """  # noqa: S608 - our own names
-
+_FIGURES: Final = "count(*), sum(input + cache_read + cache_write_5m + cache_write_1h), sum(output), sum(a.cost), sum(a.energy)"
 _CALLS: Final = f"""
-SELECT key, slot, count(*), sum(prompt), sum(output), sum(cost), sum(energy)
-FROM (
-    SELECT (({_packed("r.task", "a.model", "a.failure")}) << 2) | (a.rejected << 1) | (a.cost IS NULL) AS key, {{slot}} AS slot,
-           a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h AS prompt, a.output, a.cost, a.energy
-    FROM attempts a CROSS JOIN requests r ON r.n = a.request
-    WHERE a.request > ? AND a.request <= ? AND r.received >= ? AND r.received < ?
-    LIMIT -1
-)
-GROUP BY {{by}}
+SELECT variant, {_FIGURES} FROM attempts a WHERE request > ? AND request <= ? GROUP BY variant
 """  # noqa: S608 - as above
-# LIMIT keeps SQLite from taking the inner query apart: then only what is summed is sorted, and not each column of the key.
+_CALLS_BY_TIME: Final = f"""
+SELECT (received / ? << {_BITS}) | a.variant, {_FIGURES}
+FROM attempts a CROSS JOIN requests r ON r.n = a.request
+WHERE a.request > ? AND a.request <= ? AND r.received >= ? AND r.received < ?
+GROUP BY 1
+"""  # noqa: S608 - as above
 # CROSS JOIN says which table leads: after one attempt's request the next one's is at hand, but not the other way round.
-_CALLS_IN_ALL: Final = _CALLS.format(slot="0", by="key")
-_CALLS_BY_QUARTER: Final = _CALLS.format(slot=f"r.received / {QUARTER * MICRO} * {QUARTER}", by="key, slot")
-_REQUESTS_BY_QUARTER: Final = _REQUESTS.replace("{step}", str(QUARTER * MICRO))
-_REQUESTS_BY_HOUR: Final = _REQUESTS.replace("{step}", str(HOUR * MICRO))
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -133,6 +90,13 @@ class Counted:
         merge_times(self.seconds, other.seconds)
         merge_times(self.first_token, other.first_token)
 
+    def add_durations(self, model: int, seconds: str | None, first_token: str | None) -> None:
+        """Add those of requests that a model answered, or nobody; a comma between two."""
+        if model and seconds:
+            self.seconds[model].update(seconds.split(","))
+        if model and first_token:
+            self.first_token[model].update(first_token.split(","))
+
 
 def count_chunks(
     db: sqlite3.Connection,
@@ -150,150 +114,99 @@ def count_chunks(
         days: to whose bars the requests are added.
         counted: what they are added to.
     """
-    step, requests = (HOUR, _REQUESTS_BY_HOUR) if days.on_hours else (QUARTER, _REQUESTS_BY_QUARTER)
-    left = iter(chunks)
-    while some := tuple(islice(left, TOGETHER)):
-        groups = _Groups()
-        for after, upto in some:
-            given = (after, upto, part.since, part.until)
-            groups.take_requests(db.execute(requests, given), days, step)
-            groups.take_calls(db.execute(_CALLS_IN_ALL, given))
-        groups.pour(counted)
+    variants, call_variants = variants_by_number(db), call_variants_by_number(db)
+    step = days.step * MICRO
+    requests: dict[int, list[int]] = {}
+    calls: dict[int, list[int]] = {}
+    for after, upto in chunks:
+        meant = 0
+        given = (step, after, upto, part.since, part.until)
+        for key, seconds, first_token, *sums in db.execute(_REQUESTS, given):
+            facet, _ = variants[key & _MASK]
+            counted.add_durations(facet.model, seconds, first_token)
+            requests[key] = _plus(requests.get(key), sums)
+            meant += sums[0]
+        whole = meant == upto - after
+        for key, *sums in db.execute(_CALLS, (after, upto)) if whole else db.execute(_CALLS_BY_TIME, given):
+            calls[key & _MASK] = _plus(calls.get(key & _MASK), sums)
+    for key, sums in requests.items():
+        facet, variant = variants[key & _MASK]
+        cell = variant.cell(sums)
+        day = days.of((key >> _BITS) * days.step)
+        counted.sums.add_cell(facet, cell)
+        counted.sums.add_bar(
+            (day, facet.task, facet.model), Bar(cell.requests, cell.cost, cell.compared_baseline)
+        )
+    for number, sums in calls.items():
+        counted.sums.add_calls(call_variants[number].ends, call_variants[number].calls(sums))
 
 
 def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
     """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time."""
+    variants, call_variants = variants_by_number(db), call_variants_by_number(db)
     quarters: defaultdict[int, Counted] = defaultdict(Counted)
     for after, upto in chunks_of(db, part):
-        given = (after, upto, part.since, part.until)
-        for who, how, rest, why, whose, *sums, seconds, first_token in db.execute(
-            _REQUESTS_BY_QUARTER, given
-        ):
-            counted = quarters[(who >> 2 * _BITS) * QUARTER]
-            facet, cell = _requests_of((who, how, rest, why, whose), _plus(None, sums))
-            counted.sums.add_cell(facet, cell)
-            if seconds:
-                counted.seconds[facet.model].update(seconds.split(","))
-            if first_token:
-                counted.first_token[facet.model].update(first_token.split(","))
-        for of_calls, slot, *sums in db.execute(_CALLS_BY_QUARTER, given):
-            quarters[slot].sums.add_calls(*_calls_of(of_calls, _plus(None, sums)))
+        given = (QUARTER * MICRO, after, upto, part.since, part.until)
+        for key, seconds, first_token, *sums in db.execute(_REQUESTS, given):
+            counted = quarters[(key >> _BITS) * QUARTER]
+            facet, variant = variants[key & _MASK]
+            counted.add_durations(facet.model, seconds, first_token)
+            counted.sums.add_cell(facet, variant.cell(_plus(None, sums)))
+        for key, *sums in db.execute(_CALLS_BY_TIME, given):
+            call = call_variants[key & _MASK]
+            quarters[(key >> _BITS) * QUARTER].sums.add_calls(call.ends, call.calls(_plus(None, sums)))
     return dict(quarters)
 
 
 def chunks_of(db: sqlite3.Connection, part: Part) -> Iterator[Chunk]:
     """Pieces of the numbers among which the rows are: "after" and "up to"."""
     given = (part.after, part.upto, part.since, part.until)
-    # a plus hides a column from SQLite's planner: the rows after one are found by their number, others by their time
-    by_number = "n > ? AND n <= ? AND +received >= ? AND +received < ?"
-    by_time = "+n > ? AND +n <= ? AND received >= ? AND received < ?"
-    where = f"FROM requests WHERE {by_number if part.after else by_time}"
-    first, last, number = db.execute(f"SELECT min(n), max(n), count(*) {where}", given).fetchone()
-    if not number:
+    pages: Iterable[int] | None = None
+    if part.after or _is_most(db, part):
+        numbered = "FROM requests WHERE n > ?1 AND n <= ?2"
+        first, last = db.execute(
+            f"SELECT (SELECT min(n) {numbered}), (SELECT max(n) {numbered})", given[:2]
+        ).fetchone()
+    else:
+        # a plus hides a column from SQLite's planner: the rows are found by their time
+        where = "FROM requests WHERE +n > ? AND +n <= ? AND received >= ? AND received < ?"
+        first, last, number = db.execute(f"SELECT min(n), max(n), count(*) {where}", given).fetchone()
+        if number and number < DENSE * (last - first + 1):
+            distinct = f"SELECT DISTINCT (n - 1) / {CHUNK} {where} ORDER BY 1"
+            pages = [page for (page,) in db.execute(distinct, given)]
+    if first is None:
         return
-    pages: Iterable[int] = range((first - 1) // CHUNK, (last - 1) // CHUNK + 1)
-    if number < DENSE * (last - first + 1):
-        distinct = f"SELECT DISTINCT (n - 1) / {CHUNK} {where} ORDER BY 1"
-        pages = [page for (page,) in db.execute(distinct, given)]
-    for page in pages:
+    for page in pages or range((first - 1) // CHUNK, (last - 1) // CHUNK + 1):
         yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)
 
 
-class _Groups:
-    """The groups of several chunks: sums by their keys as they are packed, durations by model."""
+def facets_by_number(db: sqlite3.Connection) -> dict[int, Facet]:
+    """All facets."""
+    found = db.execute(f"SELECT id, {', '.join(Facet._fields)} FROM facets")  # noqa: S608 - our own names
+    return {number: Facet(*row) for number, *row in found}
 
-    def __init__(self) -> None:
-        self._requests: dict[tuple[int, ...], list[int]] = {}
-        self._calls: dict[int, list[int]] = {}
-        self._seconds: defaultdict[int, list[str]] = defaultdict(list)
-        self._first_token: defaultdict[int, list[str]] = defaultdict(list)
 
-    def take_requests(self, rows: Iterable[tuple[Any, ...]], days: Days, step: int) -> None:
-        """Add groups of requests that were received in the same `step`, in seconds."""
-        for who, how, rest, why, whose, *sums, seconds, first_token in rows:
-            key = (days.of((who >> 2 * _BITS) * step), who & _WHO, how, rest, why, whose)
-            self._requests[key] = _plus(self._requests.get(key), sums)
-            if seconds:
-                self._seconds[who >> _BITS & _MASK].append(seconds)
-            if first_token:
-                self._first_token[who >> _BITS & _MASK].append(first_token)
+def variants_by_number(db: sqlite3.Connection) -> dict[int, tuple[Facet, Variant]]:
+    """How requests are counted, by number."""
+    facets = facets_by_number(db)
+    found = db.execute(f"SELECT id, {', '.join(Variant._fields)} FROM variants")  # noqa: S608 - as above
+    return {number: (facets[row[0]], Variant(*row)) for number, *row in found}
 
-    def take_calls(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add groups of calls."""
-        for key, _, *sums in rows:
-            self._calls[key] = _plus(self._calls.get(key), sums)
 
-    def pour(self, counted: Counted) -> None:
-        """Take them apart, and add them to what was counted."""
-        for (day, *key), sums in self._requests.items():
-            facet, cell = _requests_of(key, sums)
-            counted.sums.add_cell(facet, cell)
-            bar = Bar(cell.requests, cell.cost, cell.compared_baseline)
-            counted.sums.add_bar((day, facet.task, facet.model), bar)
-        for of_calls, sums in self._calls.items():
-            counted.sums.add_calls(*_calls_of(of_calls, sums))
-        for model, texts in self._seconds.items():
-            counted.seconds[model].update(",".join(texts).split(","))
-        for model, texts in self._first_token.items():
-            counted.first_token[model].update(",".join(texts).split(","))
+def call_variants_by_number(db: sqlite3.Connection) -> dict[int, CallVariant]:
+    """How calls are counted, by number."""
+    found = db.execute(f"SELECT id, {', '.join(CallVariant._fields)} FROM call_variants")  # noqa: S608 - as above
+    return {number: CallVariant(*row) for number, *row in found}
+
+
+def _is_most(db: sqlite3.Connection, part: Part) -> bool:
+    """Whether a part spans most of the time from the first request to the last."""
+    first, last = db.execute(
+        "SELECT (SELECT min(received) FROM requests), (SELECT max(received) FROM requests)"
+    ).fetchone()
+    return first is not None and min(last, part.until) - max(first, part.since) >= MOST * (last - first)
 
 
 def _plus(before: list[int] | None, sums: Iterable[int | None]) -> list[int]:
     known = [figure or 0 for figure in sums]
     return known if before is None else list(map(add, before, known))
-
-
-def _requests_of(key: Sequence[int], sums: Iterable[int]) -> tuple[Facet, Cell]:
-    who, how, rest, why, whose = key
-    requests, cost, baseline, energy, energy_cost, alternative, seconds, first_token = sums
-    facet = Facet(
-        model=who >> _BITS & _MASK,
-        task=who & _MASK,
-        route=how >> 2 * _BITS,
-        key=whose >> 2 * _BITS,
-        team=whose >> _BITS & _MASK,
-        status=how >> _BITS & _MASK,
-        fallback=why >> _LIMIT_BITS + _SIZE_BITS,
-        fallback_limit=(why >> _SIZE_BITS & (1 << _LIMIT_BITS) - 1) - 1,
-        baseline=how & _MASK,
-        alternative=whose & _MASK,
-        prices_as_of=rest >> _STATES_BITS,
-        size=why & (1 << _SIZE_BITS) - 1,
-    )
-    # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
-    compared = not rest & 1 and (not rest & 2 or not facet.model)
-    cell = Cell(
-        requests=requests,
-        cost=cost,
-        cost_unknown=requests if rest & 1 else 0,
-        compared=requests if compared else 0,
-        compared_cost=cost if compared else 0,
-        compared_baseline=baseline if compared else 0,
-        compared_energy_cost=energy_cost if compared else 0,
-        compared_energy_unknown=requests if compared and rest & 4 else 0,
-        compared_alternative=alternative if compared else 0,
-        compared_alternative_unknown=requests if compared and rest & 8 else 0,
-        energy=energy,
-        seconds=seconds,
-        first_token=first_token,
-        first_tokens=0 if rest & 16 else requests,
-        tried_locally=requests if rest & 32 else 0,
-        failed_locally=requests if rest & 64 else 0,
-        estimated=requests if rest & 128 else 0,
-        imported=requests if rest & 256 else 0,
-    )
-    return facet, cell
-
-
-def _calls_of(key: int, sums: Iterable[int]) -> tuple[Ends, Calls]:
-    attempts, prompt, output, cost, energy = sums
-    calls = Calls(
-        attempts=attempts,
-        rejected=attempts if key & 2 else 0,
-        input=prompt,
-        output=output,
-        cost=cost,
-        cost_unknown=attempts if key & 1 else 0,
-        energy=energy,
-    )
-    return Ends(key >> 2 + 2 * _BITS, key >> 2 + _BITS & _MASK, key >> 2 & _MASK), calls

@@ -25,9 +25,9 @@ from sqlalchemy import (
     Text,
 )
 
-from headgate.ledger.cells import Calls, Cell, Ends
+from headgate.ledger.cells import Calls, CallVariant, Cell, Ends, Variant
 
-VERSION: Final = 10
+VERSION: Final = 11
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
 
@@ -134,8 +134,8 @@ requests = Table(
     Column("cost", BigInteger),
     Column("baseline", ForeignKey("models.id"), nullable=False),
     Column("baseline_cost", BigInteger),
-    Column("baseline_input", Integer),
-    Column("baseline_output", Integer),
+    Column("baseline_input", Integer, info=_SELDOM),
+    Column("baseline_output", Integer, info=_SELDOM),
     Column("alternative", ForeignKey("models.id"), info=_SELDOM),
     Column("alternative_cost", BigInteger, info=_SELDOM),
     Column("energy", BigInteger, info=_SELDOM),
@@ -149,6 +149,8 @@ requests = Table(
     Column("tried_locally", Boolean, nullable=False),
     Column("failed_locally", Boolean, nullable=False),
     Column("estimated", Boolean, nullable=False),
+    # since 11: how it is counted; it follows from the columns above and is kept here so that they need not be read
+    Column("variant", ForeignKey("variants.id")),
     Column("story", Text, nullable=False),
 )
 Index("requests_by_id", requests.c.id)
@@ -184,6 +186,7 @@ attempts = Table(
     Column("logprob", Integer, info=_SELDOM),
     Column("finish", ForeignKey("names.id")),
     Column("late", Boolean, nullable=False),
+    Column("variant", ForeignKey("call_variants.id")),  # since 11, likewise
     Column("story", Text),
     sqlite_with_rowid=False,
 )
@@ -416,6 +419,22 @@ facets = Table(
     Column("size", Integer, nullable=False),
 )
 Index("facets_by_all", *(column for column in facets.c if column.name != "id"), unique=True)
+
+# How rows are counted (`cells`). A request and a call point to theirs.
+variants = Table(
+    "variants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("facet", ForeignKey("facets.id"), nullable=False),
+    *(Column(name, Boolean, nullable=False) for name in Variant._fields[1:]),
+)
+
+call_variants = Table(
+    "call_variants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *(Column(name, Integer, nullable=False) for name in CallVariant._fields),
+)
 
 rollups = Table(
     "rollups",

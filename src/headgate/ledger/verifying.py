@@ -14,9 +14,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from headgate.ledger.cells import Calls, Cell, Ends, Facet
+from headgate.ledger.numbering import misnumbered
 from headgate.ledger.opening import bring_up_to_date, open_for_reading, unreadable
-from headgate.ledger.rollups import DAY, SPANS, Slot, facets_by_number
-from headgate.ledger.rows import Part, count_by_quarter
+from headgate.ledger.rollups import DAY, SPANS, Slot
+from headgate.ledger.rows import Part, count_by_quarter, facets_by_number
 from headgate.ledger.schema import MICRO
 from headgate.ledger.sketches import from_bytes
 
@@ -95,6 +96,9 @@ def _of_the_numbers(db: sqlite3.Connection) -> Iterator[str]:
         (lost,) = db.execute(query).fetchone()
         if lost:
             yield f"{what}: {lost:,} rows are of requests that are not there"
+    for table, wrong in misnumbered(db).items():
+        if wrong:
+            yield f"rows of {table} that are counted as something else than they say: {wrong:,}"
 
 
 def _days(db: sqlite3.Connection, rolled: int, pruned: int) -> list[int]:
