@@ -110,7 +110,8 @@ def recorded(ask, today=TODAY, sample=0.3, local_sample=0.3):
     found = ()
     if ask.dice < chance:
         rest = 1 / chance - 1
-        found = (Found(model="small", good=ask.good, score=ask.score, speaks_for=rest, squares=rest * rest),)
+        score = min(verdict.score for verdict in verdicts_on(ask, today.models["small"]))
+        found = (Found(model="small", good=ask.good, score=score, speaks_for=rest, squares=rest * rest),)
     return Past(
         example=outcome,
         requests=1,

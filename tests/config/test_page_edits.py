@@ -103,6 +103,14 @@ def test_a_confidence_for_one_task_is_written_beside_the_model_and_taken_away_ag
     assert "qa = -0.6  # Ann" in edited(table, *words)
 
 
+def test_what_is_not_on_the_page_is_removed_in_vain():
+    for word in ("models.small.confidence_for.qa=none", "models.small.confidence=none"):
+        assert edited(MODEL, word) == MODEL
+        assert edited(MODEL, word.replace("none", "-1"), word) == MODEL
+    empty = MODEL.replace('id = "s"\n', 'id = "s"\n[models.small.confidence_for]\n# Ann: none yet\n')
+    assert "# Ann: none yet" in edited(empty, "models.small.confidence=-1")
+
+
 def test_a_model_that_is_not_there_has_no_confidence():
     with pytest.raises(UsageError, match='there is no model "smal"') as caught:
         set_words(MODEL, ["models.smal.confidence=-1"])

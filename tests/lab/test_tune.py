@@ -25,7 +25,7 @@ from headgate.ledger.opinions import give_opinion
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.reporting import weekly_report
 from tune_desk import PAGE, Desk, a_week, rows
-from tuning_world import recorded, truth
+from tuning_world import recorded, truth, world
 
 
 @pytest.fixture
@@ -301,6 +301,19 @@ def test_a_change_that_the_new_weeks_audits_call_wrong_is_taken_back(changed):
     assert changed.page.read_text() == before.replace("tokens_over = 5000", "tokens_over = 4000")
     assert all_changes(changed.ledger)[0].state == "rolled back"
     assert "rolled back" in changed.run("--status").stdout
+
+
+def test_a_change_is_held_against_what_it_has_changed_however_odd_that_was(desk):
+    desk.page.write_text(desk.page.read_text().replace("4000", "4096"))
+    desk.record(a_week())
+    desk.apply(0.985)
+    assert "tokens_over = 4096" not in desk.page.read_text()
+    asks = world(5, 1000, bad=0.0, long_share=0.0, task="qa")
+    for index, ask in enumerate(asks):  # what is between both is bad, and no round figure is between them
+        ask.tokens, ask.score, ask.good = 4050 if index < 50 else 4300, 0.9, index < 50
+    desk.record(asks, since=time.time() + 60)
+    assert look(desk).state == "rolled back"
+    assert "tokens_over = 4096" in desk.page.read_text()
 
 
 def test_a_change_that_was_right_is_kept(changed):

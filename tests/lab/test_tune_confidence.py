@@ -9,8 +9,9 @@ from headgate.config.changes import set_words
 from headgate.config.load import load_config
 from headgate.core.candidates import confidences_of, cuts_for
 from headgate.core.checks.confidence import believed, logprob_for
+from headgate.core.effects import Record, Weights
 from headgate.core.past import cuts_of
-from headgate.core.settings import with_settings
+from headgate.core.settings import Setting, with_settings
 from headgate.lab.past import read_past
 from headgate.lab.replays import replay_ledger
 from headgate.lab.tuning import tune_ledger
@@ -81,6 +82,42 @@ def test_a_replay_with_another_confidence_is_the_truth_as_far_as_it_is_recorded(
     done = headgate("replay", "--config", str(desk.page), "--set", word, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["home"]["expected"] == pytest.approx(came)
+
+
+def test_a_guess_that_is_too_unsure_now_takes_its_tasks_confidence_along(desk):
+    one_task = "confidence = -0.5\nconfidence_for = { qa = -0.2 }"
+    desk.page.write_text(desk.page.read_text().replace("confidence = -0.5", one_task))
+    asks = a_week(requests=600)
+    desk.record(asks)
+    today = desk.config.policy
+    came = -at_home(asks, today)
+    for ask in asks:  # the classifier was 0.9 sure
+        ask.task = None
+    came += at_home(asks, today)
+    assert came > 50
+    replayed = replay_ledger(desk.config, ("quality.task_confidence=0.95",)).replayed
+    assert replayed.all.home.expected == pytest.approx(came)
+    with LedgerReader(desk.ledger) as ledger:
+        past = read_past(ledger, cuts_for(today)).past
+    weights = Weights(Record(past=past), today)
+    effect = weights.effect(with_settings(today, (Setting("quality", "task_confidence", 0.95),)))
+    assert effect.home.expected - effect.home_before == pytest.approx(came / 600)
+
+
+def test_audits_of_answers_nobody_has_seen_tell_nothing_of_other_confidence(desk):
+    asks = world(1, 1500, bad=0.0, bad_long=1.0, bad_from=4000, task="qa")
+    for ask in asks:  # so that its doubt alone keeps what is bad at home
+        ask.score, ask.logprob = 0.9, -0.55 if ask.tokens > 4000 else -0.1
+    desk.record(asks)
+    today = desk.config.policy
+    longer, laxer = Setting("routes.long", "tokens_over", 6000), Setting(SETTING, "qa", -0.6)
+    with LedgerReader(desk.ledger) as ledger:
+        past = read_past(ledger, cuts_for(today)).past
+    for settings in ((longer,), (longer, laxer)):
+        policy = with_settings(today, settings)
+        assert Weights(Record(past=past), today).effect(policy).quality.low <= truth(asks, policy)[0]
+    words = [setting.word for setting in (longer, laxer)]
+    assert replay_ledger(desk.config, words).replayed.all.quality.sure <= truth(asks, policy)[0]
 
 
 def test_requests_of_other_confidence_are_alike_unless_it_matters(desk):

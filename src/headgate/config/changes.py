@@ -64,20 +64,14 @@ def set_words(text: str, words: Iterable[str]) -> Changed:
         heading, table, key, kind = find(page, names)
         shown = put(table, key, value.strip(), kind, word)
         told.setdefault(heading, []).append(shown)
-        without_empty(page)
+        if not table and key in TASKS:
+            page["models"][names[1]].pop(FOR)
     lines = [
         line
         for heading, said in told.items()
         for line in (*([""] if heading != next(iter(told)) else []), heading, *said)
     ]
     return Changed(with_ends_of(text, tomlkit.dumps(page)), tuple(lines))
-
-
-def without_empty(page: tomlkit.TOMLDocument) -> None:
-    """Take out what says no confidence for any task."""
-    for model in page.get("models", {}).values():
-        if FOR in model and not model[FOR]:
-            model.pop(FOR)
 
 
 def with_ends_of(before: str, text: str) -> str:
@@ -212,6 +206,7 @@ def write(table: Any, key: str, value: Any) -> None:
         table[key] = value
     else:
         table.value._insert_after(plain[-1], key, tomlkit.item(value))  # noqa: SLF001 - nothing public puts a key in between
+        dict.__setitem__(table, key, table.value[key])  # the table's own record, by which it is removed again
 
 
 def listed(names: Iterable[str], before: Array | None) -> Array:

@@ -113,7 +113,7 @@ def confidences_near(least: float | None, today: float | None) -> Iterator[float
     if not today or least is None:
         return
     reachable = confidences_of(today)
-    at = reachable.index(least) if least in reachable else MOST_DOUBTS
+    at = reachable.index(least)
     yield from reachable[max(0, at - 1) : at]
     yield from reachable[at + 1 : at + 2]
 

@@ -201,7 +201,11 @@ class Weights:
         same, home = model == one.example.model, self.models[model].local
         if not unseen:
             return Went(home=home, same=same, dollars=spent, audits=told(one, model) if home else ())
-        asked = {named(step.model): step.passes for step in unseen if isinstance(step.passes, Asked)}
+        asked = {
+            named(step.model): step.passes
+            for step in unseen
+            if isinstance(step.passes, Asked) and step.passes.least is None  # what an audit's score is of
+        }
         audits = [
             (found, passes_with(found.score, asked[named(found.model)].pass_at))
             for found in one.found
@@ -246,10 +250,9 @@ def what_decides(one: Past, policy: Policy, held: Iterable[Model]) -> object:
     outcome = one.example
     signals = signals_under(policy, outcome.signals)
     last = policy.routes[-1]
-    task = outcome.signals.task
-    common = (last.pass_at, last.chain, *[model.least_confidence(task) for model in held])
     if isinstance(signals, Unknown):
         return None
+    common = (last.pass_at, last.chain, *[model.least_confidence(signals.task) for model in held])
     if not is_auto(outcome.asked):
         return common
     route, _ = match(policy, "chat", signals)

@@ -147,13 +147,19 @@ class Evidence:
 
 
 def asked_anew(rerun: Rerun | Unknown, model: str) -> list[Asked]:
-    """As what the new settings would ask a model that was not asked."""
+    """As what the new settings would ask a model that was not asked, as far as audits tell of that.
+
+    An audit knows its answer's lowest score, but not what other confidence than today's would make of it.
+    """
     if isinstance(rerun, Unknown):
         return []
     return [
         step.passes
         for step in rerun.steps
-        if step.model == model and step.recorded is None and isinstance(step.passes, Asked)
+        if step.model == model
+        and step.recorded is None
+        and isinstance(step.passes, Asked)
+        and step.passes.least is None
     ]
 
 

@@ -131,13 +131,21 @@ def cuts_of(policies: Iterable[Policy], known: Iterable[Model] = ()) -> Cuts:
 
 
 def thresholds_that_differ(policies: Iterable[Policy]) -> frozenset[float]:
-    """The thresholds of confidence that not all of these policies have for the same model and task."""
+    """The thresholds of confidence that not all of these policies have for the same model and task.
+
+    Where they want other confidence of the classifier, a request may have a task by one of them and none by another.
+    """
+    policies = tuple(policies)
     found: dict[tuple[str, Task | None], set[float | None]] = {}
     models = [(name, model) for policy in policies for name, model in policy.models.items()]
     tasks = {task for _, model in models for task in model.confidence_for}
+    may_be_none = len({policy.task_confidence for policy in policies}) > 1
     for name, model in models:
         for task in (None, *tasks):
-            found.setdefault((name, task), set()).add(model.least_confidence(task))
+            wanted = found.setdefault((name, task), set())
+            wanted.add(model.least_confidence(task))
+            if may_be_none:
+                wanted.add(model.confidence)
     return frozenset(
         [least for all_ in found.values() if len(all_) > 1 for least in all_ if least is not None]
     )
@@ -277,11 +285,22 @@ class Rates:
         return None if ends is None else Rate(passed, tried, *ends)
 
 
-def least_now(model: str, task: Task | None, policy: Policy, today: Policy) -> float | None:
-    """The confidence that a policy wants of a model, where that is another one than today; minus infinity is none."""
+def least_now(
+    model: str, tasks: tuple[Task | None, Task | None], policy: Policy, today: Policy
+) -> float | None:
+    """The confidence that a policy wants of a model, where that is another one than today; minus infinity is none.
+
+    Args:
+        model: that is asked.
+        tasks: for which one by the policy, and for which one as it is recorded.
+        policy: the settings to replay.
+        today: the settings that are in force.
+    """
     if model not in today.models:
         return None
-    least, before = [which.models[model].least_confidence(task) for which in (policy, today)]
+    least, before = [
+        which.models[model].least_confidence(task) for which, task in zip((policy, today), tasks, strict=True)
+    ]
     return None if least == before else -inf if least is None else least
 
 

@@ -120,7 +120,8 @@ def rerun(
         not others and policy.learning == today.learning and has_same_chain(decision.route, policy, today)
     )
     decision = as_it_was(decision, outcome.decision, others, unchanged=unchanged)
-    steps = steps_of(past, decision, policy, today, longest)
+    tasks = signals.task, outcome.signals.task
+    steps = steps_of(past, decision, policy, longest, lambda name: least_now(name, tasks, policy, today))
     return Rerun(decision.route, steps, stays=is_as_recorded(outcome, decision, steps))
 
 
@@ -275,9 +276,13 @@ def has_same_chain(route: str, policy: Policy, today: Policy) -> bool:
 
 
 def steps_of(
-    past: Past, decision: Decision, policy: Policy, today: Policy, longest: Longest
+    past: Past,
+    decision: Decision,
+    policy: Policy,
+    longest: Longest,
+    least_of: Callable[[str], float | None],
 ) -> tuple[Step, ...]:
-    """The models that would be asked, until one certainly answers."""
+    """The models that would be asked, until one certainly answers; `least_of` finds the `Asked.least` of each."""
     outcome, task = past.example, past.example.signals.task
     told = {attempt.model: index for index, attempt in enumerate(outcome.attempts)}
     same_checks = decision.checks == outcome.decision.checks
@@ -285,7 +290,7 @@ def steps_of(
     for name in decision.chain[: decision.attempts_at_most]:
         after = any(step.recorded is None or step.recorded.failure is None for step in steps)
         longer = past.longest > MUCH_LONGER * longest.get((name, task), past.longest)
-        least = least_now(name, task, policy, today) if CONFIDENCE in decision.checks else None
+        least = least_of(name) if CONFIDENCE in decision.checks else None
         asked = Asked(name, task, decision.pass_at, after, longer, least)
         index = told.get(name)
         if index is None and name == outcome.decision.confirm and was_doubted(steps):

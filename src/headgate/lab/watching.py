@@ -16,10 +16,10 @@ from headgate.config.changes import set_words
 from headgate.config.compile import Config
 from headgate.config.load import load_config
 from headgate.config.rewriting import rewrite
-from headgate.core.candidates import cuts_for
 from headgate.core.effects import Record
 from headgate.core.errors import ConfigError, HeadgateError
 from headgate.core.judge_errors import errors_by_judge
+from headgate.core.past import cuts_of
 from headgate.core.settings import Setting, with_settings
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.gateway.road import Road
@@ -147,8 +147,9 @@ def watch(config: Config, change: AppliedChange, now: float) -> AppliedChange:
     if not has(present.policy, change.settings):
         why = "these lines have been changed since, so nobody watches them any more"
         return replace(change, state="undone", decided=now, why=why)
+    both = present.policy, with_settings(present.policy, change.before)
     with LedgerReader(config.ledger.path) as reader:
-        recorded = read_past(reader, cuts_for(present.policy), since=change.applied)
+        recorded = read_past(reader, cuts_of(both), since=change.applied)
         worked = days_with_requests(reader, change.applied)
         errors = errors_by_judge(read_confusions(reader), "local", weak_too=True)
     since = Record(past=recorded.past, weeks=max(now - change.applied, 1.0) / WEEK)
