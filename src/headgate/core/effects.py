@@ -9,10 +9,11 @@ effective number of audits makes it. Audits of answers from home tell of what wa
 What no audit tells of is on the safe side: a task of which none is to come home, and an answer of another model than was audited, may
 all be wrong.
 
-Settings differ little from each other, so a request is decided anew only where its route is another one. That makes a search cheap.
+Settings differ little from each other, so a request is decided anew only where its route is another one, and a kind of requests added up
+anew only where anything that may touch it has changed. That makes a search cheap.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -137,8 +138,7 @@ class Weights:
         self.past = [one for one in record.past if one.example.model in self.models and is_chat(one)]
         self.longest = longest_asked(record.past)
         self.requests = sum([one.requests for one in self.past])
-        self._alike = by_what_was_asked(self.past)
-        self._sums: list[dict[object, Sums]] = [{} for _ in self._alike]
+        self._kinds = [Kind(past) for past in together(self.past, kind_of)]
 
     def effect(self, policy: Policy, error: float = ERROR) -> Effect:
         """What these settings come to.
@@ -163,7 +163,17 @@ class Weights:
         """All requests under these settings."""
         sums = Sums()
         held = [model for model in policy.models.values() if model.held_to_confidence]
-        for alike, known in zip(self._alike, self._sums, strict=True):
+        for kind in self._kinds:
+            key = what_may_decide(kind.example, policy, held)
+            if key not in kind.known:
+                kind.known[key] = self._add_up_kind(kind, policy, held)
+            sums.take(kind.known[key])
+        return sums
+
+    def _add_up_kind(self, kind: "Kind", policy: Policy, held: list[Model]) -> "Sums":
+        """The requests of one kind under these settings."""
+        sums = Sums()
+        for alike, known in kind.parts:
             key = what_decides(alike[0], policy, held)
             if key not in known:
                 known[key] = self._sum(alike, policy)
@@ -216,23 +226,44 @@ class Weights:
         return Went(home=True, sure=home, same=False, dollars=spent, audits=tuple(audits))
 
 
-def by_what_was_asked(past: Iterable[Past]) -> list[list[Past]]:
-    """The requests that only differ in what was answered, which are decided alike, put together."""
+class Kind:
+    """Requests that only differ in how long they are, in how sure their task is, and in what was answered.
+
+    Args:
+        past: these requests.
+    """
+
+    __slots__ = ("example", "known", "parts")
+
+    def __init__(self, past: list[Past]) -> None:
+        self.example = past[0]
+        self.known: dict[object, Sums] = {}
+        """What they come to, by what decides it (`what_may_decide`), as far as it was asked for."""
+        self.parts: list[tuple[list[Past], dict[object, Sums]]] = [
+            (alike, {}) for alike in together(past, length_of)
+        ]
+        """Those that only differ in what was answered, which are decided alike; with the same of them (`what_decides`)."""
+
+
+def together(past: Iterable[Past], key: Callable[[Past], object]) -> list[list[Past]]:
+    """The requests that have the same key, put together."""
     found: dict[object, list[Past]] = {}
     for one in past:
-        outcome = one.example
-        signals = outcome.signals
-        asked = (
-            outcome.asked,
-            signals.task,
-            signals.task_confidence,
-            signals.task_by,
-            signals.tokens,
-            signals.format,
-            signals.language,
-        )
-        found.setdefault(asked, []).append(one)
+        found.setdefault(key(one), []).append(one)
     return list(found.values())
+
+
+def kind_of(one: Past) -> object:
+    """What makes requests one kind."""
+    outcome = one.example
+    signals = outcome.signals
+    return (outcome.asked, signals.task, signals.task_by, signals.format, signals.language)
+
+
+def length_of(one: Past) -> object:
+    """What makes requests of one kind decided alike."""
+    signals = one.example.signals
+    return (signals.tokens, signals.task_confidence)
 
 
 def told(one: Past, model: str) -> tuple[tuple[Found, bool], ...]:
@@ -243,6 +274,18 @@ def told(one: Past, model: str) -> tuple[tuple[Found, bool], ...]:
 def is_chat(one: Past) -> bool:
     """Whether the requests had answers: an embedding is neither good nor bad."""
     return one.example.signals.task != "embedding"
+
+
+def what_may_decide(one: Past, policy: Policy, held: Iterable[Model]) -> object:
+    """The same as `what_decides`, however long the requests are and however sure their task is: a search changes little of it at a time."""
+    task = one.example.signals.task
+    routes = [
+        (route.name, route.tokens_over, route.tokens_under, route.chain, route.pass_at)
+        for route in policy.routes
+        if route.tasks is None or task in route.tasks or route is policy.routes[-1]
+    ]
+    wanted = [(model.name, model.confidence, model.least_confidence(task)) for model in held]
+    return (policy.task_confidence, *routes, *wanted)
 
 
 def what_decides(one: Past, policy: Policy, held: Iterable[Model]) -> object:
