@@ -39,8 +39,8 @@ class Seen(Struct, frozen=True):
 
     homes: Mapping[str, frozenset[str]] = {}
     """Those at home that have been audited, by the route of the requests."""
-    sure: Mapping[str, frozenset[Task]] = {}
-    """The tasks for which a model has told how sure it is of its words."""
+    logprobs: Mapping[str, frozenset[Task]] = {}
+    """The tasks for which log-probabilities of a model at home are recorded."""
 
 
 def steps(policy: Policy, today: Policy, seen: Seen) -> Iterator[Setting]:
@@ -58,7 +58,7 @@ def steps(policy: Policy, today: Policy, seen: Seen) -> Iterator[Setting]:
     for share in scores_near(policy.task_confidence, today.task_confidence):
         if share > policy.task_confidence:  # below it, what was guessed is not recorded
             yield Setting(QUALITY, "task_confidence", share)
-    for name, tasks in seen.sure.items():
+    for name, tasks in seen.logprobs.items():
         for task in sorted(tasks):
             least = policy.models[name].least_confidence(task)
             for other in confidences_near(least, today.models[name].least_confidence(task)):

@@ -73,7 +73,7 @@ def with_setting(policy: Policy, setting: Setting) -> Policy:
     if setting.table == QUALITY:
         return replace(policy, task_confidence=setting.value)
     if setting.table.startswith(MODELS):
-        models = {name: held(model, setting) for name, model in policy.models.items()}
+        models = {name: with_confidence(model, setting) for name, model in policy.models.items()}
         return replace(policy, models=models)
     name = setting.table.removeprefix(ROUTES)
     routes = tuple(
@@ -82,8 +82,8 @@ def with_setting(policy: Policy, setting: Setting) -> Policy:
     return replace(policy, routes=routes, token_limits=token_limits(routes, policy.models.values()))
 
 
-def held(model: Model, setting: Setting) -> Model:
-    """The model with another confidence for a task, if it is the one that is meant, or a longer lane of it."""
+def with_confidence(model: Model, setting: Setting) -> Model:
+    """The model with another confidence for a task; unchanged if it is neither the one that is meant nor a longer lane of it."""
     if named(model.name) != model_of(setting.table):
         return model
     others = {task: least for task, least in model.confidence_for.items() if task != setting.key}

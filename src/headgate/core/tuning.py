@@ -90,9 +90,9 @@ def all_at_home(now: Effect) -> Refusal:
 
 
 def seen_in(weights: Weights) -> Seen:
-    """The models at home that audits tell of, route by route, and those that have told how sure they are, with the tasks."""
+    """The models at home that audits tell of, route by route, and the tasks for which their log-probabilities are recorded."""
     homes: dict[str, set[str]] = {}
-    sure: dict[str, set[Task]] = {}
+    logprobs: dict[str, set[Task]] = {}
     today = weights.today.models
     for one in weights.past:
         for audit in one.found:
@@ -103,8 +103,8 @@ def seen_in(weights: Weights) -> Seen:
         for attempt in one.example.attempts:
             model = today.get(named(attempt.model))
             if task is not None and attempt.logprob is not None and model is not None and model.local:
-                sure.setdefault(model.name, set()).add(task)
+                logprobs.setdefault(model.name, set()).add(task)
     return Seen(
         {route: frozenset(models) for route, models in homes.items()},
-        {model: frozenset(tasks) for model, tasks in sure.items()},
+        {model: frozenset(tasks) for model, tasks in logprobs.items()},
     )
