@@ -170,6 +170,17 @@ def test_any_ledger_has_the_same_facts_by_rollups_and_by_rows(tmp_path_factory, 
     assert_alike(facts_of(path, **when), by_rows)
 
 
+@pytest.mark.parametrize("table", ["variants", "call_variants"])
+def test_a_variant_has_one_number_and_is_found_by_an_index(store, table):
+    with closing(open_for_writing(store(realistic(20)))) as db:
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[1] != "id"]
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            db.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns)} FROM {table}")
+        same = " AND ".join(f"{column} IS 1" for column in columns)
+        (plan,) = db.execute(f"EXPLAIN QUERY PLAN SELECT id FROM {table} WHERE {same}")
+        assert "SEARCH" in plan[3]
+
+
 def test_a_late_row_and_one_of_the_future_are_counted_once_each(store):
     first, late, future, last = realistic(4)
     path = store(

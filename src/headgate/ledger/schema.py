@@ -428,6 +428,7 @@ variants = Table(
     Column("facet", ForeignKey("facets.id"), nullable=False),
     *(Column(name, Boolean, nullable=False) for name in Variant._fields[1:]),
 )
+Index("variants_by_all", *(column for column in variants.c if column.name != "id"), unique=True)
 
 call_variants = Table(
     "call_variants",
@@ -435,6 +436,7 @@ call_variants = Table(
     Column("id", Integer, primary_key=True),
     *(Column(name, Integer, nullable=False) for name in CallVariant._fields),
 )
+Index("call_variants_by_all", *(column for column in call_variants.c if column.name != "id"), unique=True)
 
 rollups = Table(
     "rollups",
