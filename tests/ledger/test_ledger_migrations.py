@@ -3,6 +3,7 @@ date is left as it was."""
 
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import UTC
 from pathlib import Path
@@ -14,8 +15,11 @@ from msgspec.structs import replace
 from headgate.core.errors import LedgerError
 from headgate.ledger import opening, schema
 from headgate.ledger.facts import count_facts
+from headgate.ledger.numbering import number_rows
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.retention import Keep, step
+from headgate.ledger.rows import Part, count_by_quarter
+from headgate.ledger.sketches import sketch_of
 from headgate.ledger.verifying import verify
 from headgate.ledger.writer import LedgerWriter
 from headgate.reports.week import Week
@@ -92,6 +96,19 @@ def test_an_older_ledger_is_written_on_rolled_up_and_found_sound(old, version):
         later = count_facts(ledger, WEEK[0] + 30 * 86400, WEEK[1] + 30 * 86400)
     assert (facts.requests, facts.cost) == (60, FIGURES[version]["cost"])
     assert (later.requests, later.energy) == (40, 60.0)
+
+
+def test_sketches_of_rows_are_those_that_version_10_made(old):
+    path = old("10")
+    with closing(opening.open_for_writing(path)) as db:
+        db.execute("UPDATE requests SET seconds = ? + n * 1037, model = 1", (1_111_000,))
+        durations = [seconds for (seconds,) in db.execute("SELECT seconds FROM requests")]
+        db.execute("UPDATE requests SET variant = NULL")
+        number_rows(db)
+        counted = count_by_quarter(db, Part())
+    found = sum((sketch_of(own) for one in counted.values() for own in one.seconds.values()), Counter())
+    rounded = Counter(str((duration + 500) // 1_000 * 1_000) for duration in durations)
+    assert found == sketch_of(rounded)
 
 
 @EVERY

@@ -33,8 +33,14 @@ _MASK: Final = (1 << _BITS) - 1
 
 
 def _rounded(column: str) -> str:
-    """Durations from 0.13 s on to 0.4 % or better, so that few are different."""
-    return f"CASE WHEN {column} < 131072 THEN {column} ELSE {column} & -1024 | 512 END"
+    """Durations to a thousandth or better, so that few are different: 0.1 ms from 0.1 s on, 1 ms from 1 s on.
+
+    Sketches are made of these, so changing it takes a new version of the tables.
+    """
+    return (
+        f"CASE WHEN {column} < 100000 THEN {column} WHEN {column} < 1000000 THEN ({column} + 50) / 100 * 100 "
+        f"ELSE ({column} + 500) / 1000 * 1000 END"
+    )
 
 
 _REQUESTS: Final = f"""
