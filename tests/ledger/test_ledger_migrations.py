@@ -3,6 +3,7 @@ date is left as it was."""
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from datetime import UTC
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 
 from headgate.core.errors import LedgerError
 from headgate.ledger import opening, schema
+from headgate.ledger.compacting import compact
 from headgate.ledger.facts import count_facts
 from headgate.ledger.numbering import number_rows
 from headgate.ledger.queries import LedgerReader
@@ -96,6 +98,30 @@ def test_an_older_ledger_is_written_on_rolled_up_and_found_sound(old, version):
         later = count_facts(ledger, WEEK[0] + 30 * 86400, WEEK[1] + 30 * 86400)
     assert (facts.requests, facts.cost) == (60, FIGURES[version]["cost"])
     assert (later.requests, later.energy) == (40, 60.0)
+
+
+def test_rows_that_an_older_gate_writes_on_are_named_to_reports_and_numbered_by_compact(old):
+    path = old("10")
+    assert_figures(path, "10")
+    with closing(sqlite3.connect(path)) as db:  # as its INSERT leaves them
+        db.execute("UPDATE requests SET variant = NULL WHERE n > 50")
+        db.execute("UPDATE attempts SET variant = NULL WHERE request > 50")
+        db.commit()
+    with LedgerReader(path) as ledger, pytest.raises(LedgerError, match="do not say how they are counted"):
+        count_facts(ledger, *WEEK)
+    writer = LedgerWriter(path, quiet=0.0)
+    writer.start()
+    writer.describe(MODELS)
+    time.sleep(0.1)  # it tries to roll them up
+    assert writer.put(replace(next(realistic(1, seed=77)), received=WEEK[1]))
+    writer.close()
+    assert (writer.written, writer.lost) == (1, 0)
+    compact(path, Keep(), lambda share, doing: None)
+    assert (found := verify(path)).problems == ()
+    assert (found.requests, found.waiting) == (61, 0)
+    with LedgerReader(path) as ledger:
+        facts = count_facts(ledger, *WEEK)
+    assert (facts.requests, facts.cost) == (60, FIGURES["10"]["cost"])
 
 
 def test_sketches_of_rows_are_those_that_version_10_made(old):

@@ -13,6 +13,7 @@ from ledger_samples import MODELS, MONDAY, plain, realistic
 from msgspec.structs import replace
 from test_ledger_facts import hurt
 
+from headgate.core.errors import LedgerError
 from headgate.ledger.facts import count_by, count_facts
 from headgate.ledger.opening import open_for_writing
 from headgate.ledger.queries import LedgerReader
@@ -168,6 +169,18 @@ def test_any_ledger_has_the_same_facts_by_rollups_and_by_rows(tmp_path_factory, 
         for change in made
     )
     assert_alike(facts_of(path, **when), by_rows)
+
+
+def test_verify_names_a_facet_and_a_variant_that_are_gone_and_a_report_says_what_it_lacks(store):
+    path = store(realistic(20))
+    with closing(open_for_writing(path)) as db:
+        (facet,) = db.execute("SELECT facet FROM variants JOIN requests ON variants.id = variant").fetchone()
+        db.execute("DELETE FROM facets WHERE id = ?", (facet,))
+    said = verify(path).problems
+    assert any("of variants points to a row of facets that is not there" in problem for problem in said)
+    assert any("rows of requests that are counted as something else" in problem for problem in said)
+    with pytest.raises(LedgerError, match="do not say how they are counted"):
+        facts_of(path)
 
 
 @pytest.mark.parametrize("table", ["variants", "call_variants"])

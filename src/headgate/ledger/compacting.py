@@ -1,4 +1,7 @@
-"""A ledger made as small as it can be, at once: rolled up, rid of old rows, and written anew without gaps."""
+"""A ledger made as small as it can be, at once: rolled up, rid of old rows, and written anew without gaps.
+
+Rows that an older Headgate wrote after a newer one had opened the ledger are numbered first (`numbering`).
+"""
 
 import sqlite3
 import time
@@ -10,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.errors import LedgerError
+from headgate.ledger.numbering import number_rows
 from headgate.ledger.opening import bring_up_to_date, open_for_writing
 from headgate.ledger.retention import Done, Keep, step
 from headgate.ledger.store import complaint
@@ -46,6 +50,9 @@ def compact(path: Path, keep: Keep, show: Callable[[float, str], None]) -> Compa
     done = Done()
     with closing(open_for_writing(path)) as db:
         try:
+            db.execute("BEGIN IMMEDIATE")
+            number_rows(db)
+            db.execute("COMMIT")
             (all_of_it,) = db.execute(
                 "SELECT coalesce(max(n), 0) - (SELECT n FROM rolled) FROM requests"
             ).fetchone()

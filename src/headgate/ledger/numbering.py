@@ -1,4 +1,4 @@
-"""The numbers of variants in rows: given to those of an older ledger, and looked at by `headgate ledger verify`.
+"""The numbers of variants in rows: given to those that an older Headgate wrote, and looked at by `headgate ledger verify`.
 
 New rows come with theirs (`encode`). Here a row's variant is what its own columns say, in SQL.
 """
@@ -36,16 +36,21 @@ _TABLES: Final = {
     "attempts": f"{_OF_ITS_REQUEST}, {_told(*CallVariant._fields[1:])}",
 }
 """What the rows say of their variants, by table."""
+_LACKING: Final = {
+    "requests": "coalesce(variant, 0) NOT IN (SELECT id FROM variants)",
+    "attempts": "coalesce(variant, 0) NOT IN (SELECT id FROM call_variants)",
+}
+"""Rows without one, by table."""
 
 
 def number_rows(db: sqlite3.Connection) -> None:
-    """Give all rows the numbers of their variants, in the transaction that is open."""
+    """Give the rows that have none the numbers of their variants, in the transaction that is open."""
     numbers = Dimensions(db)
     db.create_function("size_of", 1, size_of, deterministic=True)
     for (table, told), known in zip(_TABLES.items(), (numbers.variants, numbers.call_variants), strict=True):
-        rows = db.execute(f"SELECT DISTINCT {told} FROM {table}").fetchall()  # noqa: S608 - our own names
+        rows = db.execute(f"SELECT DISTINCT {told} FROM {table} WHERE {_LACKING[table]}").fetchall()  # noqa: S608 - our own names
         _let_sql_ask(db, {row: known[row] for row in rows})
-        db.execute(f"UPDATE {table} SET variant = variant_of({told})")  # noqa: S608 - as above
+        db.execute(f"UPDATE {table} SET variant = variant_of({told}) WHERE {_LACKING[table]}")  # noqa: S608 - as above
 
 
 def misnumbered(db: sqlite3.Connection) -> dict[str, int]:

@@ -9,10 +9,11 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from operator import add
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from headgate.core.errors import LedgerError
 from headgate.ledger.cells import QUARTER, Bar, CallVariant, Days, Facet, Sums, Times, Variant, merge_times
 from headgate.ledger.schema import MICRO
 
@@ -26,6 +27,8 @@ Chunk = tuple[int, int]
 """Numbers of rows: "after" and "up to"."""
 EVER: Final = 2**62
 """A time, in microseconds, after all others."""
+
+Item = TypeVar("Item")
 
 _BITS: Final = 32
 _MASK: Final = (1 << _BITS) - 1
@@ -44,7 +47,7 @@ def _rounded(column: str) -> str:
 
 
 _REQUESTS: Final = f"""
-SELECT (received / ? << {_BITS}) | variant, group_concat({_rounded("seconds")}), group_concat({_rounded("first_token")}),
+SELECT (received / ? << {_BITS}) | coalesce(variant, 0), group_concat({_rounded("seconds")}), group_concat({_rounded("first_token")}),
        count(*), sum(cost), sum(baseline_cost), sum(energy), sum(energy_cost), sum(alternative_cost), sum(seconds),
        sum(first_token)
 FROM requests
@@ -53,10 +56,10 @@ GROUP BY 1
 """  # noqa: S608 - our own names
 _FIGURES: Final = "count(*), sum(input + cache_read + cache_write_5m + cache_write_1h), sum(output), sum(a.cost), sum(a.energy)"
 _CALLS: Final = f"""
-SELECT variant, {_FIGURES} FROM attempts a WHERE request > ? AND request <= ? GROUP BY variant
+SELECT coalesce(variant, 0), {_FIGURES} FROM attempts a WHERE request > ? AND request <= ? GROUP BY variant
 """  # noqa: S608 - as above
 _CALLS_BY_TIME: Final = f"""
-SELECT (received / ? << {_BITS}) | a.variant, {_FIGURES}
+SELECT (received / ? << {_BITS}) | coalesce(a.variant, 0), {_FIGURES}
 FROM attempts a CROSS JOIN requests r ON r.n = a.request
 WHERE a.request > ? AND a.request <= ? AND r.received >= ? AND r.received < ?
 GROUP BY 1
@@ -119,6 +122,9 @@ def count_chunks(
         part: which of these are meant.
         days: to whose bars the requests are added.
         counted: what they are added to.
+
+    Raises:
+        LedgerError: a row does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
     step = days.step * MICRO
@@ -148,7 +154,11 @@ def count_chunks(
 
 
 def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
-    """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time."""
+    """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time.
+
+    Raises:
+        LedgerError: a row does not say how it is counted.
+    """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
     quarters: defaultdict[int, Counted] = defaultdict(Counted)
     for after, upto in chunks_of(db, part):
@@ -186,6 +196,16 @@ def chunks_of(db: sqlite3.Connection, part: Part) -> Iterator[Chunk]:
         yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)
 
 
+class _Known(dict[int, Item]):
+    """What a ledger knows by number."""
+
+    def __missing__(self, number: int) -> Item:
+        raise LedgerError(
+            "the ledger has rows that do not say how they are counted, as an older Headgate writes them",
+            "end that one if it still runs; then: headgate ledger compact",
+        )
+
+
 def facets_by_number(db: sqlite3.Connection) -> dict[int, Facet]:
     """All facets."""
     found = db.execute(f"SELECT id, {', '.join(Facet._fields)} FROM facets")  # noqa: S608 - our own names
@@ -193,16 +213,16 @@ def facets_by_number(db: sqlite3.Connection) -> dict[int, Facet]:
 
 
 def variants_by_number(db: sqlite3.Connection) -> dict[int, tuple[Facet, Variant]]:
-    """How requests are counted, by number."""
+    """How requests are counted, by number; without those whose facet is not there."""
     facets = facets_by_number(db)
     found = db.execute(f"SELECT id, {', '.join(Variant._fields)} FROM variants")  # noqa: S608 - as above
-    return {number: (facets[row[0]], Variant(*row)) for number, *row in found}
+    return _Known({number: (facets[row[0]], Variant(*row)) for number, *row in found if row[0] in facets})
 
 
 def call_variants_by_number(db: sqlite3.Connection) -> dict[int, CallVariant]:
     """How calls are counted, by number."""
     found = db.execute(f"SELECT id, {', '.join(CallVariant._fields)} FROM call_variants")  # noqa: S608 - as above
-    return {number: CallVariant(*row) for number, *row in found}
+    return _Known({number: CallVariant(*row) for number, *row in found})
 
 
 def _is_most(db: sqlite3.Connection, part: Part) -> bool:
