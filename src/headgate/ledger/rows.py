@@ -196,7 +196,7 @@ def chunks_of(db: sqlite3.Connection, part: Part) -> Iterator[Chunk]:
         yield max(page * CHUNK, first - 1), min((page + 1) * CHUNK, last)
 
 
-class _Known(dict[int, Item]):
+class _ByNumber(dict[int, Item]):
     """What a ledger knows by number."""
 
     def __missing__(self, number: int) -> Item:
@@ -216,13 +216,13 @@ def variants_by_number(db: sqlite3.Connection) -> dict[int, tuple[Facet, Variant
     """How requests are counted, by number; without those whose facet is not there."""
     facets = facets_by_number(db)
     found = db.execute(f"SELECT id, {', '.join(Variant._fields)} FROM variants")  # noqa: S608 - as above
-    return _Known({number: (facets[row[0]], Variant(*row)) for number, *row in found if row[0] in facets})
+    return _ByNumber({number: (facets[row[0]], Variant(*row)) for number, *row in found if row[0] in facets})
 
 
 def call_variants_by_number(db: sqlite3.Connection) -> dict[int, CallVariant]:
     """How calls are counted, by number."""
     found = db.execute(f"SELECT id, {', '.join(CallVariant._fields)} FROM call_variants")  # noqa: S608 - as above
-    return _Known({number: CallVariant(*row) for number, *row in found})
+    return _ByNumber({number: CallVariant(*row) for number, *row in found})
 
 
 def _is_most(db: sqlite3.Connection, part: Part) -> bool:
