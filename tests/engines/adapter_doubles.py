@@ -15,12 +15,19 @@ from headgate.testing.lmstudio import LMStudioDouble
 from headgate.testing.ollama import OllamaDouble
 from headgate.testing.openai import OpenAIDouble
 
+
+class LlamaServerDouble(OpenAIDouble):
+    """As strict as OpenAI, and it takes what llama-server is asked beside that."""
+
+    takes = frozenset({"return_progress"})
+
+
 DOUBLES: dict[EngineKind, type[Double]] = {
     "ollama": OllamaDouble,
     "lmstudio": LMStudioDouble,
     "openai": OpenAIDouble,
     "openai_compatible": OpenAIDouble,
-    "llamacpp": OpenAIDouble,
+    "llamacpp": LlamaServerDouble,
     "anthropic": AnthropicDouble,
 }
 MODELS: dict[EngineKind, str] = {

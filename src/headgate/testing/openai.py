@@ -81,6 +81,8 @@ class OpenAIDouble(Double):
     work_paths: ClassVar[frozenset[str]] = frozenset({CHAT, EMBEDDINGS, DECISIONS})
     asks_for_key: ClassVar[bool] = True
     """The servers that copied the API often do not."""
+    takes: ClassVar[frozenset[str]] = frozenset()
+    """Fields of a chat that such a server takes beside OpenAI's."""
     refusals: ClassVar[frozenset[FaultKind]] = frozenset(
         {
             *_REFUSED,
@@ -160,7 +162,7 @@ class OpenAIDouble(Double):
 
     def _chat(self, call: ReceivedCall, fault: Fault | None) -> Reply:
         body = call.fields
-        problem = chat_problem(call) or self._model_problem(call, "chat")
+        problem = chat_problem(call, self.takes) or self._model_problem(call, "chat")
         if problem:
             return self._error(problem)
         window, prompt = self.models[call.model].context, count_prompt(call)

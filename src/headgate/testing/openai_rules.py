@@ -56,8 +56,8 @@ def wrong_key(key: str) -> Problem:
     return Problem(text, code="invalid_api_key", status=401)
 
 
-def chat_problem(call: ReceivedCall) -> Problem | None:
-    """The first reason to refuse the body of a chat completion, the model's existence and window aside."""
+def chat_problem(call: ReceivedCall, also: frozenset[str] = frozenset()) -> Problem | None:
+    """The first reason to refuse the body of a chat completion, the model's existence and window aside; `also` are fields it takes."""
     body = call.json
     if not isinstance(body, dict):
         return Problem(
@@ -67,7 +67,7 @@ def chat_problem(call: ReceivedCall) -> Problem | None:
     if not body.get("model"):
         return Problem("you must provide a model parameter")
     for name in body:
-        if name not in _CHAT_FIELDS:
+        if name not in _CHAT_FIELDS and name not in also:
             return unknown_parameter(name)
     if "messages" not in body:
         return Problem("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
