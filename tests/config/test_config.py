@@ -408,3 +408,14 @@ def test_what_cannot_be_of_lanes_memory_and_waiting_is_an_error_with_its_place(m
         parse_config(LOCAL_MODEL.format(model=model, more=more, route=route), None)
     assert words in caught.value.message
     assert "line" in caught.value.message
+
+
+@pytest.mark.parametrize("table", ["[models.small.confidence_for]\nqu = -1", "[quality.tasks]\nqu = []"])
+def test_a_task_that_there_is_not_is_named_with_its_line_and_the_one_that_was_meant(table):
+    page = f'[engines.home]\nkind = "ollama"\n[models.small]\nengine = "home"\nid = "s"\n{table}\n'
+    with pytest.raises(ConfigError) as caught:
+        parse_config(page, Path("headgate.toml"), lambda *_: None)
+    assert f'line 7: "qu" is not one of the words for {table.partition("]")[0].split(".")[-1]}' in str(
+        caught.value
+    )
+    assert "qa" in caught.value.hint

@@ -147,6 +147,7 @@ def explain(
     error: str, document: dict[str, Any], within: tuple[str, ...] = ()
 ) -> tuple[Sequence[str | int], str, str]:
     """A validation error as the place, what is wrong, and what was meant; the document is what stands `within` the page."""
+    named, error = IN_A_NAME in error, error.replace(IN_A_NAME, " - at `$")
     what, _, where = error.partition(" - at `$")
     inner = read_path(where.rstrip("`"), document)
     path = (*within, *inner)
@@ -166,14 +167,20 @@ def explain(
     if missing is not None:
         return path, f'"{missing[1]}" is missing', f"write {missing[1]} = …"
     value = value_at(document, inner)
+    if named and isinstance(value, dict):
+        value = next((name for name in value if name not in TASKS), "")
     if what.startswith("Invalid enum value"):
         words = words_for(path)
         return (
-            path,
+            (*path, value) if named else path,
             f'"{value}" is not one of the words for {last_name(path)}',
             meant(str(value), words) or f"one of: {', '.join(words)}",
         )
     return path, f"{last_name(path)}: {what[:1].lower()}{what[1:]}", ""
+
+
+IN_A_NAME = " - at `key` in `$"
+"""How msgspec says that it is the name of a line which is wrong, and not its value."""
 
 
 def read_path(where: str, document: dict[str, Any]) -> tuple[str | int, ...]:
