@@ -3,8 +3,8 @@
     rollups of whole quarters of an hour  +  rows numbered after `rolled.n`  +  older rows of quarters that were cut
 
 All of it is read in one transaction, so that nothing is counted twice or not at all while the gate rolls on. Sums are exact
-either way. Percentiles from rows are those of the durations; once rollups take part, they are those of sketches and within
-1 %. What the figures mean for a report is not known here (`facts`).
+either way. Percentiles from rows are within a quarter of a percent; once rollups take part, they are those of sketches and
+within 1 %. What the figures mean for a report is not known here (`facts`).
 """
 
 import sqlite3
@@ -46,27 +46,27 @@ class Spread(Struct, frozen=True):
 
 
 class Durations:
-    """How long requests took, by the model that answered: from rows as they are, from rollups as sketches."""
+    """How long requests took, by the model that answered: from rows one by one, from rollups as sketches."""
 
     def __init__(self) -> None:
-        self.exact: Times = defaultdict(Counter)
+        self.rounded: Times = defaultdict(Counter)
         self.sketches: defaultdict[int, Sketch] = defaultdict(Counter)
 
     def spread(self, models: Iterable[int] | None = None) -> Spread | None:
         """Of all requests that these models answered, or any; None of none."""
-        wanted = {*self.exact, *self.sketches} if models is None else set(models)
-        exact: Counter[str] = Counter()
+        wanted = {*self.rounded, *self.sketches} if models is None else set(models)
+        rounded: Counter[str] = Counter()
         sketch: Sketch = Counter()
         for model in wanted:
-            exact.update(self.exact.get(model, {}))
+            rounded.update(self.rounded.get(model, {}))
             sketch.update(self.sketches.get(model, {}))
-        number = exact.total() + sketch.total()
+        number = rounded.total() + sketch.total()
         if not number:
             return None
         if not sketch:
-            durations = {int(duration): times for duration, times in exact.items()}
+            durations = {int(duration): times for duration, times in rounded.items()}
             return Spread(number, percentile(durations, number, HALF), percentile(durations, number, MOST))
-        sketch.update(sketch_of(exact))
+        sketch.update(sketch_of(rounded))
         return Spread(
             number,
             microseconds(percentile(sketch, number, HALF)),
@@ -96,7 +96,7 @@ class Count:
             (self.first_token, counted.first_token),
         ):
             for model, own in times.items():
-                durations.exact[model].update(own)
+                durations.rounded[model].update(own)
 
 
 def count(path: Path, since: int, until: int, days: Days, *, from_rows: bool = False) -> Count:

@@ -7,7 +7,7 @@ are summed by several processes at once (`rows_apart`).
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from operator import add
 from typing import Final, TypeVar
 
@@ -35,25 +35,40 @@ _MASK: Final = (1 << _BITS) - 1
 """A variant's number fits: there are some thousands at most."""
 
 
-def _rounded(column: str) -> str:
-    """Durations to a thousandth or better, so that few are different: 0.1 ms from 0.1 s on, 1 ms from 1 s on.
+Rounding = tuple[tuple[int, int], ...]
+"""From how many microseconds on durations are rounded, and to a multiple of what; the longest first."""
+FOR_SKETCHES: Final[Rounding] = ((1_000_000, 1_000), (100_000, 100))
+"""By half a thousandth at most. Changing it takes a new version of the tables."""
+FOR_PERCENTILES: Final[Rounding] = ((1_000_000, 5_000), (100_000, 500), (10_000, 50))
+"""By a quarter of a percent at most: so few are different that they are counted within the processor's cache."""
 
-    Sketches are made of these, so changing it takes a new version of the tables.
+
+def _requests(rounding: Rounding, variants: Collection[tuple[Facet, Variant]]) -> str:
+    """The sums over requests.
+
+    Args:
+        rounding: of their durations.
+        variants: all there are; a figure that is unknown to each of them is NULL in each row, and need not be read.
     """
-    return (
-        f"CASE WHEN {column} < 100000 THEN {column} WHEN {column} < 1000000 THEN ({column} + 50) / 100 * 100 "
-        f"ELSE ({column} + 500) / 1000 * 1000 END"
-    )
 
+    def rounded(column: str) -> str:
+        steps = (
+            f"WHEN {column} >= {least} THEN ({column} + {step // 2}) / {step} * {step}"
+            for least, step in rounding
+        )
+        return f"CASE {' '.join(steps)} ELSE {column} END"
 
-_REQUESTS: Final = f"""
-SELECT (received / ? << {_BITS}) | coalesce(variant, 0), group_concat({_rounded("seconds")}), group_concat({_rounded("first_token")}),
-       count(*), sum(cost), sum(baseline_cost), sum(energy), sum(energy_cost), sum(alternative_cost), sum(seconds),
-       sum(first_token)
+    energy_cost = "NULL" if all(way.energy_cost_unknown for _, way in variants) else "sum(energy_cost)"
+    alternative = "NULL" if all(way.alternative_unknown for _, way in variants) else "sum(alternative_cost)"
+    return f"""
+SELECT (received / ? << {_BITS}) | coalesce(variant, 0), group_concat({rounded("seconds")}), group_concat({rounded("first_token")}),
+       count(*), sum(cost), sum(baseline_cost), sum(energy), {energy_cost}, {alternative}, sum(seconds), sum(first_token)
 FROM requests
 WHERE n > ? AND n <= ? AND +received >= ? AND +received < ?
 GROUP BY 1
 """  # noqa: S608 - our own names
+
+
 _FIGURES: Final = "count(*), sum(input + cache_read + cache_write_5m + cache_write_1h), sum(output), sum(a.cost), sum(a.energy)"
 _CALLS: Final = f"""
 SELECT coalesce(variant, 0), {_FIGURES} FROM attempts a WHERE request > ? AND request <= ? GROUP BY variant
@@ -127,13 +142,14 @@ def count_chunks(
         LedgerError: a row does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
+    summed = _requests(FOR_PERCENTILES, variants.values())
     step = days.step * MICRO
     requests: dict[int, list[int]] = {}
     calls: dict[int, list[int]] = {}
     for after, upto in chunks:
         meant = 0
         given = (step, after, upto, part.since, part.until)
-        for key, seconds, first_token, *sums in db.execute(_REQUESTS, given):
+        for key, seconds, first_token, *sums in db.execute(summed, given):
             facet, _ = variants[key & _MASK]
             counted.add_durations(facet.model, seconds, first_token)
             requests[key] = _plus(requests.get(key), sums)
@@ -160,10 +176,11 @@ def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
         LedgerError: a row does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
+    summed = _requests(FOR_SKETCHES, variants.values())
     quarters: defaultdict[int, Counted] = defaultdict(Counted)
     for after, upto in chunks_of(db, part):
         given = (QUARTER * MICRO, after, upto, part.since, part.until)
-        for key, seconds, first_token, *sums in db.execute(_REQUESTS, given):
+        for key, seconds, first_token, *sums in db.execute(summed, given):
             counted = quarters[(key >> _BITS) * QUARTER]
             facet, variant = variants[key & _MASK]
             counted.add_durations(facet.model, seconds, first_token)
