@@ -41,7 +41,8 @@ def make(path, number, days):
     """A ledger of so many requests over so many days."""
     from ledger_samples import MODELS, plain, realistic
 
-    from headgate.ledger.schema import MICRO, metadata
+    from headgate.ledger.schema import metadata
+    from headgate.ledger.units import MICRO
     from headgate.ledger.writer import LedgerWriter
 
     writer = LedgerWriter(path)

@@ -7,7 +7,8 @@ import pytest
 from headgate.core.recount import PRIMING
 from headgate.engines.tokenizer import load_counter
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, power
+from headgate.ledger.schema import power
+from headgate.ledger.units import MICRO
 
 ENERGY = """
 [energy]

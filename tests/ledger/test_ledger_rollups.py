@@ -1,6 +1,8 @@
 """Sums from rollups are those of the rows, whatever came when, whoever rolled, and also when the rows are gone."""
 
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
@@ -379,6 +381,15 @@ def test_a_process_that_cannot_count_is_told_of(store, path, monkeypatch):
     monkeypatch.setattr(rows_apart.sys, "executable", "/bin/false")
     with pytest.raises(LedgerError, match="cannot be counted"):
         facts_of(path, from_rows=True)
+
+
+def test_a_process_that_counts_does_not_wait_for_modules_that_it_does_not_need():
+    told = "import sys, headgate.ledger.rows_apart; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", told], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.split()
+    assert "sqlite3" in loaded
+    assert not {"sqlalchemy", "headgate.core.policy"} & {*loaded}
 
 
 def test_a_time_that_cuts_quarters_of_an_hour_counts_their_rows_on_either_side_once(store, path):

@@ -23,7 +23,7 @@ from headgate.core.expecting import Learning, chance_of, put_first, skip_unlikel
 from headgate.core.ordering import arrange, by_expected_cost, home_first, prefer_loaded
 from headgate.core.prices import estimate
 from headgate.core.subagent import Agent
-from headgate.core.tokens import NEAR, longest
+from headgate.core.tokens import ANSWER_ALLOWANCE, NEAR, longest
 from headgate.core.types import (
     Candidate,
     Decision,
@@ -64,9 +64,6 @@ FETCHED: Mapping[EngineKind, tuple[str, ...]] = {
     "anthropic": ("https://",),
 }
 """How the addresses of images begin that an engine fetches by itself; those that are not named here want the bytes."""
-
-ANSWER_ALLOWANCE = 512
-"""Tokens kept free in a context window for an answer whose length the caller did not limit."""
 
 BY_NAME = "asked for by name"
 

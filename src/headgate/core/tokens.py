@@ -23,6 +23,8 @@ ENCODED_BYTES_PER_TOKEN = 40
 """Of a document in base64, where a page is some 100 KB."""
 NEAR = 0.40
 """A guess this close to a limit is not good enough."""
+ANSWER_ALLOWANCE = 512
+"""Tokens kept free in a context window for an answer whose length the caller did not limit."""
 
 
 def guess(request: Request) -> int:

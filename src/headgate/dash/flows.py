@@ -16,9 +16,9 @@ from headgate.core.policy import Policy, Route
 from headgate.core.words import Mode, ModelKind
 from headgate.ledger.cells import Cell, Days
 from headgate.ledger.counting import count
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, requests
+from headgate.ledger.schema import requests
+from headgate.ledger.units import MICRO, NANO
 from headgate.reports.shown import full_name
 
 GROWTH = 1.25

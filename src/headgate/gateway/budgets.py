@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from headgate.core.budgets import LEVELS, Alert, Allowance, Budget, Standing, level_of, period_of
 from headgate.core.words import Task
-from headgate.ledger.dimensions import NANO
+from headgate.ledger.units import NANO
 
 NEAR_ITS_END = LEVELS[-2]
 """Percent of a budget that are gone before a request that finds too little left says anything about the budget."""

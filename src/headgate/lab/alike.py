@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
 from headgate.core.past import LONG, SHORT, Cuts
-from headgate.ledger.schema import CONFIDENCE, FINE
+from headgate.ledger.units import CONFIDENCE, FINE
 
 SUMS = 5
 """Columns that come first, before the sum of what each attempt cost and what the requests have in common."""

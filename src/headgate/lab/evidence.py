@@ -26,8 +26,9 @@ from headgate.core.types import Attempt, Model, Outcome, Signals
 from headgate.core.versions import digest_of, since_when
 from headgate.core.words import AuditVerdict, FailureReason
 from headgate.ledger.queries import Entry, Filter, LedgerReader
-from headgate.ledger.schema import MICRO, audit_jobs, audits
+from headgate.ledger.schema import audit_jobs, audits
 from headgate.ledger.sealing import Seal, opened
+from headgate.ledger.units import MICRO
 from headgate.ledger.versions import newest_versions
 
 ITS_OWN: frozenset[FailureReason] = frozenset({"malformed", "truncated", "context_overflow"})

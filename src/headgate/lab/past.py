@@ -27,10 +27,9 @@ from headgate.core.types import Model, Outcome
 from headgate.core.versions import Versions, since_when
 from headgate.lab.alike import ASKED, LOWEST_OTHER, RANGE, SUMS, Alike
 from headgate.ledger.decode import verdicts_of
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.findings import said_by_judges
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import FINE, MICRO
+from headgate.ledger.units import FINE, MICRO, NANO
 from headgate.ledger.versions import newest_versions
 
 PIECE = 50_000

@@ -27,8 +27,8 @@ from headgate.core.words import AuditKind, AuditVerdict
 from headgate.lab.auditing.pairs import best
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.opinions import find_asked, give_opinion, take_back
-from headgate.ledger.schema import MICRO
 from headgate.ledger.sealing import Seal, opened
+from headgate.ledger.units import MICRO
 
 Choice = Literal["1", "2", "="]
 """The first answer is better, the second is, or both are as good."""

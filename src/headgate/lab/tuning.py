@@ -31,7 +31,7 @@ from headgate.lab.past import Progress, read_past
 from headgate.ledger.changes import all_changes, mark_change
 from headgate.ledger.opinions import opinions_by_request
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 WEEK = 7 * 86_400.0
 """Seconds."""

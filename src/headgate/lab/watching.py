@@ -27,7 +27,7 @@ from headgate.lab.past import read_past
 from headgate.lab.tuning import WEEK, has, page_of, read_confusions
 from headgate.ledger.changes import all_changes, note_change
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 EVERY = 30.0
 """Seconds between two looks at the ledger's changes."""

@@ -8,7 +8,7 @@ from headgate.core.budgets import Alert
 from headgate.core.errors import LedgerError
 from headgate.ledger.beside import change
 from headgate.ledger.opening import open_for_reading
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 
 def note_alert(path: Path, alert: Alert) -> bool:

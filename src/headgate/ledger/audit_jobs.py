@@ -27,8 +27,8 @@ from headgate.ledger.audits import MILLION, Judged, keep_findings, without_reaso
 from headgate.ledger.beside import transaction
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.runs import other_writers
-from headgate.ledger.schema import MICRO
 from headgate.ledger.sealing import Seal, opened
+from headgate.ledger.units import MICRO
 
 KINDS: Final[tuple[AuditKind, ...]] = get_args(AuditKind)
 

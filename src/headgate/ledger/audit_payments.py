@@ -10,8 +10,7 @@ from typing import Final
 from headgate.core.errors import LedgerError
 from headgate.core.words import Task
 from headgate.ledger.beside import read_rows, transaction
-from headgate.ledger.dimensions import NANO
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO, NANO
 
 KEPT: Final = 40 * 86_400.0
 """Seconds for which payments are kept, longer than any budget's period; and as long as their request's row is there."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from headgate.core.sampled import Sampled
 from headgate.ledger.audits import MILLION
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 MOST_WAITING: Final = 5_000
 """Jobs that may wait."""

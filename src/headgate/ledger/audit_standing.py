@@ -9,10 +9,9 @@ from msgspec import Struct
 
 from headgate.core.errors import LedgerError
 from headgate.core.words import AuditKind, AuditVerdict
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.opening import open_for_reading
-from headgate.ledger.schema import MICRO
 from headgate.ledger.sealing import PLAIN
+from headgate.ledger.units import MICRO, NANO
 
 
 class Standing(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Final
 from headgate.core.policy import BY_NAME
 from headgate.core.sampling import UNKNOWN, Known, Stratum
 from headgate.ledger.opening import open_for_reading, unreadable
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 NEWEST: Final = 20_000
 """Requests that tell how the traffic is made up."""

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, func, select
 
 from headgate.core.audits import Opinion
 from headgate.core.words import JUDGES, AuditVerdict
-from headgate.ledger.dimensions import NANO
-from headgate.ledger.schema import FINE, MICRO, audit_payments, audit_rollups, audits, requests
+from headgate.ledger.schema import audit_payments, audit_rollups, audits, requests
 from headgate.ledger.stories import scaled, text_of
+from headgate.ledger.units import FINE, MICRO, NANO
 from headgate.reports.facts import AuditFacts
 
 MILLION: Final = 1_000_000

@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 from headgate.core.cards import Card
 from headgate.ledger.beside import keep_row
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, cards
+from headgate.ledger.schema import cards
+from headgate.ledger.units import MICRO
 
 _decode = msgspec.json.Decoder(Card).decode
 

@@ -1,6 +1,6 @@
 """What the ledger sums: the sums over some requests that agree in everything reports group by, and over some calls.
 
-All of it is integers in the units of the rows (`schema`), so that sums are exact in whatever order they are made. Words
+All of it is integers in the units of the rows (`units`), so that sums are exact in whatever order they are made. Words
 and models are numbers; 0 is "none". Each row says by one number how it is counted, its variant, so that summing rows
 needs no more of them than that number and the figures. This module runs no query: `dimensions` numbers these, `rows`
 sums rows by them, `rollups` keeps the sums.
@@ -13,7 +13,7 @@ from math import gcd
 from operator import add
 from typing import Final, NamedTuple, Self
 
-from headgate.core.policy import ANSWER_ALLOWANCE
+from headgate.core.tokens import ANSWER_ALLOWANCE
 
 SIZES: Final = (11, 21)
 """The least and the largest power of two that prompts are measured by: 2,048 and 2,097,152 tokens."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from headgate.core.watching import AppliedChange
 from headgate.ledger.beside import change as write
 from headgate.ledger.beside import keep_row, read_rows
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 _decode = msgspec.json.Decoder(AppliedChange).decode
 

@@ -28,8 +28,8 @@ from headgate.ledger.rollups import (
 )
 from headgate.ledger.rows import CHUNK, Counted, Part, chunks_of, count_chunks, facets_by_number
 from headgate.ledger.rows_apart import count_apart
-from headgate.ledger.schema import MICRO
 from headgate.ledger.sketches import Sketch, microseconds, percentile, sketch_of
+from headgate.ledger.units import MICRO
 
 HALF: Final = 0.50
 MOST: Final = 0.95

@@ -22,10 +22,8 @@ from headgate.core.types import (
     Usage,
     Verdict,
 )
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.encode import BodyRest
 from headgate.ledger.prices import price_in
-from headgate.ledger.schema import CONFIDENCE, FINE, MICRO
 from headgate.ledger.stories import (
     TOKENS_HERE,
     AttemptStory,
@@ -35,6 +33,7 @@ from headgate.ledger.stories import (
     Shared,
     UsageRow,
 )
+from headgate.ledger.units import CONFIDENCE, FINE, MICRO, NANO
 
 Row = Any
 """A row whose fields are named after the table's columns."""

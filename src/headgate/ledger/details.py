@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from headgate.core.types import Model, Price
 from headgate.ledger.runs import is_alive
-from headgate.ledger.schema import MICRO, runs
+from headgate.ledger.schema import runs
+from headgate.ledger.units import MICRO
 
 
 def count_lost(db: Connection, since: float, until: float) -> int:

@@ -17,8 +17,6 @@ from headgate.ledger.cells import CallVariant, Facet, Variant
 from headgate.ledger.prices import COLUMNS, price_row
 from headgate.ledger.schema import NOTHING
 
-NANO: Final = 1_000_000_000
-
 LONGEST: Final = 300
 """Characters kept of a sentence. An engine's error may quote the whole prompt; a ledger row must not."""
 SHARED_LENGTH: Final = 2_000

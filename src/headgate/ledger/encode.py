@@ -16,10 +16,11 @@ from msgspec import UNSET, Struct
 
 from headgate.core.types import Attempt, Outcome, Usage
 from headgate.ledger.cells import size_of
-from headgate.ledger.dimensions import NANO, Dimensions
-from headgate.ledger.schema import CONFIDENCE, FINE, MICRO, NOTHING
+from headgate.ledger.dimensions import Dimensions
+from headgate.ledger.schema import NOTHING
 from headgate.ledger.storable import storable
 from headgate.ledger.stories import attempt_story, request_story, text_of
+from headgate.ledger.units import CONFIDENCE, FINE, MICRO, NANO
 
 Row = tuple[Any, ...]
 

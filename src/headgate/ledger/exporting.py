@@ -21,12 +21,12 @@ from sqlalchemy import select
 
 from headgate.core.errors import UsageError
 from headgate.ledger.audits import MILLION, opinion_told
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.lines import LineAudit, LineOpinion
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.queries import Entry, Filter, LedgerReader
-from headgate.ledger.schema import FINE, MICRO, audits, opinions
+from headgate.ledger.schema import audits, opinions
 from headgate.ledger.to_lines import line_of
+from headgate.ledger.units import FINE, MICRO, NANO
 
 CHUNK: Final = 4_096
 """Requests read at a time."""

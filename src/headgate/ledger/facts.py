@@ -20,11 +20,10 @@ from headgate.ledger.cards import read_cards
 from headgate.ledger.cells import Calls, Cell, Days, Ends, Facet, Sums
 from headgate.ledger.counting import Count, Durations, count
 from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.findings import populations, read_findings
 from headgate.ledger.opinions import opinions_by_request
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO, NANO
 from headgate.reports.facts import (
     AttemptFacts,
     DayFacts,

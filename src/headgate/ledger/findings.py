@@ -22,9 +22,9 @@ from headgate.core.strata import Population
 from headgate.core.words import AuditKind
 from headgate.ledger.audits import MILLION
 from headgate.ledger.cells import QUARTER, Cell, Facet
-from headgate.ledger.dimensions import NANO
-from headgate.ledger.schema import FINE, MICRO, finding_rollups
+from headgate.ledger.schema import finding_rollups
 from headgate.ledger.stories import AttemptStory
+from headgate.ledger.units import FINE, MICRO, NANO
 
 NOT_BY_CHANCE: Final = -1
 """Stands in the sums for a probability that there is none of."""

@@ -16,7 +16,8 @@ from headgate.core.purchase import BreakEven, break_even, used_up
 from headgate.ledger.cells import HOUR, QUARTER
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, power, requests, rollups
+from headgate.ledger.schema import power, requests, rollups
+from headgate.ledger.units import MICRO
 from headgate.reports.facts import WeeklyFacts
 from headgate.reports.savings import Home, savings
 

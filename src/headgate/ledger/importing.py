@@ -18,15 +18,16 @@ from msgspec.structs import replace
 from headgate.core.errors import LedgerError
 from headgate.core.types import Model
 from headgate.ledger.audits import MILLION, opinion_story, reason_to_keep
-from headgate.ledger.dimensions import NANO, Dimensions
+from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.encode import Rows, encode
 from headgate.ledger.from_lines import models_of, outcome_of
 from headgate.ledger.lines import Line, LineAudit, LineError, moment, read_line
 from headgate.ledger.opening import bring_up_to_date, make_tables, open_for_reading, open_for_writing
 from headgate.ledger.rollups import roll
-from headgate.ledger.schema import FINE, MICRO, attempts, audits, bodies, insert_sql, opinions, requests
+from headgate.ledger.schema import attempts, audits, bodies, insert_sql, opinions, requests
 from headgate.ledger.store import complaint
 from headgate.ledger.stories import scaled
+from headgate.ledger.units import FINE, MICRO, NANO
 
 BATCH: Final = 1_000
 """Requests in one transaction."""

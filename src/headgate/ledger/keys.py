@@ -18,7 +18,7 @@ from msgspec import Struct
 from headgate.core.errors import LedgerError, UsageError
 from headgate.ledger.beside import change, keep_row
 from headgate.ledger.opening import open_for_reading
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 PREFIX: Final = "hg-"
 """How our keys begin."""

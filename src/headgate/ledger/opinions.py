@@ -21,11 +21,11 @@ from headgate.core.judges.standing import in_force
 from headgate.core.words import AuditKind, Judge
 from headgate.ledger.audits import MILLION, Judged, keep_findings, opinion_story, opinion_told
 from headgate.ledger.beside import transaction
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import FINE, MICRO, names, opinions, requests
+from headgate.ledger.schema import names, opinions, requests
 from headgate.ledger.stories import scaled
+from headgate.ledger.units import FINE, MICRO, NANO
 
 
 class Asked(Struct, frozen=True, kw_only=True):

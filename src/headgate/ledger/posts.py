@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from headgate.ledger.beside import read_rows, transaction
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 
 class Post(Struct, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from pathlib import Path
 from headgate.core.errors import LedgerError
 from headgate.core.power import PowerRow
 from headgate.ledger.opening import open_for_writing
-from headgate.ledger.schema import MICRO
 from headgate.ledger.store import complaint
+from headgate.ledger.units import MICRO
 
 ADD = """
 INSERT INTO power (hour, source, seconds, energy, requests_energy) VALUES (?, ?, ?, ?, ?)

@@ -22,7 +22,8 @@ from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.ledger.decode import Row, decode, decode_model
 from headgate.ledger.opening import bring_up_to_date, open_for_reading, unreadable
-from headgate.ledger.schema import MICRO, attempts, bodies, models, names, prices, requests
+from headgate.ledger.schema import attempts, bodies, models, names, prices, requests
+from headgate.ledger.units import MICRO
 from headgate.reports.shown import full_name
 
 CHUNK: Final = 500

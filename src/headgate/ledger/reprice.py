@@ -18,9 +18,9 @@ from sqlalchemy import ColumnElement, Connection, and_, select, true
 from headgate.core.prices import cost, uncached
 from headgate.core.types import Model, Price, Usage
 from headgate.ledger.decode import usage_in
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, attempts, requests
+from headgate.ledger.schema import attempts, requests
+from headgate.ledger.units import MICRO, NANO
 from headgate.reports.savings import Money, Savings, savings
 from headgate.reports.shown import full_name
 

@@ -17,7 +17,7 @@ from headgate.ledger.audit_queue import expire
 from headgate.ledger.cells import QUARTER
 from headgate.ledger.findings import sum_findings
 from headgate.ledger.rollups import BITE, DAY, roll
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 PRUNED: Final = 1_000
 """Requests whose rows are removed in one transaction."""

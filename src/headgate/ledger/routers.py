@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from headgate.core.router import Router
 from headgate.ledger.beside import read_rows, transaction
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Router).decode

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from headgate.core.errors import LedgerError
 from headgate.ledger.cells import QUARTER, Bar, CallVariant, Days, Facet, Sums, Times, Variant, merge_times
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 CHUNK: Final = 4_096
 """Rows that are sorted together."""

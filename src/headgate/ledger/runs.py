@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.errors import LedgerError
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 from headgate.reports.shown import count
 
 CHECKED_AT_MOST: Final = 64 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 Two tables hold what happened, `requests` and `attempts`; everything that repeats is a number that points into a
 dimension table (`names`, `models`, `prices`), which is what keeps a request with its attempts under 400 bytes. Times
-are integer microseconds, money is integer nano-dollars (rates: nano-dollars per million tokens), and NULL is unknown.
+are integer microseconds, money is integer nano-dollars (rates: nano-dollars per million tokens; `units`), and NULL is unknown.
 Nothing here is particular to SQLite; the tables may live on PostgreSQL as well.
 
 This module does not know how a file is opened (`opening`), how an outcome becomes rows (`encode`) or what a query means
@@ -30,13 +30,6 @@ from headgate.ledger.cells import Calls, CallVariant, Cell, Ends, Variant
 VERSION: Final = 11
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
-
-MICRO: Final = 1_000_000
-"""Times and durations are kept in microseconds."""
-FINE: Final = 10_000
-"""Scores and log-probabilities are kept in ten-thousandths."""
-CONFIDENCE: Final = 1_000
-"""The classifier's confidence is kept in thousandths."""
 
 NOTHING: Final = -(2**53)
 """Bound where NULL is meant, in the columns that are seldom filled; no figure that they hold."""

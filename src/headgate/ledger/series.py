@@ -10,9 +10,8 @@ from msgspec import Struct
 
 from headgate.ledger.cells import Days
 from headgate.ledger.counting import count
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO, NANO
 from headgate.reports.shown import full_name
 
 

@@ -13,9 +13,9 @@ from sqlalchemy import and_, func, select
 from headgate.core.budgets import Budget
 from headgate.core.types import Outcome
 from headgate.ledger.audit_payments import paid_since
-from headgate.ledger.dimensions import NANO
 from headgate.ledger.queries import Filter, LedgerReader
-from headgate.ledger.schema import MICRO, names, requests
+from headgate.ledger.schema import names, requests
+from headgate.ledger.units import MICRO, NANO
 
 LONGEST: Final = 3 * 86_400.0
 """Seconds that a request takes at most: a provider's batch has a day, and may be collected later."""

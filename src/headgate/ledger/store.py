@@ -23,8 +23,9 @@ from headgate.ledger.encode import encode
 from headgate.ledger.opening import is_damaged, open_for_writing, unreadable
 from headgate.ledger.retention import FOR_EVER, Keep, step
 from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
-from headgate.ledger.schema import MICRO, attempts, bodies, insert_sql, requests, turns
+from headgate.ledger.schema import attempts, bodies, insert_sql, requests, turns
 from headgate.ledger.storable import storable
+from headgate.ledger.units import MICRO
 
 BITE: Final = 24
 """Requests encoded and inserted at a stretch."""

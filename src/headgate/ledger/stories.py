@@ -15,8 +15,8 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from headgate.core.types import Attempt, Decision, Outcome, Signals, Usage, Verdict
 from headgate.core.words import Mode, Order, WhenBusy
-from headgate.ledger.dimensions import NANO, Dimensions
-from headgate.ledger.schema import FINE, MICRO
+from headgate.ledger.dimensions import Dimensions
+from headgate.ledger.units import FINE, MICRO, NANO
 
 TOKENS_HERE: Final = "\x1a"
 """Stands, in a stored sentence, for the request's number of tokens: what differs only by it is stored once."""

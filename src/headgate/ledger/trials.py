@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 from headgate.core.trials import Trial
 from headgate.ledger.beside import keep_row
 from headgate.ledger.queries import LedgerReader
-from headgate.ledger.schema import MICRO, trials
+from headgate.ledger.schema import trials
+from headgate.ledger.units import MICRO
 
 _decode = msgspec.json.Decoder(Trial).decode
 

@@ -10,7 +10,7 @@ import msgspec
 
 from headgate.core.judges.trust import TriedJudge
 from headgate.ledger.beside import change, read_rows
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 _decode = msgspec.json.Decoder(TriedJudge).decode
 

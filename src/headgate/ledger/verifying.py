@@ -18,8 +18,8 @@ from headgate.ledger.numbering import misnumbered
 from headgate.ledger.opening import bring_up_to_date, open_for_reading, unreadable
 from headgate.ledger.rollups import DAY, SPANS, Slot
 from headgate.ledger.rows import Part, count_by_quarter, facets_by_number
-from headgate.ledger.schema import MICRO
 from headgate.ledger.sketches import from_bytes
+from headgate.ledger.units import MICRO
 
 SHOWN = 5
 """Complaints of one sort that are told; one is enough to know."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from headgate.core.types import Model
 from headgate.core.versions import Version
 from headgate.ledger.beside import read_rows, transaction
-from headgate.ledger.schema import MICRO
+from headgate.ledger.units import MICRO
 
 _NEWEST: Final = "SELECT digest FROM model_versions WHERE engine = ? AND id = ? ORDER BY n DESC LIMIT 1"
 _ALL: Final = "SELECT engine, id, digest, seen FROM model_versions ORDER BY n"

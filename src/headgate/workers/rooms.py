@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.engine import ManagedEngine
-from headgate.core.policy import ANSWER_ALLOWANCE, decide
+from headgate.core.policy import decide
+from headgate.core.tokens import ANSWER_ALLOWANCE
 from headgate.core.types import Failure, Message, Model, Outcome, Request
 from headgate.gateway.road import Road
 
