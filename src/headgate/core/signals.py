@@ -63,9 +63,7 @@ def measure(request: Request, policy: Policy, counter: tokens_.Counter | None = 
         tokens_exact=exact,
         format=asked_format(request, ask, task),
         tools=len(request.tools),
-        images=sum(
-            len(message.images) for message in request.messages if not isinstance(message.content, str)
-        ),
+        images=sum([len(m.images) for m in request.messages if not isinstance(m.content, str)]),
         language=detect(ask[:SPOKEN])[0],
         code_blocks=ask.count("```") // 2 if "`" in ask else 0,
         labels=request.labels or ((find_labels(ask) or find_labels(system)) if task in LABELLED else ()),
@@ -79,7 +77,7 @@ def human_ask(request: Request) -> str:
         if message.role != "user":
             continue
         text = message.text
-        if "</" in text:
+        if "<" in text and "</" in text:  # one character is found twenty times as fast as two
             text = HARNESS.sub("", text).strip()
         if text:
             return text

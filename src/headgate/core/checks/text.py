@@ -68,7 +68,7 @@ def not_cut_off(answer: Answer) -> Verdict:
     if reply.tool_calls or answer.request.stop or answer.request.format.kind != "text":
         return _WHOLE
     text = reply.text
-    if text.count("```") & 1 and not text.rstrip().endswith("\n```"):
+    if "`" in text and text.count("```") & 1 and not text.rstrip().endswith("\n```"):
         return Verdict("not-cut-off", 0.2, "a code block is never closed")
     tail = text[-400:].rstrip()
     if not tail or not (tail[-1].isalpha() or tail[-1] == ","):

@@ -34,6 +34,7 @@ _START = _join((1 << 30,) * len(TASKS))
 _CUES = {cue: _join(row) for cue, row in CUES.items()}
 _WORDS = {word: _join(row) for word, row in WORDS.items()}
 _KNOWN_CUES = frozenset(_CUES)
+_KNOWN_WORDS = frozenset(_WORDS)
 
 
 def classify(ask: str) -> tuple[Task | None, float]:
@@ -43,10 +44,11 @@ def classify(ask: str) -> tuple[Task | None, float]:
     Any text will do; only its opening and its close are read.
     """
     cues, words = notice(ask)
-    rows = [row for word in set(words) if (row := _WORDS.get(word)) is not None]
-    if not rows and _KNOWN_CUES & cues <= SAYS_NOTHING:
+    rows = list(map(_WORDS.__getitem__, _KNOWN_WORDS.intersection(words)))
+    known = _KNOWN_CUES & cues
+    if not rows and known <= SAYS_NOTHING:
         return None, 0.0
-    rows += [row for cue in cues if (row := _CUES.get(cue)) is not None]
+    rows += map(_CUES.__getitem__, known)
     sums = _LANES.unpack(sum(rows, _START).to_bytes(_LANES.size, "little"))
     top = max(sums)
     return TASKS[sums.index(top)], 1 / sum([exp((value - top) / 100) for value in sums])

@@ -200,8 +200,6 @@ def _offers_choice(ask: str, words: list[str]) -> bool:
             end = _CHOICE_END.search(rest)
             if end and rest.count(" ", 0, end.start()) <= 3:
                 return True
-    if ask.count("/") + ask.count("|") >= 2 and _SLASHES.search(ask):
+    if ("/" in ask or "|" in ask) and _SLASHES.search(ask):
         return True
-    return (
-        ask.count(",") >= 2 and ("(" in ask or ":" in ask or "[" in ask) and _LISTED.search(ask) is not None
-    )
+    return ("(" in ask or ":" in ask or "[" in ask) and _LISTED.search(ask) is not None

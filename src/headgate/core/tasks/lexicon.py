@@ -63,7 +63,7 @@ def fold(text: str) -> str:
 def split(ask: str) -> list[str]:
     """The first words of an ask, folded, with a `BREAK` between clauses."""
     plain = fold(ask[:CHARACTERS_AT_MOST]).encode("ascii", "ignore").translate(_SEPARATED).decode("ascii")
-    return plain.replace(BREAK, f" {BREAK} ").split()[:WORDS_AT_MOST]
+    return plain.replace(BREAK, f" {BREAK} ").split(None, WORDS_AT_MOST)[:WORDS_AT_MOST]
 
 
 class _Entry(NamedTuple):
@@ -155,8 +155,9 @@ def word_cues(words: list[str]) -> set[str]:
         BREAK,
         BREAK,
     ]  # the breaks stand behind the last word and, counted from the end, before the first
-    met = [(at, known) for at, known in enumerate(map(_KNOWN.__getitem__, words)) if known is not None]
-    for at, known in met:
+    for at, known in enumerate(map(_KNOWN.__getitem__, words)):
+        if known is None:
+            continue
         cues, first, phrases, language = known
         if phrases and (begun := phrases.get(around[at + 1])):
             for entry in begun:

@@ -19,7 +19,7 @@ SHORT = 160
 MENTION = 25
 """Up to so many characters in quotation marks are a word talked about, not a pasted text."""
 
-_PARAGRAPH = re.compile(r"\n[ \t]*(?:-{3,}|={3,}|_{3,})?[ \t]*\n|\n(?:-{3,}|={3,})\n")
+_PARAGRAPH = re.compile(r"\n[ \t]*(?:-{3,}|={3,}|_{3,})?[ \t]*\n")
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|```.*?(?:```|$)", re.DOTALL)
 _MAIL = re.compile(
     r"(?:dear|hi|hello|hey|hallo|liebe|lieber|sehr geehrte|guten tag|bonjour|madame|monsieur|chere?|estimad|hola|buen|"
