@@ -198,7 +198,7 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         candidates, told = by_expected_cost(candidates, policy.models, signals)
         if told:
             order, why = "expected cost", f"{why}; {told}"
-    return Decision(
+    decision = Decision(
         route=BY_NAME if by_name else route.name,
         why=why,
         candidates=tuple(candidates),
@@ -214,9 +214,10 @@ def decide(policy: Policy, fleet: FleetView, request: Request, signals: Signals)
         local_only=local_only,
         queue_for=route.queue_for,
         when_busy="wait" if by_name else route.when_busy,
-        confirm=confirming(policy, fleet, request, signals, route) if route.confirm and not by_name else "",
-        notice=notice,
     )
+    if route.confirm and not by_name:
+        decision = replace(decision, confirm=confirming(policy, fleet, request, signals, route))
+    return replace(decision, notice=notice) if notice else decision
 
 
 def trusted_home(

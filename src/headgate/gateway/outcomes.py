@@ -6,6 +6,7 @@ It reads a `Journey` and changes nothing. It does not know how the row is stored
 from collections.abc import Iterable
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from headgate.core import cascade
 from headgate.core.alternatives import cheapest
@@ -37,9 +38,9 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
     usage = final.usage if final is not None else None
     there, cheap = compared(journey, model, usage)
     energy = total_energy(journey.attempts)
-    prompt, answer = bodies(journey) if road.keep_bodies else (UNSET, UNSET)
     seconds = journey.now()
-    return Outcome(
+    # In steps: Python makes a dictionary for a call with more than 15 names, which costs more than all that they name.
+    outcome = Outcome(
         id=request.id,
         received=journey.received,
         asked=request.asked,
@@ -50,15 +51,18 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         status=status,
         model=model.name if model is not None else None,
         fallback=fallback,
-        fallback_limit=reason[1] if reason is not None else None,
         seconds=seconds,
-        first_token=journey.first_byte if journey.first_byte is not None else seconds,
         usage=usage,
         cost=total_cost(journey.attempts),
         baseline=road.policy.baseline,
+        baseline_cost=there.cost,
+    )
+    outcome = replace(
+        outcome,
+        fallback_limit=reason[1] if reason is not None else None,
+        first_token=journey.first_byte if journey.first_byte is not None else seconds,
         energy=energy,
         energy_cost=energy_cost(energy, road.price_per_kwh),
-        baseline_cost=there.cost,
         baseline_input=there.input,
         baseline_output=there.output,
         alternative="" if cheap is None else cheap[0].name,
@@ -68,17 +72,25 @@ def outcome_of(journey: Journey, status: Status, error: str = "") -> Outcome:
         prices_as_of=road.prices_as_of,
         error=error,
         adjusted=adjusted(journey, model) if model is not None else (),
-        audit=UNSET if road.sampling is None else sampled(road.sampling, journey, status, fallback),
-        prompt=prompt,
-        answer=answer,
     )
+    if (
+        road.sampling is not None
+        and (chosen := sampled(road.sampling, journey, status, fallback)) is not UNSET
+    ):
+        outcome = replace(outcome, audit=chosen)
+    if road.keep_bodies:
+        prompt, answer = bodies(journey)
+        outcome = replace(outcome, prompt=prompt, answer=answer)
+    return outcome
 
 
 def status_of(journey: Journey) -> Status:
     """How good the delivered answer is."""
-    if journey.model is not None and answering(journey) is None:
-        return "ok"  # no call was needed
-    answered = answering(journey) or (journey.attempts[-1] if journey.attempts else None)
+    answered = answering(journey)
+    if answered is None:
+        if journey.model is not None:
+            return "ok"  # no call was needed
+        answered = journey.attempts[-1] if journey.attempts else None
     if answered is None:
         return "failed"
     return "ok" if cascade.passes(answered, journey.decision.pass_at) else "imperfect"

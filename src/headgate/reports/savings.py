@@ -139,12 +139,17 @@ def money_of(outcomes: Iterable[Outcome]) -> Money:
 
 def saved_by(outcome: Outcome) -> float | None:
     """What one request saved in cash, in dollars; None is unknown."""
-    money = _money(outcome)
-    return None if money.unknown else money.saved
+    baseline = _baseline(outcome)
+    return None if outcome.cost is None or baseline is None else baseline - outcome.cost
+
+
+def _baseline(outcome: Outcome) -> float | None:
+    """What it would have cost on the baseline; nothing where nobody answered."""
+    return 0.0 if outcome.model is None and outcome.baseline_cost is None else outcome.baseline_cost
 
 
 def _money(outcome: Outcome) -> Money:
-    baseline = 0.0 if outcome.model is None and outcome.baseline_cost is None else outcome.baseline_cost
+    baseline = _baseline(outcome)
     if outcome.cost is None or baseline is None:
         return Money(unknown=1)
     return Money(

@@ -66,7 +66,11 @@ def judge(checks: Sequence[tuple[str, Check]], answer: Answer) -> tuple[Verdict,
 
 def score(verdicts: Iterable[Verdict]) -> float | None:
     """The lowest score among the verdicts; None if none has a score."""
-    return min([v.score for v in verdicts if v.score is not None], default=None)
+    lowest: float | None = None
+    for verdict in verdicts:
+        if verdict.score is not None and (lowest is None or verdict.score < lowest):
+            lowest = verdict.score
+    return lowest
 
 
 def adapt(name: str, function: Callable[[Answer], Any]) -> Check:
