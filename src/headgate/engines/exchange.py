@@ -84,7 +84,7 @@ class Exchange:
         within: float,
         headers: Headers,
     ) -> Reply | Failure:
-        if isinstance(body, Failure):
+        if not isinstance(body, bytes):
             return body
         if within <= 0:
             return NO_TIME
@@ -96,7 +96,7 @@ class Exchange:
             body=body,
             clocks=self._clocks(within, within, self._settings.between_tokens or SILENCE),
         )
-        if isinstance(response, TransportFailure):
+        if not isinstance(response, Response):
             return replace(_failed(response), seconds=perf_counter() - started)
         if 200 <= response.status < 300:
             result = endpoint.decode_reply(response.body, request, model)

@@ -174,7 +174,7 @@ class HttpTransport:
         """Send a request and return the whole response: see `Transport.request`."""
         head = self._origin.request_head(method, target, headers, len(body))
         connection = await self._send(head, body, clocks, bodiless=method == "HEAD", streaming=False)
-        if isinstance(connection, TransportFailure):
+        if not isinstance(connection, Connection):
             return connection
         response = Response(
             connection.status,

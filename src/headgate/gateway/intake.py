@@ -74,17 +74,18 @@ class Intake:
             asked = await asyncio.to_thread(reader.decode_request, body, request_id)
         else:
             asked = reader.decode_request(body, request_id)
-        if isinstance(asked, Referring):
-            asked = await self.conversations.resolve(asked)
-        if isinstance(asked, Fault):
-            return refusals.compressed(call.headers) or asked
-        if isinstance(asked, Ready):
-            known = apply_headers(asked.request, call.headers)
-            if isinstance(known, Fault):
-                return known
-            return self.unroutable(by_known_name(self.policy, known)) or asked
+        if not isinstance(asked, Request):  # to ask first for what nearly all are costs least
+            if isinstance(asked, Referring):
+                asked = await self.conversations.resolve(asked)
+            if isinstance(asked, Fault):
+                return refusals.compressed(call.headers) or asked
+            if isinstance(asked, Ready):
+                known = apply_headers(asked.request, call.headers)
+                if isinstance(known, Fault):
+                    return known
+                return self.unroutable(by_known_name(self.policy, known)) or asked
         request = apply_headers(asked, call.headers)
-        if isinstance(request, Fault):
+        if not isinstance(request, Request):
             return request
         request = by_known_name(self.policy, request)
         if request.asked.startswith(AGENT):

@@ -158,12 +158,11 @@ class Journey:
         with self.road.presence:
             while True:
                 step = next_step(self.decision, self.attempts, self.now())
-                if isinstance(step, Deliver):
-                    return self.deliver(step)
-                if isinstance(step, GiveUp):
-                    return step
-                if (known := await self.attempt(step)) is not None:
-                    return known
+                if isinstance(step, Try):
+                    if (known := await self.attempt(step)) is not None:
+                        return known
+                else:
+                    return self.deliver(step) if isinstance(step, Deliver) else step
 
     async def attempt(self, step: Try) -> Reply | None:
         """One attempt, to be weighed by the next step; or the answer to texts whose vectors are all known."""
@@ -460,15 +459,16 @@ class Journey:
         verdicts: tuple[Verdict, ...] = ()
         result = plausible(result)
         price = self.road.policy.models[model.name].price  # by now it may be another one
-        if isinstance(result, Failure):
-            if self.request.agent:
-                note_refusal(self.road, model, result)
-            spent = cost(result.usage, price) if result.usage is not None else unpaid(result, model)
-        else:
+        if isinstance(result, Reply):
+            failure = None
             self.road.recounts.note(self.request, model, result)
             reply, verdicts = self.judge(model, result, late=late)
             spent = cost(result.usage, price)
-        failure = result if isinstance(result, Failure) else None
+        else:
+            failure = result
+            if self.request.agent:
+                note_refusal(self.road, model, result)
+            spent = cost(result.usage, price) if result.usage is not None else unpaid(result, model)
         if not (failure is not None and self.is_callers_doing(failure)):
             self.road.fleet.note(model, failure)
         if not model.local:

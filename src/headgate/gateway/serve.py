@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.core.policy import AGENT
-from headgate.core.types import Failure, GiveUp, Outcome, Reply
+from headgate.core.types import Failure, Outcome, Reply, Request
 from headgate.core.words import DialectName, Status
 from headgate.engines.tokenizer import LARGE
 from headgate.gateway import paths, refusals, shown
@@ -98,12 +98,13 @@ class Face:
 
     async def answer(self, call: Call, whose: Holder | Fault) -> None:
         """Answer one HTTP request of somebody who was admitted, or not."""
-        if isinstance(whose, Fault):
+        if not isinstance(whose, Holder):
             if not self.is_open(call.path):
                 self.turn_away(call, whose)
                 return
             whose = ANYBODY
-        holder.set(whose)
+        if holder.get() is not whose:  # a connection's task remembers who called before
+            holder.set(whose)
         door = paths.DOORS.get(call.path)
         try:
             if door is not None and call.method == "POST":
@@ -149,11 +150,11 @@ class Face:
         received, begun = time.time(), perf_counter()
         request_id = new_id(received)
         request = await self.intake.read(call, door, request_id)
-        if isinstance(request, Fault):
-            answer_fault(call, request, b"", door.dialect, request_id)
-            return
-        if isinstance(request, Ready):
-            call.answer(200, JSON, request.body(received))
+        if not isinstance(request, Request):
+            if isinstance(request, Fault):
+                answer_fault(call, request, b"", door.dialect, request_id)
+            else:
+                call.answer(200, JSON, request.body(received))
             return
         if not request.agent and request.asked.startswith(AGENT):
             worker = self.intake.worker_for(request)
@@ -232,7 +233,7 @@ class Face:
         except Exception as error:
             self.finish(journey, "failed", f"the gate failed: {error!r}")
             raise
-        if isinstance(result, GiveUp):
+        if not isinstance(result, Reply):
             outcome = self.finish(journey, "failed", result.reason)
             fault = refusals.no_answer(outcome, result, self.road.fleet)
             answer_fault(call, fault, told(outcome), door.dialect, outcome.id)

@@ -213,7 +213,7 @@ KEEP_ALIVE = b": the answer is being checked before it is sent\n\n"
 def decode_request(body: bytes, request_id: str) -> Request | Fault:
     """A request in our normal form, or what is wrong with it."""
     ask = read(ASK, body)
-    if isinstance(ask, Fault):
+    if not isinstance(ask, WireAsk):
         return ask
     fields = decode_fields(body)
     problem = check_wishes(ask) if len(fields) > 2 else None

@@ -64,4 +64,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     def rule_for(self, model_id: str) -> ModelRule | None:
         """The first rule that covers the model."""
         bare = model_id.rpartition("/")[2].lower()
-        return next((rule for rule in self.rules if bare.startswith(rule.prefixes)), None)
+        for rule in self.rules:
+            if bare.startswith(rule.prefixes):
+                return rule
+        return None
