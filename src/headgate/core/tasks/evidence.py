@@ -55,6 +55,8 @@ _BESIDE = {
 """Cues noted together with whether there is a paste: names that are made once, and not for each prompt."""
 
 _NO_SIGNS = (ascii_letters + digits + whitespace).encode()
+_LETTERS = (ascii_letters + whitespace).encode()
+_DIGITS = frozenset(digits.encode())
 _NUMBERS_ONLY = bytes(byte if chr(byte) in digits else ord(" ") for byte in range(256))
 
 
@@ -111,10 +113,10 @@ def notice(prompt: str) -> tuple[set[str], list[str]]:
         cues.add("a word in quotes")
     _note_form(cues, ask, words, pasted, asks=asks)
     if paste:
-        plain = paste.encode("ascii", "ignore")
-        if _holds(paste, plain, _PASTED_CODE_MARKS):
+        plain, odd = _odd_bytes(paste)
+        if _holds(paste, odd, _PASTED_CODE_MARKS):
             cues.add("pasted code")
-        if _count_numbers(plain) > 5:
+        if _count_numbers(plain, odd) > 5:
             cues.add("numbers pasted, asks" if asks else "numbers pasted")
         if len(paste) == LOOKED_AT:
             cues.add("long paste")
@@ -147,9 +149,15 @@ def _ask_and_paste(prompt: str) -> tuple[str, str, int, list[str], set[str]]:
     return ask, paste, reading.mentions, words, cues
 
 
-def _holds(text: str, plain: bytes, marks: dict[int, tuple[str, ...]]) -> bool:
-    """Whether one of the marks stands in the text, which is `plain` without what is not ASCII."""
-    for sign in _SIGNS.intersection(plain.translate(None, _NO_SIGNS)):
+def _odd_bytes(text: str) -> tuple[bytes, set[int]]:
+    """The text without what is not ASCII, and which of its bytes are neither letters nor blanks."""
+    plain = text.encode("ascii", "ignore")
+    return plain, set(plain.translate(None, _LETTERS))
+
+
+def _holds(text: str, odd: set[int], marks: dict[int, tuple[str, ...]]) -> bool:
+    """Whether one of the marks stands in the text, whose `odd` bytes are known."""
+    for sign in _SIGNS & odd:
         for mark in marks.get(sign, ()):
             if mark in text:
                 return True
@@ -159,8 +167,8 @@ def _holds(text: str, plain: bytes, marks: dict[int, tuple[str, ...]]) -> bool:
     return False
 
 
-def _count_numbers(plain: bytes) -> int:
-    return len(plain.translate(_NUMBERS_ONLY).split())
+def _count_numbers(plain: bytes, odd: set[int]) -> int:
+    return 0 if _DIGITS.isdisjoint(odd) else len(plain.translate(_NUMBERS_ONLY).split())
 
 
 def _first_sentence(line: str) -> tuple[str, str]:
@@ -173,12 +181,12 @@ def _note_form(cues: set[str], ask: str, words: list[str], pasted: str, *, asks:
     """Add the cues that the form of the ask gives."""
     if ask.count(" ") < FEW_WORDS:
         cues.add(_BESIDE[pasted]["few words"])
-    plain = ask.encode("ascii", "ignore")
-    if _holds(ask, plain, _CODE_MARKS) or _CODE_FILE.search(ask) or ("_" in ask and _SNAKE.search(ask)):
+    plain, odd = _odd_bytes(ask)
+    if _holds(ask, odd, _CODE_MARKS) or _CODE_FILE.search(ask) or ("_" in ask and _SNAKE.search(ask)):
         cues.add("code in the ask")
     if _offers_choice(ask, words):
         cues.add(_BESIDE[pasted]["choices"])
-    numbers = _count_numbers(plain)
+    numbers = _count_numbers(plain, odd)
     if not numbers:
         return
     cues.add("a number" if numbers < 3 else "many numbers, asks" if asks else "many numbers")
