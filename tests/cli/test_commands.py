@@ -259,6 +259,21 @@ def test_a_gate_knows_its_prices_and_does_not_keep_the_list(world):
     assert not children
 
 
+def test_a_gate_that_opens_says_which_engines_are_up_and_which_it_has_not_asked(world):
+    gate = world.shell.start("up")
+    said = ""
+    while "Ctrl-C closes it" not in said:
+        line = gate.stderr.readline()
+        assert line, said
+        said += line
+    gate.send_signal(signal.SIGTERM)
+    gate.communicate(timeout=20)
+    states = {
+        line.split()[0]: " ".join(line.split()[1:-1]) for line in said.splitlines() if line.startswith("  ")
+    }
+    assert states == {"ollama": "up", "anthropic": "ready to be asked"}
+
+
 def test_a_port_in_use_is_said_to_be_so(world):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = world.shell("up", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")

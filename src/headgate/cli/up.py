@@ -168,11 +168,13 @@ def greet(gate: "OpenGate", url: str, *, as_json: bool) -> None:
     models: dict[str, list[str]] = {}
     for model in gate.config.policy.named.values():
         models.setdefault(model.engine, []).append(model.name + (f" [{model.label}]" if model.label else ""))
-    width = max(len(name) for name in gate.config.engines)
+    fleet, width = gate.road.fleet, max(len(name) for name in gate.config.engines)
     for name in gate.config.engines:
-        down = gate.road.fleet.down.get(name)
+        down = fleet.down.get(name)
+        # what is paid for is asked by requests alone, so nobody knows whether it is up
+        state = "down" if down is not None else "up" if name in fleet.health else "ready to be asked"
         say(
-            f"  {name:<{width}}  {'up  ' if down is None else 'down'}  {', '.join(models.get(name, ()))}"
+            f"  {name:<{width}}  {state:<4}  {', '.join(models.get(name, ()))}"
             + (f"  ({down})" if down else "")
         )
     say(f"point OpenAI clients at {url}/v1, Anthropic's and Ollama's at {url}, with model \"auto\"")
