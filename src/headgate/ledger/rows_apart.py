@@ -23,6 +23,8 @@ from headgate.ledger.rows import Chunk, Counted, Part, count_chunks
 
 PROCESSES: Final = min(4, os.cpu_count() or 1)
 """More would take more memory than a report should."""
+PAGES: Final = 64
+"""Of the file that a process keeps: few, since each is read once, so that they lie in the processor's cache."""
 
 
 def count_apart(path: Path, chunks: Sequence[Chunk], part: Part, days: Days) -> Counted:
@@ -68,6 +70,7 @@ def main() -> None:
     path, chunks, part, days = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
     counted = Counted()
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        db.execute(f"PRAGMA cache_size = {PAGES}")
         count_chunks(db, chunks, part, days, counted)
     pickle.dump(counted, sys.stdout.buffer)
 
