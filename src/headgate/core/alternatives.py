@@ -19,7 +19,8 @@ def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[M
     if signals.local_only:
         return None
     best: tuple[Model, float] | None = None
-    tokens = usage.input + usage.output
+    prompt, answer = usage.input, usage.output
+    tokens = prompt + answer
     needs: list[Capability] = []
     if signals.tools:
         needs.append("tools")
@@ -33,7 +34,7 @@ def cheapest(models: Iterable[Model], signals: Signals, usage: Usage) -> tuple[M
             continue
         if needs and not model.capabilities.issuperset(needs):
             continue
-        dollars = cost_of_words(usage.input, usage.output, model.price) if words else cost(usage, model.price)
+        dollars = cost_of_words(prompt, answer, model.price) if words else cost(usage, model.price)
         if dollars is not None and (best is None or dollars < best[1]):
             best = model, dollars
     return best

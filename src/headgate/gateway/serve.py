@@ -375,4 +375,4 @@ class Face:
 
 def new_id(now: float) -> str:
     """A request id that sorts by time: eleven hex digits of milliseconds, eight of chance. It is a name, not a secret."""
-    return f"{int(now * 1000):011x}{random.getrandbits(32):08x}"
+    return f"{int(now * 1000) << 32 | random.getrandbits(32):019x}"

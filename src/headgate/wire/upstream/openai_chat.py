@@ -117,8 +117,10 @@ class OpenAIChat(Struct, frozen=True):
             notes.append(
                 "messages: tool calls and results get ids that this model takes, and each its partner"
             )
-        if not self.profile.developer_role and any(
-            message.role == "developer" for message in request.messages
+        if (
+            request.wishes  # else there are plain messages alone
+            and not self.profile.developer_role
+            and any(message.role == "developer" for message in request.messages)
         ):
             notes.append("developer messages: sent as system messages")
         elif (
