@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from string import ascii_lowercase, digits
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from headgate.core.tasks.cues import (
     CONDITION,
     COUNTS,
@@ -75,7 +77,7 @@ class _Entry(NamedTuple):
     """What it says at the head of a clause: of questions nothing else counts, and `cue` is ""."""
 
 
-class _Known(NamedTuple):
+class _Known(Struct, frozen=True):
     """What the tables say of one word, whatever stands around it."""
 
     cues: tuple[str, ...]
@@ -158,8 +160,8 @@ def word_cues(words: list[str]) -> set[str]:
     for at, known in enumerate(map(_KNOWN.__getitem__, words)):
         if known is None:
             continue
-        cues, first, phrases, language = known
-        if phrases and (begun := phrases.get(around[at + 1])):
+        cues, first = known.cues, known.first
+        if known.phrases and (begun := known.phrases.get(around[at + 1])):
             for entry in begun:
                 if around[at : at + len(entry.words)] == entry.words:
                     if entry.cue:
@@ -174,7 +176,7 @@ def word_cues(words: list[str]) -> set[str]:
                 noted.add(_whose(around[at - 1], around[at - 2]))
             if "length" in cues and _counted(around[at - 1], around[at - 2]):
                 noted.add("a length asked")
-        if language and around[at - 1] not in _PLAIN:
+        if known.language and around[at - 1] not in _PLAIN:
             noted.add("a language")
             if around[at - 1] in _INTO or around[at - 2] in _INTO:
                 noted.add("into a language")
