@@ -1,6 +1,6 @@
 """Has the model fallen into a loop? `not-repeating`.
 
-Two steps. A screen of eight `str.find` probes is all that an ordinary answer pays. Only a text in which probes turn up
+Two steps. A screen of eight probes is all that an ordinary answer pays. Only a text in which probes turn up
 again is walked through, in linear time, for stretches that repeat with a fixed period (a loop in the strict sense) and,
 in prose, for sentences that keep coming back. It knows form only: two sentences that say the same in other words pass,
 and so do tables, lists, refrains and code, which repeat but do not cycle.
@@ -37,12 +37,11 @@ def not_repeating(answer: Answer) -> Verdict:
     if size > _WINDOW:
         text = text[-_WINDOW:]
         size = _WINDOW
-    find = text.find
     twice = often = 0
     step = (size - _PROBE) // (_PROBES - 1)
     for start in range(0, size - _PROBE + 1, step):
         probe = text[start : start + _PROBE]
-        if find(probe, start + 1) > 0:
+        if probe in text[start + 1 :]:
             twice += 1
             often += text.count(probe) > 2
     if often < 2 and twice < _PROBES // 2:
