@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
+from msgspec.structs import replace
 
 from headgate.core.tokens import BYTES_PER_TOKEN, guess_document
 from headgate.core.types import (
@@ -245,12 +246,24 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
     chosen = choose(tuple([tool_from(tool) for tool in ask.tools or ()]), ask.tool_choice, fields)
     if isinstance(chosen, Fault):
         return chosen
-    return Request(
+    # In steps: Python makes a dictionary for a call with more than 15 names, which costs more than all that they name.
+    request = Request(
         id=request_id,
         asked=ask.model,
         messages=messages,
         stream=bool(ask.stream),
         include_usage=ask.stream_options is not None and bool(ask.stream_options.include_usage),
+        format=format_from(ask.response_format),
+        tools=chosen[0],
+        tool_choice=chosen[1],
+        parallel_tools=ask.parallel_tool_calls,
+        extra=extra,
+        raw_messages=fields["messages"] if plain or native else None,
+        native=tuple(sorted(native)),
+        beyond=sum(native.values()),
+    )
+    return replace(
+        request,
         max_tokens=ask.max_completion_tokens if ask.max_completion_tokens is not None else ask.max_tokens,
         temperature=ask.temperature,
         top_p=ask.top_p,
@@ -260,16 +273,8 @@ def decode_request(body: bytes, request_id: str) -> Request | Fault:
         stop=() if ask.stop is None else (ask.stop,) if isinstance(ask.stop, str) else tuple(ask.stop),
         seed=ask.seed,
         effort=ask.reasoning_effort,
-        format=format_from(ask.response_format),
-        tools=chosen[0],
-        tool_choice=chosen[1],
-        parallel_tools=ask.parallel_tool_calls,
         logprobs=bool(ask.logprobs),
         top_logprobs=ask.top_logprobs,
-        extra=extra,
-        raw_messages=fields["messages"] if plain or native else None,
-        native=tuple(sorted(native)),
-        beyond=sum(native.values()),
     )
 
 
