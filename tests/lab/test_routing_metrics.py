@@ -6,6 +6,7 @@ import pytest
 from headgate.lab.benchmarks import metrics, routing
 from headgate.lab.benchmarks.answers import NAMES, answer_figures, said_last, sums, without_marks, worked_out
 from headgate.lab.benchmarks.grouping import by_task, folds, near_identical, openings, without_openings
+from headgate.lab.benchmarks.learner import GUESSES, Learner
 from headgate.lab.benchmarks.nearness import Seen
 from headgate.lab.benchmarks.stacking import stack
 from headgate.lab.benchmarks.wording import Wording, count
@@ -156,6 +157,36 @@ def test_of_two_kinds_both_are_strongly_of_their_kind():
     strength = measures[:, 6]
     assert strength[:40].mean() > 0
     assert strength[40:].mean() == pytest.approx(strength[:40].mean(), rel=0.2)
+
+
+def test_how_often_a_word_stands_there_counts_beside_how_rare_it_is():
+    counted = count(["the river", "the river", "the candle", "the candle " * 4])
+    view = Wording(0).learn(counted).read(counted)
+    counts = view.often.toarray()
+    assert (counts[0] == counts[1]).all()
+    short, long = np.linalg.norm(counts[2:], axis=1)
+    assert (
+        long > 1.5 * short
+    )  # a longer prompt has a longer row, where words are weighed by how rare they are it has not
+    words = np.linalg.norm(view.sparse.toarray()[:, : -counted.plain.shape[1]], axis=1)
+    assert words == pytest.approx(np.full(4, np.sqrt(2)))  # of words and of pieces
+
+
+def test_where_prompts_are_of_one_kind_it_is_usual_words_that_tell():
+    chance = np.random.default_rng(0)
+    names = [f"{first}{second}" for first in ("ka", "lo", "mi", "tu") for second in chance.permutation(40)]
+    steps, prompts = chance.integers(0, 7, 300), []
+    for many in steps:
+        said = ["each"] * many + ["some"] * (6 - many)
+        prompts.append(
+            " ".join(f"{word} {name}" for word, name in zip(said, chance.choice(names, 6), strict=True))
+        )
+    right = (chance.random(300) > steps / 6).astype(np.float64)
+    scores = np.stack([right, np.ones(300)], axis=1)
+    learner = Learner(0).learn(count(prompts), scores, ["sums"] * 300, np.arange(300))
+    worth = dict(zip(GUESSES, learner.worth, strict=True))
+    assert worth["often"] > 2 * worth["words"]
+    assert np.corrcoef(learner.held[:, 0], steps)[0, 1] < -0.8
 
 
 def test_a_kind_that_is_left_out_is_left_out_whole():

@@ -3,9 +3,10 @@
     learned = Learner(seed).learn(counted, scores, tasks, groups)
     expected = learned.expect(learned.guesses.wording.read(others))
 
-Four ways of guessing, each for all models at once: a linear fit on words (ridge), the nearest prompts, extremely random trees on
-figures and directions, and the kind of task (how models did on each kind, by how likely the prompt is of it). What each is worth is
-learned as well (`stacking`). Kinds are the fit part's `task` labels; a prompt that is judged has none.
+Five ways of guessing, each for all models at once: a linear fit (ridge) on words by how rare they are, one by how often they stand
+there, the nearest prompts, extremely random trees on figures and directions, and the kind of task (how models did on each kind, by how
+likely the prompt is of it). What each is worth is learned as well (`stacking`): where prompts are of many kinds, rare words tell most;
+where all are of one kind, how often usual words stand there. Kinds are the fit part's `task` labels; a prompt that is judged has none.
 
 Source: Geurts and others, "Extremely randomized trees", 2006.
 """
@@ -23,8 +24,8 @@ from headgate.lab.benchmarks.wording import Counted, View, Wording
 
 Floats = npt.NDArray[np.float64]
 
-STIFF = 20.0
-"""Of the linear fit: the penalty on its weights."""
+STIFF, STIFF_OFTEN = 20.0, 10.0
+"""Of the linear fits: the penalty on their weights."""
 NEAR = 100
 """Prompts that are asked as neighbours, at most a tenth of all."""
 TREES, LEAF, TRIED = 100, 8, 0.3
@@ -66,7 +67,7 @@ class Learner:
         return combine(self.worth, self.guesses.expect(view), self._mean)
 
 
-GUESSES = ("words", "neighbours", "trees", "kinds")
+GUESSES = ("words", "often", "neighbours", "trees", "kinds")
 """Ways of guessing, in the order of their worths."""
 
 
@@ -83,6 +84,7 @@ class Guesses:
         self._mean = scores.mean(axis=0)
         self._scores, self._directions = scores - self._mean, view.directions
         self._words = Ridge(STIFF, solver="sparse_cg", tol=1e-2).fit(view.sparse, self._scores)
+        self._often = Ridge(STIFF_OFTEN, solver="sparse_cg", tol=1e-2).fit(view.often, self._scores)
         self._trees = ExtraTreesRegressor(
             TREES, min_samples_leaf=LEAF, max_features=TRIED, random_state=self._seed
         )
@@ -98,11 +100,13 @@ class Guesses:
         """What each way guesses: (ways, prompts, models)."""
         shape = (len(view.known), len(self._mean))
         words = self._words.predict(view.sparse).reshape(shape)
+        often = self._often.predict(view.often).reshape(shape)
         trees = self._trees.predict(view.dense).reshape(shape)
         kinds = (
             np.zeros(shape) if self._kinds is None else self._kinds.predict_proba(view.dense) @ self._by_kind
         )
-        return np.asarray(np.stack([words, self._nearest(view), trees, kinds]) + self._mean, dtype=np.float64)
+        made = np.stack([words, often, self._nearest(view), trees, kinds])
+        return np.asarray(made + self._mean, dtype=np.float64)
 
     def _nearest(self, view: View) -> Floats:
         """The mean score of the nearest prompts, the nearer the more it counts."""

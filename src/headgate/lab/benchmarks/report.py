@@ -28,8 +28,9 @@ METHOD = """\
   some of MMLU's own labels. Two rows have none: longer questions need the strong model more, and nothing was fitted ("none"); and
   **learned elsewhere**, by how hard the models of the other sets found prompts, without any kind that has a question in common with this
   set ("other benchmarks").
-- Routers know no benchmark: features are words, pieces of words and plain counts, weighed on the fit part; beginnings that many prompts
-  share are taken off. The `task` column is used on the fit part alone, where a classifier of kinds is learned.
+- Routers know no benchmark: features are words and pieces of words, once by how rare they are and once by how often they stand there, and
+  plain counts, all weighed on the fit part; beginnings that many prompts share are taken off. The `task` column is used on the fit part
+  alone, where a classifier of kinds is learned.
 - **The gate's own features and learner** are those of `headgate learn`: what a gate looks at in some dozens of microseconds, and a
   logistic regression that plain Python serves. **Learned** is what can be had with more of both.
 - **Kinds that were not seen enough**: one rule for all prompts. On the fit part each kind is left out once; what tells a stranger, and is

@@ -1,10 +1,11 @@
-"""Prompts as numbers: sparse features of their words and letters, their directions (LSA), and a few plain figures.
+"""Prompts as numbers: words and pieces of words, by how rare they are and by how often they stand there; directions (LSA); plain figures.
 
     counted = count(bodies)                 once for a set: words and pieces of words by hash, no vocabulary
     wording = Wording(seed).learn(counted.take(fit)); view = wording.read(counted.take(test))
 
-What a word is worth (idf), which are kept and what their directions are is learned from the fit part; nothing is shipped and no word is
-known beforehand. It does not know what any model scored.
+Rare words tell what a prompt is about: there a word weighs the more the rarer it is (idf), whatever the prompt's length. Usual words tell
+how it is put, and how long it goes on: there only counts count. Which words are kept, what they weigh and what their directions are is
+learned from the fit part; nothing is shipped and no word is known beforehand. It does not know what any model scored.
 """
 
 import re
@@ -70,7 +71,9 @@ class View(Struct, frozen=True):
     """Prompts as a fit part sees them: a row a prompt."""
 
     sparse: "sparse.csr_matrix"
-    """Words, pieces of words and the plain figures together."""
+    """Words and pieces of words, weighed by how rare they are; and the plain figures."""
+    often: "sparse.csr_matrix"
+    """How often each of these words and pieces stands there; and the plain figures."""
     dense: Floats
     """Plain figures and directions."""
     directions: Floats
@@ -80,7 +83,9 @@ class View(Struct, frozen=True):
 
     def take(self, rows: Rows) -> "View":
         """Some of the prompts."""
-        return View(self.sparse[rows], self.dense[rows], self.directions[rows], self.known[rows])
+        return View(
+            self.sparse[rows], self.often[rows], self.dense[rows], self.directions[rows], self.known[rows]
+        )
 
 
 def count(bodies: Sequence[str]) -> Counted:
@@ -132,9 +137,11 @@ class Wording:
         both = self._both(counted)
         plain = self._scale.transform(counted.plain).clip(-5, 5)
         along = self._directions.transform(both[:, self._common])
+        often = [self._words.often(counted.words), self._pieces.often(counted.pieces)]
         length = np.linalg.norm(along, axis=1, keepdims=True)
         return View(
             sparse=sparse.hstack([both, PLAIN_WEIGHT * plain]).tocsr(),
+            often=sparse.hstack([*often, PLAIN_WEIGHT * plain]).tocsr(),
             dense=np.hstack([plain, DIRECTION_WEIGHT * along]),
             directions=along / np.maximum(length, 1e-9),
             known=self._words.known(counted.words),
@@ -146,7 +153,7 @@ class Wording:
 
 
 class Weighing:
-    """Which slots are kept, and what they weigh: the rarer the more (idf); rows get length 1."""
+    """Which slots are kept, and what they weigh."""
 
     def __init__(self, counts: "sparse.csr_matrix") -> None:
         self._seen = np.bincount(counts.indices, minlength=counts.shape[1])
@@ -154,12 +161,18 @@ class Weighing:
         self.kept = often[np.argsort(-self._seen[often], kind="stable")[:MOST]]
         self.common = np.arange(min(COMMON, len(self.kept)))
         self._weight = np.log((1 + counts.shape[0]) / (1 + self._seen[self.kept])) + 1
+        squares = np.asarray(counts[:, self.kept].power(2).sum(axis=1)).ravel()
+        self._usual = max(float(np.sqrt(squares.mean())), 1e-9)
 
     def weigh(self, counts: "sparse.csr_matrix") -> "sparse.csr_matrix":
-        """Prompts by what is kept of them."""
+        """Prompts by what is kept of them, the rarer the more (idf); each row has length 1."""
         weighed = counts[:, self.kept].multiply(self._weight).tocsr()
         length = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
         return sparse.diags(1 / np.maximum(length, 1e-9)) @ weighed
+
+    def often(self, counts: "sparse.csr_matrix") -> "sparse.csr_matrix":
+        """Prompts by how often what is kept stands there; a usual row has length 1, a longer prompt a longer one."""
+        return counts[:, self.kept] / self._usual
 
     def known(self, counts: "sparse.csr_matrix") -> Floats:
         """The share of each prompt's slots that were seen at all."""
