@@ -391,7 +391,9 @@ def unfit(
         return "capability", MAKES[model.kind]
     if request.kind == "embedding":
         return too_long(model, request)
-    if model.context is not None:
+    if (
+        model.context is not None and signals.tokens + ANSWER_ALLOWANCE > model.context
+    ):  # else there is room for all
         allowance = min(ANSWER_ALLOWANCE, model.context // 4)
         answer = min(request.max_tokens, allowance) if request.max_tokens is not None else allowance
         if signals.tokens + answer > model.context:

@@ -439,7 +439,7 @@ class Journey:
 
     def read_meters(self) -> None:
         """The attempt draws no more."""
-        if self.drawn is not None:
+        if self.drawn:
             self.energy = self.road.power.end(self.drawn)
             self.drawn = None
 
