@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from headgate.core.audits import Opinion
 from headgate.core.words import JUDGES, AuditVerdict
@@ -186,7 +186,7 @@ def read_audits(
     found: Counter[tuple[str, str]] = Counter()
     kept = (
         select(audits.c.verdict, audits.c.judge, func.count())
-        .where(round(since * MICRO) <= _RECEIVED, round(until * MICRO) > _RECEIVED)
+        .where(_within(audits, since, until))
         .group_by(audits.c.verdict, audits.c.judge)
     )
     summed = (
@@ -205,13 +205,9 @@ def read_judging(db: Connection, since: float, until: float) -> int:
     """What the audits of requests of some time cost, in nano-dollars: those too that came to no verdict, or have none yet."""
     known = func.coalesce(audits.c.cost, 0)
     kept = select(func.coalesce(func.sum(func.max(known, func.coalesce(_PAID, 0))), 0))
-    kept = kept.where(round(since * MICRO) <= _RECEIVED, round(until * MICRO) > _RECEIVED)
-    open_ended = select(func.coalesce(func.sum(audit_payments.c.cost), 0)).join(
-        requests, requests.c.n == audit_payments.c.request
-    )
-    open_ended = open_ended.where(
-        requests.c.received >= round(since * MICRO),
-        requests.c.received < round(until * MICRO),
+    kept = kept.where(_within(audits, since, until))
+    open_ended = select(func.coalesce(func.sum(audit_payments.c.cost), 0)).where(
+        _within(audit_payments, since, until),
         audit_payments.c.request.notin_(select(audits.c.request)),
     )
     summed = select(func.coalesce(func.sum(audit_rollups.c.cost), 0))
@@ -219,10 +215,16 @@ def read_judging(db: Connection, since: float, until: float) -> int:
     return sum(int(db.execute(query).scalar_one()) for query in (kept, open_ended, summed))
 
 
-# Audits are few: asked like this, SQLite looks at each of them, and not at all the requests of the time.
-_RECEIVED: Final = (
-    select(requests.c.received).where(requests.c.n == audits.c.request).correlate(audits).scalar_subquery()
-)
+def _within(table: Table, since: float, until: float) -> ColumnElement[bool]:
+    """Whether the request of a row was received in some time.
+
+    Audits are few: asked like this, SQLite looks at each of them, and not at all the requests of the time.
+    """
+    received = select(requests.c.received).where(requests.c.n == table.c.request).correlate(table)
+    moment = received.scalar_subquery()
+    return and_(moment >= round(since * MICRO), moment < round(until * MICRO))
+
+
 _PAID: Final = (
     select(func.sum(audit_payments.c.cost))
     .where(audit_payments.c.request == audits.c.request)
