@@ -64,6 +64,7 @@ def test_a_newcomer_is_told_what_to_type_next(shell):
         (("log", "--status", "fine"), 2, ['there is no status "fine"']),
         (("log", "show", "last"), 1, ["there is no ledger"]),
         (("up", "--listen", "nowhere"), 2, ["not a host and a port"]),
+        (("up", "--port", "4000"), 2, ["No such option", "headgate up --listen HOST:PORT"]),
         (("engines", "test", "olama"), 2, ['did you mean "ollama"?']),
         (("models", "plan", "--vram", "abc"), 2, ["'abc' is not a number", "headgate models plan --help"]),
         (("models", "plan", "--context", "8k"), 2, ["'8k' is not a whole number"]),

@@ -103,6 +103,18 @@ def wrong(error: click.UsageError) -> str:
     return said.replace("valid integer range", "whole number").replace("valid float range", "number")
 
 
+def hint_for(error: click.UsageError) -> str:
+    """How the command line is written."""
+    path = error.ctx.command_path if error.ctx else "headgate"
+    if (
+        isinstance(error, click.NoSuchOption)
+        and error.option_name in ("--port", "--host")
+        and path.endswith(" up")
+    ):
+        return f"{path} --listen HOST:PORT"  # others have two options for it
+    return f"{path} --help shows how"
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line."""
     try:
@@ -117,7 +129,7 @@ def main(args: list[str] | None = None) -> None:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.UsageError as error:
-        fail(wrong(error), f"{error.ctx.command_path if error.ctx else 'headgate'} --help shows how", 2)
+        fail(wrong(error), hint_for(error), 2)
     except click.ClickException as error:
         fail(error.format_message(), code=error.exit_code)
     except Exception as error:
