@@ -79,7 +79,8 @@ def test_percentiles_of_the_week_are_those_of_all_answered_requests(facts, outco
 
 
 @pytest.mark.parametrize(
-    "seconds", [0.0, 0.000007, 0.009999, 0.010024, 0.099974, 0.1234567, 0.9994, 1.002501, 59.9, 7200.0]
+    "seconds",
+    [0.0, 0.000007, 0.009999, 0.010024, 0.0104, 0.099974, 0.1234567, 0.9994, 1.002501, 59.9, 7200.0],
 )
 def test_percentiles_from_rows_are_within_a_quarter_of_a_percent(store, zone, seconds):
     template = next(realistic(1, attempts=2))
@@ -170,3 +171,26 @@ def test_a_request_with_estimated_tokens_is_counted_as_such(store, zone):
     silent = replace(outcome, usage=None, attempts=(Attempt(model="llama", started=0.0, ended=0.1),))
     with LedgerReader(store([guessed, silent])) as ledger:
         assert count_facts(ledger, *WEEK.bounds(zone)).estimated == 1
+
+
+@pytest.mark.parametrize("known", [(), (0,), (1,), (0, 1)])
+def test_what_energy_and_the_alternative_cost_is_summed_from_rows_for_those_of_which_it_is_known(
+    store, zone, known
+):
+    template = next(realistic(1, attempts=2))
+    outcomes = [
+        replace(
+            template,
+            id=f"req_{place}",
+            energy=36.0 if place in known else None,
+            energy_cost=0.003 if place in known else None,
+            alternative="groq-llama" if place in known else "",
+            alternative_cost=0.002 if place in known else None,
+        )
+        for place in (0, 1)
+    ]
+    with LedgerReader(store(outcomes)) as ledger:
+        money = count_facts(ledger, *WEEK.bounds(zone), from_rows=True).money
+    many = len(known)
+    assert (money.requests, money.energy_unknown, money.alternative_unknown) == (2, 2 - many, 2 - many)
+    assert (money.energy_cost, money.alternative) == pytest.approx((0.003 * many, 0.002 * many))
