@@ -25,13 +25,16 @@ from headgate.ledger.rows_apart import PROCESSES
 
 TEMPLATES = 6_000
 SINCE = 1_735_689_600  # 2025-01-01 00:00 UTC
+SECONDS = "seconds + (n + :base) * 7919 % 100003"
+FIRST_TOKEN = "first_token + (n + :base) * 104729 % 50021"
 CHANGED = {
     "requests": {
         "n": "n + :base",
-        "id": "printf('req_%020x', n + :base)",
+        "id": "printf('%019x', n + :base)",
         "received": ":since + (n + :base) * :step",
-        "seconds": "seconds + (n + :base) * 7919 % 100003",
-        "first_token": "first_token + (n + :base) * 104729 % 50021",
+        "seconds": SECONDS,
+        "first_token": FIRST_TOKEN,
+        "bins": f"bins_of({SECONDS}, {FIRST_TOKEN})",
     },
     "attempts": {"request": "request + :base"},
 }
@@ -42,6 +45,7 @@ def make(path, number, days):
     from ledger_samples import MODELS, plain, realistic
 
     from headgate.ledger.schema import metadata
+    from headgate.ledger.sketches import bins_of
     from headgate.ledger.units import MICRO
     from headgate.ledger.writer import LedgerWriter
 
@@ -54,6 +58,7 @@ def make(path, number, days):
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
             db.execute(f"PRAGMA {pragma}")
+        db.create_function("bins_of", 2, bins_of)
         copies = {}
         for table, changed in CHANGED.items():
             db.execute(f"CREATE TEMP TABLE first_{table} AS SELECT * FROM {table}")

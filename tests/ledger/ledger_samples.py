@@ -212,9 +212,10 @@ def realistic(number, seed=0, attempts=None):
         fallback = None
         if two:
             fallback = "engine unavailable" if failure else "quality check failed"
+        received = MONDAY + i * 7 * 86400 / number
         yield Outcome(
-            id=f"req_{chance.getrandbits(80):020x}",
-            received=MONDAY + i * 7 * 86400 / number,
+            id=f"{int(received * 1000) << 32 | chance.getrandbits(80) >> 48:019x}",  # as the gate makes them
+            received=received,
             asked="auto",
             stream=chance.random() < 0.5,
             signals=Signals(

@@ -1,13 +1,16 @@
 """What the ledger counts in SQL is what one counts by hand from the outcomes."""
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
+from datetime import UTC
 
 import pytest
 from ledger_samples import MODELS, MONDAY, realistic
 from msgspec.structs import replace
 
 from headgate.core.parts import WHOLE
-from headgate.core.types import Attempt
+from headgate.core.types import Attempt, Failure
 from headgate.ledger.facts import count_facts
 from headgate.ledger.queries import LedgerReader
 from headgate.reports.savings import money_of
@@ -68,26 +71,26 @@ def test_each_models_row_is_that_of_the_requests_it_answered(facts, outcomes):
     assert (claude.requests, claude.local) == (len(own), False)
     assert claude.latency.mean == pytest.approx(sum(o.seconds for o in own) / len(own), abs=1e-6)
     in_order = sorted(o.seconds for o in own)
-    assert claude.latency.p50 == pytest.approx(in_order[(len(own) + 1) // 2 - 1], rel=0.0026)
+    assert claude.latency.p50 == pytest.approx(in_order[(len(own) + 1) // 2 - 1], rel=0.0051)
     assert claude.cost_unknown == sum(o.cost is None for o in own)
 
 
 def test_percentiles_of_the_week_are_those_of_all_answered_requests(facts, outcomes):
     in_order = sorted(o.seconds for o in outcomes if o.model is not None)
     assert facts.latency.requests == len(in_order)
-    assert facts.latency.p95 == pytest.approx(in_order[-(-len(in_order) * 95 // 100) - 1], rel=0.0026)
+    assert facts.latency.p95 == pytest.approx(in_order[-(-len(in_order) * 95 // 100) - 1], rel=0.0051)
 
 
 @pytest.mark.parametrize(
     "seconds",
     [0.0, 0.000007, 0.009999, 0.010024, 0.0104, 0.099974, 0.1234567, 0.9994, 1.002501, 59.9, 7200.0],
 )
-def test_percentiles_from_rows_are_within_a_quarter_of_a_percent(store, zone, seconds):
+def test_percentiles_from_rows_are_within_half_a_percent(store, zone, seconds):
     template = next(realistic(1, attempts=2))
     with LedgerReader(store([replace(template, seconds=seconds)])) as ledger:
         latency = count_facts(ledger, *WEEK.bounds(zone), from_rows=True).latency
     assert latency.mean == pytest.approx(seconds, abs=5e-7)
-    assert latency.p50 == latency.p95 == pytest.approx(seconds, rel=0.0025, abs=5e-7)
+    assert latency.p50 == latency.p95 == pytest.approx(seconds, rel=0.00501, abs=1e-6)
 
 
 def test_a_task_fails_locally_when_a_local_model_was_called_and_its_answer_failed_or_was_rejected(
@@ -109,6 +112,34 @@ def test_attempts_are_counted_apart_from_requests(facts, outcomes):
     refused = sum(tried.failures.get("refused", 0) for tried in facts.attempts)
     assert refused == sum(attempt.failure is not None for attempt in attempts)
     assert sum(tried.input for tried in facts.attempts) == sum(a.usage.prompt for a in attempts if a.usage)
+    assert sum(tried.output for tried in facts.attempts) == sum(a.usage.output for a in attempts if a.usage)
+    assert sum(tried.cost for tried in facts.attempts) == pytest.approx(sum(a.cost for a in attempts))
+
+
+def test_a_call_is_counted_once_with_its_request_if_that_took_no_other_and_cost_the_same(store):
+    alone, dearer, failed, two = [*realistic(2, attempts=1), *realistic(2, seed=1, attempts=2)]
+    broken = Attempt(
+        model="llama", started=0.0, ended=0.1, failure=Failure(reason="refused", detail="no", seconds=0.1)
+    )
+    outcomes = [
+        alone,
+        replace(dearer, cost=0.5),  # as a line may say that is imported
+        replace(failed, attempts=(broken,), model=None, cost=None, status="error"),
+        two,
+    ]
+    path = store(outcomes)
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT request, variant IS NULL FROM attempts ORDER BY request, position")
+        assert list(rows) == [(1, 1), (2, 0), (3, 1), (4, 0), (4, 0)]
+    with LedgerReader(path) as ledger:
+        facts = count_facts(ledger, *WEEK.bounds(UTC), from_rows=True)
+    attempts = [attempt for outcome in outcomes for attempt in outcome.attempts]
+    assert sum(tried.attempts for tried in facts.attempts) == len(attempts) == 5
+    assert sum(tried.cost for tried in facts.attempts) == pytest.approx(sum(a.cost or 0 for a in attempts))
+    assert sum(tried.cost_unknown for tried in facts.attempts) == 1
+    assert sum(sum(tried.failures.values()) for tried in facts.attempts) == sum(
+        a.failure is not None for a in attempts
+    )
 
 
 def test_fallbacks_are_counted_by_reason_and_limit_the_commonest_first(facts, outcomes):

@@ -294,7 +294,11 @@ def test_verify_finds_a_rollup_that_is_not_the_sum_of_its_rows(store, run, path)
         ("UPDATE call_rollups SET input = input - 1 WHERE span = 86400", ""),
         ("UPDATE requests SET estimated = NOT estimated WHERE n = 2", "something else than they say: 1"),
         ("UPDATE requests SET estimated = NOT estimated WHERE n = 2", ""),
-        ("DELETE FROM attempts WHERE request = 7", "is not the sum of its rows"),
+        ("UPDATE requests SET call_input = call_input + 1 WHERE n = 2", "something else than they say: 1"),
+        ("UPDATE requests SET call_input = call_input - 1 WHERE n = 2", ""),
+        ("UPDATE requests SET seconds = 2 * seconds WHERE n = 2", "something else than they say: 1"),
+        ("UPDATE requests SET seconds = seconds / 2 WHERE n = 2", ""),
+        ("DELETE FROM attempts WHERE request = 2", "something else than they say: 1"),
         ("UPDATE requests SET model = 4711 WHERE n = 3", "points to a row of models that is not there"),
     ):
         with closing(open_for_writing(path)) as db:

@@ -21,7 +21,7 @@ from headgate.ledger.numbering import number_rows
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.retention import Keep, step
 from headgate.ledger.rows import Part, count_by_quarter
-from headgate.ledger.sketches import sketch_of
+from headgate.ledger.sketches import bins_of, sketch_of
 from headgate.ledger.verifying import verify
 from headgate.ledger.writer import LedgerWriter
 from headgate.reports.week import Week
@@ -66,7 +66,7 @@ def columns(path):
 
 
 def test_fixtures_of_earlier_versions_are_there():
-    assert {int(version) for version in FIGURES} == {1, 2, 3, 4, 5, 10}  # what 6 to 9 lack, 5 lacks too
+    assert {int(version) for version in FIGURES} == {1, 2, 3, 4, 5, 10, 11}  # what 6 to 9 lack, 5 lacks too
 
 
 @EVERY
@@ -124,17 +124,22 @@ def test_rows_that_an_older_gate_writes_on_are_named_to_reports_and_numbered_by_
     assert (facts.requests, facts.cost) == (60, FIGURES["10"]["cost"])
 
 
-def test_sketches_of_rows_are_those_that_version_10_made(old):
-    path = old("10")
+def test_bins_of_an_older_ledger_are_those_that_its_rollups_hold(old):
+    path = old("11")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT n FROM rolled").fetchone() == (30,)
+    assert verify(path).problems == ()
     with closing(opening.open_for_writing(path)) as db:
-        db.execute("UPDATE requests SET seconds = ? + n * 1037, model = 1", (1_111_000,))
-        durations = [seconds for (seconds,) in db.execute("SELECT seconds FROM requests")]
-        db.execute("UPDATE requests SET variant = NULL")
+        db.execute("UPDATE requests SET seconds = 1111000 + n * 1037, bins = NULL")
+        durations = [
+            seconds for (seconds,) in db.execute("SELECT seconds FROM requests WHERE model IS NOT NULL")
+        ]
         number_rows(db)
         counted = count_by_quarter(db, Part())
     found = sum((sketch_of(own) for one in counted.values() for own in one.seconds.values()), Counter())
-    rounded = Counter(str((duration + 500) // 1_000 * 1_000) for duration in durations)
+    rounded = Counter(bins_of((duration + 500) // 1_000 * 1_000, None)[0] for duration in durations)
     assert found == sketch_of(rounded)
+    assert found != sketch_of(Counter(bins_of(duration, None)[0] for duration in durations))
 
 
 @EVERY

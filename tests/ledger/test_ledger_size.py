@@ -2,7 +2,8 @@
 
 from ledger_samples import realistic
 
-REQUESTS = 5_000
+REQUESTS = 10_000
+"""As many as share the sentences that repeat."""
 
 
 def bytes_a_request(store, attempts):

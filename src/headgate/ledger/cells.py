@@ -7,8 +7,7 @@ sums rows by them, `rollups` keeps the sums.
 """
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import gcd
 from operator import add
 from typing import Final, NamedTuple, Self
@@ -76,11 +75,42 @@ class Cell(NamedTuple):
         return Cell(*map(add, self, other))
 
 
+class CallFigures(NamedTuple):
+    """Sums over the figures of calls that are counted alike; what is unknown adds nothing."""
+
+    attempts: int
+    input: int
+    output: int
+    cost: int
+
+
+class Figures(NamedTuple):
+    """Sums over the figures of requests that are counted alike, likewise."""
+
+    requests: int
+    cost: int
+    baseline: int
+    energy: int
+    energy_cost: int
+    alternative: int
+    seconds: int
+    first_token: int
+    call_input: int
+    call_output: int
+
+    def of_their_calls(self) -> CallFigures:
+        """The same over their calls, where each took one."""
+        return CallFigures(self.requests, self.call_input, self.call_output, self.cost)
+
+
 class Variant(NamedTuple):
-    """How a request is counted: its facet, and what is known of it and happened to it. All but the facet are 0 or 1."""
+    """How a request is counted: its facet, its call, and what is known of it and happened to it, each 0 or 1."""
 
     facet: int
     """Its number."""
+    call: int
+    """Where it took one call and cost what that call did, how the call is counted (`CallVariant`), by number: the two are
+    counted together. Else 0, and its calls are counted by themselves."""
     cost_unknown: int
     compared: int
     energy_cost_unknown: int
@@ -92,24 +122,23 @@ class Variant(NamedTuple):
     estimated: int
     imported: int
 
-    def cell(self, sums: Iterable[int]) -> Cell:
-        """The sums over requests, from how many they are and the sums of their figures, as below."""
-        requests, cost, baseline, energy, energy_cost, alternative, seconds, first_token = sums
-        compared = self.compared
+    def cell(self, sums: Figures) -> Cell:
+        """The sums over requests."""
+        requests, compared = sums.requests, self.compared
         return Cell(
             requests=requests,
-            cost=cost,
+            cost=sums.cost,
             cost_unknown=requests * self.cost_unknown,
             compared=requests * compared,
-            compared_cost=cost * compared,
-            compared_baseline=baseline * compared,
-            compared_energy_cost=energy_cost * compared,
+            compared_cost=sums.cost * compared,
+            compared_baseline=sums.baseline * compared,
+            compared_energy_cost=sums.energy_cost * compared,
             compared_energy_unknown=requests * compared * self.energy_cost_unknown,
-            compared_alternative=alternative * compared,
+            compared_alternative=sums.alternative * compared,
             compared_alternative_unknown=requests * compared * self.alternative_unknown,
-            energy=energy,
-            seconds=seconds,
-            first_token=first_token,
+            energy=sums.energy,
+            seconds=sums.seconds,
+            first_token=sums.first_token,
             first_tokens=requests * self.timed,
             tried_locally=requests * self.tried_locally,
             failed_locally=requests * self.failed_locally,
@@ -136,7 +165,6 @@ class Calls(NamedTuple):
     output: int = 0
     cost: int = 0
     cost_unknown: int = 0
-    energy: int = 0
 
     def plus(self, other: Self) -> "Calls":
         """Both together."""
@@ -157,17 +185,15 @@ class CallVariant(NamedTuple):
         """What a report groups it by."""
         return Ends(self.task, self.model, self.failure)
 
-    def calls(self, sums: Iterable[int]) -> Calls:
-        """The sums over calls, from how many they are and the sums of their figures, as below."""
-        attempts, prompt, output, cost, energy = sums
+    def calls(self, sums: CallFigures) -> Calls:
+        """The sums over calls."""
         return Calls(
-            attempts=attempts,
-            rejected=attempts * self.rejected,
-            input=prompt,
-            output=output,
-            cost=cost,
-            cost_unknown=attempts * self.cost_unknown,
-            energy=energy,
+            attempts=sums.attempts,
+            rejected=sums.attempts * self.rejected,
+            input=sums.input,
+            output=sums.output,
+            cost=sums.cost,
+            cost_unknown=sums.attempts * self.cost_unknown,
         )
 
 
@@ -244,13 +270,3 @@ class Days:
         if day is None:
             day = self._known[moment] = self.starts[max(0, bisect_right(self.starts, moment) - 1)]
         return day
-
-
-Times = defaultdict[int, Counter[str]]
-"""Durations by model: how many requests took so many microseconds, in digits; they are only counted, a million at a time."""
-
-
-def merge_times(into: Times, other: Mapping[int, Counter[str]]) -> None:
-    """Add all of another's durations."""
-    for model, counted in other.items():
-        into[model].update(counted)

@@ -18,6 +18,7 @@ from headgate.core.types import Attempt, Outcome, Usage
 from headgate.ledger.cells import size_of
 from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.schema import NOTHING
+from headgate.ledger.sketches import bins_of
 from headgate.ledger.storable import storable
 from headgate.ledger.stories import attempt_story, request_story, text_of
 from headgate.ledger.units import CONFIDENCE, FINE, MICRO, NANO
@@ -88,8 +89,9 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> t
     alternative_cost, energy, energy_cost = outcome.alternative_cost, outcome.energy, outcome.energy_cost
 
     rows: list[Row] = []
-    answered = told = None
-    tried_locally = failed_locally = estimated = 0
+    answered = told = call_input = call_output = None
+    call = tried_locally = failed_locally = estimated = 0
+    alone = len(tried) == 1 and tried[0].cost == cost  # counted with its only call
     for position, attempt in enumerate(tried):
         score, usage = attempt.score, attempt.usage
         rejected = 1 if score is not None and score < pass_at else 0
@@ -101,7 +103,14 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> t
                 failed_locally = 1
         if usage is not None and not usage.exact:
             estimated = 1
-        rows.append(_attempt(attempt, (n, position), task, rejected, numbers))
+        asked = models[attempt.model]
+        failure = NOTHING if attempt.failure is None else names[attempt.failure.reason]
+        counted = numbers.call_variants[(task, asked, failure, rejected, attempt.cost is None)]
+        if alone:
+            call, counted = counted, NOTHING
+            if usage is not None:
+                call_input, call_output = usage.prompt, usage.output
+        rows.append(_attempt(attempt, (n, position, counted, asked), failure, rejected, numbers))
     variant = numbers.variants[
         (
             answering,
@@ -116,6 +125,7 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> t
             alternative,
             prices_as_of,
             size,
+            call,
             cost is None,
             # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
             cost is not None and (baseline_cost is not None or model is None),
@@ -128,10 +138,23 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> t
             imported,
         )
     ]
+    seconds = round(outcome.seconds * MICRO)
+    first = None if first_token is None else round(first_token * MICRO)
     request = (
         n,
         outcome.id,
         round(outcome.received * MICRO),
+        variant,
+        bins_of(seconds, first),
+        call_input,
+        call_output,
+        seconds,
+        first,
+        None if cost is None else round(cost * NANO),
+        None if baseline_cost is None else round(baseline_cost * NANO),
+        NOTHING if energy is None else round(energy * MICRO),
+        NOTHING if energy_cost is None else round(energy_cost * NANO),
+        NOTHING if alternative_cost is None else round(alternative_cost * NANO),
         task,
         round(signals.task_confidence * CONFIDENCE),
         names[signals.task_by],
@@ -150,17 +173,10 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> t
         fallback,
         NOTHING if limit is None else limit,
         answered,
-        round(outcome.seconds * MICRO),
-        None if first_token is None else round(first_token * MICRO),
-        None if cost is None else round(cost * NANO),
         baseline,
-        None if baseline_cost is None else round(baseline_cost * NANO),
         NOTHING if outcome.baseline_input is None else outcome.baseline_input,
         NOTHING if outcome.baseline_output is None else outcome.baseline_output,
         alternative,
-        NOTHING if alternative_cost is None else round(alternative_cost * NANO),
-        NOTHING if energy is None else round(energy * MICRO),
-        NOTHING if energy_cost is None else round(energy_cost * NANO),
         key,
         team,
         names[agent] if agent else NOTHING,
@@ -169,24 +185,20 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> t
         tried_locally,
         failed_locally,
         estimated,
-        variant,
         request_story(outcome, told, numbers),
     )
     return request, rows
 
 
 def _attempt(
-    attempt: Attempt, place: tuple[int, int], task: int | None, rejected: int, numbers: Dimensions
+    attempt: Attempt, key: tuple[int, int, int, int], failure: int, rejected: int, numbers: Dimensions
 ) -> Row:
-    """The row of an attempt, whose place is the number of its request and its position."""
+    """The row of an attempt. It begins with its request, position, variant and model."""
     started, ended = round(attempt.started * MICRO), round(attempt.ended * MICRO)
     first_token, usage, cost, energy = attempt.first_token, attempt.usage, attempt.cost, attempt.energy
     score, logprob, finish = attempt.score, attempt.logprob, attempt.finish
-    model = numbers.models[attempt.model]
-    failure = NOTHING if attempt.failure is None else numbers.names[attempt.failure.reason]
     return (
-        *place,
-        model,
+        *key,
         started,
         ended,
         round(attempt.queued * MICRO),
@@ -215,7 +227,6 @@ def _attempt(
         NOTHING if logprob is None else round(logprob * FINE),
         None if finish is None else numbers.names[finish],
         +attempt.late,
-        numbers.call_variants[(task, model, failure, rejected, cost is None)],
         attempt_story(attempt, ended - started, numbers),
     )
 

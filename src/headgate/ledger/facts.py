@@ -18,11 +18,13 @@ from headgate.core.words import FallbackReason
 from headgate.ledger.audits import read_audits, read_judging
 from headgate.ledger.cards import read_cards
 from headgate.ledger.cells import Calls, Cell, Days, Ends, Facet, Sums
-from headgate.ledger.counting import Count, Durations, count
+from headgate.ledger.counting import count, spread
 from headgate.ledger.details import count_clock_jumps, count_lost, count_unclosed, find_renamed, find_repriced
 from headgate.ledger.findings import populations, read_findings
 from headgate.ledger.opinions import opinions_by_request
 from headgate.ledger.queries import LedgerReader
+from headgate.ledger.rollups import Slot
+from headgate.ledger.sketches import Sketch
 from headgate.ledger.units import MICRO, NANO
 from headgate.reports.facts import (
     AttemptFacts,
@@ -203,7 +205,7 @@ def _money(cell: Cell) -> Money:
     )
 
 
-def _served(counted: Count, names: _Names) -> tuple[ServedFacts, ...]:
+def _served(counted: Slot, names: _Names) -> tuple[ServedFacts, ...]:
     """One row for each name as it is shown: other prices of the same model do not make another row."""
     by_name: defaultdict[str, list[tuple[Facet, Cell]]] = defaultdict(list)
     for facet, cell in counted.sums.cells.items():
@@ -236,15 +238,15 @@ def _first(cell: Cell) -> int:
 
 
 def _latency(
-    durations: Durations, cells: Iterable[tuple[Facet, Cell]], summed: Callable[[Cell], int]
+    sketches: Mapping[int, Sketch], cells: Iterable[tuple[Facet, Cell]], summed: Callable[[Cell], int]
 ) -> Latency:
     """Of the answered requests among these."""
     answered = [(facet.model, cell) for facet, cell in cells if facet.model]
-    spread = durations.spread({model for model, _ in answered})
-    if spread is None:
+    found = spread(sketches, {model for model, _ in answered})
+    if found is None:
         return Latency()
-    mean = sum(summed(cell) for _, cell in answered) / MICRO / spread.number
-    return Latency(spread.number, mean, spread.p50 / MICRO, spread.p95 / MICRO)
+    mean = sum(summed(cell) for _, cell in answered) / MICRO / found.number
+    return Latency(found.number, mean, found.p50 / MICRO, found.p95 / MICRO)
 
 
 def _tasks(sums: Sums, names: _Names) -> tuple[TaskFacts, ...]:

@@ -1,6 +1,6 @@
-"""The numbers of variants in rows: given to those that an older Headgate wrote, and looked at by `headgate ledger verify`.
+"""How rows are counted: told to those that an older Headgate wrote, and looked at by `headgate ledger verify`.
 
-New rows come with theirs (`encode`). Here a row's variant is what its own columns say, in SQL.
+New rows come with it (`encode`). Here a row's variant is what its own columns say, in SQL, and its bins are those of its times.
 """
 
 import sqlite3
@@ -10,6 +10,7 @@ from typing import Final
 from headgate.ledger.cells import CallVariant, Facet, Variant, size_of
 from headgate.ledger.dimensions import Dimensions
 from headgate.ledger.rows import call_variants_by_number, variants_by_number
+from headgate.ledger.sketches import bins_of
 
 Told = tuple[int, ...]
 
@@ -30,44 +31,80 @@ def _told(*fields: str) -> str:
     return ", ".join(_SAID.get(field, f"coalesce({field}, 0)") for field in fields)
 
 
-_OF_ITS_REQUEST: Final = "(SELECT coalesce(task, 0) FROM requests WHERE n = request)"
-_TABLES: Final = {
-    "requests": _told(*Facet._fields, *Variant._fields[1:]),
-    "attempts": f"{_OF_ITS_REQUEST}, {_told(*CallVariant._fields[1:])}",
-}
-"""What the rows say of their variants, by table."""
-_LACKING: Final = {
-    "requests": "coalesce(variant, 0) NOT IN (SELECT id FROM variants)",
-    "attempts": "coalesce(variant, 0) NOT IN (SELECT id FROM call_variants)",
-}
-"""Rows without one, by table."""
+def _request(call: str) -> str:
+    """What a row of `requests` says of its variant."""
+    return f"{_told(*Facet._fields)}, {call}, {_told(*Variant._fields[2:])}"
+
+
+_TASK: Final = "(SELECT coalesce(task, 0) FROM requests WHERE n = request)"
+_CALL: Final = f"{_TASK}, {_told(*CallVariant._fields[1:])}"
+"""What a row of `attempts` says of its variant."""
+_ITS_CALL: Final = "coalesce((SELECT call FROM variants WHERE id = variant), 0)"
+"""Of a row of `requests`: how its call is counted, where it is counted with it."""
+_OF_ITS_REQUEST: Final = f"(SELECT {_ITS_CALL} FROM requests WHERE n = attempts.request)"  # noqa: S608 - our own names
+_AS_ITS_REQUEST: Final = """
+(SELECT call FROM requests r JOIN variants v ON v.id = r.variant WHERE r.n = attempts.request AND r.cost IS attempts.cost
+ AND r.call_input IS input + cache_read + cache_write_5m + cache_write_1h AND r.call_output IS output)
+"""
+"""Of a row of `attempts`: the same, if the request says the figures of this call."""
 
 
 def number_rows(db: sqlite3.Connection) -> None:
-    """Give the rows that have none the numbers of their variants, in the transaction that is open."""
+    """Let rows say how they are counted, those that do not, in the transaction that is open; calls by themselves."""
     numbers = Dimensions(db)
     db.create_function("size_of", 1, size_of, deterministic=True)
-    for (table, told), known in zip(_TABLES.items(), (numbers.variants, numbers.call_variants), strict=True):
-        rows = db.execute(f"SELECT DISTINCT {told} FROM {table} WHERE {_LACKING[table]}").fetchall()  # noqa: S608 - our own names
-        _let_sql_ask(db, {row: known[row] for row in rows})
-        db.execute(f"UPDATE {table} SET variant = variant_of({told}) WHERE {_LACKING[table]}")  # noqa: S608 - as above
+    db.create_function("bins_of", 2, _bins_of_before, deterministic=True)
+    lacking = "bins IS NULL OR coalesce(variant, 0) NOT IN (SELECT id FROM variants)"
+    told = _request(call="0")
+    rows = db.execute(f"SELECT DISTINCT {told} FROM requests WHERE {lacking}").fetchall()  # noqa: S608 - as above
+    _let_sql_ask(db, {row: numbers.variants[row] for row in rows})
+    said = f"variant = variant_of({told}), bins = bins_of(seconds, first_token), call_input = NULL, call_output = NULL"
+    db.execute(f"UPDATE requests SET {said} WHERE {lacking}")  # noqa: S608 - as above
+    lacking = f"coalesce(variant, 0) NOT IN (SELECT id FROM call_variants) AND NOT {_OF_ITS_REQUEST}"  # noqa: S608 - as above
+    rows = db.execute(f"SELECT DISTINCT {_CALL} FROM attempts WHERE {lacking}").fetchall()  # noqa: S608 - as above
+    _let_sql_ask(db, {row: numbers.call_variants[row] for row in rows})
+    db.execute(f"UPDATE attempts SET variant = variant_of({_CALL}) WHERE {lacking}")  # noqa: S608 - as above
 
 
 def misnumbered(db: sqlite3.Connection) -> dict[str, int]:
-    """Rows whose variant is not what they say, by table."""
+    """Rows that are counted as something else than they say, by table."""
+    db.create_function("size_of", 1, size_of, deterministic=True)
+    db.create_function("are_bins_of", 3, _are_bins_of, deterministic=True)
+    several = "(SELECT count(*) FROM attempts WHERE request = n) <> 1"
+    own, its_request = (
+        f"variant IS NOT variant_of({_CALL})",
+        f"{_AS_ITS_REQUEST} IS NOT coalesce(variant_of({_CALL}), 0)",
+    )
+    wrong = {
+        "requests": f"variant IS NOT variant_of({_request(_ITS_CALL)}) OR NOT are_bins_of(bins, seconds, first_token) "
+        f"OR {_ITS_CALL} AND {several}",
+        "attempts": f"CASE WHEN variant IS NULL THEN {its_request} ELSE {own} OR {_OF_ITS_REQUEST} END",
+    }
     requests: dict[Told, int] = {
         (*facet, *own[1:]): number for number, (facet, own) in variants_by_number(db).items()
     }
     calls: dict[Told, int] = {tuple(own): number for number, own in call_variants_by_number(db).items()}
-    db.create_function("size_of", 1, size_of, deterministic=True)
     found = {}
-    for (table, told), known in zip(_TABLES.items(), (requests, calls), strict=True):
+    for (table, where), known in zip(wrong.items(), (requests, calls), strict=True):
         _let_sql_ask(db, known)
-        query = f"SELECT count(*) FROM {table} WHERE variant IS NOT variant_of({told})"  # noqa: S608 - as above
-        (found[table],) = db.execute(query).fetchone()
+        (found[table],) = db.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()  # noqa: S608 - as above
     return found
 
 
 def _let_sql_ask(db: sqlite3.Connection, numbers: Mapping[Told, int]) -> None:
     """Define `variant_of` in SQL; it is NULL where the number is not known."""
     db.create_function("variant_of", -1, lambda *told: numbers.get(told), deterministic=True)
+
+
+def _bins_of_before(seconds: int, first_token: int | None) -> str:
+    """The bins in which version 11 counted a request's times: of rounded ones. Rollups hold these."""
+    return bins_of(_rounded(seconds), None if first_token is None else _rounded(first_token))
+
+
+def _rounded(duration: int) -> int:
+    step = 1_000 if duration >= 1_000_000 else 100 if duration >= 100_000 else 1
+    return (duration + step // 2) // step * step
+
+
+def _are_bins_of(bins: str | None, seconds: int, first_token: int | None) -> bool:
+    return bins in (bins_of(seconds, first_token), _bins_of_before(seconds, first_token))

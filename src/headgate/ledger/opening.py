@@ -16,7 +16,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from headgate.core.errors import LedgerError
-from headgate.ledger.schema import VERSION, metadata
+from headgate.ledger.schema import VERSION, call_rollups, metadata
 
 APPLICATION_ID: Final = 0x48474C31
 """Marks the file as ours ("HGL1"), so that another program's database is never taken for a ledger."""
@@ -24,8 +24,8 @@ APPLICATION_ID: Final = 0x48474C31
 REASONS_APART: Final = 10
 """The version since which the reasons of judges are kept with the answers that they may quote (`audit_jobs`)."""
 
-VARIANTS: Final = 11
-"""The version since which a row says by one number how it is counted (`numbering`)."""
+COUNTED: Final = 12
+"""The version since which a row says how it is counted, with its times and its only call (`numbering`)."""
 
 BUSY_SECONDS: Final = 5.0
 """How long one writer waits for another on the same file."""
@@ -179,9 +179,11 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         (before,) = db.execute("PRAGMA user_version").fetchone()
+        if 0 < before < COUNTED:
+            _make_way(db)
         if before != VERSION:  # another gate may have been faster
             make_tables(db)
-        if 0 < before < VARIANTS:
+        if 0 < before < COUNTED:
             from headgate.ledger.numbering import number_rows  # noqa: PLC0415  # only an older ledger
 
             number_rows(db)
@@ -194,6 +196,18 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _make_way(db: sqlite3.Connection) -> None:
+    """Remove what version 12 has in another form: an index of one column less, and in `call_rollups` energy that nobody read."""
+    db.execute("DROP INDEX IF EXISTS variants_by_all")
+    if db.execute("SELECT 1 FROM pragma_table_info('call_rollups') WHERE name = 'energy'").fetchone():
+        # not by DROP COLUMN, which SQLite has since 3.35 alone
+        kept = ", ".join(column.name for column in call_rollups.columns)
+        db.execute("ALTER TABLE call_rollups RENAME TO before")
+        db.execute(str(CreateTable(call_rollups).compile(dialect=sqlite.dialect())))
+        db.execute(f"INSERT INTO call_rollups ({kept}) SELECT {kept} FROM before")  # noqa: S608 - our own names
+        db.execute("DROP TABLE before")
 
 
 def make_tables(db: sqlite3.Connection) -> None:

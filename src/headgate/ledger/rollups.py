@@ -39,11 +39,11 @@ class Stretch(Struct, frozen=True):
 
 
 class Slot:
-    """The sums and sketches of one time.
+    """The sums over some time, and how long its requests took.
 
     Attributes:
         sums: over its requests and calls.
-        seconds: the sketches of whole times by model.
+        seconds: the sketches of whole times, by the model that answered.
         first_token: likewise, of times to the first token.
     """
 
@@ -59,8 +59,8 @@ class Slot:
             (self.seconds, counted.seconds),
             (self.first_token, counted.first_token),
         ):
-            for model, durations in times.items():
-                sketches[model].update(sketch_of(durations))
+            for model, characters in times.items():
+                sketches[model].update(sketch_of(characters))
 
 
 def roll(db: sqlite3.Connection, bite: int = BITE) -> int:

@@ -1,8 +1,9 @@
 """Summing rows, in SQL, a few thousand at a time.
 
 SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by one integer: how the row
-is counted (`cells.Variant`), with the time that it belongs to. Durations come back as one text for each group. Very many rows
-are summed by several processes at once (`rows_apart`).
+is counted (`cells.Variant`), with the time that it belongs to. The bins of their times come back as one text for each group. A
+request that took one call brings its call's figures along, and most do; only the calls of others are read. Very many rows are
+summed by several processes at once (`rows_apart`).
 """
 
 import sqlite3
@@ -14,7 +15,8 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from headgate.core.errors import LedgerError
-from headgate.ledger.cells import QUARTER, Bar, CallVariant, Days, Facet, Sums, Times, Variant, merge_times
+from headgate.ledger.cells import QUARTER, Bar, CallFigures, CallVariant, Days, Facet, Figures, Sums, Variant
+from headgate.ledger.sketches import Characters
 from headgate.ledger.units import MICRO
 
 CHUNK: Final = 4_096
@@ -29,54 +31,41 @@ EVER: Final = 2**62
 """A time, in microseconds, after all others."""
 
 Item = TypeVar("Item")
+Added = TypeVar("Added", Figures, CallFigures)
 
 _BITS: Final = 32
 _MASK: Final = (1 << _BITS) - 1
 """A variant's number fits: there are some thousands at most."""
 
 
-Rounding = tuple[tuple[int, int], ...]
-"""From how many microseconds on durations are rounded, and to a multiple of what; the longest first."""
-FOR_SKETCHES: Final[Rounding] = ((1_000_000, 1_000), (100_000, 100))
-"""By half a thousandth at most. Changing it takes a new version of the tables."""
-FOR_PERCENTILES: Final[Rounding] = ((1_000_000, 5_000), (100_000, 500), (10_000, 50))
-"""By a quarter of a percent at most: so few are different that they are counted within the processor's cache."""
-
-
-def _requests(rounding: Rounding, variants: Collection[tuple[Facet, Variant]]) -> str:
-    """The sums over requests.
+def _requests(variants: Collection[tuple[Facet, Variant]]) -> str:
+    """The sums over requests, with the bins of their times.
 
     Args:
-        rounding: of their durations.
         variants: all there are; a figure that is unknown to each of them is NULL in each row, and need not be read.
     """
-
-    def rounded(column: str) -> str:
-        steps = (
-            f"WHEN {column} >= {least} THEN ({column} + {step // 2}) / {step} * {step}"
-            for least, step in rounding
-        )
-        return f"CASE {' '.join(steps)} ELSE {column} END"
-
     energy_cost = "NULL" if all(way.energy_cost_unknown for _, way in variants) else "sum(energy_cost)"
     alternative = "NULL" if all(way.alternative_unknown for _, way in variants) else "sum(alternative_cost)"
     return f"""
-SELECT (received / ? << {_BITS}) | coalesce(variant, 0), group_concat({rounded("seconds")}), group_concat({rounded("first_token")}),
-       count(*), sum(cost), sum(baseline_cost), sum(energy), {energy_cost}, {alternative}, sum(seconds), sum(first_token)
+SELECT (received / ? << {_BITS}) | coalesce(variant, 0), group_concat(bins, ''),
+       count(*), sum(cost), sum(baseline_cost), sum(energy), {energy_cost}, {alternative}, sum(seconds), sum(first_token),
+       sum(call_input), sum(call_output)
 FROM requests
 WHERE n > ? AND n <= ? AND +received >= ? AND +received < ?
 GROUP BY 1
 """  # noqa: S608 - our own names
 
 
-_FIGURES: Final = "count(*), sum(input + cache_read + cache_write_5m + cache_write_1h), sum(output), sum(a.cost), sum(a.energy)"
+_CALL_FIGURES: Final = (
+    "count(*), sum(input + cache_read + cache_write_5m + cache_write_1h), sum(output), sum(a.cost)"
+)
 _CALLS: Final = f"""
-SELECT coalesce(variant, 0), {_FIGURES} FROM attempts a WHERE request > ? AND request <= ? GROUP BY variant
+SELECT variant, {_CALL_FIGURES} FROM attempts a WHERE request > ? AND request <= ? AND variant IS NOT NULL GROUP BY variant
 """  # noqa: S608 - as above
 _CALLS_BY_TIME: Final = f"""
-SELECT (received / ? << {_BITS}) | coalesce(a.variant, 0), {_FIGURES}
+SELECT (received / ? << {_BITS}) | a.variant, {_CALL_FIGURES}
 FROM attempts a CROSS JOIN requests r ON r.n = a.request
-WHERE a.request > ? AND a.request <= ? AND r.received >= ? AND r.received < ?
+WHERE a.request > ? AND a.request <= ? AND r.received >= ? AND r.received < ? AND a.variant IS NOT NULL
 GROUP BY 1
 """  # noqa: S608 - as above
 # CROSS JOIN says which table leads: after one attempt's request the next one's is at hand, but not the other way round.
@@ -99,27 +88,27 @@ class Counted:
 
     Attributes:
         sums: over all rows.
-        seconds: of the answered requests, in microseconds, by model.
-        first_token: likewise, where it was timed.
+        seconds: the bins of the answered requests' whole times, by model.
+        first_token: likewise, of their times to the first token.
     """
 
     def __init__(self) -> None:
         self.sums = Sums()
-        self.seconds: Times = defaultdict(Counter)
-        self.first_token: Times = defaultdict(Counter)
+        self.seconds: defaultdict[int, Characters] = defaultdict(Counter)
+        self.first_token: defaultdict[int, Characters] = defaultdict(Counter)
 
     def merge(self, other: "Counted") -> None:
         """Add all of another's."""
         self.sums.merge(other.sums)
-        merge_times(self.seconds, other.seconds)
-        merge_times(self.first_token, other.first_token)
+        for own, others in ((self.seconds, other.seconds), (self.first_token, other.first_token)):
+            for model, characters in others.items():
+                own[model].update(characters)
 
-    def add_durations(self, model: int, seconds: str | None, first_token: str | None) -> None:
-        """Add those of requests that a model answered, or nobody; a comma between two."""
-        if model and seconds:
-            self.seconds[model].update(seconds.split(","))
-        if model and first_token:
-            self.first_token[model].update(first_token.split(","))
+    def add_bins(self, model: int, bins: str) -> None:
+        """Add those of requests that a model answered, or nobody: two characters each (`sketches.bins_of`)."""
+        if model:
+            self.seconds[model].update(bins[::2])
+            self.first_token[model].update(bins[1::2])
 
 
 def count_chunks(
@@ -142,31 +131,34 @@ def count_chunks(
         LedgerError: a row does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
-    summed = _requests(FOR_PERCENTILES, variants.values())
+    summed = _requests(variants.values())
     step = days.step * MICRO
-    requests: dict[int, list[int]] = {}
-    calls: dict[int, list[int]] = {}
+    requests: dict[int, Figures] = {}
+    calls: dict[int, CallFigures] = {}
     for after, upto in chunks:
         meant = 0
         given = (step, after, upto, part.since, part.until)
-        for key, seconds, first_token, *sums in db.execute(summed, given):
-            facet, _ = variants[key & _MASK]
-            counted.add_durations(facet.model, seconds, first_token)
-            requests[key] = _plus(requests.get(key), sums)
-            meant += sums[0]
+        for key, bins, *sums in db.execute(summed, given):
+            figures = Figures(*map(_known, sums))
+            requests[key] = _plus(requests.get(key), figures)
+            counted.add_bins(variants[key & _MASK][0].model, _all(bins, figures.requests))
+            meant += figures.requests
         whole = meant == upto - after
         for key, *sums in db.execute(_CALLS, (after, upto)) if whole else db.execute(_CALLS_BY_TIME, given):
-            calls[key & _MASK] = _plus(calls.get(key & _MASK), sums)
-    for key, sums in requests.items():
-        facet, variant = variants[key & _MASK]
-        cell = variant.cell(sums)
+            number = key & _MASK
+            calls[number] = _plus(calls.get(number), CallFigures(*map(_known, sums)))
+    for key, figures in requests.items():
+        facet, way = variants[key & _MASK]
+        cell = way.cell(figures)
         day = days.of((key >> _BITS) * days.step)
         counted.sums.add_cell(facet, cell)
         counted.sums.add_bar(
             (day, facet.task, facet.model), Bar(cell.requests, cell.cost, cell.compared_baseline)
         )
-    for number, sums in calls.items():
-        counted.sums.add_calls(call_variants[number].ends, call_variants[number].calls(sums))
+        if way.call:
+            calls[way.call] = _plus(calls.get(way.call), figures.of_their_calls())
+    for number, of_calls in calls.items():
+        counted.sums.add_calls(call_variants[number].ends, call_variants[number].calls(of_calls))
 
 
 def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
@@ -176,18 +168,23 @@ def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
         LedgerError: a row does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
-    summed = _requests(FOR_SKETCHES, variants.values())
+    summed = _requests(variants.values())
     quarters: defaultdict[int, Counted] = defaultdict(Counted)
     for after, upto in chunks_of(db, part):
         given = (QUARTER * MICRO, after, upto, part.since, part.until)
-        for key, seconds, first_token, *sums in db.execute(summed, given):
+        for key, bins, *sums in db.execute(summed, given):
             counted = quarters[(key >> _BITS) * QUARTER]
-            facet, variant = variants[key & _MASK]
-            counted.add_durations(facet.model, seconds, first_token)
-            counted.sums.add_cell(facet, variant.cell(_plus(None, sums)))
+            facet, way = variants[key & _MASK]
+            figures = Figures(*map(_known, sums))
+            counted.add_bins(facet.model, _all(bins, figures.requests))
+            counted.sums.add_cell(facet, way.cell(figures))
+            if way.call:
+                call = call_variants[way.call]
+                counted.sums.add_calls(call.ends, call.calls(figures.of_their_calls()))
         for key, *sums in db.execute(_CALLS_BY_TIME, given):
             call = call_variants[key & _MASK]
-            quarters[(key >> _BITS) * QUARTER].sums.add_calls(call.ends, call.calls(_plus(None, sums)))
+            of_calls = CallFigures(*map(_known, sums))
+            quarters[(key >> _BITS) * QUARTER].sums.add_calls(call.ends, call.calls(of_calls))
     return dict(quarters)
 
 
@@ -217,10 +214,14 @@ class _ByNumber(dict[int, Item]):
     """What a ledger knows by number."""
 
     def __missing__(self, number: int) -> Item:
-        raise LedgerError(
-            "the ledger has rows that do not say how they are counted, as an older Headgate writes them",
-            "end that one if it still runs; then: headgate ledger compact",
-        )
+        raise _unnumbered()
+
+
+def _unnumbered() -> LedgerError:
+    return LedgerError(
+        "the ledger has rows that do not say how they are counted, as an older Headgate writes them",
+        "end that one if it still runs; then: headgate ledger compact",
+    )
 
 
 def facets_by_number(db: sqlite3.Connection) -> dict[int, Facet]:
@@ -250,6 +251,16 @@ def _is_most(db: sqlite3.Connection, part: Part) -> bool:
     return first is not None and min(last, part.until) - max(first, part.since) >= MOST * (last - first)
 
 
-def _plus(before: list[int] | None, sums: Iterable[int | None]) -> list[int]:
-    known = [figure or 0 for figure in sums]
-    return known if before is None else list(map(add, before, known))
+def _known(figure: int | None) -> int:
+    return figure or 0
+
+
+def _plus(before: Added | None, more: Added) -> Added:
+    return more if before is None else type(more)(*map(add, before, more))
+
+
+def _all(bins: str | None, requests: int) -> str:
+    """The bins of so many requests, if each of them says its own."""
+    if bins is None or len(bins) != 2 * requests:
+        raise _unnumbered()
+    return bins

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from headgate.ledger.cells import Calls, CallVariant, Cell, Ends, Variant
 
-VERSION: Final = 11
+VERSION: Final = 12
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
 
@@ -102,6 +102,20 @@ requests = Table(
     Column("n", _Key, primary_key=True),
     Column("id", Text, nullable=False),
     Column("received", BigInteger, nullable=False),
+    # what every report sums, and so first: SQLite reads a row up to the last column that is asked for
+    # since 11: how it is counted; it follows from its columns and attempts, and is kept here so that they need not be read
+    Column("variant", ForeignKey("variants.id")),
+    # since 12: the bins of `seconds` and `first_token` (`sketches.bins_of`), and the tokens of its call, where it is counted with it
+    Column("bins", Text),
+    Column("call_input", Integer),
+    Column("call_output", Integer),
+    Column("seconds", BigInteger, nullable=False),
+    Column("first_token", BigInteger),
+    Column("cost", BigInteger),
+    Column("baseline_cost", BigInteger),
+    Column("energy", BigInteger, info=_SELDOM),
+    Column("energy_cost", BigInteger, info=_SELDOM),
+    Column("alternative_cost", BigInteger, info=_SELDOM),
     # signals
     Column("task", ForeignKey("names.id")),
     Column("task_confidence", SmallInteger, nullable=False),
@@ -122,17 +136,10 @@ requests = Table(
     Column("fallback", ForeignKey("names.id"), info=_SELDOM),
     Column("fallback_limit", Integer, info=_SELDOM),
     Column("answered", SmallInteger),
-    Column("seconds", BigInteger, nullable=False),
-    Column("first_token", BigInteger),
-    Column("cost", BigInteger),
     Column("baseline", ForeignKey("models.id"), nullable=False),
-    Column("baseline_cost", BigInteger),
     Column("baseline_input", Integer, info=_SELDOM),
     Column("baseline_output", Integer, info=_SELDOM),
     Column("alternative", ForeignKey("models.id"), info=_SELDOM),
-    Column("alternative_cost", BigInteger, info=_SELDOM),
-    Column("energy", BigInteger, info=_SELDOM),
-    Column("energy_cost", BigInteger, info=_SELDOM),
     Column("key", ForeignKey("names.id"), info=_SELDOM),
     Column("team", ForeignKey("names.id"), info=_SELDOM),
     Column("agent", ForeignKey("names.id"), info=_SELDOM),
@@ -142,8 +149,6 @@ requests = Table(
     Column("tried_locally", Boolean, nullable=False),
     Column("failed_locally", Boolean, nullable=False),
     Column("estimated", Boolean, nullable=False),
-    # since 11: how it is counted; it follows from the columns above and is kept here so that they need not be read
-    Column("variant", ForeignKey("variants.id")),
     Column("story", Text, nullable=False),
 )
 Index("requests_by_id", requests.c.id)
@@ -154,6 +159,8 @@ attempts = Table(
     metadata,
     Column("request", ForeignKey("requests.n"), primary_key=True, autoincrement=False),
     Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    # since 11, as that of a request; since 12, NULL: counted with its request
+    Column("variant", ForeignKey("call_variants.id"), info=_SELDOM),
     Column("model", ForeignKey("models.id"), nullable=False),
     Column("started", BigInteger, nullable=False),
     Column("ended", BigInteger, nullable=False),
@@ -179,7 +186,6 @@ attempts = Table(
     Column("logprob", Integer, info=_SELDOM),
     Column("finish", ForeignKey("names.id")),
     Column("late", Boolean, nullable=False),
-    Column("variant", ForeignKey("call_variants.id")),  # since 11, likewise
     Column("story", Text),
     sqlite_with_rowid=False,
 )
@@ -419,7 +425,8 @@ variants = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("facet", ForeignKey("facets.id"), nullable=False),
-    *(Column(name, Boolean, nullable=False) for name in Variant._fields[1:]),
+    Column("call", Integer, nullable=False, server_default="0"),  # since 12
+    *(Column(name, Boolean, nullable=False) for name in Variant._fields[2:]),
 )
 Index("variants_by_all", *(column for column in variants.c if column.name != "id"), unique=True)
 
