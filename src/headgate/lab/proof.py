@@ -21,6 +21,7 @@ from headgate.core.intervals import wilson
 from headgate.lab.rates import Rate, spared_at_least, spared_at_most
 from headgate.lab.tally import MOST_MINUTES, OTHERS, Proving, Sum
 from headgate.reports.savings import Money, savings
+from headgate.reports.shown import task_name
 
 RIGHT: Final = (187, 219)
 """Held prompts of which the classifier names the task rightly (docs/classifier.md)."""
@@ -241,7 +242,7 @@ def _tasks(
         by_task[task].unknown += total.unknown
     lines = [
         TaskLine(
-            name=task or "(unrecognised)",
+            name=task_name(task),
             calls=total.calls,
             cost=total.cost,
             cost_unknown=total.unknown,

@@ -116,7 +116,7 @@ class _Page:
 
 
 def _of_task(task: TaskFacts, page: _Page) -> Change:
-    name = task.task or "unrecognised"
+    name = task.task or "requests without evidence of a task"
     because = f"{task.failed_locally:,} of {count(task.tried_locally, 'request')} failed at home"
     if task.models:
         because += f"; failed answers: {', '.join(_tried(tried) for tried in task.models[:2])}"

@@ -6,11 +6,6 @@ from headgate.reports.weekly import TaskLine, WeeklyReport
 NOT_MEASURED = "not measured yet"
 
 
-def task_name(task: str | None) -> str:
-    """A task as people read it; requests without evidence have none."""
-    return task or "(unrecognised)"
-
-
 def flagged(line: TaskLine, warn_over: float, at_least: int) -> str:
     """What the rate and its interval support: "over 10%", "may be over 10%", or that there are too few; else ""."""
     if line.flag is None:

@@ -6,8 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from headgate.core.cards import Card
 from headgate.reports import cards
 from headgate.reports.audited import lines as audit_lines
-from headgate.reports.judged import flagged, share, task_name, unnecessary
-from headgate.reports.shown import count, dollars, dollars_at_least, fallback_reason, milliseconds, percent
+from headgate.reports.judged import flagged, share, unnecessary
+from headgate.reports.shown import (
+    count,
+    dollars,
+    dollars_at_least,
+    fallback_reason,
+    milliseconds,
+    percent,
+    task_name,
+)
 from headgate.reports.weekly import WeeklyReport
 from headgate.reports.worth import worth
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from headgate.reports import cards
 from headgate.reports.audited import lines
 from headgate.reports.charts import by_day, colours, curve_chart, latency_bar, legend, span
-from headgate.reports.judged import NOT_MEASURED, flagged, share, task_name, unnecessary
+from headgate.reports.judged import NOT_MEASURED, flagged, share, unnecessary
 from headgate.reports.shown import (
     count,
     dollars,
@@ -18,6 +18,7 @@ from headgate.reports.shown import (
     fallback_reason,
     milliseconds,
     percent,
+    task_name,
 )
 from headgate.reports.weekly import WeeklyReport
 from headgate.reports.worth import worth

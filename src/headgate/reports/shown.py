@@ -149,3 +149,8 @@ def columns(rows: Sequence[Sequence[str]], sides: str, gap: str = " | ") -> list
         ).rstrip()
         for row in rows
     ]
+
+
+def task_name(task: str | None) -> str:
+    """A task as people read it."""
+    return task or "no evidence"

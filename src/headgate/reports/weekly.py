@@ -20,7 +20,7 @@ from headgate.reports.changes import Change, changes
 from headgate.reports.facts import DayFacts, TaskFacts, WeeklyFacts
 from headgate.reports.notes import notes
 from headgate.reports.savings import Savings, savings
-from headgate.reports.shown import count, percent
+from headgate.reports.shown import count, percent, task_name
 from headgate.reports.week import Week
 
 WARN_OVER: Final = 0.10
@@ -225,7 +225,7 @@ def _evidence(audited: Unnecessary | None) -> Iterator[str]:
 def _warn(line: TaskLine, warn_over: float) -> str:
     low, high = line.interval or (0.0, 1.0)
     return (
-        f"{line.facts.task or 'unrecognised'}: {percent(line.rate)} of local answers failed "
+        f"{task_name(line.facts.task)}: {percent(line.rate)} of local answers failed "
         f"({line.facts.failed_locally:,} of {count(line.facts.tried_locally, 'request')}, "
         f"95% interval {percent(low)} to {percent(high)}), more than {warn_over:.0%}"
     )
