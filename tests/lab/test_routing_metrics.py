@@ -184,7 +184,7 @@ def test_where_prompts_are_of_one_kind_it_is_usual_words_that_tell():
     right = (chance.random(300) > steps / 6).astype(np.float64)
     scores = np.stack([right, np.ones(300)], axis=1)
     learner = Learner(0).learn(count(prompts), scores, ["sums"] * 300, np.arange(300))
-    worth = dict(zip(GUESSES, learner.worth, strict=True))
+    worth = dict(zip(GUESSES, learner.worth, strict=False))  # of peers there are none
     assert worth["often"] > 2 * worth["words"]
     assert np.corrcoef(learner.held[:, 0], steps)[0, 1] < -0.8
 

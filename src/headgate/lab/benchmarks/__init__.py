@@ -9,7 +9,8 @@
     nearness     how near a prompt is to those that were seen, in figures
     novelty      whether a prompt is of a kind that the fit part has seen enough of
     gates_own    the gate's own features and learner on the same prompts
-    elsewhere    what other sets tell of a set, without labels of its own
+    elsewhere    what other sets have in common with a set, and what they tell of it without labels of its own
+    peers        what models of other sets would score, where one of these sets holds the same benchmark
     answers      what an answer tells about itself
     cascading    prompt and first answers → what each model will score
     metrics      PGR, APGR, CPT, AIQ, savings, and draws for their intervals

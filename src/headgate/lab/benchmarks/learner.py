@@ -5,8 +5,9 @@
 
 Five ways of guessing, each for all models at once: a linear fit (ridge) on words by how rare they are, one by how often they stand
 there, the nearest prompts, extremely random trees on figures and directions, and the kind of task (how models did on each kind, by how
-likely the prompt is of it). What each is worth is learned as well (`stacking`): where prompts are of many kinds, rare words tell most;
-where all are of one kind, how often usual words stand there. Kinds are the fit part's `task` labels; a prompt that is judged has none.
+likely the prompt is of it). Where other sets' models were asked the same benchmark (`peers`), a linear fit on what they would score is the
+sixth. What each is worth is learned as well (`stacking`): where prompts are of many kinds, rare words tell most; where all are of one
+kind, how often usual words stand there. Kinds are the fit part's `task` labels; a prompt that is judged has none.
 
 Source: Geurts and others, "Extremely randomized trees", 2006.
 """
@@ -17,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from headgate.lab.benchmarks.grouping import Rows
 from headgate.lab.benchmarks.stacking import combine, stack
@@ -24,7 +27,7 @@ from headgate.lab.benchmarks.wording import Counted, View, Wording
 
 Floats = npt.NDArray[np.float64]
 
-STIFF, STIFF_OFTEN = 20.0, 10.0
+STIFF, STIFF_OFTEN, STIFF_PEERS = 20.0, 10.0, 100.0
 """Of the linear fits: the penalty on their weights."""
 NEAR = 100
 """Prompts that are asked as neighbours, at most a tenth of all."""
@@ -67,8 +70,8 @@ class Learner:
         return combine(self.worth, self.guesses.expect(view), self._mean)
 
 
-GUESSES = ("words", "often", "neighbours", "trees", "kinds")
-"""Ways of guessing, in the order of their worths."""
+GUESSES = ("words", "often", "neighbours", "trees", "kinds", "peers")
+"""Ways of guessing, in the order of their worths; the last only where there are peers."""
 
 
 class Guesses:
@@ -94,6 +97,9 @@ class Guesses:
         self._kinds = LogisticRegression(max_iter=100, tol=1e-3) if len(names) > 1 else None
         if self._kinds is not None:
             self._kinds.fit(view.dense, where)
+        self._peers = make_pipeline(StandardScaler(), Ridge(STIFF_PEERS)) if view.peers.shape[1] else None
+        if self._peers is not None:
+            self._peers.fit(view.peers, self._scores)
         return self
 
     def expect(self, view: View) -> Floats:
@@ -105,8 +111,10 @@ class Guesses:
         kinds = (
             np.zeros(shape) if self._kinds is None else self._kinds.predict_proba(view.dense) @ self._by_kind
         )
-        made = np.stack([words, often, self._nearest(view), trees, kinds])
-        return np.asarray(made + self._mean, dtype=np.float64)
+        made = [words, often, self._nearest(view), trees, kinds]
+        if self._peers is not None:
+            made.append(self._peers.predict(view.peers).reshape(shape))
+        return np.asarray(np.stack(made) + self._mean, dtype=np.float64)
 
     def _nearest(self, view: View) -> Floats:
         """The mean score of the nearest prompts, the nearer the more it counts."""

@@ -25,9 +25,13 @@ METHOD = """\
   with the folds (another `--seed`) by more than its published margin. What counts is a part that was not in sight: `--fit` and `--score`.
 - **Labels of** says whose outcomes a router was fitted on. "Same benchmark" is in-domain: other prompts of the same set, with
   questions that are nearly the same kept on one side. The published routers had none of these, but for those trained on `gold`, which are
-  some of MMLU's own labels. Two rows have none: longer questions need the strong model more, and nothing was fitted ("none"); and
-  **learned elsewhere**, by how hard the models of the other sets found prompts, without any kind that has a question in common with this
-  set ("other benchmarks").
+  some of MMLU's own labels. Two rows have no in-domain labels: longer questions need the strong model more, and nothing was fitted
+  ("none"); and **learned elsewhere**, by how hard the models of the other sets found prompts, without any kind that has a question in
+  common with this set ("other benchmarks").
+- **Other sets' models too**: a kind of another set that has a question in common with this one is the same benchmark, asked of other models.
+  What each of these would score on a prompt is learned from the rest of that kind, without what is nearly the same as a prompt here, where
+  that is at least a fifth as many prompts. It is one more way of guessing, weighed on the fit part like the others. Above the table stands
+  which kinds these are. Where kinds are left out whole there are none, since they might tell of the kind that is left out.
 - Routers know no benchmark: features are words and pieces of words, once by how rare they are and once by how often they stand there, and
   plain counts, all weighed on the fit part; beginnings that many prompts share are taken off. The `task` column is used on the fit part
   alone, where a classifier of kinds is learned.
@@ -98,6 +102,8 @@ def _lines(made: Benchmarked) -> Iterable[str]:
     yield from (f"- {line}" for scored in made.sets for line in reading(scored))
     for scored in made.sets:
         yield from ("", f"## {scored.name}", "", f"{headline(scored)}.", "")
+        if scored.peers:
+            yield from (f"Models of other sets that were asked the same: {', '.join(scored.peers)}.", "")
         yield from _table(scored)
         if scored.left_out:
             yield from ("", "Kinds of task that were left out whole:", "")

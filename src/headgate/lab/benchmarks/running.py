@@ -9,7 +9,7 @@ second that the first has not at all is unknown: everything goes to the strong m
 the length of its prompts and other sets tell.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.core.errors import UsageError
-from headgate.lab.benchmarks import elsewhere, tracks
+from headgate.lab.benchmarks import tracks
+from headgate.lab.benchmarks.elsewhere import Other, compare, foretell
 from headgate.lab.benchmarks.leaving_out import LeftOut, has_kinds, leave_out, strange, unseen
-from headgate.lab.benchmarks.metrics import Floats
+from headgate.lab.benchmarks.peers import Peers
 from headgate.lab.benchmarks.prepared import Ready, alike, joined, like, prepare, splits, without_copies
 from headgate.lab.benchmarks.published import Published, best_of, read_published
 from headgate.lab.benchmarks.sets import Benchmark, is_set, read_folder, read_set
@@ -63,6 +64,8 @@ class Scored(Struct, frozen=True):
     """Of the cross-validation; 1 where another folder was scored."""
     contaminated: int
     incomplete: int
+    peers: tuple[str, ...]
+    """Kinds of other sets that hold the same benchmark, whose models tell something of this one."""
     models: tuple[str, ...]
     strong: str
     weak: str
@@ -147,19 +150,23 @@ class Bench:
         """A set within itself."""
         asked, ready = self._asked, self._prepared(name)
         many = QUICK_FOLDS if asked.quick else FOLDS if len(ready.bodies) >= SMALL else SMALL_FOLDS
-        parts = list(splits(ready, many, asked.seed))
-        rows = self._judged(name, parts, joined([test for _, test in parts]))
+        others = self._compared(name, ready)
+        peers = Peers(asked.seed).learn(others, len(ready.bodies))
+        parts = list(splits(peers.tell(ready), many, asked.seed))
+        rows = self._judged(parts, others)
+        # Without peers: they would tell of the kind that is left out.
         left = (
             leave_out(ready, asked.seed, self.draws) if not asked.quick and has_kinds(ready.set.tasks) else []
         )
-        return _as_scored(ready, sum(len(fit.bodies) for fit, _ in parts) // many, rows, left, folds=many)
+        fitted = sum(len(fit.bodies) for fit, _ in parts) // many
+        return _as_scored(ready, fitted, rows, left, peers.sources, folds=many)
 
     def scored(self, name: str, other: Benchmark) -> Scored:
         """A set by what was fitted on the same set of the other folder, if it has it."""
         same = alike(self._fitted[name], other) if name in self._fitted else None
         if same is None:
             alone = prepare(other, self._pairs)
-            need = self._elsewhere(name, alone)
+            need = foretell(alone, self._compared(name, alone), self._asked.seed)
             return _as_scored(alone, 0, tracks.unknown(alone, self.draws, self._asked.seed, need), [])
         fit = prepare(without_copies(same, other), self._pairs)
         test = like(fit, other)
@@ -170,30 +177,33 @@ class Bench:
             else []
         )
         seen = test if strangers.all() else test.take(np.flatnonzero(~strangers))
-        return _as_scored(seen, len(fit.bodies), self._judged(name, [(fit, seen)], seen), left)
+        others = self._compared(name, seen)
+        peers = Peers(self._asked.seed).learn(others, len(fit.bodies))
+        rows = self._judged([(peers.tell(fit), peers.tell(seen))], others)
+        return _as_scored(seen, len(fit.bodies), rows, left, peers.sources)
 
-    def _judged(self, name: str, parts: tracks.Parts, whole: Ready) -> list[Row]:
+    def _judged(self, parts: tracks.Parts, others: Sequence[Other]) -> list[Row]:
         """The rows of a set."""
         return tracks.judge(
             parts,
             self._asked.seed,
             self.draws,
-            self._elsewhere(name, whole),
+            foretell(joined([test for _, test in parts]), others, self._asked.seed),
             settings=QUICK_SETTINGS if self._asked.quick else (),
             with_cascades=self._asked.track != "predictive",
         )
 
-    def _elsewhere(self, name: str, target: Ready) -> Floats | None:
-        """By what the other sets tell, how much each prompt needs the strong model."""
-        others = []
+    def _compared(self, name: str, target: Ready) -> list[Other]:
+        """The other sets that are fitted on, beside all prompts of this one."""
+        sets = []
         for each in self._fitted:
             try:
                 if each != name:
-                    others.append(self._prepared(each))
+                    sets.append(self._prepared(each))
             except UsageError:  # nothing to route in it, so there is no set to learn from
                 continue
-        same = [self._prepared(name)] if name in self._fitted else []
-        return elsewhere.foretell(target, same, others, self._asked.seed)
+        fitted = self._prepared(name).bodies if name in self._fitted else ()
+        return compare(tuple(dict.fromkeys([*target.bodies, *fitted])), sets)
 
     def _prepared(self, name: str) -> Ready:
         """A set that is fitted on, made ready once.
@@ -206,7 +216,15 @@ class Bench:
         return self._ready[name]
 
 
-def _as_scored(ready: Ready, fitted: int, rows: list[Row], left: list[LeftOut], *, folds: int = 1) -> Scored:
+def _as_scored(
+    ready: Ready,
+    fitted: int,
+    rows: list[Row],
+    left: list[LeftOut],
+    peers: tuple[str, ...] = (),
+    *,
+    folds: int = 1,
+) -> Scored:
     """A set and its rows."""
     quality = ready.set.scores.mean(axis=0)
     return Scored(
@@ -215,6 +233,7 @@ def _as_scored(ready: Ready, fitted: int, rows: list[Row], left: list[LeftOut], 
         fitted=fitted,
         contaminated=ready.set.contaminated,
         incomplete=ready.set.incomplete,
+        peers=peers,
         models=ready.set.models,
         strong=ready.set.models[ready.strong],
         weak=ready.set.models[ready.weak],

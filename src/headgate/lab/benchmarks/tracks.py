@@ -34,7 +34,8 @@ GATE = "the gate's own features and learner"
 ELSEWHERE = "learned elsewhere"
 LENGTH = "length of the question"
 NO_LABELS, SAME, OTHERS = "none", "same benchmark", "other benchmarks"
-"""Whose outcomes a router was fitted on."""
+PEERS_TOO = "same benchmark, other sets' models too"
+"""Whose outcomes a router was fitted on; the last where another set holds the same benchmark (`peers`)."""
 FIRSTS = 2
 """Cheap models that are tried as the first of a cascade, alone and in pairs."""
 AT_ONCE = 10.0
@@ -126,7 +127,7 @@ def judge(
         for fit, test in parts
     ]
     rows = [*bounds(field), *without_labels(whole.bodies, elsewhere, field)]
-    rows += [routed(GATE, parts, own, field), *predictive(parts, expected, field)]
+    rows += [routed(GATE, SAME, parts, own, field), *predictive(parts, expected, field)]
     return [*rows, *cascades(parts, expected, field, seed)] if with_cascades else rows
 
 
@@ -185,14 +186,20 @@ def by_need(name: str, labels: str, need: Floats, field: Field) -> Row:
 
 def predictive(parts: Parts, expected: Sequence[Expected], field: Field) -> list[Row]:
     """The learned router, which sees the prompt; and what it would do if it trusted every prompt, where it does not."""
-    rows = [routed(LEARNED, parts, expected, field)]
+    labels = labels_of(parts)
+    rows = [routed(LEARNED, labels, parts, expected, field)]
     if not all(known.known.all() for known in expected):
         trusting = [Expected(known.held, known.test, np.ones_like(known.known)) for known in expected]
-        rows.append(routed(TRUSTING, parts, trusting, field))
+        rows.append(routed(TRUSTING, labels, parts, trusting, field))
     return rows
 
 
-def routed(name: str, parts: Parts, expected: Sequence[Expected], field: Field) -> Row:
+def labels_of(parts: Parts) -> str:
+    """Whose outcomes the learned routers are fitted on."""
+    return PEERS_TOO if parts[0][0].counted.peers.shape[1] else SAME
+
+
+def routed(name: str, labels: str, parts: Parts, expected: Sequence[Expected], field: Field) -> Row:
     """A router that chooses by what it expects, and sends to the strong model what it does not know."""
     plans, picks, needs = [], [], []
     for (fit, test), known in zip(parts, expected, strict=True):
@@ -203,7 +210,7 @@ def routed(name: str, parts: Parts, expected: Sequence[Expected], field: Field) 
     came = came_of(*routing.points(np.concatenate(picks)[None], field.scores, field.costs), field)
     share = routing.measure_share(np.concatenate(needs), field)
     spent = routing.measure_chosen(np.hstack(plans), field)
-    return Row("predictive", name, SAME, routing.together(share, spent), came)
+    return Row("predictive", name, labels, routing.together(share, spent), came)
 
 
 def pick(fit: Ready, held: Floats) -> int:
@@ -292,7 +299,9 @@ def cascade(kind: Kind, parts: Parts, expected: Sequence[Learned], field: Field,
         np.concatenate([way.cost for way in picked])[None],
         np.concatenate([way.score for way in picked])[None],
     )
-    return Row("cascade", kind.name, SAME, routing.together(share, spent), came_of(paid, got, field))
+    return Row(
+        "cascade", kind.name, labels_of(parts), routing.together(share, spent), came_of(paid, got, field)
+    )
 
 
 def _asking(part: Ready, costs: Floats, after: Floats, first: Sequence[int], at: Floats) -> Way:

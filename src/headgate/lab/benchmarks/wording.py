@@ -61,10 +61,12 @@ class Counted(Struct, frozen=True):
     """Three and four letters in a row."""
     plain: Floats
     """Plain figures."""
+    peers: Floats
+    """What models of other sets are expected to score (`peers`): (prompts, those models), of which there may be none."""
 
     def take(self, rows: Rows) -> "Counted":
         """Some of the prompts."""
-        return Counted(self.words[rows], self.pieces[rows], self.plain[rows])
+        return Counted(self.words[rows], self.pieces[rows], self.plain[rows], self.peers[rows])
 
 
 class View(Struct, frozen=True):
@@ -80,23 +82,30 @@ class View(Struct, frozen=True):
     """Of length 1 each, so that a product is a cosine; a prompt of unknown words has length 0."""
     known: Floats
     """The share of each prompt's words and pairs that the fit part has seen, 0 to 1."""
+    peers: Floats
+    """As they were given."""
 
     def take(self, rows: Rows) -> "View":
         """Some of the prompts."""
         return View(
-            self.sparse[rows], self.often[rows], self.dense[rows], self.directions[rows], self.known[rows]
+            sparse=self.sparse[rows],
+            often=self.often[rows],
+            dense=self.dense[rows],
+            directions=self.directions[rows],
+            known=self.known[rows],
+            peers=self.peers[rows],
         )
 
 
 def count(bodies: Sequence[str]) -> Counted:
-    """Count what stands in prompts. Nothing is learned from them."""
+    """Count what stands in prompts. Nothing is learned from them, and there are no peers yet."""
     texts = [body[-READ_AT_MOST:] for body in bodies]
     common = {"n_features": SLOTS, "norm": None, "alternate_sign": False, "dtype": np.float32}
     words = HashingVectorizer(ngram_range=(1, 2), token_pattern=WORD_OR_SIGN, **common).transform(texts)
     pieces = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **common).transform(texts)
     for each in (words, pieces):
         each.data = 1 + np.log(each.data)
-    return Counted(words, pieces, np.array([_figures(text) for text in texts]))
+    return Counted(words, pieces, np.array([_figures(text) for text in texts]), np.empty((len(texts), 0)))
 
 
 def together(parts: Sequence[Counted]) -> Counted:
@@ -105,6 +114,7 @@ def together(parts: Sequence[Counted]) -> Counted:
         sparse.vstack([part.words for part in parts]).tocsr(),
         sparse.vstack([part.pieces for part in parts]).tocsr(),
         np.concatenate([part.plain for part in parts]),
+        np.concatenate([part.peers for part in parts]),
     )
 
 
@@ -145,6 +155,7 @@ class Wording:
             dense=np.hstack([plain, DIRECTION_WEIGHT * along]),
             directions=along / np.maximum(length, 1e-9),
             known=self._words.known(counted.words),
+            peers=counted.peers,
         )
 
     def _both(self, counted: Counted) -> "sparse.csr_matrix":
