@@ -45,7 +45,7 @@ def outcomes_of(templates, number):
     since, until = Week(2025, 42).bounds(UTC)
     step = (until - since) / number
     return [
-        replace(outcome, id=f"req_{i:020x}", received=since + i * step)
+        replace(outcome, id=f"{i:019x}", received=since + i * step)
         for i, outcome in enumerate(islice(cycle(templates), number))
     ]
 

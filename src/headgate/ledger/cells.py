@@ -113,6 +113,7 @@ class Variant(NamedTuple):
     counted together. Else 0, and its calls are counted by themselves."""
     cost_unknown: int
     compared: int
+    energy_unknown: int
     energy_cost_unknown: int
     alternative_unknown: int
     timed: int

@@ -129,6 +129,7 @@ def _request(outcome: Outcome, n: int, numbers: Dimensions, imported: bool) -> t
             cost is None,
             # the rule of reports.savings: a request without an answer has a baseline of zero, not an unknown one
             cost is not None and (baseline_cost is not None or model is None),
+            energy is None,
             energy_cost is None,
             alternative_cost is None,
             first_token is not None,

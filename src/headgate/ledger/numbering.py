@@ -19,6 +19,7 @@ _SAID: Final = {
     "size": "CASE WHEN fallback_limit IS NULL THEN 0 ELSE size_of(tokens) END",
     "cost_unknown": "cost IS NULL",
     "compared": "cost IS NOT NULL AND (baseline_cost IS NOT NULL OR model IS NULL)",
+    "energy_unknown": "energy IS NULL",
     "energy_cost_unknown": "energy_cost IS NULL",
     "alternative_unknown": "alternative_cost IS NULL",
     "timed": "first_token IS NOT NULL",

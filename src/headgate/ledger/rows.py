@@ -19,7 +19,7 @@ from headgate.ledger.cells import QUARTER, Bar, CallFigures, CallVariant, Days, 
 from headgate.ledger.sketches import Characters
 from headgate.ledger.units import MICRO
 
-CHUNK: Final = 4_096
+CHUNK: Final = 8_192
 """Rows that are sorted together."""
 DENSE: Final = 0.5
 """Of the rows between the first and the last that are meant, the share from which on all are looked at."""
@@ -44,11 +44,13 @@ def _requests(variants: Collection[tuple[Facet, Variant]]) -> str:
     Args:
         variants: all there are; a figure that is unknown to each of them is NULL in each row, and need not be read.
     """
-    energy_cost = "NULL" if all(way.energy_cost_unknown for _, way in variants) else "sum(energy_cost)"
-    alternative = "NULL" if all(way.alternative_unknown for _, way in variants) else "sum(alternative_cost)"
+    ways = [way for _, way in variants]
+    energy = "NULL" if all(way.energy_unknown for way in ways) else "sum(energy)"
+    energy_cost = "NULL" if all(way.energy_cost_unknown for way in ways) else "sum(energy_cost)"
+    alternative = "NULL" if all(way.alternative_unknown for way in ways) else "sum(alternative_cost)"
     return f"""
 SELECT (received / ? << {_BITS}) | coalesce(variant, 0), group_concat(bins, ''),
-       count(*), sum(cost), sum(baseline_cost), sum(energy), {energy_cost}, {alternative}, sum(seconds), sum(first_token),
+       count(*), sum(cost), sum(baseline_cost), {energy}, {energy_cost}, {alternative}, sum(seconds), sum(first_token),
        sum(call_input), sum(call_output)
 FROM requests
 WHERE n > ? AND n <= ? AND +received >= ? AND +received < ?

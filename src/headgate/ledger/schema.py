@@ -425,8 +425,8 @@ variants = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("facet", ForeignKey("facets.id"), nullable=False),
-    Column("call", Integer, nullable=False, server_default="0"),  # since 12
-    *(Column(name, Boolean, nullable=False) for name in Variant._fields[2:]),
+    # since 12: `call` and `energy_unknown`
+    *(Column(name, Integer, nullable=False, server_default="0") for name in Variant._fields[1:]),
 )
 Index("variants_by_all", *(column for column in variants.c if column.name != "id"), unique=True)
 
