@@ -271,3 +271,8 @@ class Days:
         if day is None:
             day = self._known[moment] = self.starts[max(0, bisect_right(self.starts, moment) - 1)]
         return day
+
+    def end(self, day: int) -> int | None:
+        """The first moment of the next one; None after the last."""
+        place = bisect_right(self.starts, day)
+        return self.starts[place] if place < len(self.starts) else None

@@ -1,7 +1,7 @@
 """Summing rows, in SQL, a few thousand at a time.
 
 SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by one integer: how the row
-is counted (`cells.Variant`), with the time that it belongs to. The bins of their times come back as one text for each group. A
+is counted (`cells.Variant`), with the time that it belongs to where a chunk is not of one day. The bins of their times come back as one text for each group. A
 request that took one call brings its call's figures along, and most do; only the calls of others are read. Very many rows are
 summed by several processes at once (`rows_apart`).
 """
@@ -38,10 +38,17 @@ _MASK: Final = (1 << _BITS) - 1
 """A variant's number fits: there are some thousands at most."""
 
 
-def _requests(variants: Collection[tuple[Facet, Variant]]) -> str:
+_NUMBER: Final = 2
+"""The place of how many they are, in what is found of requests."""
+_TIME_AND_VARIANT: Final = f"(received / ? << {_BITS}) | coalesce(variant, 0)"
+_VARIANT: Final = "variant"
+
+
+def _requests(key: str, variants: Collection[tuple[Facet, Variant]]) -> str:
     """The sums over requests, with the bins of their times.
 
     Args:
+        key: what they are grouped by. Whatever column stands in it is sorted along.
         variants: all there are; a figure that is unknown to each of them is NULL in each row, and need not be read.
     """
     ways = [way for _, way in variants]
@@ -49,7 +56,7 @@ def _requests(variants: Collection[tuple[Facet, Variant]]) -> str:
     energy_cost = "NULL" if all(way.energy_cost_unknown for way in ways) else "sum(energy_cost)"
     alternative = "NULL" if all(way.alternative_unknown for way in ways) else "sum(alternative_cost)"
     return f"""
-SELECT (received / ? << {_BITS}) | coalesce(variant, 0), group_concat(bins, ''),
+SELECT {key}, group_concat(bins, ''),
        count(*), sum(cost), sum(baseline_cost), {energy}, {energy_cost}, {alternative}, sum(seconds), sum(first_token),
        sum(call_input), sum(call_output)
 FROM requests
@@ -133,26 +140,20 @@ def count_chunks(
         LedgerError: a row does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
-    summed = _requests(variants.values())
-    step = days.step * MICRO
-    requests: dict[int, Figures] = {}
+    queries = _requests(_VARIANT, variants.values()), _requests(_TIME_AND_VARIANT, variants.values())
+    requests: dict[tuple[int, int], Figures] = {}
     calls: dict[int, CallFigures] = {}
-    for after, upto in chunks:
+    for chunk in chunks:
         meant = 0
-        given = (step, after, upto, part.since, part.until)
-        for key, bins, *sums in db.execute(summed, given):
-            figures = Figures(*map(_known, sums))
-            requests[key] = _plus(requests.get(key), figures)
-            counted.add_bins(variants[key & _MASK][0].model, _all(bins, figures.requests))
+        for day, variant, bins, figures in _by_day_and_variant(db, queries, chunk, part, days):
+            requests[day, variant] = _plus(requests.get((day, variant)), figures)
+            counted.add_bins(variants[variant][0].model, _all(bins, figures.requests))
             meant += figures.requests
-        whole = meant == upto - after
-        for key, *sums in db.execute(_CALLS, (after, upto)) if whole else db.execute(_CALLS_BY_TIME, given):
-            number = key & _MASK
-            calls[number] = _plus(calls.get(number), CallFigures(*map(_known, sums)))
-    for key, figures in requests.items():
-        facet, way = variants[key & _MASK]
+        for number, of_calls in _other_calls(db, chunk, part, whole=meant == chunk[1] - chunk[0]):
+            calls[number] = _plus(calls.get(number), of_calls)
+    for (day, variant), figures in requests.items():
+        facet, way = variants[variant]
         cell = way.cell(figures)
-        day = days.of((key >> _BITS) * days.step)
         counted.sums.add_cell(facet, cell)
         counted.sums.add_bar(
             (day, facet.task, facet.model), Bar(cell.requests, cell.cost, cell.compared_baseline)
@@ -163,6 +164,42 @@ def count_chunks(
         counted.sums.add_calls(call_variants[number].ends, call_variants[number].calls(of_calls))
 
 
+def _by_day_and_variant(
+    db: sqlite3.Connection, queries: tuple[str, str], chunk: Chunk, part: Part, days: Days
+) -> Iterator[tuple[int, int, str | None, Figures]]:
+    """The sums over the requests of a chunk, and their bins, once or more for each day and variant.
+
+    Most chunks are of one day. That is seen by the ends, tried, and proven by their number; it spares the sorting of times.
+    """
+    of_a_day, by_time = queries
+    after, upto = chunk
+    ends = db.execute("SELECT received FROM requests WHERE n = ? OR n = ?", (after + 1, upto)).fetchall()
+    at_ends = {days.of(received // MICRO) for (received,) in ends}
+    if len(at_ends) == 1:
+        (day,) = at_ends
+        end = days.end(day)
+        since, until = (
+            max(part.since, day * MICRO),
+            part.until if end is None else min(part.until, end * MICRO),
+        )
+        found = db.execute(of_a_day, (after, upto, since, until)).fetchall()
+        if sum(row[_NUMBER] for row in found) == upto - after:
+            for variant, bins, *sums in found:
+                yield day, variant, bins, Figures(*map(_known, sums))
+            return
+    for key, bins, *sums in db.execute(by_time, (days.step * MICRO, after, upto, part.since, part.until)):
+        yield days.of((key >> _BITS) * days.step), key & _MASK, bins, Figures(*map(_known, sums))
+
+
+def _other_calls(
+    db: sqlite3.Connection, chunk: Chunk, part: Part, *, whole: bool
+) -> Iterator[tuple[int, CallFigures]]:
+    """The sums over the calls of a chunk that are not counted with their requests, once or more for each variant."""
+    given = (EVER, *chunk, part.since, part.until)
+    for key, *sums in db.execute(_CALLS, chunk) if whole else db.execute(_CALLS_BY_TIME, given):
+        yield key & _MASK, CallFigures(*map(_known, sums))
+
+
 def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
     """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time.
 
@@ -170,7 +207,7 @@ def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
         LedgerError: a row does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
-    summed = _requests(variants.values())
+    summed = _requests(_TIME_AND_VARIANT, variants.values())
     quarters: defaultdict[int, Counted] = defaultdict(Counted)
     for after, upto in chunks_of(db, part):
         given = (QUARTER * MICRO, after, upto, part.since, part.until)
