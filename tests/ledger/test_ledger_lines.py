@@ -283,6 +283,9 @@ def test_an_export_without_a_format_is_refused(store, run, tmp_path):
     assert "names no format" in str(result.exception)
 
 
+CALL = "SELECT call FROM variants JOIN requests ON variants.id = variant WHERE n = 2"
+
+
 def test_verify_finds_a_rollup_that_is_not_the_sum_of_its_rows(store, run, path):
     store(realistic(50))
     roll_all(path)
@@ -298,6 +301,14 @@ def test_verify_finds_a_rollup_that_is_not_the_sum_of_its_rows(store, run, path)
         ("UPDATE requests SET call_input = call_input - 1 WHERE n = 2", ""),
         ("UPDATE requests SET seconds = 2 * seconds WHERE n = 2", "something else than they say: 1"),
         ("UPDATE requests SET seconds = seconds / 2 WHERE n = 2", ""),
+        ("UPDATE requests SET call_output = call_output + 1 WHERE n = 2", "something else than they say: 1"),
+        ("UPDATE requests SET call_output = call_output - 1 WHERE n = 2", ""),
+        (f"UPDATE attempts SET variant = ({CALL}) WHERE request = 2", "something else than they say: 1"),
+        ("UPDATE attempts SET variant = NULL WHERE request = 2", ""),
+        (
+            "DELETE FROM attempts WHERE request IN (SELECT request FROM attempts WHERE position = 1 LIMIT 1)",
+            "is not the sum of its rows",
+        ),
         ("DELETE FROM attempts WHERE request = 2", "something else than they say: 1"),
         ("UPDATE requests SET model = 4711 WHERE n = 3", "points to a row of models that is not there"),
     ):

@@ -100,6 +100,18 @@ def test_an_older_ledger_is_written_on_rolled_up_and_found_sound(old, version):
     assert (later.requests, later.energy) == (40, 60.0)
 
 
+def test_a_view_of_the_users_own_outlives_a_migration(old):
+    path = old("11")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE VIEW spent AS SELECT sum(cost) FROM call_rollups WHERE span = 900")
+        (before,) = db.execute("SELECT * FROM spent").fetchone()
+        db.commit()
+    assert verify(path).problems == ()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT * FROM spent").fetchone() == (before,)
+    assert before > 0
+
+
 def test_rows_that_an_older_gate_writes_on_are_named_to_reports_and_numbered_by_compact(old):
     path = old("10")
     assert_figures(path, "10")

@@ -17,7 +17,9 @@ from msgspec.structs import replace
 from test_ledger_facts import hurt
 
 from headgate.core.errors import LedgerError
+from headgate.ledger.compacting import compact
 from headgate.ledger.facts import count_by, count_facts
+from headgate.ledger.numbering import all_numbered, number_rows
 from headgate.ledger.opening import open_for_writing
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.retention import Keep, step
@@ -335,6 +337,43 @@ def test_a_sketch_survives_its_bytes_and_tells_percentiles_within_one_percent(du
         assert microseconds(percentile(sketch, len(durations), share)) == pytest.approx(
             exact, rel=0.006, abs=1
         )
+
+
+@pytest.mark.parametrize(("days", "wanted"), [((3, 4, 3.1), [2, 1]), ((3, 2, 3.1), [1, 2])])
+def test_a_row_of_another_day_between_two_of_one_day_is_counted_on_its_own(store, path, days, wanted):
+    template = next(realistic(1))
+    store(replace(template, received=MONDAY + day * DAY) for day in days)
+    assert [day.requests for day in facts_of(path, from_rows=True).days] == wanted
+
+
+@pytest.mark.parametrize("lost", ["", "variants", "call_variants"])
+def test_compacting_gives_rows_what_they_lack_and_changes_nothing_else(store, path, lost):
+    store([*realistic(60), *plain(20)])
+    roll_all(path)
+    before = facts_of(path, from_rows=True)
+    with closing(open_for_writing(path)) as db:
+        assert all_numbered(db)
+        dump = list(db.iterdump())
+        db.execute("BEGIN")
+        number_rows(db)
+        db.execute("COMMIT")
+        assert list(db.iterdump()) == dump
+        if lost:
+            db.execute("PRAGMA foreign_keys = OFF")
+            db.execute(f"DELETE FROM {lost} WHERE id > 2")
+            assert not all_numbered(db)
+    compact(path, Keep(), lambda share, doing: None)
+    assert verify(path).problems == ()
+    assert_alike(facts_of(path, from_rows=True), before)
+    assert_alike(facts_of(path), before)
+
+
+def test_a_row_that_does_not_say_its_bins_is_named_to_who_counts_rows(store, path):
+    store(plain(20))
+    with closing(open_for_writing(path)) as db:
+        db.execute("UPDATE requests SET bins = NULL WHERE n = 2")
+    with pytest.raises(LedgerError, match="do not say how they are counted"):
+        facts_of(path, from_rows=True)
 
 
 @given(st.integers(0, 2**62))

@@ -2,8 +2,7 @@
 
 from ledger_samples import realistic
 
-REQUESTS = 10_000
-"""As many as share the sentences that repeat."""
+REQUESTS = 5_000
 
 
 def bytes_a_request(store, attempts):

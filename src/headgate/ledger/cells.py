@@ -19,6 +19,8 @@ SIZES: Final = (11, 21)
 QUARTER: Final = 900
 """Seconds of the shortest time that is summed. A day begins on a quarter of an hour in every time zone."""
 HOUR: Final = 3_600
+NEVER: Final = 2**40
+"""A Unix time, in seconds, tens of thousands of years away."""
 
 
 class Facet(NamedTuple):
@@ -272,7 +274,7 @@ class Days:
             day = self._known[moment] = self.starts[max(0, bisect_right(self.starts, moment) - 1)]
         return day
 
-    def end(self, day: int) -> int | None:
-        """The first moment of the next one; None after the last."""
+    def end(self, day: int) -> int:
+        """The first moment of the next one; after the last, one that never comes."""
         place = bisect_right(self.starts, day)
-        return self.starts[place] if place < len(self.starts) else None
+        return self.starts[place] if place < len(self.starts) else NEVER

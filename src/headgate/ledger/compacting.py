@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.errors import LedgerError
-from headgate.ledger.numbering import number_rows
+from headgate.ledger.numbering import all_numbered, number_rows
 from headgate.ledger.opening import bring_up_to_date, open_for_writing
 from headgate.ledger.retention import Done, Keep, step
 from headgate.ledger.store import complaint
@@ -50,9 +50,10 @@ def compact(path: Path, keep: Keep, show: Callable[[float, str], None]) -> Compa
     done = Done()
     with closing(open_for_writing(path)) as db:
         try:
-            db.execute("BEGIN IMMEDIATE")
-            number_rows(db)
-            db.execute("COMMIT")
+            if not all_numbered(db):
+                db.execute("BEGIN IMMEDIATE")
+                number_rows(db)
+                db.execute("COMMIT")
             (all_of_it,) = db.execute(
                 "SELECT coalesce(max(n), 0) - (SELECT n FROM rolled) FROM requests"
             ).fetchone()

@@ -44,24 +44,45 @@ _ITS_CALL: Final = "coalesce((SELECT call FROM variants WHERE id = variant), 0)"
 """Of a row of `requests`: how its call is counted, where it is counted with it."""
 _OF_ITS_REQUEST: Final = f"(SELECT {_ITS_CALL} FROM requests WHERE n = attempts.request)"  # noqa: S608 - our own names
 _AS_ITS_REQUEST: Final = """
-(SELECT call FROM requests r JOIN variants v ON v.id = r.variant WHERE r.n = attempts.request AND r.cost IS attempts.cost
+(SELECT call FROM requests r JOIN variants v ON v.id = r.variant AND v.call WHERE r.n = attempts.request AND r.cost IS attempts.cost
  AND r.call_input IS input + cache_read + cache_write_5m + cache_write_1h AND r.call_output IS output)
 """
 """Of a row of `attempts`: the same, if the request says the figures of this call."""
 
 
+_LACKING: Final = {
+    "requests": "bins IS NULL OR coalesce(variant, 0) NOT IN "
+    "(SELECT id FROM variants WHERE call = 0 OR call IN (SELECT id FROM call_variants))",
+    "attempts": f"coalesce(variant, 0) NOT IN (SELECT id FROM call_variants) AND NOT {_OF_ITS_REQUEST}",  # noqa: S608 - our own names
+}
+"""Rows that do not say how they are counted, by table."""
+
+
+def all_numbered(db: sqlite3.Connection) -> bool:
+    """Whether each row says how it is counted; read without a lock."""
+    return not any(
+        db.execute(f"SELECT 1 FROM {table} WHERE {lacking} LIMIT 1").fetchone()  # noqa: S608 - as above
+        for table, lacking in _LACKING.items()
+    )
+
+
 def number_rows(db: sqlite3.Connection) -> None:
-    """Let rows say how they are counted, those that do not, in the transaction that is open; calls by themselves."""
+    """Let rows say how they are counted, those that do not, in the transaction that is open; calls by themselves.
+
+    Bins that are there stay: rollups may hold them.
+    """
     numbers = Dimensions(db)
     db.create_function("size_of", 1, size_of, deterministic=True)
     db.create_function("bins_of", 2, _bins_of_before, deterministic=True)
-    lacking = "bins IS NULL OR coalesce(variant, 0) NOT IN (SELECT id FROM variants)"
-    told = _request(call="0")
+    told, lacking = _request(call="0"), _LACKING["requests"]
     rows = db.execute(f"SELECT DISTINCT {told} FROM requests WHERE {lacking}").fetchall()  # noqa: S608 - as above
     _let_sql_ask(db, {row: numbers.variants[row] for row in rows})
-    said = f"variant = variant_of({told}), bins = bins_of(seconds, first_token), call_input = NULL, call_output = NULL"
+    said = (
+        f"variant = variant_of({told}), bins = coalesce(bins, bins_of(seconds, first_token)), "
+        "call_input = NULL, call_output = NULL"
+    )
     db.execute(f"UPDATE requests SET {said} WHERE {lacking}")  # noqa: S608 - as above
-    lacking = f"coalesce(variant, 0) NOT IN (SELECT id FROM call_variants) AND NOT {_OF_ITS_REQUEST}"  # noqa: S608 - as above
+    lacking = _LACKING["attempts"]
     rows = db.execute(f"SELECT DISTINCT {_CALL} FROM attempts WHERE {lacking}").fetchall()  # noqa: S608 - as above
     _let_sql_ask(db, {row: numbers.call_variants[row] for row in rows})
     db.execute(f"UPDATE attempts SET variant = variant_of({_CALL}) WHERE {lacking}")  # noqa: S608 - as above
@@ -108,4 +129,4 @@ def _rounded(duration: int) -> int:
 
 
 def _are_bins_of(bins: str | None, seconds: int, first_token: int | None) -> bool:
-    return bins in (bins_of(seconds, first_token), _bins_of_before(seconds, first_token))
+    return bins == bins_of(seconds, first_token) or bins == _bins_of_before(seconds, first_token)

@@ -202,12 +202,13 @@ def _make_way(db: sqlite3.Connection) -> None:
     """Remove what version 12 has in another form: an index of one column less, and in `call_rollups` energy that nobody read."""
     db.execute("DROP INDEX IF EXISTS variants_by_all")
     if db.execute("SELECT 1 FROM pragma_table_info('call_rollups') WHERE name = 'energy'").fetchone():
-        # not by DROP COLUMN, which SQLite has since 3.35 alone
+        # neither by DROP COLUMN, which SQLite has since 3.35 alone, nor by RENAME, which changes people's views along
         kept = ", ".join(column.name for column in call_rollups.columns)
-        db.execute("ALTER TABLE call_rollups RENAME TO before")
+        db.execute(f"CREATE TEMP TABLE before AS SELECT {kept} FROM call_rollups")  # noqa: S608 - our own names
+        db.execute("DROP TABLE call_rollups")
         db.execute(str(CreateTable(call_rollups).compile(dialect=sqlite.dialect())))
-        db.execute(f"INSERT INTO call_rollups ({kept}) SELECT {kept} FROM before")  # noqa: S608 - our own names
-        db.execute("DROP TABLE before")
+        db.execute(f"INSERT INTO call_rollups ({kept}) SELECT {kept} FROM temp.before")  # noqa: S608 - as above
+        db.execute("DROP TABLE temp.before")
 
 
 def make_tables(db: sqlite3.Connection) -> None:

@@ -1,9 +1,9 @@
 """Summing rows, in SQL, a few thousand at a time.
 
 SQLite groups by sorting, so rows are summed in chunks that are sorted within the processor's cache, by one integer: how the row
-is counted (`cells.Variant`), with the time that it belongs to where a chunk is not of one day. The bins of their times come back as one text for each group. A
-request that took one call brings its call's figures along, and most do; only the calls of others are read. Very many rows are
-summed by several processes at once (`rows_apart`).
+is counted (`cells.Variant`), with the time that it belongs to where a chunk is not of one day. The bins of their times come back
+as one text for each group. A request that took one call brings its call's figures along, and most do; only the calls of others are
+read. Very many rows are summed by several processes at once (`rows_apart`).
 """
 
 import sqlite3
@@ -36,8 +36,6 @@ Added = TypeVar("Added", Figures, CallFigures)
 _BITS: Final = 32
 _MASK: Final = (1 << _BITS) - 1
 """A variant's number fits: there are some thousands at most."""
-
-
 _NUMBER: Final = 2
 """The place of how many they are, in what is found of requests."""
 _TIME_AND_VARIANT: Final = f"(received / ? << {_BITS}) | coalesce(variant, 0)"
@@ -137,7 +135,7 @@ def count_chunks(
         counted: what they are added to.
 
     Raises:
-        LedgerError: a row does not say how it is counted.
+        LedgerError: a request does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
     queries = _requests(_VARIANT, variants.values()), _requests(_TIME_AND_VARIANT, variants.values())
@@ -177,11 +175,7 @@ def _by_day_and_variant(
     at_ends = {days.of(received // MICRO) for (received,) in ends}
     if len(at_ends) == 1:
         (day,) = at_ends
-        end = days.end(day)
-        since, until = (
-            max(part.since, day * MICRO),
-            part.until if end is None else min(part.until, end * MICRO),
-        )
+        since, until = max(part.since, day * MICRO), min(part.until, days.end(day) * MICRO)
         found = db.execute(of_a_day, (after, upto, since, until)).fetchall()
         if sum(row[_NUMBER] for row in found) == upto - after:
             for variant, bins, *sums in found:
@@ -204,7 +198,7 @@ def count_by_quarter(db: sqlite3.Connection, part: Part) -> dict[int, Counted]:
     """Sum a part of the rows by the quarter of an hour in which they were received, in Unix time.
 
     Raises:
-        LedgerError: a row does not say how it is counted.
+        LedgerError: a request does not say how it is counted.
     """
     variants, call_variants = variants_by_number(db), call_variants_by_number(db)
     summed = _requests(_TIME_AND_VARIANT, variants.values())

@@ -1,4 +1,4 @@
-"""Latency sketches: how long many requests took, in a few hundred bytes, from which percentiles are read within 1 %.
+"""Latency sketches: how long many requests took, in a few hundred bytes, from which percentiles are read within 0.5 %.
 
 A sketch counts durations by the bins of DDSketch's logarithmic mapping: whatever is in a bin is within 0.5 % of what the bin
 stands for. Sketches add up like sums do, so those of an hour make those of a year. Stored is, for each bin in order, how
@@ -27,7 +27,8 @@ UNTIMED: Final = " "
 """Stands for the bin of what was not timed."""
 
 _FIRST: Final = 0x100
-"""The character of bin 0. It and those of all later bins, up to 0x1310 for the longest time that a row can hold, are letters."""
+"""The character of bin 0. Neither it nor that of a later bin, up to 0x120F for the longest time that a row can hold, is a space, NUL or
+a surrogate."""
 _SHORTEST: Final = chr(_FIRST)
 _mapping: Final = LogarithmicMapping(ACCURACY)
 _BINS_AN_OCTAVE: Final = 1 / log1p(2 * ACCURACY / (1 - ACCURACY)) * log(2)
