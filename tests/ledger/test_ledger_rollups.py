@@ -348,7 +348,7 @@ def test_a_row_of_another_day_between_two_of_one_day_is_counted_on_its_own(store
 
 @pytest.mark.parametrize("lost", ["", "variants", "call_variants"])
 def test_compacting_gives_rows_what_they_lack_and_changes_nothing_else(store, path, lost):
-    store([*realistic(60), *plain(20)])
+    store([*realistic(400), *plain(100)])
     roll_all(path)
     before = facts_of(path, from_rows=True)
     with closing(open_for_writing(path)) as db:
