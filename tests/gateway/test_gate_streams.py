@@ -171,14 +171,14 @@ async def test_a_stream_that_is_left_has_written_its_attempt_down_before_its_out
 
 async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
     words = Answer(
-        f"{'word' * 20} " * 100_000
+        f"{'word' * 2_000} " * 1_000
     )  # 8 MB, more than the socket's buffers hold, however it is cut
     async with open_bench(
         mode="pass",
         local=words,
         change=lambda page: page.replace('answer_within = "5s"', 'answer_within = "3s"').replace(
             'first_token = "1s"',
-            'first_token = "3s"',  # the double needs a moment for so long an answer
+            'first_token = "3s"',  # on a busy machine, too
         ),
     ) as bench:
         port = int(bench.url.rpartition(":")[2])
@@ -195,7 +195,7 @@ async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
         async with asyncio.timeout(20):
             (outcome,) = await bench.written()
         writer.close()
-        assert outcome.status in ("broken", "cancelled")
+        assert outcome.status in ("broken", "cancelled"), outcome.attempts
         assert bench.gate.road.fleet.admission.scheduler.running["ollama"] == 0
 
 
