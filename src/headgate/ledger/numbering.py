@@ -92,14 +92,14 @@ def misnumbered(db: sqlite3.Connection) -> dict[str, int]:
     """Rows that are counted as something else than they say, by table."""
     db.create_function("size_of", 1, size_of, deterministic=True)
     db.create_function("are_bins_of", 3, _are_bins_of, deterministic=True)
-    several = "(SELECT count(*) FROM attempts WHERE request = n) <> 1"
+    not_one = "(SELECT count(*) FROM attempts WHERE request = n) <> 1"
     own, its_request = (
         f"variant IS NOT variant_of({_CALL})",
         f"{_AS_ITS_REQUEST} IS NOT coalesce(variant_of({_CALL}), 0)",
     )
     wrong = {
         "requests": f"variant IS NOT variant_of({_request(_ITS_CALL)}) OR NOT are_bins_of(bins, seconds, first_token) "
-        f"OR {_ITS_CALL} AND {several}",
+        f"OR {_ITS_CALL} AND {not_one}",
         "attempts": f"CASE WHEN variant IS NULL THEN {its_request} ELSE {own} OR {_OF_ITS_REQUEST} END",
     }
     requests: dict[Told, int] = {
