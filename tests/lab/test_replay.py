@@ -4,6 +4,8 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -13,13 +15,15 @@ import pytest
 import headgate.demo.folder as demo_folder
 from headgate.config.changes import set_words
 from headgate.config.load import load_config
-from headgate.core.errors import ConfigError, UsageError
+from headgate.core.errors import ConfigError, LedgerError, UsageError
 from headgate.core.past import Cuts, cuts_of
 from headgate.demo.caller import call_all
 from headgate.demo.stage import open_stage
 from headgate.demo.week import Ask, week
+from headgate.lab import pieces
 from headgate.lab.past import read_past
 from headgate.lab.replays import plain, replay_ledger
+from headgate.ledger import processes
 from headgate.ledger.queries import LedgerReader
 from prepared_python import headgate
 
@@ -195,6 +199,38 @@ def test_however_many_requests_are_read_at_a_time_a_replay_says_the_same(audited
     monkeypatch.setattr("headgate.lab.past.PIECE", 7)
     assert shown(replay_ledger(audited, ("quality.pass_at=0.4",)).replayed.all) == shown(whole)
     assert whole.quality.audited > 20
+
+
+def test_however_many_processes_read_a_replay_says_the_same_to_the_last_digit(audited, monkeypatch):
+    monkeypatch.setattr("headgate.lab.past.PIECE", 7)
+    words = ("quality.pass_at=0.4",)
+    alone = replay_ledger(audited, words)
+    monkeypatch.setattr(pieces, "MANY", 2)
+    monkeypatch.setattr(pieces, "PROCESSES", 3)
+    read = []
+    shared = replay_ledger(audited, words, progress=lambda done, many: read.append((done, many)))
+    assert plain(shared) == plain(alone)
+    assert len(read) > 20
+    assert read == sorted(read)
+    assert read[-1] == (REQUESTS, REQUESTS)
+
+
+def test_a_process_that_cannot_read_is_told_of(audited, monkeypatch):
+    monkeypatch.setattr("headgate.lab.past.PIECE", 7)
+    monkeypatch.setattr(pieces, "MANY", 2)
+    monkeypatch.setattr(pieces, "PROCESSES", 2)
+    monkeypatch.setattr(processes.sys, "executable", "/bin/false")
+    with pytest.raises(LedgerError, match="cannot be read: a process was ended"):
+        replay_ledger(audited, ("quality.pass_at=0.4",))
+
+
+def test_a_process_that_reads_does_not_wait_for_modules_that_it_does_not_need():
+    told = "import sys, headgate.lab.pieces; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", told], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    assert "sqlite3" in loaded.split()
+    assert not {"sqlalchemy", "headgate.core.policy"} & {*loaded.split()}
 
 
 def shown(found):

@@ -129,6 +129,16 @@ def test_requests_of_other_confidence_are_alike_unless_it_matters(desk):
     assert len(same) < len(cut) / 3
 
 
+def test_processes_that_share_the_requests_look_into_stories_too(desk, monkeypatch):
+    desk.record(a_week(requests=600))
+    monkeypatch.setattr("headgate.lab.past.PIECE", 50)
+    with LedgerReader(desk.ledger) as ledger:
+        alone = read_past(ledger, cuts_for(desk.config.policy)).past
+        monkeypatch.setattr("headgate.lab.pieces.MANY", 2)
+        monkeypatch.setattr("headgate.lab.pieces.PROCESSES", 2)
+        assert read_past(ledger, cuts_for(desk.config.policy)).past == alone
+
+
 def test_what_home_says_too_modestly_is_believed_from_now_on_for_that_task_alone(desk):
     desk.record(a_week())
     before = desk.page.read_text()

@@ -404,12 +404,12 @@ def test_a_part_of_the_rows_is_counted_from_rows_as_it_is_from_rollups(store, pa
 
 def test_a_process_that_cannot_count_is_told_of(store, path, monkeypatch):
     from headgate.core.errors import LedgerError
-    from headgate.ledger import counting, rows_apart
+    from headgate.ledger import counting, processes
 
     store(plain(9_000, seed=3))
     monkeypatch.setattr(counting, "MANY", 4_096)
-    monkeypatch.setattr(rows_apart.sys, "executable", "/bin/false")
-    with pytest.raises(LedgerError, match="cannot be counted"):
+    monkeypatch.setattr(processes.sys, "executable", "/bin/false")
+    with pytest.raises(LedgerError, match="cannot be read"):
         facts_of(path, from_rows=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
 from headgate.core.past import LONG, SHORT, Cuts
+from headgate.lab.pieces import LOWEST_OTHER
 from headgate.ledger.units import CONFIDENCE, FINE
 
 SUMS = 5
@@ -43,9 +44,6 @@ TOLD = f"""CASE
         iif(instr(story, '"l":'), ',' || substr(story, instr(story, '"l":')), '}}') END
 END"""
 """A story without the estimates; of the dollars that may be spent, only whether there are any; whole where a conversation is kept."""
-
-LOWEST_OTHER = "lowest_other"
-"""The function of SQL that finds the lowest score of an attempt's story but for its confidence (`past`)."""
 
 Figure = tuple[str, int]
 """A whole number that is not negative, as SQL, and one that it is below."""

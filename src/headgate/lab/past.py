@@ -1,12 +1,13 @@
 """The recorded requests of some time, those that are alike as one: read once, in one pass over the rows.
 
-A million requests take some seconds: the ledger's own engine groups them, piece by piece (`alike`), and what comes of the pieces is put
-together here. One request of each kind is then read whole. This module decides nothing (`core.replay`).
+A million requests take some seconds: the ledger's own engine groups them, piece by piece (`alike`, `pieces`), and what comes of the pieces
+is put together here. One request of each kind is then read whole. This module decides nothing (`core.replay`).
 
 Where another version of a model lies under its name since, requests before that are read apart: what became of them stays as it is
 recorded, but what was found of that model's answers, or foretold, tells nothing of the one that is there now, and is left out.
 """
 
+import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -19,21 +20,17 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from headgate.core.audits import Opinion
-from headgate.core.checks.confidence import CONFIDENCE
 from headgate.core.judges.found import says_as_good
 from headgate.core.judges.standing import LABELS
 from headgate.core.past import Cuts, Found, Past, without_second_answers
 from headgate.core.types import Model, Outcome
 from headgate.core.versions import Versions, since_when
-from headgate.lab.alike import ASKED, LOWEST_OTHER, RANGE, SUMS, Alike
-from headgate.ledger.decode import verdicts_of
+from headgate.lab.alike import ASKED, RANGE, SUMS, Alike
+from headgate.lab.pieces import PIECE, read_pieces
 from headgate.ledger.findings import said_by_judges
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.units import FINE, MICRO, NANO
 from headgate.ledger.versions import newest_versions
-
-PIECE = 8_192
-"""Requests read at a time: as many as SQLite sorts within the processor's cache."""
 
 Progress = Callable[[int, int], None]
 """Told how many requests have been read, of how many."""
@@ -151,8 +148,6 @@ def read_past(
     found: list[tuple[Group, frozenset[str]]] = []
     with reader.connect() as db:
         words, names, described = reader.words(db), reader.model_names(db), reader.described(db)
-        if cuts.logprobs:
-            teach(db, words)
         changed = changes_of(described.values(), newest_versions(reader.path))
         many = db.exec_driver_sql(
             "SELECT count(*) FROM requests WHERE received >= ? AND received < ?", (start, end)
@@ -168,8 +163,14 @@ def read_past(
                 (first, last),
             ).scalar_one()
             groups = Groups(cuts, most, words, described)
-            for below in range((first or 1) - 1, last or 0, PIECE):
-                groups.read(db, (below, min(below + PIECE, last), begin, stop))
+            pieces = [
+                (below, min(below + PIECE, last), begin, stop)
+                for below in range((first or 1) - 1, last or 0, PIECE)
+            ]
+            stories = words if cuts.logprobs else {}
+            read = read_pieces(reader.path, driver_of(db), groups.queries, pieces, stories)
+            for piece, (alike, audited) in zip(pieces, read, strict=True):
+                groups.take(alike, audited, said_by_judges(partial(rows, db), RANGE, piece))
                 progress(done + groups.requests, many)
             done += groups.requests
             older = frozenset([name for name, at in changed.items() if begin < at])
@@ -223,18 +224,11 @@ def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
     )
 
 
-def teach(db: Connection, words: Mapping[int, str]) -> None:
-    """Give SQLite the function that tells the lowest score of an attempt but for its confidence."""
-
-    def lowest_other(story: str | None) -> int | None:
-        verdicts = () if story is None else verdicts_of(story, words)
-        others = [verdict.score for verdict in verdicts if verdict.check != CONFIDENCE]
-        lowest = min([score for score in others if score is not None], default=None)
-        return None if lowest is None else round(lowest * FINE)
-
+def driver_of(db: Connection) -> sqlite3.Connection:
+    """The driver's own connection."""
     driver = db.connection.driver_connection
-    assert driver is not None, "a connection is open"
-    driver.create_function(LOWEST_OTHER, 1, lowest_other, deterministic=True)
+    assert isinstance(driver, sqlite3.Connection), "a connection is open"
+    return driver
 
 
 def rows(db: Connection, query: str, given: tuple[Any, ...]) -> list[Any]:
@@ -259,24 +253,36 @@ class Groups:
     ) -> None:
         self.found: dict[tuple[Any, ...], Group] = {}
         self.requests = 0
-        self._alike, self._attempts = Alike(cuts, attempts), attempts
+        alike = Alike(cuts, attempts)
+        self.queries = alike.grouped, alike.audits
+        self._attempts = attempts
         self._words, self._described = words, described
         self._scores = [round(score * FINE) for score in cuts.scores]
         self._chances = [round(chance * FINE) for chance in cuts.chances]
         self._told: dict[str, tuple[Any, ...]] = {}
         self._decode = msgspec.json.Decoder(Told).decode
 
-    def read(self, db: Connection, piece: tuple[int, int, int, int]) -> None:
-        """Read one piece: after which number, up to which, since when and before when, in microseconds."""
+    def take(
+        self,
+        alike: Iterable[tuple[Any, ...]],
+        audited: Iterable[tuple[Any, ...]],
+        judged: Mapping[int, Opinion],
+    ) -> None:
+        """What was found in one piece.
+
+        Args:
+            alike: the rows of the first query.
+            audited: those of the second.
+            judged: what judges say of requests that somebody has labelled.
+        """
         most = self._attempts
-        for row in rows(db, self._alike.grouped, piece):
+        for row in alike:
             group = self._group(row[SUMS + most :], row[0])
             group.add(row[1:SUMS], row[SUMS : SUMS + most])
             for model, chance, _ in self._decode(row[-1]).expected if EXPECTED in row[-1] else ():
                 group.chances[model] = group.chances.get(model, 0) + row[1] * chance
             self.requests += row[1]
-        judged = said_by_judges(partial(rows, db), RANGE, piece)
-        for row in rows(db, self._alike.audits, piece):
+        for row in audited:
             self._add_audit(row, judged.get(row[0]))
 
     def _add_audit(self, row: tuple[Any, ...], judged: Opinion | None) -> None:

@@ -1,30 +1,16 @@
-"""Summing many rows at once, in processes of their own.
+"""Summing many rows at once, in processes of their own (`processes`).
 
-Threads would not do: SQLite's allocator has one lock for all of a process, so that two threads sum hardly faster than one. Each
-process sums a stretch of the chunks through a connection of its own and hands the sums back. This module is also what such a
-process runs (`python -m headgate.ledger.rows_apart`); it imports little, since its start counts too. Whoever asks has opened the
-file before, and knows that it is a ledger of today's.
+Each process sums a stretch of the chunks and hands the sums back. This module is also what such a process runs
+(`python -m headgate.ledger.rows_apart`).
 """
 
-import os
-import pickle
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
-from headgate.core.errors import LedgerError
 from headgate.ledger.cells import Days
+from headgate.ledger.processes import PROCESSES, in_turn, serve
 from headgate.ledger.rows import Chunk, Counted, Part, count_chunks
-
-PROCESSES: Final = min(4, os.cpu_count() or 1)
-"""More would take more memory than a report should."""
-PAGES: Final = 64
-"""Of the file that a process keeps: few, since each is read once, so that they lie in the processor's cache."""
 
 
 def count_apart(path: Path, chunks: Sequence[Chunk], part: Part, days: Days) -> Counted:
@@ -42,38 +28,16 @@ def count_apart(path: Path, chunks: Sequence[Chunk], part: Part, days: Days) -> 
     size = -(-len(chunks) // PROCESSES)
     pieces = [chunks[start : start + size] for start in range(0, len(chunks), size)]
     counted = Counted()
-    with ThreadPoolExecutor(PROCESSES, thread_name_prefix="headgate-count") as pool:
-        for one in pool.map(lambda own: _in_a_process(path, own, part, days), pieces):
-            counted.merge(one)
+    for one in in_turn(__name__, path, [(piece, part, days) for piece in pieces]):
+        counted.merge(one)
     return counted
 
 
-def _in_a_process(path: Path, chunks: Sequence[Chunk], part: Part, days: Days) -> Counted:
-    ended = subprocess.run(  # noqa: S603 - this very module
-        [sys.executable, "-m", __name__],
-        input=pickle.dumps((path, chunks, part, days)),
-        capture_output=True,
-        check=False,
-    )
-    if ended.returncode:
-        said = ended.stderr.decode(errors="replace").strip().splitlines()
-        raise LedgerError(
-            f"the rows of {path} cannot be counted: {said[-1] if said else 'a process was ended'}",
-            "headgate ledger verify looks at the file",
-        )
-    counted: Counted = pickle.loads(ended.stdout)  # noqa: S301 - our own process wrote it
-    return counted
-
-
-def main() -> None:
-    """Sum what is asked for on stdin, and write the sums to stdout."""
-    path, chunks, part, days = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+def _count(db: sqlite3.Connection, chunks: Sequence[Chunk], part: Part, days: Days) -> Iterator[Counted]:
     counted = Counted()
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-        db.execute(f"PRAGMA cache_size = {PAGES}")
-        count_chunks(db, chunks, part, days, counted)
-    pickle.dump(counted, sys.stdout.buffer)
+    count_chunks(db, chunks, part, days, counted)
+    yield counted
 
 
 if __name__ == "__main__":
-    main()
+    serve(_count)
