@@ -1,8 +1,10 @@
 """How judges err, by labels: of which verdicts they are, whoever chose them, and how sure it is."""
 
+from itertools import islice, repeat
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.core.alternating import alternating
 from headgate.core.audits import Opinion
@@ -37,7 +39,7 @@ def test_verdicts_are_counted_by_kind_and_by_what_was_said_whether_labelled_or_n
 RARE = Confusion(
     (
         Group(good=Verdicts(9_526, 40, 40), bad=Verdicts(474, 47, 18)),
-        Group(good=Verdicts(2_140, 50, 45), bad=Verdicts(1_860, 50, 48)),
+        Group(good=Verdicts(2_140, 50, 45), bad=Verdicts(1_860, 50, 48), source="fallback"),
     )
 )
 """3 % of the good answers are called bad and 10 % of the bad ones good; of 10,000 answers from home 200 are bad, of 4,000 others 2,000."""
@@ -51,6 +53,23 @@ def test_a_label_stands_for_all_verdicts_that_say_the_same():
     assert 0.002 < errors.miss_variance**0.5 < 0.01
     other = errors_by_judge({"facts": RARE}, "fallback")["facts"]
     assert (other.hit, other.miss) == (errors.miss, errors.hit), "a hit is what the other kind has for none"
+
+
+def test_verdicts_that_nobody_has_labelled_move_what_is_thought_of_a_judge():
+    """With fifty more answers from home that it calls bad more of its alarms are false, and so far as `moves` says."""
+    before = errors_by_judge({"facts": RARE}, "local")["facts"]
+    local, fallbacks = RARE.groups
+    more = replace(local, good=Verdicts(9_476, 40, 40), bad=Verdicts(524, 47, 18))
+    after = errors_by_judge({"facts": Confusion((more, fallbacks))}, "local")["facts"]
+    hit, miss = before.moves["local"]
+    assert 50 * miss == pytest.approx(after.miss - before.miss, rel=0.1)
+    assert 50 * hit == pytest.approx(after.hit - before.hit, rel=0.2)
+    assert miss == pytest.approx(-29 / 47 / 9_800, rel=0.1), "29 of the 47 that were labelled were good"
+    other = errors_by_judge({"facts": RARE}, "fallback")["facts"]
+    assert other.moves["local"] == (miss, hit)
+    assert abs(before.moves["fallback"][1]) < abs(miss) / 2, (
+        "half of those are bad, and tell little of good ones"
+    )
 
 
 def test_a_verdict_counts_for_what_is_true_on_average():
@@ -110,7 +129,7 @@ def test_what_is_left_when_callers_have_taken_bad_answers_out_tells_nothing_of_t
 
 def test_a_few_labels_of_very_many_verdicts_are_fitted_to_the_end():
     """Of 50,000 answers that it called bad every fourth is good, and of as many others every twentieth is bad: by 20 labels of either."""
-    good, bad, _ = rates_of([Group(good=Verdicts(50_000, 20, 19), bad=Verdicts(50_000, 20, 15))])
+    good, bad, *_ = rates_of([Group(good=Verdicts(50_000, 20, 19), bad=Verdicts(50_000, 20, 15))])
     assert good[0] == pytest.approx(0.95 / 1.2, abs=0.025)
     assert bad[0] == pytest.approx(0.75 / 0.8, abs=0.025)
 
@@ -130,13 +149,17 @@ def test_the_rates_lie_as_near_to_the_truth_as_their_variances_say():
                 for said in (False, True)
             )
             groups.append(Group(good, worse))
-        good, bad, _ = rates_of(groups)
+        good, bad, *_ = rates_of(groups)
         off += [(good[0] - 0.97) / good[1] ** 0.5, (bad[0] - 0.92) / bad[1] ** 0.5]
     assert sum(abs(one) <= 1.96 for one in off) >= 0.9 * len(off)
     assert sum(one * one for one in off) > 0.6 * len(off), "and they are no wider than they have to be"
 
 
-def test_verdicts_take_turns():
-    asked = {"good": ["a", "b", "c"], "missed": ["d"], "unclear": ["e", "f"]}
-    assert "".join(alternating(asked)) == "edafbc"
+def test_verdicts_take_turns_and_missed_ones_every_other():
+    asked = {"good": ["a", "b", "c"], "missed": ["d", "D"], "unclear": ["e", "f"], "necessary": ["g"]}
+    assert "".join(alternating(asked)) == "edDgafbc"
     assert list(alternating({})) == []
+    many = {verdict: repeat(verdict) for verdict in ("missed", "unnecessary", "necessary", "good")}
+    shown = list(islice(alternating(many), 36))
+    assert [shown.count(verdict) for verdict in many] == [18, 6, 6, 6]
+    assert shown[:2] == ["missed", "unnecessary"]

@@ -1,9 +1,13 @@
 """Verdicts count for what they are worth: a judge's known errors are taken out, and what is not known of them is in the bound, once."""
 
+from random import Random
+from statistics import fmean
+
 import pytest
 from msgspec.structs import replace
 
-from headgate.core.judge_errors import Errors
+from headgate.core.audits import Opinion
+from headgate.core.judge_errors import Errors, Tally, errors_by_judge
 from headgate.core.losses import BELIEVED, Evidence, Side, expected_losses, least_lost, most_lost
 from headgate.core.past import Found
 
@@ -15,7 +19,7 @@ MANY = Evidence(audits=1e9)
 
 def side(bad, good, errors, judge="local model", found=()):
     """Ten times as many requests as audits, of which a judge has called some bad and others good."""
-    kept = Side()
+    kept = Side("local")
     audits = [
         (
             Found(
@@ -65,7 +69,7 @@ def unasked(good, audits):
 
 
 def test_what_nobody_chose_by_chance_stands_for_itself_alone():
-    told = Side()
+    told = Side("local")
     told.add(1_500, "qa", [unasked(True, 480), unasked(False, 20)], BELIEVED)
     assert [of([told], BELIEVED, 0.05) for of in (least_lost, most_lost)] == [20, 1_020]
     told.take(side(5, 95, BELIEVED))
@@ -76,7 +80,7 @@ def test_what_nobody_chose_by_chance_stands_for_itself_alone():
 
 def test_of_what_nothing_is_known_may_all_be_lost_on_every_side():
     """That is no matter of chance, which would seldom be against it on two sides."""
-    stays, comes, known = Side(), Side(), side(5, 95, BELIEVED)
+    stays, comes, known = Side("local"), Side("fallback"), side(5, 95, BELIEVED)
     stays.add(1_000, "qa", (), BELIEVED)
     comes.add(1_000, "code", (), BELIEVED)
     assert most_lost([stays, comes], BELIEVED, 0.05) == 2_000
@@ -138,6 +142,50 @@ def test_rates_that_are_off_together_are_not_counted_as_if_they_were_not():
     joint = {"local model": replace(LABELLED, covariance=-((0.002 * 0.0001) ** 0.5))}
     one = [side(48, 952, alone)]
     assert most_lost(one, joint, 0.05, MANY) > most_lost(one, alone, 0.05, MANY)
+
+
+def week_of(chance, kind, many, share):
+    """Audits of some answers, of which so many are bad: whether each is, and is called so by a judge that errs in 3 % of the good ones and 7 % of the bad."""
+    found = []
+    for _ in range(many):
+        bad = chance.random() < share
+        found.append((kind, bad, bad != (chance.random() < (0.07 if bad else 0.03))))
+    return found
+
+
+VERDICTS = {"local": {True: "missed", False: "good"}, "fallback": {True: "necessary", False: "unnecessary"}}
+
+
+def errors_told_by(weeks, labels):
+    """What is known of the judge by so many labels of each verdict."""
+    tally, left = Tally(), dict.fromkeys(["missed", "good", "necessary", "unnecessary"], labels)
+    for kind, bad, called_bad in weeks:
+        said, truth = VERDICTS[kind][called_bad], VERDICTS[kind][bad]
+        left[said] -= 1
+        label = Opinion(verdict=truth, judge="person") if left[said] >= 0 else None
+        tally.add(Opinion(verdict=said, judge="local model"), label)
+    return errors_by_judge(tally.confusions, "local")
+
+
+@pytest.mark.parametrize("older", [0, 2_400])
+def test_what_a_judge_has_called_bad_by_chance_is_in_doubt_once(older):
+    """Its false alarms make its verdicts vary, and what is thought of it in the same direction: half of these are taken out again."""
+    chance, off, slack, above = Random(3), [], [], 0
+    for _ in range(200):
+        latest = week_of(chance, "local", 2_400, 0.014)
+        others = week_of(chance, "local", older, 0.014) + week_of(chance, "fallback", 1_200, 0.45)
+        told = others + latest
+        chance.shuffle(told)
+        errors = errors_told_by(told, 48)
+        called_bad = sum(said for _, _, said in latest)
+        one, truth = [side(called_bad, 2_400 - called_bad, errors)], 0.014 * 24_000
+        expected, most = expected_losses(one, errors), most_lost(one, errors, 0.05)
+        off.append((expected - truth) ** 2)
+        slack.append(most - expected)
+        above += truth > most
+        assert least_lost(one, errors, 0.05) <= expected <= most
+    assert above <= 0.07 * len(off), "one in twenty, and what chance makes of that in 200"
+    assert fmean(slack) < 2.2 * fmean(off) ** 0.5, "1.64 would do for a normal distribution"
 
 
 def test_a_label_is_the_truth_only_where_its_judge_is_not_known():

@@ -144,11 +144,15 @@ def test_judges_err_as_often_as_they_are_said_to_and_a_person_does_not():
     labelled = [one for one in audited.findings if one.judge == "person"]
     assert len(labelled) == 1_000
     by_judges = Counter(one.judged for one in labelled)
-    assert set(by_judges.values()) == {250}, "each verdict as often as any other"
+    assert by_judges["missed"] == pytest.approx(500, abs=3), (
+        "every other one, and the others as often as each other"
+    )
+    assert max(by_judges.values()) == by_judges["missed"]
+    assert min(by_judges.values()) >= 166
     wrong = [one for one in labelled if one.verdict != one.judged]
     assert len([one for one in wrong if one.judged == "missed"]) > 125, "most of them are good"
     assert len([one for one in wrong if one.judged == "good"]) < 50
-    missed = sum(one.verdict == "missed" for one in audited.findings if one.judge != "person")
+    missed = sum((one.judged or one.verdict) == "missed" for one in audited.findings)
     assert missed > 2 * audited.missed, "a tenth of all good ones"
 
 
@@ -163,7 +167,11 @@ def test_missed_escalations_are_estimated_though_judges_call_as_many_good_answer
     told = estimate(findings, populations, "local", auditor.confusions).all.number
     assert told.low <= missed <= told.high
     assert told.high - told.low < 1.5 * missed, "and it says something"
-    assert estimate(findings, populations, "local").all.number.low > missed, "as judges and labels have it"
+    said = [
+        one if one.judged is None else replace(one, verdict=one.judged, judge=one.judged_by)
+        for one in findings
+    ]
+    assert estimate(said, populations, "local").all.number.low > missed, "as judges have it"
 
 
 # ── Truth ────────────────────────────────────────────────────────────────────────────────────────────────────────────

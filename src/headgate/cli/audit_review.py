@@ -59,7 +59,7 @@ def command(
 ) -> None:
     """Look at two answers to one request and say which is better, or that they are as good.
 
-    Whose answers they are is shown after the choice. Verdicts of judges take turns, so that you see as many of each, those first of
+    Whose answers they are is shown after the choice. Verdicts of judges take turns, missed escalations most often, those first of
     which none was sure. What you say is in force from then on, and judges are measured against it.
     """
     from headgate.core.errors import UsageError

@@ -309,7 +309,7 @@ class Sums:
     def __init__(self) -> None:
         self.home_before = self.home = self.moved = self.modelled = self.unpriced = 0
         self.paid = self.dollars = self.perhaps_dollars = 0.0
-        self.stays, self.comes, self.perhaps = Side(), Side(), Side()
+        self.stays, self.comes, self.perhaps = Side("local"), Side("fallback"), Side("fallback")
         self.perhaps_home, self.perhaps_paid = Sample(), Sample()
 
     def add(self, one: Past, went: Went, errors: JudgeErrors, *, was_home: bool) -> None:

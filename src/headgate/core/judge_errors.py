@@ -9,15 +9,19 @@ which differ in how many answers are bad and not in how a judge errs; together t
 taken. What a caller labels he chooses himself, by what is true: those are a group of which every pair is labelled, and are in no other
 one, where labels would tell of what is left when the bad ones are gone.
 
+Verdicts that nobody has labelled tell of a judge, too: of more that say "bad" with the same labels more are wrong. So whoever counts
+verdicts and corrects them must not take both for independent: by how much the rates move with one more of these is in `Errors`.
+
 This module does not know who judges, or what.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import exp, log
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.core.audits import Opinion
 from headgate.core.judges.found import says_as_good
@@ -34,6 +38,8 @@ USUAL_ERRORS, USUAL_PAIRS = 0.25, 5.0
 """What is believed of a judge before any label: as if it had erred so often in so many pairs, of which the local answer is good, or bad."""
 HALF_A_PAIR: Final = 0.5
 """Of either kind, added to every group: no label that says "bad" is not none."""
+Source = AuditKind | Literal["caller"]
+"""Where pairs come from: audits of one kind, or callers, who speak of their own accord."""
 ROUNDS, CLOSE, STEP = 20_000, 1e-7, 1e-4
 """Of the fit, at most: the smaller the share of verdicts that is labelled, the more it takes; where it ends; and by how much log-odds are moved to see how it is curved."""
 
@@ -55,6 +61,7 @@ class Group(Struct, frozen=True):
     """Where it called the local answer as good."""
     bad: Verdicts
     """Where it did not."""
+    source: Source = "local"
 
 
 class Confusion(Struct, frozen=True):
@@ -104,7 +111,7 @@ class Tally:
     """Counts what judges say, and what labels say of that."""
 
     def __init__(self) -> None:
-        self._counts: defaultdict[tuple[str, str, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
+        self._counts: defaultdict[tuple[str, Source, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
 
     def add(self, opinion: Opinion, label: Opinion | None, *, unasked: bool = False) -> None:
         """What a judge says of one request.
@@ -126,9 +133,9 @@ class Tally:
     def confusions(self) -> dict[str, Confusion]:
         """By judge."""
         found: defaultdict[str, list[Group]] = defaultdict(list)
-        for judge, group in sorted({(judge, group) for judge, group, _ in self._counts}):
-            good, bad = (Verdicts(*self._counts.get((judge, group, said), ())) for said in (True, False))
-            found[judge].append(Group(good, bad))
+        for judge, source in sorted({(judge, source) for judge, source, _ in self._counts}):
+            good, bad = (Verdicts(*self._counts.get((judge, source, said), ())) for said in (True, False))
+            found[judge].append(Group(good, bad, source))
         return {judge: Confusion(tuple(groups)) for judge, groups in found.items()}
 
 
@@ -148,6 +155,8 @@ class Errors(Struct, frozen=True):
     miss_variance: float
     covariance: float = 0.0
     """Of both rates: the same labels tell them."""
+    moves: Mapping[Source, tuple[float, float]] = {}
+    """How far either rate, as it is estimated, moves with one pair of a source that the judge calls bad in place of good."""
 
     @property
     def power(self) -> float:
@@ -186,18 +195,33 @@ def errors_of(confusion: Confusion, kind: AuditKind) -> Errors | None:
     """Those of one judge; None where too few labels tell or they fit together badly."""
     if not confusion.known:
         return None
-    good, bad, covariance = rates_of(confusion.groups)
+    good, bad, covariance, moves = rates_of(confusion.groups)
     if min(good[1], bad[1]) <= 0.0:
         return None  # there is no top: two stories are as likely
     hit, miss = (good, bad) if kind == "fallback" else (bad, good)
-    return Errors(hit[0], miss[0], hit[1], miss[1], covariance)
+    by_source = {
+        group.source: (of_good, of_bad) if kind == "fallback" else (of_bad, of_good)
+        for group, (of_good, of_bad) in zip(confusion.groups, moves, strict=True)
+    }
+    return Errors(hit[0], miss[0], hit[1], miss[1], covariance, by_source)
 
 
 # ── The likelihood ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def rates_of(groups: Sequence[Group]) -> tuple[tuple[float, float], tuple[float, float], float]:
-    """How often a judge is right about good local answers, and about bad ones, each with its variance; and their covariance.
+class Rates(NamedTuple):
+    """How often a judge is right about good local answers, and about bad ones."""
+
+    good: tuple[float, float]
+    """With its variance."""
+    bad: tuple[float, float]
+    covariance: float
+    moves: list[tuple[float, float]]
+    """By group: how far either moves with one pair that the judge calls bad in place of good."""
+
+
+def rates_of(groups: Sequence[Group]) -> Rates:
+    """How often a judge is right, where that is likeliest.
 
     The log-odds of both errors, and of a bad answer in each group, are where the likelihood of all verdicts and labels is highest. They are
     found by expecting what nobody has labelled (Dempster, Laird and Rubin 1977).
@@ -217,7 +241,14 @@ def rates_of(groups: Sequence[Group]) -> tuple[tuple[float, float], tuple[float,
     good, bad = [
         (1.0 - rates[one], _variance(rates[one], 1.0 / (spread[one][one] * steep[one]))) for one in (0, 1)
     ]
-    return good, bad, steep[0] * steep[1] * spread[0][1]
+    moves = []
+    for pull in _pulls(groups, at):
+        of_good, of_bad = [
+            -steep[one] * sum([along * by for along, by in zip(spread[one], pull, strict=True)])
+            for one in (0, 1)
+        ]
+        moves.append((of_good, of_bad))
+    return Rates(good, bad, steep[0] * steep[1] * spread[0][1], moves)
 
 
 def _variance(rate: float, pairs: float) -> float:
@@ -254,18 +285,34 @@ def _expect(groups: Sequence[Group], at: Sequence[float]) -> list[tuple[float, f
     return [(good[0], good[1]), (bad[0], bad[1]), *shares]
 
 
+def _slope(groups: Sequence[Group], at: Sequence[float]) -> list[float]:
+    """Of the likelihood, along each of the log-odds."""
+    told = _expect(groups, at)
+    return [errors - pairs * expit(one) for (errors, pairs), one in zip(told, at, strict=True)]
+
+
 def _curvature(groups: Sequence[Group], at: Sequence[float]) -> list[list[float]]:
     """By how much the slope of the likelihood falls with each of the log-odds."""
 
     def slope(place: int, step: float) -> list[float]:
-        moved = [one + step * (here == place) for here, one in enumerate(at)]
-        told = _expect(groups, moved)
-        return [errors - pairs * expit(one) for (errors, pairs), one in zip(told, moved, strict=True)]
+        return _slope(groups, [one + step * (here == place) for here, one in enumerate(at)])
 
     return [
         [(down - up) / (2.0 * STEP) for up, down in zip(slope(one, STEP), slope(one, -STEP), strict=True)]
         for one in range(len(at))
     ]
+
+
+def _pulls(groups: Sequence[Group], at: Sequence[float]) -> Iterator[list[float]]:
+    """By how much the slope of the likelihood rises with one pair of each group that is called bad in place of good."""
+    before = _slope(groups, at)
+    for place, group in enumerate(groups):
+        good, bad = group.good, group.bad
+        other = replace(
+            group, good=replace(good, number=good.number - 1), bad=replace(bad, number=bad.number + 1)
+        )
+        after = _slope([*groups[:place], other, *groups[place + 1 :]], at)
+        yield [new - old for new, old in zip(after, before, strict=True)]
 
 
 def logit(share: float) -> float:

@@ -5,7 +5,8 @@
 A judge's verdict counts for its corrected value (`judge_errors`). Two things are unknown, and both are in the ends. What is true of the
 requests that nobody audited: the share that was called bad has an exact bound (`bounds`), stretched by what the correction stretches.
 And how often the judge errs: that is the same for all of its verdicts, on whichever side they are, so it is added once for each judge.
-No rate is above 1, so where few labels tell, a judge is not believed much less than at its word.
+No rate is above 1, so where few labels tell, a judge is not believed much less than at its word. These two are not independent: where
+chance made a judge call more good answers bad than usual, it looks more prone to that, too, and as many more are taken out.
 
 People look at some verdicts more often than at others, so a label only tells of its judge. Where too little is known of that, or no judge
 was sure, it is the truth of its own audit. What nobody chose by chance, a caller's word above all, stands for itself and for nothing else.
@@ -13,7 +14,7 @@ A task of which nothing is audited may all be lost. This module does not know wh
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import sqrt
+from math import copysign, sqrt
 from typing import Final
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from headgate.core.bounds import Sample, Share, deviations
 from headgate.core.judge_errors import Errors
 from headgate.core.past import Found
 from headgate.core.spans import Span
+from headgate.core.words import AuditKind
 
 BY_CHANCE = 3.0
 """Audits that a task must have been expected to have before it is no chance that it has none: exp(-3) is 5 %."""
@@ -54,11 +56,16 @@ class Said(Struct, gc=False):
 
 
 class Side:
-    """Requests that are, or may be, answered at home, and the audits that tell how well."""
+    """Requests that are, or may be, answered at home, and the audits that tell how well.
 
-    __slots__ = ("audits", "bad", "by_judge", "by_task", "certain", "certain_bad", "requests")
+    Args:
+        kind: of these audits.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("audits", "bad", "by_judge", "by_task", "certain", "certain_bad", "kind", "requests")
+
+    def __init__(self, kind: AuditKind) -> None:
+        self.kind = kind
         self.requests = self.audits = 0
         self.bad = Sample()
         """Of the audited ones, those whose answer goes out and was called bad."""
@@ -163,6 +170,25 @@ class Side:
         seen = sum([said.squares * times[judge] ** 2 for judge, said in self.by_judge.items()])
         return sqrt((seen + more * average**2) / squares)
 
+    def deviation(self, errors: JudgeErrors) -> float:
+        """The standard deviation of how many are expected to be lost, since only some were audited."""
+        powers = {judge: errors[judge].power if judge in errors else 1.0 for judge in self.by_judge}
+        return self.each * sqrt(
+            sum([said.squares / powers[judge] ** 2 for judge, said in self.by_judge.items()])
+        )
+
+    def pull(self, judge: str, errors: JudgeErrors) -> tuple[float, float]:
+        """How many more are expected to be lost, on average, where chance makes either rate of a judge look one standard deviation higher.
+
+        Its rates are known by these very verdicts, among others.
+        """
+        one, said = errors[judge], self.by_judge[judge]
+        if not said.bad or self.kind not in one.moves:
+            return 0.0, 0.0
+        varies = self.each * said.bad * (1.0 - said.bad / said.out) / one.power
+        hit, miss = one.moves[self.kind]
+        return varies * hit / sqrt(one.hit_variance), varies * miss / sqrt(one.miss_variance)
+
 
 def expected_losses(sides: Iterable[Side], errors: JudgeErrors) -> float:
     """How many requests of all sides are lost, as far as is known. No request is on two of them."""
@@ -183,8 +209,7 @@ def most_lost(
     sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: Evidence = AS_IT_IS
 ) -> float:
     """How many it may be at most, but with a chance of `error`. No request is on two of the sides."""
-    more = sum([side.more(errors, error, evidence.audits) ** 2 for side in sides])
-    more += sum_of_doubts(sides, errors, deviations(error) / sqrt(evidence.labels), more=True)
+    more = sum_of_squares(sides, errors, error, evidence, more=True)
     return expected_losses(sides, errors) + sqrt(more) + sum([side.bare for side in sides])
 
 
@@ -192,31 +217,47 @@ def least_lost(
     sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: Evidence = AS_IT_IS
 ) -> float:
     """How many it may be at least."""
-    fewer = sum([side.fewer(errors, error, evidence.audits) ** 2 for side in sides])
-    fewer += sum_of_doubts(sides, errors, deviations(error) / sqrt(evidence.labels), more=False)
+    fewer = sum_of_squares(sides, errors, error, evidence, more=False)
     return expected_losses(sides, errors) - sqrt(fewer)
 
 
-def sum_of_doubts(sides: Sequence[Side], errors: JudgeErrors, sure: float, *, more: bool) -> float:
-    """How many more requests may be lost, or fewer, if judges err otherwise than is thought: the sum of the squares.
+def sum_of_squares(
+    sides: Sequence[Side], errors: JudgeErrors, error: float, evidence: Evidence, *, more: bool
+) -> float:
+    """How many more requests may be lost than is expected, or fewer: the square of it (MOVER for what is correlated, Zou 2008).
 
     Args:
-        sides: where they have judged.
+        sides: where judges have judged.
         errors: as they are thought to be.
-        sure: how many standard deviations off each of their rates may be.
+        error: with which chance there may be more.
+        evidence: how much there is.
         more: or else fewer.
     """
-    total = 0.0
+    sure = deviations(error)
+    reaches = [
+        side.more(errors, error, evidence.audits) if more else -side.fewer(errors, error, evidence.audits)
+        for side in sides
+    ]
+    total = sum([reach * reach for reach in reaches])
+    # where an exact bound is further off than a normal one would be, the rest of it has nothing in common with a judge
+    usual = [
+        copysign(min(abs(reach) / deviation, sure / sqrt(evidence.audits)), reach) if deviation else 0.0
+        for reach, deviation in zip(reaches, [side.deviation(errors) for side in sides], strict=True)
+    ]
     for judge, one in errors.items():
-        said = [(side.each, side.by_judge[judge]) for side in sides if judge in side.by_judge]
-        thought = sum([each * its.lost(one) for each, its in said])
-        if said:
-            hit, miss = [
-                sum([each * its.lost(other) for each, its in said]) - thought
-                for other in others(one, sure, more=more)
-            ]
-            total += hit * hit + miss * miss - 2.0 * together(one) * hit * miss
-    return total
+        said = [(side, off) for side, off in zip(sides, usual, strict=True) if judge in side.by_judge]
+        if not said:
+            continue
+        thought = sum([side.each * side.by_judge[judge].lost(one) for side, _ in said])
+        hit, miss = [
+            sum([side.each * side.by_judge[judge].lost(other) for side, _ in said]) - thought
+            for other in others(one, sure / sqrt(evidence.labels), more=more)
+        ]
+        total += hit * hit + miss * miss - 2.0 * together(one) * hit * miss
+        for side, off in said:
+            hits, misses = side.pull(judge, errors)
+            total += 2.0 * off * (misses * miss - hits * hit)
+    return max(0.0, total)
 
 
 def together(errors: Errors) -> float:
