@@ -5,12 +5,13 @@ from msgspec.structs import replace
 
 from headgate.core.bounds import deviations
 from headgate.core.candidates import Seen
-from headgate.core.effects import ERROR, Effect, Glance
+from headgate.core.effects import ERROR
 from headgate.core.losses import AS_IT_IS
 from headgate.core.proposals import Proposal, Refusal
 from headgate.core.searching import Search
 from headgate.core.settings import Setting, differences
 from headgate.core.spans import Span
+from headgate.core.sums import Effect, Glance
 from tuning_world import TODAY
 
 LONGER = Setting("routes.long", "tokens_over", 4500)
@@ -114,11 +115,21 @@ def test_the_cheapest_of_those_that_hold_is_proposed():
 def test_what_mends_the_floor_is_looked_for_as_long_as_it_is_not_sure():
     lines = {STRICTER: (0.3, 0.004)}
     part = Lines(0.977, lines, doubt=0.0001)
-    found = search(part).safer(part.effect(TODAY))
+    found = search(part).safer(part.effect(TODAY), surely=True)
     assert isinstance(found, Proposal)
     assert (found.aim, found.settings) == ("safer", (STRICTER,))
     enough = replace(part.effect(TODAY), quality=Span(0.981, 0.982, 0.983))
-    assert isinstance(search(Lines(0.982, lines)).safer(enough), Refusal)
+    assert isinstance(search(Lines(0.982, lines)).safer(enough, surely=True), Refusal)
+
+
+def test_what_is_likelier_broken_than_not_is_mended_until_it_is_likelier_whole_and_no_further():
+    other = Setting("routes.rest", "pass_at", 0.55)
+    part = Lines(0.979, {STRICTER: (0.3, 0.002), other: (0.5, 0.003)}, doubt=0.003)
+    now = part.effect(TODAY)
+    found = search(part).safer(now, surely=False)
+    assert found.settings == (STRICTER,)
+    assert found.judged.quality.low < 0.98 <= found.judged.quality.expected
+    assert set(search(part).safer(now, surely=True).settings) == {STRICTER, other}
 
 
 def test_where_less_of_the_error_is_left_the_floor_has_to_be_surer():

@@ -13,9 +13,10 @@ from headgate.core.effects import Record, Weights
 from headgate.core.past import Found
 from headgate.core.proposals import Labels, Proposal, Refusal
 from headgate.core.settings import Setting, setting_of, with_settings
+from headgate.core.spans import Span
 from headgate.core.tuning import tune
 from headgate.core.watching import AppliedChange, judge_change
-from tuning_world import MODELS, TODAY, grouped, policy, truth, world
+from tuning_world import MODELS, TODAY, grouped, policy, recorded, truth, world
 
 LONG = "routes.long"
 
@@ -176,6 +177,58 @@ def test_of_what_one_model_at_home_answered_another_ones_answer_is_not_known():
     assert weights.effect(today).quality.low > 0.98
     other = policy(rest=("large", "small", "paid"), code=("large", "small", "paid"), models=models)
     assert weights.effect(other).quality.low < 0.2
+
+
+def test_money_is_what_the_settings_in_force_cost_and_not_those_that_were_when_it_was_recorded():
+    asks, part = record(1, bad=0.0)
+    longer = with_settings(TODAY, (Setting(LONG, "tokens_over", 6000),))
+    paid = with_settings(longer, (Setting("routes.code", "try", ("paid", "small")),))
+    before, now = Weights(part, TODAY), Weights(part, longer)
+    in_force, other, back = (now.effect(settings) for settings in (longer, paid, TODAY))
+    assert in_force.dollars == Span(0, 0, 0)
+    assert in_force.dollars_before == pytest.approx(truth(asks, longer)[1], rel=0.05)
+    assert in_force.dollars_before < 0.9 * before.effect(longer).dollars_before
+    assert before.effect(longer).dollars.high < 0 < back.dollars.low
+    assert back.dollars.expected == pytest.approx(-before.effect(longer).dollars.expected)
+    dearer = truth(asks, paid)[1] - truth(asks, longer)[1]
+    assert other.dollars.low <= dearer <= other.dollars.high
+    assert other.dollars.low > 0
+
+
+def test_an_audit_of_the_second_model_at_home_tells_that_the_first_had_failed():
+    """Of a hundred long prompts the small model does one half, and the large one the other."""
+    models = {**MODELS, "large": LARGE}
+    today = policy(rest=("small", "large", "paid"), models=models)
+    ask = next(ask for ask in world(1, 300, bad=0.0) if 5000 < ask.tokens < 5500 and ask.task == "qa")
+    bar = today.routes[-1].pass_at
+
+    def found(model, score):
+        return Found(model=model, good=True, score=score, audits=10, speaks_for=40, squares=160)
+
+    one = replace(
+        recorded(ask, today),
+        requests=100,
+        costs=(1.0,),
+        found=(found("small", bar + 0.1), found("large", bar + 0.1)),
+    )
+    weights = Weights(Record(past=(one,)), today)
+
+    def effect(*chain, pass_at=0.6):
+        return weights.effect(policy(over=6000, rest=chain, pass_at=pass_at, models=models))
+
+    assert effect("small", "large", "paid").dollars.expected == pytest.approx(-1.0)
+    swapped = effect("small", "paid", "large")
+    assert swapped.dollars.expected == pytest.approx(-0.5)
+    assert (swapped.home.expected, swapped.audits) == (pytest.approx(0.5), 20)
+    stricter = effect("small", "paid", "large", pass_at=0.65)
+    assert (stricter.dollars, stricter.quality) == (swapped.dollars, swapped.quality)
+    laxer = effect("small", "paid", "large", pass_at=0.55)
+    assert laxer.dollars == swapped.dollars, "who failed may pass now: the money is on the safe side"
+    assert laxer.quality.low < swapped.quality.low, "and so is quality"
+    first = effect("large", "paid")
+    assert first.dollars.expected == pytest.approx(-1.0), (
+        "of those that the small one did, the large one is not known"
+    )
 
 
 def test_audits_that_were_chosen_rarely_make_the_bound_wide():

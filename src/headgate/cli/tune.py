@@ -158,7 +158,7 @@ def draw(tuned: "Tuned") -> None:
         sure = "surely" if now.quality.high < found.floor else "more likely than not"
         put(f"\nquality is {sure} below the floor now, so this is the safe side")
     put("\nexpected              now         with it")
-    dollars = [now.dollars_before + now.dollars.expected] + [
+    dollars = [now.dollars_before] + [
         judged.dollars_before + end
         for end in (judged.dollars.expected, judged.dollars.low, judged.dollars.high)
     ]

@@ -7,7 +7,7 @@ to come home and were never there are stood for by the audited ones among exactl
 their scores are known, and whether they were good. Each audit stands for 1 / probability requests, and a bound is as wide as the
 effective number of audits makes it. Audits of answers from home tell of what was and stays there, audits of fallbacks of what is to come.
 What no audit tells of is on the safe side: a task of which none is to come home, and an answer of another model than was audited, may
-all be wrong.
+all be wrong. How it is added up: `sums`.
 
 Settings differ little from each other, so a request is decided anew only where its route is another one, and a kind of requests added up
 anew only where anything that may touch it has changed. That makes a search cheap.
@@ -17,24 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from headgate.core.bounds import Sample
 from headgate.core.cascade import passes_with
-from headgate.core.losses import (
-    AS_IT_IS,
-    BELIEVED,
-    Evidence,
-    JudgeErrors,
-    Side,
-    expected_losses,
-    least_lost,
-    most_lost,
-    span_of,
-)
+from headgate.core.losses import AS_IT_IS, BELIEVED, Evidence, JudgeErrors
 from headgate.core.past import Asked, Found, Past, longest_asked
 from headgate.core.policy import AGENT, Policy, is_auto, match
 from headgate.core.rerun import Rerun, Step, Unknown, rerun, signals_under
 from headgate.core.settings import named
-from headgate.core.spans import Span
+from headgate.core.sums import Effect, Glance, Money, Sums, Went, Whole
 from headgate.core.types import Model
 
 ERROR = 0.05
@@ -60,62 +49,6 @@ class Record(Struct, frozen=True, kw_only=True):
         return sum([found.audits for one in self.past for found in one.found if found.tells])
 
 
-class Effect(Struct, frozen=True, kw_only=True):
-    """What some settings come to, as one part of the record says. Ends are one-sided 95 % bounds each."""
-
-    requests: int
-    """Answered, without what was embedded."""
-    weeks: float
-    home_before: float
-    """Share of requests answered at home as it is recorded, 0-1."""
-    home: Span
-    """The same under these settings."""
-    dollars_before: float
-    """A week, as far as costs are known."""
-    dollars: Span
-    """A week, more or (below zero) fewer. Cash: what is paid to providers, without energy."""
-    quality: Span
-    """Under these settings, 0-1."""
-    moved: int
-    """Requests that may be answered by another model than they were."""
-    modelled: int
-    """Of these: nobody has seen what the other model answers, and audits stand for them."""
-    audits: int
-    """Audits that it rests on."""
-    audits_moved: int
-    """Of these: of requests that may be answered by another model."""
-    unpriced: int
-    """Of those that move: what they cost, or would cost, is unknown, and not in the dollars."""
-
-
-class Glance(Struct, frozen=True, gc=False):
-    """An effect in short."""
-
-    dollars_before: float
-    """A week."""
-    dollars: float
-    """A week, more or (below zero) fewer, as is expected."""
-    quality: float
-    """As is expected, 0-1."""
-    least: float
-    """Its lower bound."""
-
-
-class Went(Struct, frozen=True, gc=False):
-    """Where the requests of one kind go."""
-
-    home: bool = False
-    """At home: surely, or perhaps where nobody has seen it."""
-    sure: bool = True
-    """Whether it is recorded, or else a matter of no chance."""
-    same: bool = True
-    """Whether the same model answers as is recorded."""
-    dollars: float | None = 0.0
-    """What they cost together; where they may come home, what they cost as long as none does. None is unknown."""
-    audits: tuple[tuple[Found, bool], ...] = ()
-    """The audits that tell, and whether their answer goes out."""
-
-
 class Weights:
     """A part of the record, ready to be weighed under many settings.
 
@@ -133,11 +66,15 @@ class Weights:
         known: Mapping[str, Model] = {},
         errors: JudgeErrors = BELIEVED,
     ) -> None:
-        self.today, self.weeks, self.errors = today, record.weeks, errors
+        self.today, self.errors = today, errors
         self.models = {**known, **today.models}
         self.past = [one for one in record.past if one.example.model in self.models and is_chat(one)]
         self.longest = longest_asked(record.past)
         self.requests = sum([one.requests for one in self.past])
+        self._in_force = {
+            id(one): self._follow(one, rerun(one, today, today, self.longest)) for one in self.past
+        }
+        self._whole = Whole(self.requests, record.weeks, self._dollars_in_force() / record.weeks)
         self._kinds = [Kind(past) for past in together(self.past, kind_of)]
 
     def effect(self, policy: Policy, error: float = ERROR) -> Effect:
@@ -147,7 +84,7 @@ class Weights:
             policy: the settings.
             error: how often each bound may be wrong.
         """
-        return self._add_up(policy).effect(self.requests, self.weeks, self.errors, error)
+        return self._add_up(policy).effect(self._whole, self.errors, error)
 
     def glance(self, policy: Policy, error: float = ERROR, evidence: Evidence = AS_IT_IS) -> "Glance":
         """What a search looks at of that: it takes a third of the time.
@@ -157,7 +94,16 @@ class Weights:
             error: how often the bound may be wrong.
             evidence: how much there is.
         """
-        return self._add_up(policy).glance(self.requests, self.weeks, self.errors, error, evidence)
+        return self._add_up(policy).glance(self._whole, self.errors, error, evidence)
+
+    def _dollars_in_force(self) -> float:
+        """What all requests would have cost under the settings in force, as is expected."""
+        money = Money()
+        for one in self.past:
+            went = self._in_force[id(one)]
+            if one.cost is not None and went.dollars is not None:
+                money.add(one.requests, Went(), went)
+        return -money.expected
 
     def _add_up(self, policy: Policy) -> "Sums":
         """All requests under these settings."""
@@ -185,7 +131,8 @@ class Weights:
         sums = Sums()
         for one in alike:
             went = self._follow(one, rerun(one, policy, self.today, self.longest))
-            sums.add(one, went, self.errors, was_home=self.models[one.example.model or ""].local)
+            was_home = self.models[one.example.model or ""].local
+            sums.add(one, went, self._in_force[id(one)], self.errors, was_home=was_home)
         return sums
 
     def _follow(self, one: Past, found: Rerun | Unknown) -> Went:
@@ -223,7 +170,24 @@ class Weights:
         ]
         if home:  # whoever answers, it is one at home; of whom there are no audits, nothing is known
             audits = [(found, True) for found, _ in audits]
-        return Went(home=True, sure=home, same=False, dollars=spent, audits=tuple(audits))
+            return Went(home=True, same=False, dollars=spent, audits=tuple(audits))
+        away = [(found, False) for found in one.found if self._had_failed(one, asked, named(found.model))]
+        if all(which.pass_at >= one.example.decision.pass_at for which in asked.values()):
+            audits, away = audits + away, []  # what failed then fails now
+        return Went(home=True, sure=False, same=False, dollars=spent, audits=tuple(audits), away=tuple(away))
+
+    def _had_failed(self, one: Past, asked: Iterable[str], compared: str) -> bool:
+        """Whether an audit asked all of these models before the one whose answer it compared, since none of theirs passed."""
+        outcome = one.example
+        known = [attempt.model for attempt in outcome.attempts] + [
+            candidate.model for candidate in outcome.decision.candidates
+        ]
+        at_home = [name for name in known if name in self.models and self.models[name].local]
+        if not at_home:
+            at_home = [name for name in self.today.routes[-1].chain if self.models[name].local]
+        names = list(dict.fromkeys(map(named, at_home)))
+        before = names[: names.index(compared)] if compared in names else []
+        return bool(before) and set(asked) <= set(before)
 
 
 class Kind:
@@ -301,93 +265,3 @@ def what_decides(one: Past, policy: Policy, held: Iterable[Model]) -> object:
     route, _ = match(policy, "chat", signals)
     thresholds = (outcome.asked.startswith(AGENT), signals.task)
     return (route.name, route.chain, route.pass_at, *common, *thresholds)
-
-
-class Sums:
-    """What is added up, kind by kind."""
-
-    def __init__(self) -> None:
-        self.home_before = self.home = self.moved = self.modelled = self.unpriced = 0
-        self.paid = self.dollars = self.perhaps_dollars = 0.0
-        self.stays, self.comes, self.perhaps = Side("local"), Side("fallback"), Side("fallback")
-        self.perhaps_home, self.perhaps_paid = Sample(), Sample()
-
-    def add(self, one: Past, went: Went, errors: JudgeErrors, *, was_home: bool) -> None:
-        """The requests of one kind."""
-        many, cost = one.requests, one.cost
-        self.home_before += many * was_home
-        self.paid += cost or 0.0
-        if not went.same or not went.sure:
-            self.moved += many
-            self.unpriced += many * (cost is None or went.dollars is None)
-        if cost is not None and went.dollars is not None:
-            self.dollars += went.dollars - cost
-        if not went.home:
-            return
-        side = self.perhaps if not went.sure else self.stays if was_home and went.same else self.comes
-        side.add(many, one.example.signals.task or "", went.audits, errors)
-        if went.sure:
-            self.home += many
-            return
-        self.modelled += many
-        dollars = went.dollars or 0.0
-        self.perhaps_dollars += dollars
-        for found, goes_out in [(found, goes_out) for found, goes_out in went.audits if found.by_chance]:
-            self.perhaps_home.add(found, goes_out)
-            self.perhaps_paid.add(found, goes_out, dollars / many)
-
-    def take(self, other: "Sums") -> None:
-        """All of another one."""
-        self.home_before += other.home_before
-        self.home += other.home
-        self.moved += other.moved
-        self.modelled += other.modelled
-        self.unpriced += other.unpriced
-        self.paid += other.paid
-        self.dollars += other.dollars
-        self.perhaps_dollars += other.perhaps_dollars
-        for own, its in zip(self.sides, other.sides, strict=True):
-            if its.requests:
-                own.take(its)
-        self.perhaps_home.take(other.perhaps_home)
-        self.perhaps_paid.take(other.perhaps_paid)
-
-    @property
-    def sides(self) -> tuple[Side, Side, Side]:
-        """Requests that stay at home, that come there, and that may."""
-        return self.stays, self.comes, self.perhaps
-
-    def effect(self, requests: int, weeks: float, errors: JudgeErrors, error: float) -> Effect:
-        """All that was added."""
-        many = max(requests, 1)
-        expected = expected_losses(self.sides, errors)
-        most, least = (told(self.sides, errors, error) for told in (most_lost, least_lost))
-        home = span_of(self.perhaps_home.share(), self.perhaps.requests, error)
-        saved = span_of(self.perhaps_paid.share(), self.perhaps_dollars, error)
-        return Effect(
-            requests=requests,
-            weeks=weeks,
-            home_before=self.home_before / many,
-            home=Span(*[(self.home + end) / many for end in (home.low, home.expected, home.high)]),
-            dollars_before=self.paid / weeks,
-            dollars=Span(*[(self.dollars - end) / weeks for end in (saved.high, saved.expected, saved.low)]),
-            quality=Span(max(0.0, 1 - most / many), 1 - expected / many, min(1.0, 1 - least / many)),
-            moved=self.moved,
-            modelled=self.modelled,
-            audits=sum([side.audits for side in self.sides]),
-            audits_moved=self.comes.audits + self.perhaps.audits,
-            unpriced=self.unpriced,
-        )
-
-    def glance(
-        self, requests: int, weeks: float, errors: JudgeErrors, error: float, evidence: Evidence
-    ) -> Glance:
-        """All that was added, in short."""
-        many = max(requests, 1)
-        saved = self.perhaps_paid.share().share * self.perhaps_dollars
-        return Glance(
-            dollars_before=self.paid / weeks,
-            dollars=(self.dollars - saved) / weeks,
-            quality=1 - expected_losses(self.sides, errors) / many,
-            least=1 - most_lost(self.sides, errors, error, evidence) / many,
-        )

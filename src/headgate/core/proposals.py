@@ -7,8 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from headgate.core.effects import Effect
 from headgate.core.settings import Setting
+from headgate.core.sums import Effect
 
 
 class Need(Struct, frozen=True):

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Literal
 
 from headgate.core.candidates import Seen, steps
-from headgate.core.effects import ERROR, Effect, Glance, Weights
+from headgate.core.effects import ERROR, Weights
 from headgate.core.missing import needs_of, needs_of_neighbours
 from headgate.core.policy import Policy
 from headgate.core.proposals import Need, Proposal, Refusal, shown
 from headgate.core.settings import Setting, differences, setting_of, with_settings
+from headgate.core.sums import Effect, Glance
 
 FEW, FEW_AUDITS = 20, 10
 """Requests that a proposal has to move in the judging part, and audits that have to tell of them."""
@@ -103,10 +104,16 @@ class Search:
         told = judged.moved >= FEW and judged.audits_moved >= FEW_AUDITS
         return told and judged.dollars.high < 0 and -judged.dollars.expected >= ENOUGH * judged.dollars_before
 
-    def safer(self, now: Effect) -> Proposal | Refusal:
-        """The settings that bring quality back above the floor for the least money, or as near to it as the steps allow."""
-        best = self.mended(now)
-        if best is None or best[1].quality.low < self.floor:
+    def safer(self, now: Effect, *, surely: bool) -> Proposal | Refusal:
+        """The settings that bring quality back above the floor for the least money, or as near to it as the steps allow.
+
+        Args:
+            now: what the settings in force come to.
+            surely: it has to be above the floor surely, and not only likelier than not: as surely as it is below now, since more would be
+                dear where perhaps nothing is wrong.
+        """
+        best = self.mended(now, surely=surely)
+        if best is None or not self.holds(*best, surely=surely):
             # what has gone wrong lately is not in the older part; to be safe, nothing has to be proven on another
             latest = Search(
                 self.judging,
@@ -116,7 +123,7 @@ class Search:
                 seen=self.seen,
                 avoid=self.avoid,
                 error=self.error,
-            ).mended(now)
+            ).mended(now, surely=surely)
             if latest is not None and (best is None or latest[1].quality.low > best[1].quality.low):
                 best = latest
         if best is not None:
@@ -132,7 +139,7 @@ class Search:
             now=now,
         )
 
-    def mended(self, now: Effect) -> tuple[Policy, Effect] | None:
+    def mended(self, now: Effect, *, surely: bool) -> tuple[Policy, Effect] | None:
         """The first settings on the way to the floor that reach it, or those that come nearest; None where none is better than now."""
         best: tuple[Policy, Effect] | None = None
         for policy in self.path(self.today, self.worth_its_price, ERROR):
@@ -140,9 +147,15 @@ class Search:
             if judged.quality.expected <= (now if best is None else best[1]).quality.expected:
                 continue
             best = policy, judged
-            if self.judging.glance(policy, self.error).least >= self.floor:
+            if self.holds(policy, judged, surely=surely):
                 break
         return best
+
+    def holds(self, policy: Policy, judged: Effect, *, surely: bool) -> bool:
+        """Whether settings hold the floor: surely, or likelier than not."""
+        if surely:
+            return self.judging.glance(policy, self.error).least >= self.floor
+        return judged.quality.expected >= self.floor
 
     def propose(
         self,

@@ -13,13 +13,14 @@ Nothing is read or written here, and the same input gives the same proposal. How
 from collections.abc import Mapping
 
 from headgate.core.candidates import Seen
-from headgate.core.effects import ERROR, Effect, Record, Weights
+from headgate.core.effects import ERROR, Record, Weights
 from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.missing import what_has_vanished, what_is_missing
 from headgate.core.policy import Policy
 from headgate.core.proposals import NO_LABELS, Labels, Proposal, Refusal, count
 from headgate.core.searching import Search
 from headgate.core.settings import Setting, named
+from headgate.core.sums import Effect
 from headgate.core.types import Model
 from headgate.core.words import Task
 
@@ -75,10 +76,10 @@ def tune(
         error=ERROR / (applied + 1),
     )
     if now.quality.high < floor or whole.effect(policy).quality.high < floor:
-        return search.safer(now)
+        return search.safer(now, surely=True)
     found = search.cheaper(now) if now.dollars_before else all_at_home(now)
     if isinstance(found, Refusal) and now.quality.expected < floor:
-        mended = search.safer(now)
+        mended = search.safer(now, surely=False)
         return found if isinstance(mended, Refusal) else mended
     return found
 

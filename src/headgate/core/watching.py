@@ -13,11 +13,12 @@ from typing import Literal
 
 from msgspec import Struct
 
-from headgate.core.effects import ERROR, Effect, Record, Weights
+from headgate.core.effects import ERROR, Record, Weights
 from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.policy import Policy
 from headgate.core.settings import Setting, with_settings
 from headgate.core.spans import Span
+from headgate.core.sums import Effect
 from headgate.core.types import Model
 
 DAY = 86_400.0
