@@ -56,20 +56,29 @@ def test_a_label_stands_for_all_verdicts_that_say_the_same():
 
 
 def test_verdicts_that_nobody_has_labelled_move_what_is_thought_of_a_judge():
-    """With fifty more answers from home that it calls bad more of its alarms are false, and so far as `moves` says."""
+    """With fifty more answers from home that it calls bad more of its alarms are false, and so far as `influence` says."""
     before = errors_by_judge({"facts": RARE}, "local")["facts"]
     local, fallbacks = RARE.groups
     more = replace(local, good=Verdicts(9_476, 40, 40), bad=Verdicts(524, 47, 18))
     after = errors_by_judge({"facts": Confusion((more, fallbacks))}, "local")["facts"]
-    hit, miss = before.moves["local"]
+    hit, miss = before.influence["local"]
     assert 50 * miss == pytest.approx(after.miss - before.miss, rel=0.1)
     assert 50 * hit == pytest.approx(after.hit - before.hit, rel=0.2)
     assert miss == pytest.approx(-29 / 47 / 9_800, rel=0.1), "29 of the 47 that were labelled were good"
     other = errors_by_judge({"facts": RARE}, "fallback")["facts"]
-    assert other.moves["local"] == (miss, hit)
-    assert abs(before.moves["fallback"][1]) < abs(miss) / 2, (
+    assert other.influence["local"] == (miss, hit)
+    assert abs(before.influence["fallback"][1]) < abs(miss) / 2, (
         "half of those are bad, and tell little of good ones"
     )
+
+
+def test_where_labels_confirm_hardly_any_alarm_nothing_is_said_of_how_verdicts_move_the_rates():
+    """Of twenty alarms that were labelled four were right: by chance it might have been none, and all would seem false."""
+    local, fallbacks = RARE.groups
+    for right, told in ((4, {"fallback"}), (5, {"local", "fallback"})):
+        few = replace(local, bad=Verdicts(474, 20, right))
+        errors = errors_by_judge({"facts": Confusion((few, fallbacks))}, "local")["facts"]
+        assert set(errors.influence) == told
 
 
 def test_a_verdict_counts_for_what_is_true_on_average():

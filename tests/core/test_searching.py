@@ -132,6 +132,24 @@ def test_what_is_likelier_broken_than_not_is_mended_until_it_is_likelier_whole_a
     assert set(search(part).safer(now, surely=True).settings) == {STRICTER, other}
 
 
+def test_of_two_ways_back_that_nobody_is_sure_of_the_one_that_likelier_holds_the_floor_is_proposed():
+    """The older part knows a way that falls short; what is seen lately knows another that does not, and of which less is sure."""
+
+    class Lately(Lines):
+        def effect(self, policy, error=ERROR):
+            told = super().effect(policy, error)
+            slack = 0.004 if other in differences(TODAY, policy) else 0.0
+            return replace(told, quality=replace(told.quality, low=told.quality.low - slack))
+
+    other = Setting("routes.rest", "pass_at", 0.55)
+    older = Lines(0.979, {STRICTER: (0.1, 0.0011), other: (0.5, -0.001)}, doubt=0.0001)
+    newer = Lately(0.979, {STRICTER: (0.6, 0.0005), other: (0.2, 0.0015)}, doubt=0.0001)
+    found = search(older, newer).safer(newer.effect(TODAY), surely=False)
+    assert found.settings == (other,)
+    assert found.judged.quality.low < 0.979
+    assert found.judged.quality.expected >= 0.98
+
+
 def test_where_less_of_the_error_is_left_the_floor_has_to_be_surer():
     part = Lines(0.983, {LONGER: (-2.0, -0.001)}, doubt=0.001)
     for error, holds in ((ERROR, True), (ERROR / 5, False)):

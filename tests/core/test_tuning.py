@@ -195,40 +195,109 @@ def test_money_is_what_the_settings_in_force_cost_and_not_those_that_were_when_i
     assert other.dollars.low > 0
 
 
-def test_an_audit_of_the_second_model_at_home_tells_that_the_first_had_failed():
-    """Of a hundred long prompts the small model does one half, and the large one the other."""
+def audited_by_two(*found):
+    """A hundred long prompts that were paid for, of which some were audited: on the small model, or on the large one behind it."""
     models = {**MODELS, "large": LARGE}
     today = policy(rest=("small", "large", "paid"), models=models)
     ask = next(ask for ask in world(1, 300, bad=0.0) if 5000 < ask.tokens < 5500 and ask.task == "qa")
-    bar = today.routes[-1].pass_at
+    return replace(recorded(ask, today), requests=100, costs=(1.0,), found=found)
 
-    def found(model, score):
-        return Found(model=model, good=True, score=score, audits=10, speaks_for=40, squares=160)
 
-    one = replace(
-        recorded(ask, today),
-        requests=100,
-        costs=(1.0,),
-        found=(found("small", bar + 0.1), found("large", bar + 0.1)),
+def twenty(model, score=0.7, good=True):
+    return Found(model=model, good=good, score=score, audits=10, speaks_for=40, squares=160)
+
+
+def chained(*chain, pass_at=0.6):
+    return policy(over=6000, rest=chain, pass_at=pass_at, models={**MODELS, "large": LARGE})
+
+
+def test_an_audit_of_the_second_model_at_home_promises_nothing_of_the_first():
+    """The small model does one half, and the large one the other; or else it was busy when these were audited."""
+    one = audited_by_two(twenty("small"), twenty("large"))
+    weights = Weights(
+        Record(past=(one,)), policy(rest=("small", "large", "paid"), models={**MODELS, "large": LARGE})
     )
-    weights = Weights(Record(past=(one,)), today)
-
-    def effect(*chain, pass_at=0.6):
-        return weights.effect(policy(over=6000, rest=chain, pass_at=pass_at, models=models))
-
-    assert effect("small", "large", "paid").dollars.expected == pytest.approx(-1.0)
-    swapped = effect("small", "paid", "large")
-    assert swapped.dollars.expected == pytest.approx(-0.5)
-    assert (swapped.home.expected, swapped.audits) == (pytest.approx(0.5), 20)
-    stricter = effect("small", "paid", "large", pass_at=0.65)
-    assert (stricter.dollars, stricter.quality) == (swapped.dollars, swapped.quality)
-    laxer = effect("small", "paid", "large", pass_at=0.55)
-    assert laxer.dollars == swapped.dollars, "who failed may pass now: the money is on the safe side"
-    assert laxer.quality.low < swapped.quality.low, "and so is quality"
-    first = effect("large", "paid")
-    assert first.dollars.expected == pytest.approx(-1.0), (
-        "of those that the small one did, the large one is not known"
+    both, swapped = (
+        weights.effect(chained("small", "large", "paid")),
+        weights.effect(chained("small", "paid", "large")),
     )
+    assert (both.dollars.expected, both.home.expected, both.audits) == (pytest.approx(-1.0), 1.0, 20)
+    assert (swapped.dollars.expected, swapped.home.expected) == (pytest.approx(-0.5), 0.5)
+    for laxer in (0.55, 0.65):
+        assert weights.effect(chained("small", "paid", "large", pass_at=laxer)).dollars == swapped.dollars
+    assert swapped.audits == 10, "of quality only those of the small one tell"
+
+
+def test_of_how_good_the_first_is_an_audit_of_the_second_tells_nothing():
+    """Half of what the small model does is bad. That the large one was compared more often makes it no better."""
+    few, many = (
+        Weights(
+            Record(
+                past=(
+                    audited_by_two(twenty("small", good=False), twenty("small"), *[twenty("large")] * large),
+                )
+            ),
+            chained("small", "paid", "large"),
+        ).effect(chained("small", "paid", "large"))
+        for large in (1, 5)
+    )
+    assert many.quality == few.quality
+    assert few.quality.expected == pytest.approx(0.5)
+
+
+def test_what_is_in_force_is_thought_to_bring_home_what_nobody_knows():
+    """So the way back from a paid model between two at home is worth what newer requests say, and not what older ones might."""
+    one = audited_by_two(twenty("large"), twenty("small"))
+    now = Weights(Record(past=(one,)), chained("small", "paid", "large"))
+    back = now.effect(chained("small", "large", "paid"))
+    assert now.effect(chained("small", "paid", "large")).dollars == Span(0, 0, 0)
+    assert back.dollars_before == pytest.approx(0.5)
+    assert back.dollars.expected == pytest.approx(0.0)
+    assert back.dollars.high >= 0
+
+
+def test_in_whatever_order_audits_are_read_only_what_differs_is_in_doubt():
+    spans = set()
+    for order in ((0, 1, 2), (2, 1, 0)):
+        found = (twenty("small"), twenty("large"), twenty("small", score=0.62))
+        one = audited_by_two(*[found[place] for place in order])
+        weights = Weights(Record(past=(one,)), chained("small", "paid"))
+        spans.add(weights.effect(chained("small", "paid", pass_at=0.65)).dollars)
+    (span,) = spans
+    assert span.expected == pytest.approx(2 / 3), "one passes no longer, and of the large one's nobody knows"
+    assert span.low > 0.4
+    assert span.high < 0.85
+
+
+def test_what_nobody_can_tell_saves_nothing_when_it_can_be_told_again():
+    """A guess that was recorded as no evidence, or whose task cannot be told under the settings in force, is in no difference."""
+    one = audited_by_two(twenty("small"))
+    signals = replace(one.example.signals, task=None, task_by="none", task_confidence=0.72)
+    one = replace(one, example=replace(one.example, signals=signals))
+    in_force = replace(chained("small", "paid"), task_confidence=0.7)
+    weights = Weights(Record(past=(one,)), in_force)
+    stricter = weights.effect(replace(in_force, task_confidence=0.75))
+    assert stricter.dollars == Span(0, 0, 0)
+    assert (stricter.moved, stricter.unpriced) == (100, 100)
+
+
+def test_settings_in_force_move_nothing_whatever_was_recorded_under_others():
+    _, part = record(1, bad=0.0)
+    longer = with_settings(TODAY, (Setting(LONG, "tokens_over", 6000),))
+    now, before = Weights(part, longer).effect(longer), Weights(part, TODAY).effect(longer)
+    assert (now.moved, now.modelled, now.audits_moved) == (0, 0, 0)
+    assert before.moved == before.modelled > 100
+    assert before.audits_moved > 20
+
+
+def test_a_model_without_a_price_is_in_no_dollar_whichever_settings_ask_it():
+    free = replace(MODELS["paid"], name="unpriced", id="u", price=None)
+    models = {**MODELS, "unpriced": free}
+    _, part = record(1, bad=0.0)
+    today, other = policy(models=models), policy(rest=("unpriced",), models=models)
+    there, back = Weights(part, today).effect(other), Weights(part, other).effect(today)
+    assert there.dollars == back.dollars == Span(0, 0, 0)
+    assert there.unpriced == back.unpriced == there.moved > 0
 
 
 def test_audits_that_were_chosen_rarely_make_the_bound_wide():

@@ -155,7 +155,7 @@ def draw(tuned: "Tuned") -> None:
     put(tuned.diff.rstrip("\n"))
     now, judged = found.now, found.judged
     if found.aim == "safer":
-        sure = "surely" if now.quality.high < found.floor else "more likely than not"
+        sure = "surely" if found.broken else "more likely than not"
         put(f"\nquality is {sure} below the floor now, so this is the safe side")
     put("\nexpected              now         with it")
     dollars = [now.dollars_before] + [

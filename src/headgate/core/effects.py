@@ -86,7 +86,7 @@ class Weights:
         """
         return self._add_up(policy).effect(self._whole, self.errors, error)
 
-    def glance(self, policy: Policy, error: float = ERROR, evidence: Evidence = AS_IT_IS) -> "Glance":
+    def glance(self, policy: Policy, error: float = ERROR, evidence: Evidence = AS_IT_IS) -> Glance:
         """What a search looks at of that: it takes a third of the time.
 
         Args:
@@ -102,10 +102,10 @@ class Weights:
         for one in self.past:
             went = self._in_force[id(one)]
             if one.cost is not None and went.dollars is not None:
-                money.add(one.requests, Went(), went)
-        return -money.expected
+                money.add(one.requests, went, Went())
+        return money.expected
 
-    def _add_up(self, policy: Policy) -> "Sums":
+    def _add_up(self, policy: Policy) -> Sums:
         """All requests under these settings."""
         sums = Sums()
         held = [model for model in policy.models.values() if model.held_to_confidence]
@@ -116,7 +116,7 @@ class Weights:
             sums.take(kind.known[key])
         return sums
 
-    def _add_up_kind(self, kind: "Kind", policy: Policy, held: list[Model]) -> "Sums":
+    def _add_up_kind(self, kind: "Kind", policy: Policy, held: list[Model]) -> Sums:
         """The requests of one kind under these settings."""
         sums = Sums()
         for alike, known in kind.parts:
@@ -126,7 +126,7 @@ class Weights:
             sums.take(known[key])
         return sums
 
-    def _sum(self, alike: Iterable[Past], policy: Policy) -> "Sums":
+    def _sum(self, alike: Iterable[Past], policy: Policy) -> Sums:
         """What requests that are decided alike come to."""
         sums = Sums()
         for one in alike:
@@ -140,7 +140,8 @@ class Weights:
         model = one.example.model or ""
         home = self.models[model].local
         if isinstance(found, Unknown) or found.stays or not found.steps:
-            return Went(home=home, dollars=one.cost, audits=told(one, model) if home else ())
+            known, audits = not isinstance(found, Unknown), told(one, model) if home else ()
+            return Went(model, home=home, told=known, dollars=one.cost, audits=audits)
         unseen: list[Step] = []
         spent: float | None = 0.0
         for step in found.steps:
@@ -157,7 +158,7 @@ class Weights:
         """An end: what a model answers for certain, unless one that nobody has seen is asked before it and does."""
         same, home = model == one.example.model, self.models[model].local
         if not unseen:
-            return Went(home=home, same=same, dollars=spent, audits=told(one, model) if home else ())
+            return Went(model, home=home, same=same, dollars=spent, audits=told(one, model) if home else ())
         asked = {
             named(step.model): step.passes
             for step in unseen
@@ -170,24 +171,11 @@ class Weights:
         ]
         if home:  # whoever answers, it is one at home; of whom there are no audits, nothing is known
             audits = [(found, True) for found, _ in audits]
-            return Went(home=True, same=False, dollars=spent, audits=tuple(audits))
-        away = [(found, False) for found in one.found if self._had_failed(one, asked, named(found.model))]
-        if all(which.pass_at >= one.example.decision.pass_at for which in asked.values()):
-            audits, away = audits + away, []  # what failed then fails now
-        return Went(home=True, sure=False, same=False, dollars=spent, audits=tuple(audits), away=tuple(away))
-
-    def _had_failed(self, one: Past, asked: Iterable[str], compared: str) -> bool:
-        """Whether an audit asked all of these models before the one whose answer it compared, since none of theirs passed."""
-        outcome = one.example
-        known = [attempt.model for attempt in outcome.attempts] + [
-            candidate.model for candidate in outcome.decision.candidates
-        ]
-        at_home = [name for name in known if name in self.models and self.models[name].local]
-        if not at_home:
-            at_home = [name for name in self.today.routes[-1].chain if self.models[name].local]
-        names = list(dict.fromkeys(map(named, at_home)))
-        before = names[: names.index(compared)] if compared in names else []
-        return bool(before) and set(asked) <= set(before)
+            return Went(model, home=True, same=False, dollars=spent, audits=tuple(audits))
+        others = tuple([found for found in one.found if named(found.model) not in asked])
+        return Went(
+            model, home=True, sure=False, same=False, dollars=spent, audits=tuple(audits), others=others
+        )
 
 
 class Kind:

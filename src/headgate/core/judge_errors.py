@@ -155,8 +155,9 @@ class Errors(Struct, frozen=True):
     miss_variance: float
     covariance: float = 0.0
     """Of both rates: the same labels tell them."""
-    moves: Mapping[Source, tuple[float, float]] = {}
-    """How far either rate, as it is estimated, moves with one pair of a source that the judge calls bad in place of good."""
+    influence: Mapping[Source, tuple[float, float]] = {}
+    """How far either rate, as it is estimated, moves with one pair of a source that the judge calls bad in place of good; a source of which
+    labels confirm too few of these is missing."""
 
     @property
     def power(self) -> float:
@@ -195,13 +196,15 @@ def errors_of(confusion: Confusion, kind: AuditKind) -> Errors | None:
     """Those of one judge; None where too few labels tell or they fit together badly."""
     if not confusion.known:
         return None
-    good, bad, covariance, moves = rates_of(confusion.groups)
+    good, bad, covariance, influence = rates_of(confusion.groups)
     if min(good[1], bad[1]) <= 0.0:
         return None  # there is no top: two stories are as likely
     hit, miss = (good, bad) if kind == "fallback" else (bad, good)
     by_source = {
         group.source: (of_good, of_bad) if kind == "fallback" else (of_bad, of_good)
-        for group, (of_good, of_bad) in zip(confusion.groups, moves, strict=True)
+        for group, (of_good, of_bad) in zip(confusion.groups, influence, strict=True)
+        if group.bad.right
+        >= LABELS  # fewer may have been so few by chance, and then most of what it calls bad seems wrong
     }
     return Errors(hit[0], miss[0], hit[1], miss[1], covariance, by_source)
 
@@ -216,7 +219,7 @@ class Rates(NamedTuple):
     """With its variance."""
     bad: tuple[float, float]
     covariance: float
-    moves: list[tuple[float, float]]
+    influence: list[tuple[float, float]]
     """By group: how far either moves with one pair that the judge calls bad in place of good."""
 
 
@@ -241,14 +244,14 @@ def rates_of(groups: Sequence[Group]) -> Rates:
     good, bad = [
         (1.0 - rates[one], _variance(rates[one], 1.0 / (spread[one][one] * steep[one]))) for one in (0, 1)
     ]
-    moves = []
+    influence = []
     for pull in _pulls(groups, at):
         of_good, of_bad = [
             -steep[one] * sum([along * by for along, by in zip(spread[one], pull, strict=True)])
             for one in (0, 1)
         ]
-        moves.append((of_good, of_bad))
-    return Rates(good, bad, steep[0] * steep[1] * spread[0][1], moves)
+        influence.append((of_good, of_bad))
+    return Rates(good, bad, steep[0] * steep[1] * spread[0][1], influence)
 
 
 def _variance(rate: float, pairs: float) -> float:

@@ -183,10 +183,10 @@ class Side:
         Its rates are known by these very verdicts, among others.
         """
         one, said = errors[judge], self.by_judge[judge]
-        if not said.bad or self.kind not in one.moves:
+        if not said.bad or self.kind not in one.influence:
             return 0.0, 0.0
         varies = self.each * said.bad * (1.0 - said.bad / said.out) / one.power
-        hit, miss = one.moves[self.kind]
+        hit, miss = one.influence[self.kind]
         return varies * hit / sqrt(one.hit_variance), varies * miss / sqrt(one.miss_variance)
 
 
@@ -249,19 +249,29 @@ def sum_of_squares(
         if not said:
             continue
         thought = sum([side.each * side.by_judge[judge].lost(one) for side, _ in said])
+        far = sure / sqrt(evidence.labels)
+        rates = others(one, far, more=more)
         hit, miss = [
             sum([side.each * side.by_judge[judge].lost(other) for side, _ in said]) - thought
-            for other in others(one, sure / sqrt(evidence.labels), more=more)
+            for other in rates
         ]
-        total += hit * hit + miss * miss - 2.0 * together(one) * hit * miss
+        total += hit * hit + miss * miss - 2.0 * correlation(one) * hit * miss
+        # a rate that has come to its end there goes no further along with the audits
+        hit *= share_of(abs(rates[0].hit - one.hit), far * sqrt(one.hit_variance))
+        miss *= share_of(abs(rates[1].miss - one.miss), far * sqrt(one.miss_variance))
         for side, off in said:
             hits, misses = side.pull(judge, errors)
             total += 2.0 * off * (misses * miss - hits * hit)
     return max(0.0, total)
 
 
-def together(errors: Errors) -> float:
-    """How far both rates of a judge are off together: their correlation."""
+def share_of(part: float, whole: float) -> float:
+    """Its share, where there is any."""
+    return part / whole if whole else 1.0
+
+
+def correlation(errors: Errors) -> float:
+    """How far both rates of a judge are off together."""
     spread = sqrt(errors.hit_variance * errors.miss_variance)
     return errors.covariance / spread if spread else 0.0
 

@@ -38,6 +38,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """Other settings, and what is expected of them."""
 
     aim: Literal["cheaper", "safer"]
+    broken: bool = False
+    """Whether the floor is surely broken by the settings in force; if not, a safer proposal is made where that is likelier than not."""
     settings: tuple[Setting, ...]
     before: tuple[Setting, ...]
     """The same lines as they are."""

@@ -124,10 +124,10 @@ class Search:
                 avoid=self.avoid,
                 error=self.error,
             ).mended(now, surely=surely)
-            if latest is not None and (best is None or latest[1].quality.low > best[1].quality.low):
+            if latest is not None and (best is None or is_surer(latest[1], best[1], surely=surely)):
                 best = latest
         if best is not None:
-            return self.propose("safer", now, *best, ())
+            return self.propose("safer", now, *best, (), surely=surely)
         why = (
             f"at most {shown(now.quality.high)} of the answers are as good as the paid model's now, 95 % sure: "
             f"that is below the floor of {shown(self.floor)}, and no step of these settings makes it better"
@@ -164,11 +164,14 @@ class Search:
         policy: Policy,
         judged: Effect,
         needs: tuple[Need, ...],
+        *,
+        surely: bool = False,
     ) -> Proposal:
         """The proposal of a policy."""
         settings = differences(self.today, policy)
         return Proposal(
             aim=aim,
+            broken=surely,
             settings=settings,
             before=tuple([setting_of(self.today, one.table, one.key) for one in settings]),
             floor=self.floor,
@@ -261,6 +264,13 @@ class Search:
         if gained <= NOTHING or before.least >= self.floor:
             return 0.0
         return gained / max(after.dollars - before.dollars, LITTLE * after.dollars_before, NOTHING)
+
+
+def is_surer(one: Effect, other: Effect, *, surely: bool) -> bool:
+    """Whether some settings hold the floor rather than others: surely, or as is expected."""
+    if surely:
+        return one.quality.low > other.quality.low
+    return one.quality.expected > other.quality.expected
 
 
 def is_cheaper(one: Effect, other: Effect) -> bool:

@@ -42,7 +42,7 @@ class Effect(Struct, frozen=True, kw_only=True):
     quality: Span
     """Under these settings, 0-1."""
     moved: int
-    """Requests that may be answered by another model than they were."""
+    """Requests that may be answered by another model than under the settings in force."""
     modelled: int
     """Of these: nobody has seen what the other model answers, and audits stand for them."""
     audits: int
@@ -69,25 +69,42 @@ class Glance(Struct, frozen=True, gc=False):
 class Went(Struct, frozen=True, gc=False):
     """Where the requests of one kind go."""
 
+    model: str = ""
+    """Who answers; where they may come home, who does as long as none does."""
     home: bool = False
     """At home: surely, or perhaps where nobody has seen it."""
     sure: bool = True
     """Whether it is recorded, or else a matter of no chance."""
     same: bool = True
     """Whether the same model answers as is recorded."""
+    told: bool = True
+    """Whether anybody can tell; if not, it is as it was recorded."""
     dollars: float | None = 0.0
     """What they cost together; where they may come home, what they cost as long as none does. None is unknown."""
     audits: tuple[tuple[Found, bool], ...] = ()
-    """The audits that tell, and whether their answer goes out."""
-    away: tuple[tuple[Found, bool], ...] = ()
-    """Audits that tell that the models that may be asked hardly do it, and nothing of how good they are: none goes out."""
+    """The audits that tell how good it is, and whether their answer goes out."""
+    others: tuple[Found, ...] = ()
+    """Audits that compared a model at home which is not asked: those that are may have had nothing that passes, or were busy."""
+
+    @property
+    def end(self) -> object:
+        """What makes requests end alike, whatever they cost."""
+        return self.model if self.sure else (self.model, self.audits, self.others)
+
+    def coming(self, *, others: bool) -> dict[int, tuple[Found, bool]]:
+        """Of requests that may come home: the audits, by identity, and whether they say so; `others` is what is said by those of others."""
+        if self.sure:
+            return {}
+        told = {id(found): (found, goes_out) for found, goes_out in self.audits}
+        return told | {id(found): (found, others) for found in self.others}
 
 
 class Money:
     """What some settings cost more than others, of requests that go otherwise under these: being added up.
 
     Those that nobody has seen at home cost what they cost as long as none comes home, less what is saved as far as they do: of that
-    audits tell, under both settings.
+    audits tell, under both settings. Where an audit compared a model that is not asked, the new settings bring nothing home, and those
+    that they are compared with do.
     """
 
     __slots__ = ("gained", "gained_of", "lost", "lost_of", "surely")
@@ -108,18 +125,19 @@ class Money:
             return
         new, old = went.dollars or 0.0, before.dollars or 0.0
         self.surely += new - old
-        came, stood = went.audits + went.away, before.audits + before.away
-        in_both = new == old and [found for found, _ in came] == [found for found, _ in stood]
-        if in_both and not went.sure and not before.sure:  # only what differs is in doubt
-            pairs = [(found, goes_out, did) for (found, goes_out), (_, did) in zip(came, stood, strict=True)]
-            came = tuple([(found, goes_out and not did) for found, goes_out, did in pairs])
-            stood = tuple([(found, did and not goes_out) for found, goes_out, did in pairs])
+        come, came = went.coming(others=False), before.coming(others=True)
+        if come.keys() == came.keys() and new == old:  # only what differs is in doubt
+            both = [(found, does, came[key][1]) for key, (found, does) in come.items()]
+            gained = [(found, does and not did) for found, does, did in both]
+            lost = [(found, did and not does) for found, does, did in both]
+        else:
+            gained, lost = list(come.values()), list(came.values())
         if not went.sure:
             self.gained_of += new
-            add_audits(self.gained, came, new / many)
+            add_audits(self.gained, gained, new / many)
         if not before.sure:
             self.lost_of += old
-            add_audits(self.lost, stood, old / many)
+            add_audits(self.lost, lost, old / many)
 
     def take(self, other: "Money") -> None:
         """All of another one."""
@@ -160,29 +178,32 @@ class Sums:
     """What is added up, kind by kind."""
 
     def __init__(self) -> None:
-        self.home_before = self.home = self.moved = self.modelled = self.unpriced = 0
+        self.home_before = self.home = self.moved = self.modelled = self.audits_moved = self.unpriced = 0
         self.money = Money()
         self.stays, self.comes, self.perhaps = Side("local"), Side("fallback"), Side("fallback")
         self.perhaps_home = Sample()
 
     def add(self, one: Past, went: Went, in_force: Went, errors: JudgeErrors, *, was_home: bool) -> None:
         """The requests of one kind; `in_force` is where they go under the settings in force."""
-        many, cost = one.requests, one.cost
+        many, moved = one.requests, went.end != in_force.end
         self.home_before += many * was_home
-        if not went.same or not went.sure:
-            self.moved += many
-            self.unpriced += many * (cost is None or went.dollars is None)
-        if cost is not None and went.dollars is not None and in_force.dollars is not None:
+        self.moved += many * moved
+        priced = None not in (one.cost, went.dollars, in_force.dollars)
+        if priced and went.told and in_force.told:
             self.money.add(many, went, in_force)
+        else:
+            self.unpriced += many * moved
         if not went.home:
             return
         side = self.perhaps if not went.sure else self.stays if was_home and went.same else self.comes
+        audits = side.audits
         side.add(many, one.example.signals.task or "", went.audits, errors)
+        self.audits_moved += (side.audits - audits) * moved
         if went.sure:
             self.home += many
             return
-        self.modelled += many
-        add_audits(self.perhaps_home, went.audits + went.away, 1.0)
+        self.modelled += many * moved
+        add_audits(self.perhaps_home, went.coming(others=False).values(), 1.0)
 
     def take(self, other: "Sums") -> None:
         """All of another one."""
@@ -190,6 +211,7 @@ class Sums:
         self.home += other.home
         self.moved += other.moved
         self.modelled += other.modelled
+        self.audits_moved += other.audits_moved
         self.unpriced += other.unpriced
         self.money.take(other.money)
         for own, its in zip(self.sides, other.sides, strict=True):
@@ -220,7 +242,7 @@ class Sums:
             moved=self.moved,
             modelled=self.modelled,
             audits=sum([side.audits for side in self.sides]),
-            audits_moved=self.comes.audits + self.perhaps.audits,
+            audits_moved=self.audits_moved,
             unpriced=self.unpriced,
         )
 

@@ -86,7 +86,7 @@ def tune(
 
 def all_at_home(now: Effect) -> Refusal:
     """Why nothing can be cheaper where nothing is paid."""
-    why = f"all {count(now.requests)} were answered without paying: no setting could make them cheaper"
+    why = f"all {count(now.requests)} would be answered without paying: no setting could make them cheaper"
     return Refusal(reason="one class", why=why, now=now)
 
 
