@@ -172,9 +172,15 @@ class Weights:
         if home:  # whoever answers, it is one at home; of whom there are no audits, nothing is known
             audits = [(found, True) for found, _ in audits]
             return Went(model, home=True, same=False, dollars=spent, audits=tuple(audits))
-        others = tuple([found for found in one.found if named(found.model) not in asked])
         return Went(
-            model, home=True, sure=False, same=False, dollars=spent, audits=tuple(audits), others=others
+            model,
+            home=True,
+            sure=False,
+            same=False,
+            dollars=spent,
+            audits=tuple(audits),
+            others=tuple([found for found in one.found if named(found.model) not in asked]),
+            laxer=any(which.pass_at < one.example.decision.pass_at for which in asked.values()),
         )
 
 
