@@ -8,8 +8,10 @@ from pyarrow import parquet
 
 from headgate.core.errors import HeadgateError
 from headgate.lab.benchmarks import leaving_out
-from headgate.lab.benchmarks.prepared import prepare
+from headgate.lab.benchmarks.prepared import like, prepare
+from headgate.lab.benchmarks.routing import PRICES
 from headgate.lab.benchmarks.sets import read_set
+from headgate.lab.benchmarks.tracks import expect, pick
 
 
 def refusal(*words):
@@ -85,6 +87,23 @@ def test_prompts_of_an_unseen_kind_go_to_the_strong_model(tmp_path, monkeypatch)
     assert recipes["to_strong"] > 0.9
     assert recipes["quality"]["value"] > 0.9
     assert row(one, LEARNED)["picked"]["saved"]["value"] > 0.3
+
+
+def test_prices_that_save_more_let_more_unseen_prompts_in_and_lower_ones_none(tmp_path, monkeypatch):
+    for kind, (words, _) in KINDS.items():
+        monkeypatch.setitem(KINDS, kind, (words, 1.0))
+    monkeypatch.setitem(KINDS, "recipes", ("Zutaten: {} mit {} und {}, bei {} Grad {} Minuten backen", 0.0))
+    make_set(tmp_path / "home", many=180, kinds=("sums", "proofs", "letters"))
+    make_set(tmp_path / "away", kinds=("recipes", "sums"), seed=4)
+    fit = prepare(read_set(tmp_path / "home"), ())
+    expected = expect(fit, like(fit, read_set(tmp_path / "away", fit.set.models)), 0)
+    picked = pick(fit, expected.held)
+    let_in = expected.known[:, ::2].sum(axis=1)
+    assert expected.known.shape == (PRICES, 120)
+    assert (expected.known[:picked] == expected.known[picked]).all()
+    assert let_in[picked] < 6, "of sixty recipes"
+    assert (np.diff(let_in) >= 0).all()
+    assert let_in[-1] > 30
 
 
 def test_kinds_that_read_alike_do_not_keep_each_other_at_the_strong_model(tmp_path, monkeypatch):

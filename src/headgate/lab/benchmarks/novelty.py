@@ -1,6 +1,6 @@
 """Whether a prompt is of a kind that was seen enough to be trusted with a cheaper model; what is not goes to the strong one.
 
-    familiar = Familiar(seed).learn(fit, view, price); familiar.sure(test, its_view)
+    familiar = Familiar(seed).learn(fit, view, price); familiar.sure(test, its_view, prices)
 
 The rule is learned by playing both cases on the fit part: each prompt once among others of its kind, and once with its whole kind left
 out (`nearness` measures how near it is to what was seen then, and what is expected of it). Two judges, a line and trees, learn from
@@ -10,6 +10,10 @@ when its kind was unknown.
 The threshold is the lowest at which kinds that the judges have not seen, in either play, keep `SAFE` of the strong model's quality, and
 at which the oddest of the seen prompts are held back as well: others may be odder than all that were played. With fewer than `FEWEST_KINDS` kinds, or with so many
 that they are subjects of one task, there is nothing to play, and everything is held for seen.
+
+That is the threshold at the price of quality which was picked. Where a dollar is worth more than there, so is what trusting a prompt
+saves, beside what may be lost: the odds that it is of a seen kind may be lower by as much. Where it is worth less, nothing is let in
+that was not let in before.
 
 Source: Elkan, "The foundations of cost-sensitive learning", 2001.
 """
@@ -89,12 +93,16 @@ class Familiar:
         self._judge = Judge(self._seed).learn(among, strangers)
         return self
 
-    def sure(self, test: Ready, view: View) -> Marks:
-        """Which prompts may be trusted."""
+    def sure(self, test: Ready, view: View, prices: Floats) -> Marks:
+        """Which prompts may be trusted, at each price: (prices, prompts)."""
         if self._judge is None:
-            return np.ones(len(view.known), dtype=np.bool_)
+            return np.ones((len(prices), len(view.known)), dtype=np.bool_)
         measures, _ = self._measure(self._seen, view, test, costs_before(self._fit, test))
-        return np.asarray(self._judge.rate(measures) > self._threshold, dtype=np.bool_)
+        dearer = (
+            np.log(np.maximum(prices, self._price) / self._price) if self._price else np.zeros(len(prices))
+        )
+        thresholds = self._threshold - self._judge.step * dearer
+        return np.asarray(self._judge.rate(measures) > thresholds[:, None], dtype=np.bool_)
 
     def _play(
         self, view: View, kinds: npt.NDArray[np.str_], kept: Sequence[str]
@@ -170,6 +178,11 @@ class Judge:
         self._trees.fit(measures, trusted, sample_weight=stake)
         self._spread = self._two(measures).std(axis=1, keepdims=True) + 1e-9
         return self
+
+    @property
+    def step(self) -> float:
+        """By how much a rate is higher where both give odds that are e times as high."""
+        return float((1 / self._spread).sum())
 
     def rate(self, measures: Floats) -> Floats:
         """How far each prompt may be trusted; above the threshold it is."""

@@ -39,9 +39,11 @@ METHOD = """\
   logistic regression that plain Python serves. **Learned** is what can be had with more of both.
 - **Kinds that were not seen enough**: one rule for all prompts. On the fit part each kind is left out once; what tells a stranger, and is
   at stake, is learned from that, and the threshold is the lowest at which left-out kinds keep 99.5 % of the strong model's quality there.
-  The tested kinds have no part in it. The row "learned" holds unknown prompts back, and so does the table of kinds that were left out;
-  "not held back" is the same router without the rule. Subjects of one exam are no kinds. The rule needs three kinds to be learned from:
-  where the fit part has fewer, and so where one of three is left out, nothing is held back. Cascades do not use it.
+  The tested kinds have no part in it. That is so at the price that is picked. At prices that save more, what is saved counts for more
+  beside what may be lost, and the odds that a prompt is of a seen kind may be lower by as much: whoever turns the dial further risks more
+  with unknown kinds, too. The row "learned" holds unknown prompts back, and so does the table of kinds that were left out, at the price
+  that is picked; "not held back" is the same router without the rule. Subjects of one exam are no kinds. The rule needs three kinds to
+  be learned from: where the fit part has fewer, and so where one of three is left out, nothing is held back. Cascades do not use it.
 - The random router mixes the weak and the strong model, the zero router any single models; the oracle knows all outcomes.
 - Costs are those of the source; list prices × length where it has prices, with 300 tokens for an answer whose length is not known; and
   where it has neither, calls of the strong model count 1 and calls of the weak one nothing."""
@@ -154,7 +156,7 @@ def reading(scored: Scored) -> Iterable[str]:
     if scored.left_out:
         worst, whole = min(scored.left_out[:-1], key=lambda left: left.quality.value), scored.left_out[-1]
         yield (
-            f"**{scored.name}**, the same router on kinds never seen: quality {quality_of(whole)} of the strong model's over all of them, "
+            f"**{scored.name}**, the same router on kinds never seen, at the price picked beforehand: quality {quality_of(whole)} of the strong model's over all of them, "
             f"{quality_of(worst)} on the worst ({worst.task})."
         )
     trusting = rows.get(("predictive", TRUSTING))

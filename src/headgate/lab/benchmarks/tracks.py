@@ -73,7 +73,7 @@ class Expected(Struct, frozen=True):
     """Of the fit part's prompts, each held out."""
     test: Floats
     known: npt.NDArray[np.bool_]
-    """Test prompts that may be trusted with another model than the strong one."""
+    """Test prompts that may be trusted with another model than the strong one, at each price: (prices, prompts)."""
 
 
 class Learned(Expected, frozen=True):
@@ -88,12 +88,12 @@ def expect(fit: Ready, test: Ready, seed: int) -> Learned:
     """Learn on the fit part."""
     learner = Learner(seed).learn(fit.counted, fit.set.scores, fit.set.tasks, fit.groups)
     seen, view = learner.guesses.view, learner.guesses.wording.read(test.counted)
-    row = pick(fit, learner.held)
-    familiar = Familiar(seed).learn(fit, seen, float(routing.prices(fit.costs)[max(row, 0)]))
+    prices = routing.prices(fit.costs)
+    familiar = Familiar(seed).learn(fit, seen, float(prices[max(pick(fit, learner.held), 0)]))
     return Learned(
         held=learner.held,
         test=learner.expect(view),
-        known=familiar.sure(test, view),
+        known=familiar.sure(test, view, prices),
         dense_held=seen.dense,
         dense_test=view.dense,
     )
@@ -123,7 +123,9 @@ def judge(
     expected = [expect(fit, test, seed) for fit, test in parts]
     seen = look(prompt for part in parts[0] for prompt in part.set.prompts)
     own = [
-        Expected(*foretell(fit, test, seen, settings), np.ones(len(test.bodies), dtype=np.bool_))
+        Expected(
+            *foretell(fit, test, seen, settings), np.ones((routing.PRICES, len(test.bodies)), dtype=np.bool_)
+        )
         for fit, test in parts
     ]
     rows = [*bounds(field), *without_labels(whole.bodies, elsewhere, field)]
@@ -206,7 +208,8 @@ def routed(name: str, labels: str, parts: Parts, expected: Sequence[Expected], f
         chosen, picked = choose(fit, test, known)
         plans.append(chosen)
         picks.append(picked)
-        needs.append(np.where(known.known, known.test[:, fit.strong] - known.test[:, fit.weak], AT_ONCE))
+        sure = known.known[pick(fit, known.held)]
+        needs.append(np.where(sure, known.test[:, fit.strong] - known.test[:, fit.weak], AT_ONCE))
     came = came_of(*routing.points(np.concatenate(picks)[None], field.scores, field.costs), field)
     share = routing.measure_share(np.concatenate(needs), field)
     spent = routing.measure_chosen(np.hstack(plans), field)
@@ -222,7 +225,7 @@ def pick(fit: Ready, held: Floats) -> int:
 def choose(fit: Ready, test: Ready, known: Expected) -> tuple[Choices, npt.NDArray[np.intp]]:
     """The models for each test prompt at every price, and at the one that is picked; unknown prompts go to the strong one."""
     chosen = routing.choices(known.test, costs_before(fit, test), routing.prices(fit.costs))
-    chosen[:, ~known.known] = fit.strong
+    chosen[~known.known] = fit.strong
     row = pick(fit, known.held)
     return chosen, chosen[row].copy() if row >= 0 else np.full(len(test.bodies), fit.strong, dtype=np.intp)
 
