@@ -10,6 +10,7 @@ recorded, but what was found of that model's answers, or foretold, tells nothing
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -169,9 +170,10 @@ def read_past(
             ]
             stories = words if cuts.logprobs else {}
             read = read_pieces(reader.path, driver_of(db), groups.queries, pieces, stories)
-            for piece, (alike, audited) in zip(pieces, read, strict=True):
-                groups.take(alike, audited, said_by_judges(partial(rows, db), RANGE, piece))
-                progress(done + groups.requests, many)
+            with closing(read):
+                for piece, (alike, audited) in zip(pieces, read, strict=True):
+                    groups.take(alike, audited, said_by_judges(partial(rows, db), RANGE, piece))
+                    progress(done + groups.requests, many)
             done += groups.requests
             older = frozenset([name for name, at in changed.items() if begin < at])
             found += [(group, older) for group in groups.found.values()]

@@ -5,7 +5,7 @@ It finds the same in a piece whatever is found in the others. This module is als
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ def read_pieces(
     queries: Sequence[str],
     pieces: Sequence[Piece],
     words: Mapping[int, str],
-) -> Iterator[Found]:
+) -> Generator[Found]:
     """What is found in each piece, in their order.
 
     Args:
@@ -52,7 +52,7 @@ def read_pieces(
 
 def _find(
     db: sqlite3.Connection, queries: Sequence[str], pieces: Sequence[Piece], words: Mapping[int, str]
-) -> Iterator[Found]:
+) -> Generator[Found]:
     if words:
         _teach(db, words)
     for piece in pieces:

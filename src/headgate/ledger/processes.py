@@ -12,10 +12,11 @@ import pickle
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import IO, Any, Final
 
 from headgate.core.errors import LedgerError
 
@@ -28,7 +29,7 @@ Job = tuple[Any, ...]
 """What the function that a process serves is called with, after its connection."""
 
 
-def in_turn(module: str, path: Path, jobs: Sequence[Job]) -> Iterator[Any]:
+def in_turn(module: str, path: Path, jobs: Sequence[Job]) -> Generator[Any]:
     """What processes find, one process for each job: the first that each of them finds, in the order of the jobs, then the second.
 
     Args:
@@ -40,17 +41,17 @@ def in_turn(module: str, path: Path, jobs: Sequence[Job]) -> Iterator[Any]:
         LedgerError: a process failed.
     """
     with ExitStack() as stack:
-        running = [stack.enter_context(_start(module)) for _ in jobs]
+        running = [stack.enter_context(_started(module, path)) for _ in jobs]
         for process, job in zip(running, jobs, strict=True):
-            _send(process, (path, job))
+            process.send((path, job))
         while running:
             for process in tuple(running):
-                found = _receive(process)
+                found = process.receive()
                 if found:
                     yield found[0]
                 else:
                     running.remove(process)
-                    _check(process, path)
+                    process.check()
 
 
 def serve(work: Callable[..., Iterable[Any]]) -> None:
@@ -60,46 +61,76 @@ def serve(work: Callable[..., Iterable[Any]]) -> None:
         work: gets a connection and the job.
     """
     path, job = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    out, sys.stdout = sys.stdout.buffer, sys.stderr  # whatever else is printed is none of what is found
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         db.execute(f"PRAGMA cache_size = {PAGES}")
         for found in work(db, *job):
-            pickle.dump(found, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            pickle.dump(found, out)
+            out.flush()
 
 
-def _start(module: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 - a module of ours
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+class Process:
+    """A process that reads rows.
 
+    Args:
+        running: the process, of which both ends are pipes.
+        told: where it says what goes wrong.
+        path: the ledger file.
+    """
 
-def _send(process: "subprocess.Popen[bytes]", job: object) -> None:
-    assert process.stdin is not None, "it is a pipe"
-    try:
-        pickle.dump(job, process.stdin)
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # it has ended, and is found to when its answer is waited for
+    def __init__(self, running: "subprocess.Popen[bytes]", told: IO[bytes], path: Path) -> None:
+        self._running, self._told, self._path = running, told, path
 
+    def send(self, job: object) -> None:
+        """Say what it is to do. One that has ended is found to have when its answer is waited for."""
+        assert self._running.stdin is not None, "it is a pipe"
+        with suppress(OSError):
+            pickle.dump(job, self._running.stdin)
+        with suppress(OSError):
+            self._running.stdin.close()
 
-def _receive(process: "subprocess.Popen[bytes]") -> tuple[Any, ...]:
-    """The next thing that it found; nothing where it has ended."""
-    assert process.stdout is not None, "it is a pipe"
-    try:
-        return (pickle.load(process.stdout),)  # noqa: S301 - our own process wrote it
-    except (EOFError, pickle.UnpicklingError):
-        return ()
+    def receive(self) -> tuple[Any, ...]:
+        """The next thing that it found; nothing where it has ended.
 
+        Raises:
+            LedgerError: what it says makes no sense.
+        """
+        assert self._running.stdout is not None, "it is a pipe"
+        try:
+            return (pickle.load(self._running.stdout),)  # noqa: S301 - our own process wrote it
+        except EOFError:
+            return ()
+        except Exception as error:  # it was cut off, or something else has written into the pipe
+            self._running.kill()
+            raise self._failed(str(error)) from error
 
-def _check(process: "subprocess.Popen[bytes]", path: Path) -> None:
-    assert process.stderr is not None, "it is a pipe"
-    told = process.stderr.read()
-    if process.wait():
-        said = told.decode(errors="replace").strip().splitlines()
-        raise LedgerError(
-            f"the rows of {path} cannot be read: {said[-1] if said else 'a process was ended'}",
-            "headgate ledger verify looks at the file",
+    def check(self) -> None:
+        """It has ended.
+
+        Raises:
+            LedgerError: because it failed.
+        """
+        if self._running.wait():
+            self._told.seek(0)
+            said = self._told.read().decode(errors="replace").strip().splitlines()
+            raise self._failed(said[-1] if said else "a process was ended")
+
+    def _failed(self, why: str) -> LedgerError:
+        return LedgerError(
+            f"the rows of {self._path} cannot be read: {why}", "headgate ledger verify looks at the file"
         )
+
+
+@contextmanager
+def _started(module: str, path: Path) -> Iterator[Process]:
+    """A process that is ended where nobody waits for it any more."""
+    with (
+        TemporaryFile() as told,
+        subprocess.Popen(  # noqa: S603 - a module of ours, and nothing of the folder that we are in
+            [sys.executable, "-P", "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
+        ) as running,
+    ):
+        try:
+            yield Process(running, told, path)
+        finally:
+            running.kill()

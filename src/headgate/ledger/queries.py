@@ -258,6 +258,8 @@ class LedgerReader:
             if isinstance(error.orig, sqlite3.Error):
                 raise unreadable(self.path, error.orig) from error
             raise
+        except sqlite3.Error as error:  # of queries on the driver's own connection
+            raise unreadable(self.path, error) from error
 
     def words(self, db: Connection) -> Mapping[int, str]:
         """The words by number, as of now."""
