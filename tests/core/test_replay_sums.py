@@ -424,24 +424,6 @@ def test_audits_of_prompts_that_never_went_home_tell_how_a_model_would_do_there(
     assert replayed(short, moved, longer, then=policy(over=2000)).all.good == found.all.good, "they stay"
 
 
-def test_where_two_models_would_be_asked_an_audit_of_one_tells_of_the_other():
-    """Half pass on the small model, a third on the large one, and the rest on neither: that is what comes home, and not nearly all."""
-    models = {**MODELS, "large": replace(MODELS["small"], name="large", id="l")}
-    chain = ("small", "large", "paid")
-    short = with_audits(recorded(tokens=100, times=1000), audits(100, good=True))
-    small, large = audits(30, good=True, score=0.9), audits(20, good=True, model="large", score=0.9)
-    neither = audits(5, good=False, score=0.2), audits(5, good=False, model="large", score=0.3)
-    moved = with_audits(recorded(tokens=1500, times=600), small, large, *neither)
-    today, then = (replace(policy(over=over, chain=chain), models=models) for over in (1000, 2000))
-    found = replay((short, moved), then, today, models, wilson)
-    rates = {asked.model: rate for asked, rate in found.rates.items()}
-    assert rates["small"].share == pytest.approx(1 / 2)
-    assert rates["large"].share == pytest.approx(2 / 3)
-    assert rates["small"].high > 0.9, "it may have been busy where the other one was compared"
-    assert found.all.to_home.expected == pytest.approx(500)
-    assert found.all.to_home.low < 500 < found.all.to_home.high
-
-
 def test_a_model_that_was_never_asked_for_a_task_is_known_by_audits():
     code = with_audits(
         recorded(task="code", confidence=0.9, times=300),

@@ -10,13 +10,12 @@ What many requests add up to is said by `goods`.
 """
 
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import Literal
 
 from msgspec import Struct
 
 from headgate.core.cascade import passes, passes_with
-from headgate.core.past import Asked, Found, Interval, Passing, Past
+from headgate.core.past import Asked, Found, Interval, Past
 from headgate.core.rerun import End, Rerun, Unknown
 from headgate.core.types import Attempt
 from headgate.core.words import Task
@@ -97,7 +96,6 @@ class Evidence:
         self._interval = interval
         self._answers: dict[Answered, WeighedAudits] = {}
         self._passing: dict[Asked, WeighedAudits] = {}
-        self._passing_at_least: dict[Asked, WeighedAudits] = {}
         self._known: dict[Answered, Good | None] = {}
 
     def take_in(self, one: Past, rerun: Rerun | Unknown) -> None:
@@ -106,21 +104,8 @@ class Evidence:
             for answered in self._answered_by(one, rerun, found):
                 if found.good is not None:
                     self._answers.setdefault(answered, WeighedAudits()).add(found, hit=found.good)
-            self._take_in_passing(rerun, found)
-
-    def _take_in_passing(self, rerun: Rerun | Unknown, found: Found) -> None:
-        """Whether models that were not asked would pass: the one that was compared, and what that says of the others.
-
-        Those before it had nothing that passed, or were busy; and where it does not pass, none of them had anything better.
-        """
-        own = asked_anew(rerun, found.model)
-        passes = any(would_pass(found, asked) for asked in own)
-        for asked in own:
-            for passing in (self._passing, self._passing_at_least):
-                passing.setdefault(asked, WeighedAudits()).add(found, hit=would_pass(found, asked))
-        for asked in asked_anew(rerun, before=found.model if passes else None):
-            if asked not in own:
-                self._passing_at_least.setdefault(asked, WeighedAudits()).add(found, hit=False)
+            for asked in asked_anew(rerun, found.model):
+                self._passing.setdefault(asked, WeighedAudits()).add(found, hit=would_pass(found, asked))
 
     def _answered_by(self, one: Past, rerun: Rerun | Unknown, found: Found) -> Iterator[Answered]:
         """Under which kinds of answers an audit counts."""
@@ -153,31 +138,25 @@ class Evidence:
         """All that was asked for and of which audits tell."""
         return {answered: good for answered, good in self._known.items() if good is not None}
 
-    def passing(self, asked: Asked) -> Passing | None:
+    def passing(self, asked: Asked) -> tuple[float, float] | None:
         """How many of the model's answers would pass, of how many that audits asked for; None where none did."""
-        at_most, at_least = (passing.get(asked) for passing in (self._passing, self._passing_at_least))
-        if at_most is None or at_least is None or not at_most.worth:
-            return None
-        return Passing(*[(one.share * one.worth, one.worth) for one in (at_least, at_most)])
+        weighed = self._passing.get(asked)
+        return (
+            None if weighed is None or not weighed.worth else (weighed.share * weighed.worth, weighed.worth)
+        )
 
 
-def asked_anew(rerun: Rerun | Unknown, model: str | None = None, before: str | None = None) -> list[Asked]:
-    """As what the new settings would ask models that were not asked, as far as audits tell of that.
+def asked_anew(rerun: Rerun | Unknown, model: str) -> list[Asked]:
+    """As what the new settings would ask a model that was not asked, as far as audits tell of that.
 
     An audit knows its answer's lowest score, but not what other confidence than today's would make of it.
-
-    Args:
-        rerun: under the new settings.
-        model: the one that is asked.
-        before: or else all that are asked before this one.
     """
     if isinstance(rerun, Unknown):
         return []
-    steps = rerun.steps if before is None else takewhile(lambda step: step.model != before, rerun.steps)
     return [
         step.passes
-        for step in steps
-        if model in (None, step.model)
+        for step in rerun.steps
+        if step.model == model
         and step.recorded is None
         and isinstance(step.passes, Asked)
         and step.passes.least is None

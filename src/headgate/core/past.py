@@ -7,7 +7,7 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -217,15 +217,6 @@ def longest_asked(past: Iterable[Past]) -> Longest:
     return found
 
 
-class Passing(NamedTuple):
-    """Answers that would pass, of how many that audits asked for."""
-
-    at_least: tuple[float, float]
-    """As if the model had failed wherever an audit compared one that is asked after it."""
-    at_most: tuple[float, float]
-    """Where its own answer was compared."""
-
-
 class Rates:
     """How often each model's recorded answers would pass, task by task. Attempts that their callers broke off do not count.
 
@@ -237,14 +228,14 @@ class Rates:
     Args:
         past: all recorded requests.
         interval: says how sure a rate is.
-        audited: how many answers would pass of those that audits have asked for, where there are any.
+        audited: how many answers would pass of those that audits have asked for, and of how many, where there are any.
     """
 
     def __init__(
         self,
         past: Iterable[Past],
         interval: Interval,
-        audited: Callable[[Asked], Passing | None] = lambda _: None,
+        audited: Callable[[Asked], tuple[float, float] | None] = lambda _: None,
     ) -> None:
         self._interval, self._audited = interval, audited
         self._attempts: dict[tuple[str, Task | None, bool], list[tuple[Attempt, int]]] = {}
@@ -280,13 +271,9 @@ class Rates:
         return rate
 
     def _by_audits(self, asked: Asked) -> Rate | None:
-        passing = self._audited(asked)
-        if passing is None:
-            return None
-        low, high = (self._interval(*some) for some in passing)
-        assert low is not None, "some were tried"
-        assert high is not None, "as above"
-        return Rate(*passing.at_least, low[0], high[1], audited=True)
+        passed, tried = self._audited(asked) or (0.0, 0.0)
+        ends = self._interval(passed, tried)
+        return None if ends is None else Rate(passed, tried, *ends, audited=True)
 
     def _count(self, asked: Asked, *, after: bool) -> Rate | None:
         passed = tried = 0
