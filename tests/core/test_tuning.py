@@ -262,8 +262,8 @@ def test_in_whatever_order_audits_are_read_only_what_differs_is_in_doubt():
     for order in ((0, 1, 2), (2, 1, 0)):
         found = (twenty("small"), twenty("large"), twenty("small", score=0.62))
         one = audited_by_two(*[found[place] for place in order])
-        weights = Weights(Record(past=(one,)), chained("small", "paid"))
-        spans.add(weights.effect(chained("small", "paid", pass_at=0.65)).dollars)
+        weights = Weights(Record(past=(one,)), chained("small", "paid", "large"))
+        spans.add(weights.effect(chained("small", "paid", "large", pass_at=0.65)).dollars)
     (span,) = spans
     assert span.expected == pytest.approx(1 / 3)
     assert span.low > 0.05

@@ -31,7 +31,7 @@ def alternating(by_verdict: Mapping[AuditVerdict, Iterable[Asked]]) -> Iterator[
     Args:
         by_verdict: the answers of each, in an order of chance.
     """
-    left = {verdict: iter(asked) for verdict, asked in by_verdict.items()}
+    left = {verdict: iter(by_verdict[verdict]) for verdict in ORDER if verdict in by_verdict}
     while left:
         for verdict in ORDER:
             if verdict in left:

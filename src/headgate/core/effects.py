@@ -21,7 +21,7 @@ from headgate.core.cascade import passes_with
 from headgate.core.losses import AS_IT_IS, BELIEVED, Evidence, JudgeErrors
 from headgate.core.past import Asked, Found, Past, longest_asked
 from headgate.core.policy import AGENT, Policy, is_auto, match
-from headgate.core.rerun import Rerun, Step, Unknown, rerun, signals_under
+from headgate.core.rerun import Step, Unknown, rerun, signals_under
 from headgate.core.settings import named
 from headgate.core.sums import Effect, Glance, Money, Sums, Went, Whole
 from headgate.core.types import Model
@@ -71,9 +71,7 @@ class Weights:
         self.past = [one for one in record.past if one.example.model in self.models and is_chat(one)]
         self.longest = longest_asked(record.past)
         self.requests = sum([one.requests for one in self.past])
-        self._in_force = {
-            id(one): self._follow(one, rerun(one, today, today, self.longest)) for one in self.past
-        }
+        self._in_force = {id(one): self._follow(one, today) for one in self.past}
         self._whole = Whole(self.requests, record.weeks, self._dollars_in_force() / record.weeks)
         self._kinds = [Kind(past) for past in together(self.past, kind_of)]
 
@@ -130,18 +128,20 @@ class Weights:
         """What requests that are decided alike come to."""
         sums = Sums()
         for one in alike:
-            went = self._follow(one, rerun(one, policy, self.today, self.longest))
+            went = self._follow(one, policy)
             was_home = self.models[one.example.model or ""].local
             sums.add(one, went, self._in_force[id(one)], self.errors, was_home=was_home)
         return sums
 
-    def _follow(self, one: Past, found: Rerun | Unknown) -> Went:
-        """Where a rerun leads. What nobody can tell is as it was, and so is what a policy that has changed since decided."""
+    def _follow(self, one: Past, policy: Policy) -> Went:
+        """Where requests go under some settings. What nobody can tell is as it was, and so is what a policy that has changed since decided."""
+        found = rerun(one, policy, self.today, self.longest)
         model = one.example.model or ""
         home = self.models[model].local
         if isinstance(found, Unknown) or found.stays or not found.steps:
             known, audits = not isinstance(found, Unknown), told(one, model) if home else ()
             return Went(model, home=home, told=known, dollars=one.cost, audits=audits)
+        chain = next((route.chain for route in policy.routes if route.name == found.route), ())
         unseen: list[Step] = []
         spent: float | None = 0.0
         for step in found.steps:
@@ -150,11 +150,13 @@ class Weights:
                 continue
             spent = None if spent is None or step.cost is None else spent + step.cost
             if isinstance(step.passes, Asked) or step.passes:
-                return self._end(one, unseen, step.model, spent)
+                return self._end(one, unseen, step.model, spent, chain)
         last = found.steps[-1]
-        return self._end(one, unseen[:-1] if last in unseen else unseen, last.model, spent)
+        return self._end(one, unseen[:-1] if last in unseen else unseen, last.model, spent, chain)
 
-    def _end(self, one: Past, unseen: list[Step], model: str, spent: float | None) -> Went:
+    def _end(
+        self, one: Past, unseen: list[Step], model: str, spent: float | None, chain: tuple[str, ...]
+    ) -> Went:
         """An end: what a model answers for certain, unless one that nobody has seen is asked before it and does."""
         same, home = model == one.example.model, self.models[model].local
         if not unseen:
@@ -172,6 +174,10 @@ class Weights:
         if home:  # whoever answers, it is one at home; of whom there are no audits, nothing is known
             audits = [(found, True) for found, _ in audits]
             return Went(model, home=True, same=False, dollars=spent, audits=tuple(audits))
+        anew = not self.models[
+            one.example.model or ""
+        ].local  # else the recorded answer was compared, and no other model asked
+        others = tuple([found for found in one.found if anew and named(found.model) not in asked])
         return Went(
             model,
             home=True,
@@ -179,9 +185,16 @@ class Weights:
             same=False,
             dollars=spent,
             audits=tuple(audits),
-            others=tuple([found for found in one.found if named(found.model) not in asked]),
-            laxer=any(which.pass_at < one.example.decision.pass_at for which in asked.values()),
+            others=others,
+            open=any(which.pass_at < one.example.decision.pass_at for which in asked.values())
+            or not all(is_behind(named(found.model), asked, chain) for found in others),
         )
+
+
+def is_behind(model: str, asked: Iterable[str], chain: Iterable[str]) -> bool:
+    """Whether a chain asks a model after all of these."""
+    names = list(dict.fromkeys(map(named, chain)))
+    return model in names and set(asked) <= set(names[: names.index(model)])
 
 
 class Kind:

@@ -84,9 +84,9 @@ class Went(Struct, frozen=True, gc=False):
     audits: tuple[tuple[Found, bool], ...] = ()
     """The audits that tell how good it is, and whether their answer goes out."""
     others: tuple[Found, ...] = ()
-    """Audits that compared a model at home which is not asked: those that are had nothing that passed, or were busy."""
-    laxer: bool = False
-    """Whether less has to be reached than in these audits, so that what did not pass there may pass."""
+    """Audits that asked models at home anew and compared one that is not asked here: those that are had nothing that passed, or were busy."""
+    open: bool = False
+    """Whether they may have something that passes nevertheless: less has to be reached, or they were not asked before that one."""
 
     @property
     def end(self) -> object:
@@ -106,7 +106,7 @@ class Money:
 
     Those that nobody has seen at home cost what they cost as long as none comes home, less what is saved as far as they do: of that
     audits tell, under both settings. Where an audit compared a model that is not asked, the new settings bring nothing home, and those
-    that they are compared with do if they are laxer than that audit was.
+    that they are compared with do where that is open.
     """
 
     __slots__ = ("gained", "gained_of", "lost", "lost_of", "surely")
@@ -127,7 +127,7 @@ class Money:
             return
         new, old = went.dollars or 0.0, before.dollars or 0.0
         self.surely += new - old
-        come, came = went.coming(others=False), before.coming(others=before.laxer)
+        come, came = went.coming(others=False), before.coming(others=before.open)
         if come.keys() == came.keys() and new == old:  # only what differs is in doubt
             both = [(found, does, came[key][1]) for key, (found, does) in come.items()]
             gained = [(found, does and not did) for found, does, did in both]

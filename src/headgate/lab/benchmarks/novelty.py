@@ -13,7 +13,7 @@ that they are subjects of one task, there is nothing to play, and everything is 
 
 That is the threshold at the price of quality which was picked. Where a dollar is worth more than there, so is what trusting a prompt
 saves, beside what may be lost: the odds that it is of a seen kind may be lower by as much. Where it is worth less, nothing is let in
-that was not let in before.
+that was not let in before; and where the price that was picked is 0, nothing at any other one.
 
 Source: Elkan, "The foundations of cost-sensitive learning", 2001.
 """

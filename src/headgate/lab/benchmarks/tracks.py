@@ -208,7 +208,7 @@ def routed(name: str, labels: str, parts: Parts, expected: Sequence[Expected], f
         chosen, picked = choose(fit, test, known)
         plans.append(chosen)
         picks.append(picked)
-        sure = known.known[pick(fit, known.held)]
+        sure = known.known[max(pick(fit, known.held), 0)]
         needs.append(np.where(sure, known.test[:, fit.strong] - known.test[:, fit.weak], AT_ONCE))
     came = came_of(*routing.points(np.concatenate(picks)[None], field.scores, field.costs), field)
     share = routing.measure_share(np.concatenate(needs), field)
