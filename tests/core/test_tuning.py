@@ -11,6 +11,7 @@ from headgate.core.bounds import NOTHING, Sample, deviations
 from headgate.core.candidates import Seen, cuts_for, round_figures, steps
 from headgate.core.effects import Record, Weights
 from headgate.core.past import Found
+from headgate.core.policy import Policy, Route, token_limits
 from headgate.core.proposals import Labels, Proposal, Refusal
 from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.spans import Span
@@ -255,6 +256,29 @@ def test_where_less_is_wanted_than_in_an_audit_what_failed_there_may_be_home_alr
     assert back.dollars_before == pytest.approx(0.5)
     assert back.dollars.expected == pytest.approx(-saves)
     assert (back.dollars.high < 0) == bool(saves)
+
+
+def test_a_model_that_stands_before_the_asked_one_says_nothing_of_it():
+    """The small one passed, and so the large one was never asked: under settings that ask it alone all may be home already."""
+    one = audited_by_two(twenty("small"), twenty("small"))
+    weights = Weights(Record(past=(one,)), chained("large", "paid"))
+    assert weights.effect(chained("small", "paid")).dollars.high >= 0
+
+
+def test_an_audit_of_an_answer_from_home_says_nothing_of_other_models_there():
+    models = {**MODELS, "large": LARGE}
+    short = Route(name="short", chain=("small", "paid"), tokens_under=4000)
+    rest = Route(name="rest", chain=("large", "paid"))
+
+    def limited(tokens):
+        routes = replace(short, tokens_under=tokens), rest
+        return Policy(routes=routes, models=models, token_limits=token_limits(routes, models.values()))
+
+    ask = next(ask for ask in world(1, 300, bad=0.0) if 2500 < ask.tokens < 3500 and ask.score > 0.6)
+    one = replace(recorded(ask, limited(4000)), requests=100, found=(twenty("small"), twenty("small")))
+    back = Weights(Record(past=(one,)), limited(2000)).effect(limited(4000))
+    assert back.moved == 100
+    assert back.dollars.high >= 0, "the large one may do them all"
 
 
 def test_in_whatever_order_audits_are_read_only_what_differs_is_in_doubt():

@@ -201,7 +201,11 @@ def test_however_many_requests_are_read_at_a_time_a_replay_says_the_same(audited
     assert whole.quality.audited > 20
 
 
-def test_however_many_processes_read_a_replay_says_the_same_to_the_last_digit(audited, monkeypatch):
+def test_however_many_processes_read_a_replay_says_the_same_to_the_last_digit(audited, monkeypatch, tmp_path):
+    (tmp_path / "pickle.py").write_text(
+        "raise ImportError('what lies in the folder that we are in is none of ours')"
+    )
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("headgate.lab.past.PIECE", 7)
     words = ("quality.pass_at=0.4",)
     alone = replay_ledger(audited, words)
@@ -222,6 +226,29 @@ def test_a_process_that_cannot_read_is_told_of(audited, monkeypatch):
     monkeypatch.setattr(processes.sys, "executable", "/bin/false")
     with pytest.raises(LedgerError, match="cannot be read: a process was ended"):
         replay_ledger(audited, ("quality.pass_at=0.4",))
+
+
+def test_whatever_else_a_process_prints_is_none_of_what_it_found(audited, monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('good morning' * 9_000)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("headgate.lab.past.PIECE", 7)
+    monkeypatch.setattr(pieces, "MANY", 2)
+    monkeypatch.setattr(pieces, "PROCESSES", 2)
+    with pytest.raises(LedgerError, match="cannot be read"):
+        replay_ledger(audited, ("quality.pass_at=0.4",))
+
+
+def test_a_damaged_ledger_is_told_of_in_a_sentence(audited, tmp_path):
+    damaged = tmp_path / "ledger.db"
+    shutil.copy(audited.ledger.path, damaged)
+    with sqlite3.connect(damaged) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'attempts'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with damaged.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    with LedgerReader(damaged) as ledger, pytest.raises(LedgerError, match="damaged"):
+        read_past(ledger, Cuts())
 
 
 def test_a_process_that_reads_does_not_wait_for_modules_that_it_does_not_need():
