@@ -188,6 +188,23 @@ def test_what_a_judge_has_called_bad_by_chance_is_in_doubt_once(older):
     assert fmean(slack) < 2.2 * fmean(off) ** 0.5, "1.64 would do for a normal distribution"
 
 
+def test_where_a_judge_can_err_no_less_a_surer_bound_takes_no_more_out():
+    """No alarm is false any more well before either bound: what both doubts have in common has come to its end there."""
+    errors = Errors(hit=0.9, miss=0.985, hit_variance=1e-4, miss_variance=4e-4)
+    apart, common = (
+        {"local model": errors},
+        {"local model": replace(errors, influence={"local": (0.0, -1 / 2_400)})},
+    )
+    one = [side(60, 2_340, apart)]
+    expected = expected_losses(one, apart)
+    taken_out = [
+        (most_lost(one, apart, error) - expected) ** 2 - (most_lost(one, common, error) - expected) ** 2
+        for error in (0.005, 0.0005)
+    ]
+    assert taken_out[0] > 0
+    assert taken_out[1] == pytest.approx(taken_out[0])
+
+
 def test_a_label_is_the_truth_only_where_its_judge_is_not_known():
     """People look at bad verdicts more often: were these put right and the others corrected, too many bad ones would be taken out."""
     errors = {"local model": SURE}

@@ -281,6 +281,23 @@ def test_an_audit_of_an_answer_from_home_says_nothing_of_other_models_there():
     assert back.dollars.high >= 0, "the large one may do them all"
 
 
+def test_what_the_second_model_answered_by_itself_says_nothing_of_one_that_would_be_asked_before_it():
+    """Its own answers were audited, on a route that asks no other: whether the small one has something that passes, nobody has seen."""
+    models = {**MODELS, "large": LARGE}
+    alone, three = (
+        policy(rest=("large",), models=models),
+        policy(rest=("small", "paid", "large"), models=models),
+    )
+    ask = next(
+        ask for ask in world(1, 300, bad=0.0) if ask.task == "qa" and ask.tokens < 4000 and ask.score > 0.6
+    )
+    one = replace(recorded(ask, alone), requests=100, found=(twenty("large"), twenty("large")))
+    assert one.example.model == "large"
+    back = Weights(Record(past=(one,)), three).effect(alone)
+    assert back.dollars.expected < 0
+    assert back.dollars.high >= 0, "the small one may do them all"
+
+
 def test_in_whatever_order_audits_are_read_only_what_differs_is_in_doubt():
     spans = set()
     for order in ((0, 1, 2), (2, 1, 0)):

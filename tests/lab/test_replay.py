@@ -242,7 +242,7 @@ def test_a_damaged_ledger_is_told_of_in_a_sentence(audited, tmp_path):
     damaged = tmp_path / "ledger.db"
     shutil.copy(audited.ledger.path, damaged)
     with sqlite3.connect(damaged) as db:
-        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'attempts'").fetchone()
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'audits'").fetchone()
         (size,) = db.execute("PRAGMA page_size").fetchone()
     with damaged.open("r+b") as file:
         file.seek((page - 1) * size)

@@ -174,9 +174,8 @@ class Weights:
         if home:  # whoever answers, it is one at home; of whom there are no audits, nothing is known
             audits = [(found, True) for found, _ in audits]
             return Went(model, home=True, same=False, dollars=spent, audits=tuple(audits))
-        anew = not self.models[
-            one.example.model or ""
-        ].local  # else the recorded answer was compared, and no other model asked
+        # of an answer from home an audit compares what was recorded, and asks no other model there
+        anew = not self.models[one.example.model or ""].local
         others = tuple([found for found in one.found if anew and named(found.model) not in asked])
         return Went(
             model,

@@ -200,11 +200,11 @@ def errors_of(confusion: Confusion, kind: AuditKind) -> Errors | None:
     if min(good[1], bad[1]) <= 0.0:
         return None  # there is no top: two stories are as likely
     hit, miss = (good, bad) if kind == "fallback" else (bad, good)
+    # alarms of which labels confirm fewer may have been so few by chance, and then most of what a judge calls bad seems wrong
     by_source = {
         group.source: (of_good, of_bad) if kind == "fallback" else (of_bad, of_good)
         for group, (of_good, of_bad) in zip(confusion.groups, influence, strict=True)
-        if group.bad.right
-        >= LABELS  # fewer may have been so few by chance, and then most of what it calls bad seems wrong
+        if group.bad.right >= LABELS
     }
     return Errors(hit[0], miss[0], hit[1], miss[1], covariance, by_source)
 
