@@ -164,11 +164,11 @@ def test_the_rates_lie_as_near_to_the_truth_as_their_variances_say():
     assert sum(one * one for one in off) > 0.6 * len(off), "and they are no wider than they have to be"
 
 
-def test_verdicts_take_turns_and_missed_ones_every_other():
+def test_verdicts_take_turns_and_missed_ones_have_two_of_three():
     asked = {"good": ["a", "b", "c"], "missed": ["d", "D"], "unclear": ["e", "f"], "necessary": ["g"]}
     assert "".join(alternating(asked)) == "edDgafbc"
     assert list(alternating({})) == []
     many = {verdict: repeat(verdict) for verdict in ("missed", "unnecessary", "necessary", "good")}
     shown = list(islice(alternating(many), 36))
-    assert [shown.count(verdict) for verdict in many] == [18, 6, 6, 6]
-    assert shown[:2] == ["missed", "unnecessary"]
+    assert [shown.count(verdict) for verdict in many] == [24, 4, 4, 4]
+    assert shown[:3] == ["missed", "unnecessary", "missed"]

@@ -336,11 +336,17 @@ def test_a_longer_window_on_another_page_takes_in_what_did_not_fit():
 # ── Quality ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def audits(many, *, good, model="small", chance=0.1, score=None):
+def audits(many, *, good, model="small", chance=0.1, score=None, **rejected):
     """So many audits that found the same, each of a request that was chosen with that probability."""
     others = 1 / chance - 1
     return Found(
-        model=model, good=good, score=score, audits=many, speaks_for=many * others, squares=many * others**2
+        model=model,
+        good=good,
+        score=score,
+        rejected=tuple(rejected.items()),
+        audits=many,
+        speaks_for=many * others,
+        squares=many * others**2,
     )
 
 
@@ -437,6 +443,20 @@ def test_a_model_that_was_never_asked_for_a_task_is_known_by_audits():
     all_ = replayed(code, then=moved).all
     assert (all_.unknown, all_.estimated) == (0, 300)
     assert all_.home.expected == pytest.approx(-150)
+
+
+@pytest.mark.parametrize(("chain", "home"), [(("small", "paid"), 75), (("small", "large", "paid"), 300)])
+def test_a_model_that_had_failed_before_another_one_was_compared_passes_no_more_often_than_it_did(
+    chain, home
+):
+    own = audits(10, good=True, score=0.9)
+    behind = audits(30, good=True, model="large", score=0.9, small=0.3)
+    found = replayed(
+        with_audits(recorded(tokens=1500, times=300), own, behind), then=policy(2000, chain=chain)
+    )
+    assert found.all.to_home.expected == pytest.approx(home)
+    busy = with_audits(recorded(tokens=1500, times=300), own, audits(30, good=True, model="large", score=0.9))
+    assert replayed(busy, then=policy(2000, chain=chain)).all.to_home.expected == pytest.approx(300)
 
 
 def test_without_audits_all_answers_from_home_may_be_good_or_none():

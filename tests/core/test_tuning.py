@@ -133,7 +133,7 @@ def test_proposals_over_the_same_weeks_share_one_error():
     first = tune(older, newer, TODAY)
     floor = first.judged.quality.low - 1e-4
     assert isinstance(tune(older, newer, TODAY, floor=floor), Proposal)
-    tenth = tune(older, newer, TODAY, floor=floor, applied=9)
+    tenth = tune(older, newer, TODAY, floor=floor, searched=9)
     assert not isinstance(tenth, Proposal) or tenth.settings != first.settings
 
 
@@ -204,40 +204,39 @@ def audited_by_two(*found):
     return replace(recorded(ask, today), requests=100, costs=(1.0,), found=found)
 
 
-def twenty(model, score=0.7, good=True):
-    return Found(model=model, good=good, score=score, audits=10, speaks_for=40, squares=160)
+def ten(model, score=0.7, good=True, **rejected):
+    """Audits that compared a model's answer, after others whose scores were so low."""
+    others = tuple(rejected.items())
+    return Found(model=model, good=good, score=score, rejected=others, audits=10, speaks_for=40, squares=160)
 
 
 def chained(*chain, pass_at=0.6):
     return policy(over=6000, rest=chain, pass_at=pass_at, models={**MODELS, "large": LARGE})
 
 
-def test_an_audit_of_the_second_model_at_home_promises_nothing_of_the_first():
-    """The small model does one half, and the large one the other; or else it was busy when these were audited."""
-    one = audited_by_two(twenty("small"), twenty("large"))
-    weights = Weights(
-        Record(past=(one,)), policy(rest=("small", "large", "paid"), models={**MODELS, "large": LARGE})
-    )
+def test_what_two_models_at_home_do_is_known_where_an_audit_had_the_answers_of_both():
+    """The small model does one half, and where it failed, the large one the other."""
+    one = audited_by_two(ten("small"), ten("large", small=0.5))
+    weights = Weights(Record(past=(one,)), chained("paid"))
     both, swapped = (
         weights.effect(chained("small", "large", "paid")),
         weights.effect(chained("small", "paid", "large")),
     )
     assert (both.dollars.expected, both.home.expected, both.audits) == (pytest.approx(-1.0), 1.0, 20)
     assert (swapped.dollars.expected, swapped.home.expected) == (pytest.approx(-0.5), 0.5)
-    for laxer in (0.55, 0.65):
-        assert weights.effect(chained("small", "paid", "large", pass_at=laxer)).dollars == swapped.dollars
-    assert swapped.audits == 10, "of quality only those of the small one tell"
+    assert swapped.audits == 20
+    for bar in (0.55, 0.65):
+        assert weights.effect(chained("small", "paid", "large", pass_at=bar)) == swapped
+    laxer = weights.effect(chained("small", "paid", "large", pass_at=0.5))
+    assert (laxer.audits, laxer.dollars.expected) == (10, swapped.dollars.expected)
+    assert laxer.quality.low < swapped.quality.low, "of how good the rejected ones are nothing is known"
 
 
-def test_of_how_good_the_first_is_an_audit_of_the_second_tells_nothing():
+def test_of_how_good_the_first_is_an_audit_of_the_second_tells_nothing_where_the_first_was_busy():
     """Half of what the small model does is bad. That the large one was compared more often makes it no better."""
     few, many = (
         Weights(
-            Record(
-                past=(
-                    audited_by_two(twenty("small", good=False), twenty("small"), *[twenty("large")] * large),
-                )
-            ),
+            Record(past=(audited_by_two(ten("small", good=False), ten("small"), *[ten("large")] * large),)),
             chained("small", "paid", "large"),
         ).effect(chained("small", "paid", "large"))
         for large in (1, 5)
@@ -246,10 +245,22 @@ def test_of_how_good_the_first_is_an_audit_of_the_second_tells_nothing():
     assert few.quality.expected == pytest.approx(0.5)
 
 
+def test_a_bad_answer_from_the_second_model_is_none_where_only_the_first_is_asked():
+    one = audited_by_two(ten("small"), ten("large", good=False, small=0.5))
+    weights = Weights(Record(past=(one,)), chained("paid"))
+    alone, both = (weights.effect(chained(*chain, "paid")) for chain in (("small",), ("small", "large")))
+    assert (alone.quality.expected, alone.home.expected) == (1, 0.5)
+    assert (both.quality.expected, both.home.expected) == (0.5, 1)
+    busy = Weights(Record(past=(audited_by_two(ten("small"), ten("large", good=False)),)), chained("paid"))
+    assert busy.effect(chained("small", "large", "paid")).audits == 10, (
+        "the small one may do what it was not asked"
+    )
+
+
 @pytest.mark.parametrize(("bar", "saves"), [(0.65, 0.5), (0.6, 0.5), (0.55, 0.0)])
-def test_where_less_is_wanted_than_in_an_audit_what_failed_there_may_be_home_already(bar, saves):
+def test_what_an_audit_rejected_may_be_home_already_where_less_is_wanted(bar, saves):
     """So the way back from a paid model between two at home is worth what the large one does, as long as the small one did not pass."""
-    one = audited_by_two(twenty("large"), twenty("small"))
+    one = audited_by_two(ten("large", small=0.58), ten("small"))
     now = Weights(Record(past=(one,)), chained("small", "paid", "large", pass_at=bar))
     back = now.effect(chained("small", "large", "paid", pass_at=bar))
     assert now.effect(chained("small", "paid", "large", pass_at=bar)).dollars == Span(0, 0, 0)
@@ -260,7 +271,7 @@ def test_where_less_is_wanted_than_in_an_audit_what_failed_there_may_be_home_alr
 
 def test_a_model_that_stands_before_the_asked_one_says_nothing_of_it():
     """The small one passed, and so the large one was never asked: under settings that ask it alone all may be home already."""
-    one = audited_by_two(twenty("small"), twenty("small"))
+    one = audited_by_two(ten("small"), ten("small"))
     weights = Weights(Record(past=(one,)), chained("large", "paid"))
     assert weights.effect(chained("small", "paid")).dollars.high >= 0
 
@@ -275,7 +286,7 @@ def test_an_audit_of_an_answer_from_home_says_nothing_of_other_models_there():
         return Policy(routes=routes, models=models, token_limits=token_limits(routes, models.values()))
 
     ask = next(ask for ask in world(1, 300, bad=0.0) if 2500 < ask.tokens < 3500 and ask.score > 0.6)
-    one = replace(recorded(ask, limited(4000)), requests=100, found=(twenty("small"), twenty("small")))
+    one = replace(recorded(ask, limited(4000)), requests=100, found=(ten("small"), ten("small")))
     back = Weights(Record(past=(one,)), limited(2000)).effect(limited(4000))
     assert back.moved == 100
     assert back.dollars.high >= 0, "the large one may do them all"
@@ -291,7 +302,7 @@ def test_what_the_second_model_answered_by_itself_says_nothing_of_one_that_would
     ask = next(
         ask for ask in world(1, 300, bad=0.0) if ask.task == "qa" and ask.tokens < 4000 and ask.score > 0.6
     )
-    one = replace(recorded(ask, alone), requests=100, found=(twenty("large"), twenty("large")))
+    one = replace(recorded(ask, alone), requests=100, found=(ten("large"), ten("large")))
     assert one.example.model == "large"
     back = Weights(Record(past=(one,)), three).effect(alone)
     assert back.dollars.expected < 0
@@ -301,7 +312,7 @@ def test_what_the_second_model_answered_by_itself_says_nothing_of_one_that_would
 def test_in_whatever_order_audits_are_read_only_what_differs_is_in_doubt():
     spans = set()
     for order in ((0, 1, 2), (2, 1, 0)):
-        found = (twenty("small"), twenty("large"), twenty("small", score=0.62))
+        found = (ten("small"), ten("large", small=0.5), ten("small", score=0.62))
         one = audited_by_two(*[found[place] for place in order])
         weights = Weights(Record(past=(one,)), chained("small", "paid", "large"))
         spans.add(weights.effect(chained("small", "paid", "large", pass_at=0.65)).dollars)
@@ -313,7 +324,7 @@ def test_in_whatever_order_audits_are_read_only_what_differs_is_in_doubt():
 
 def test_what_nobody_can_tell_saves_nothing_when_it_can_be_told_again():
     """A guess that was recorded as no evidence, or whose task cannot be told under the settings in force, is in no difference."""
-    one = audited_by_two(twenty("small"))
+    one = audited_by_two(ten("small"))
     signals = replace(one.example.signals, task=None, task_by="none", task_confidence=0.72)
     one = replace(one, example=replace(one.example, signals=signals))
     in_force = replace(chained("small", "paid"), task_confidence=0.7)

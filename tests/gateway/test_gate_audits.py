@@ -1,6 +1,7 @@
 """Audits in an open gate: made while nobody is there, within their money, and in nobody's way. The models are doubles."""
 
 import asyncio
+import json
 import sqlite3
 from contextlib import closing
 
@@ -96,6 +97,31 @@ async def test_a_rejected_local_answer_is_used_as_it_is_and_not_asked_for_again(
         assert (verdict, model) == ("necessary", "llama")
         assert score < 6000
         assert len([call for call in bench.ollama.calls if call.path == "/api/chat"]) == 1
+
+
+async def test_what_another_model_at_home_answered_before_the_compared_one_is_written_down(open_bench):
+    """The first model at home names no label, the second does; what the paid one was asked for goes by its length."""
+
+    def two(page):
+        second = '[models.second]\nengine = "ollama"\nid = "qwen3:8b"\ncontext = 8192\n\n[models.claude]'
+        page = page.replace("[models.claude]", second, 1)
+        at = page.rindex('try = ["llama"')
+        return audited(HOME_ONLY)(page[:at] + 'try = ["llama", "second"' + page[at + len('try = ["llama"') :])
+
+    def local(call):
+        return "work" if call.json["model"].startswith("qwen") else "zebra"
+
+    library = {"llama3.1:8b": ServedModel(), "qwen3:8b": ServedModel()}
+    ask = f'Classify this e-mail as "work" or "private", with one word: {LONG}'
+    async with open_bench(change=two, library=library, local=local, paid="work") as bench:
+        assert (await bench.ask(ask)).headers["x-headgate-model"] == "claude"
+        ((_, verdict, _, _, _, model, score),) = await audits_of(bench)
+        ((rejected,),) = rows(bench, "SELECT rejected FROM audits")
+        ((llama,),) = rows(bench, "SELECT max(id) FROM models WHERE name = 'llama'")
+        assert (verdict, model, score) == ("unnecessary", "second", 10_000)
+        ((first, failed),) = json.loads(rejected)
+        assert first == llama
+        assert failed < 6_000
 
 
 async def test_without_any_answer_from_home_paying_was_necessary(open_bench):

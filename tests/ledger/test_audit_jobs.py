@@ -320,6 +320,51 @@ def test_why_a_judge_said_it_is_forgotten_of_a_ledger_that_kept_it_for_as_long_a
     assert queue.material(1).reasons == {"local model": "the same text"}, "what a later version kept stays"
 
 
+REJECTED = "SELECT a.request, m.name, json_extract(one.value, '$[1]') FROM audits a, json_each(a.rejected) one JOIN models m ON m.id = json_extract(one.value, '$[0]')"
+
+
+def test_answers_that_nobody_compared_are_kept_with_what_a_person_says_later_and_go_out_and_in_again(
+    queue, path, tmp_path
+):
+    job = queue.take(NOW + 86_400)
+    queue.finish(job, found(job, model="large", score=0.8, rejected=(("small", 0.31), ("tiny", 0.2))))
+    give_opinion(path, 1, Opinion(verdict="necessary", judge="person"), NOW)
+    give_opinion(
+        path,
+        2,
+        Opinion(verdict="necessary", judge="person"),
+        NOW,
+        model="large",
+        score=0.4,
+        rejected=(("tiny", 0.1),),
+    )
+    kept = [(1, "small", 3100), (1, "tiny", 2000), (2, "tiny", 1000)]
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute(REJECTED).fetchall() == kept
+    file, other = tmp_path / "all.jsonl", tmp_path / "other.db"
+    export_requests(path, file, Filter(), lambda *_: None)
+    assert '"rejected":{"small":0.31,"tiny":0.2}' in file.read_text()
+    import_lines(file, other, lambda trouble: pytest.fail(trouble.problem), lambda *_: None)
+    with closing(sqlite3.connect(other)) as db:
+        assert db.execute(REJECTED).fetchall() == kept
+
+
+def test_a_ledger_of_version_12_knows_of_no_such_answers_and_of_later_ones(queue, path):
+    job = queue.take(NOW + 86_400)
+    queue.finish(job, found(job, model="small", score=0.8))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("ALTER TABLE audits DROP COLUMN rejected")
+        db.execute("PRAGMA user_version = 12")
+        db.commit()
+    before = findings(path)
+    open_for_writing(path).close()
+    assert findings(path) == before
+    job = queue.take(NOW + 86_400)
+    queue.finish(job, found(job, model="small", score=0.8, rejected=(("tiny", 0.2),)))
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute(REJECTED).fetchall() == [(job.request, "tiny", 2000)]
+
+
 def test_why_a_judge_said_it_is_not_read_in_from_what_an_older_version_has_exported(path, tmp_path):
     opinions = [
         {"judge": "local model", "verdict": "necessary", "by": "llama", "reason": "it says Zanzibar"},

@@ -2,7 +2,7 @@
 
 Of a hundred answers from home a judge calls a few bad, and half of these perhaps wrongly. Were people shown answers as they come, they
 would see one of those in an hour, and the estimate of missed escalations would rest on it. So verdicts take turns, and the missed
-escalations have three of a round: what is not known of a judge is mostly how many of these are false alarms. Among the answers of one
+escalations have two of three: what is not known of a judge is mostly how many of these are false alarms. Among the answers of one
 verdict chance chooses, and that is what makes it possible to take out the judge's errors (`judge_errors`).
 """
 
@@ -18,9 +18,12 @@ ORDER: Final[tuple[AuditVerdict, ...]] = (
     "missed",
     "unnecessary",
     "missed",
+    "missed",
     "necessary",
     "missed",
+    "missed",
     "good",
+    "missed",
 )
 """Of a round: first what nobody was sure of."""
 

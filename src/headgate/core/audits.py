@@ -65,6 +65,13 @@ class Pair(Struct, frozen=True, gc=False):
     task: Task | None
     local: Said
     paid: Said
+    others: tuple[Said, ...] = ()
+    """Other answers from home that are there, and would not have gone out: nobody compares them."""
+
+    @property
+    def rejected(self) -> tuple[tuple[str, float], ...]:
+        """The models of these, each with the lowest score of its answer's checks."""
+        return tuple([(said.model, said.score) for said in self.others if said.score is not None])
 
 
 class Opinion(Struct, frozen=True, gc=False, kw_only=True):

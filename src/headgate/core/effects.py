@@ -141,7 +141,6 @@ class Weights:
         if isinstance(found, Unknown) or found.stays or not found.steps:
             known, audits = not isinstance(found, Unknown), told(one, model) if home else ()
             return Went(model, home=home, told=known, dollars=one.cost, audits=audits)
-        chain = next((route.chain for route in policy.routes if route.name == found.route), ())
         unseen: list[Step] = []
         spent: float | None = 0.0
         for step in found.steps:
@@ -150,50 +149,46 @@ class Weights:
                 continue
             spent = None if spent is None or step.cost is None else spent + step.cost
             if isinstance(step.passes, Asked) or step.passes:
-                return self._end(one, unseen, step.model, spent, chain)
+                return self._end(one, unseen, step.model, spent)
         last = found.steps[-1]
-        return self._end(one, unseen[:-1] if last in unseen else unseen, last.model, spent, chain)
+        return self._end(one, unseen[:-1] if last in unseen else unseen, last.model, spent)
 
-    def _end(
-        self, one: Past, unseen: list[Step], model: str, spent: float | None, chain: tuple[str, ...]
-    ) -> Went:
+    def _end(self, one: Past, unseen: list[Step], model: str, spent: float | None) -> Went:
         """An end: what a model answers for certain, unless one that nobody has seen is asked before it and does."""
         same, home = model == one.example.model, self.models[model].local
         if not unseen:
             return Went(model, home=home, same=same, dollars=spent, audits=told(one, model) if home else ())
-        asked = {
-            named(step.model): step.passes
-            for step in unseen
-            if isinstance(step.passes, Asked) and step.passes.least is None  # what an audit's score is of
-        }
-        audits = [
-            (found, passes_with(found.score, asked[named(found.model)].pass_at))
-            for found in one.found
-            if named(found.model) in asked
-        ]
         if home:  # whoever answers, it is one at home; of whom there are no audits, nothing is known
-            audits = [(found, True) for found, _ in audits]
-            return Went(model, home=True, same=False, dollars=spent, audits=tuple(audits))
+            asked = {named(step.model) for step in unseen}
+            audits = tuple([(found, True) for found in one.found if named(found.model) in asked])
+            return Went(model, home=True, same=False, dollars=spent, audits=audits)
+        audited = [(found, goes_out(found, unseen)) for found in one.found]
         # of an answer from home an audit compares what was recorded, and asks no other model there
         anew = not self.models[one.example.model or ""].local
-        others = tuple([found for found in one.found if anew and named(found.model) not in asked])
         return Went(
             model,
             home=True,
             sure=False,
             same=False,
             dollars=spent,
-            audits=tuple(audits),
-            others=others,
-            open=any(which.pass_at < one.example.decision.pass_at for which in asked.values())
-            or not all(is_behind(named(found.model), asked, chain) for found in others),
+            audits=tuple([(found, out) for found, out in audited if out is not None]),
+            others=tuple([found for found, out in audited if out is None and anew]),
         )
 
 
-def is_behind(model: str, asked: Iterable[str], chain: Iterable[str]) -> bool:
-    """Whether a chain asks a model after all of these."""
-    names = list(dict.fromkeys(map(named, chain)))
-    return model in names and set(asked) <= set(names[: names.index(model)])
+def goes_out(found: Found, unseen: Iterable[Step]) -> bool | None:
+    """Whether the answer that an audit compared goes out where these models are asked in turn; None where another one at home may.
+
+    False says that none at home does: all of them have answered, and none well enough.
+    """
+    known = {**{named(model): score for model, score in found.rejected}, named(found.model): found.score}
+    for step in unseen:
+        which, name = step.passes, named(step.model)
+        if name not in known or not isinstance(which, Asked) or which.least is not None:
+            return None  # an audit's score is of what was wanted of the model then
+        if passes_with(known[name], which.pass_at):
+            return True if name == named(found.model) else None
+    return False
 
 
 class Kind:

@@ -104,8 +104,10 @@ class Evidence:
             for answered in self._answered_by(one, rerun, found):
                 if found.good is not None:
                     self._answers.setdefault(answered, WeighedAudits()).add(found, hit=found.good)
-            for asked in asked_anew(rerun, found.model):
-                self._passing.setdefault(asked, WeighedAudits()).add(found, hit=would_pass(found, asked))
+            for model, score in ((found.model, found.score), *found.rejected):
+                for asked in asked_anew(rerun, model):
+                    passing = self._passing.setdefault(asked, WeighedAudits())
+                    passing.add(found, hit=passes_with(score, asked.pass_at))
 
     def _answered_by(self, one: Past, rerun: Rerun | Unknown, found: Found) -> Iterator[Answered]:
         """Under which kinds of answers an audit counts."""

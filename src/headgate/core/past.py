@@ -41,6 +41,8 @@ class Found(Struct, frozen=True, kw_only=True):
     """What that judge says, whatever a person or a caller said after it."""
     score: float | None = None
     """The lowest score of its checks, or of others between the same two `Cuts.scores`; None without evidence."""
+    rejected: tuple[tuple[str, float], ...] = ()
+    """Other models at home that have answered then, each with such a score: nobody knows how good their answers are."""
     audits: int = 1
     by_chance: bool = True
     """Whether the requests were chosen so. If not, each stands for itself, and for none that is like it."""

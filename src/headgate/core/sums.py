@@ -84,9 +84,7 @@ class Went(Struct, frozen=True, gc=False):
     audits: tuple[tuple[Found, bool], ...] = ()
     """The audits that tell how good it is, and whether their answer goes out."""
     others: tuple[Found, ...] = ()
-    """Audits that asked models at home anew and compared one that is not asked here: those that are had nothing that passed, or were busy."""
-    open: bool = False
-    """Whether they may have something that passes nevertheless: less has to be reached, or they were not asked before that one."""
+    """Audits of which nobody knows whether an answer from home goes out, or how good that one is."""
 
     @property
     def end(self) -> object:
@@ -94,7 +92,7 @@ class Went(Struct, frozen=True, gc=False):
         return self.model if self.sure else (self.model, self.audits, self.others)
 
     def coming(self, *, others: bool) -> dict[int, tuple[Found, bool]]:
-        """Of requests that may come home: the audits, by identity, and whether they say so; `others` is what is said by those of others."""
+        """Of requests that may come home: the audits, by identity, and whether they say so; `others` is what is said by those that do not tell."""
         if self.sure:
             return {}
         told = {id(found): (found, goes_out) for found, goes_out in self.audits}
@@ -105,8 +103,7 @@ class Money:
     """What some settings cost more than others, of requests that go otherwise under these: being added up.
 
     Those that nobody has seen at home cost what they cost as long as none comes home, less what is saved as far as they do: of that
-    audits tell, under both settings. Where an audit compared a model that is not asked, the new settings bring nothing home, and those
-    that they are compared with do where that is open.
+    audits tell, under both settings. Where an audit does not, the new settings bring nothing home, and those that they are compared with do.
     """
 
     __slots__ = ("gained", "gained_of", "lost", "lost_of", "surely")
@@ -127,7 +124,7 @@ class Money:
             return
         new, old = went.dollars or 0.0, before.dollars or 0.0
         self.surely += new - old
-        come, came = went.coming(others=False), before.coming(others=before.open)
+        come, came = went.coming(others=False), before.coming(others=True)
         if come.keys() == came.keys() and new == old:  # only what differs is in doubt
             both = [(found, does, came[key][1]) for key, (found, does) in come.items()]
             gained = [(found, does and not did) for found, does, did in both]

@@ -10,7 +10,7 @@ cheaper holds it, what is proposed is the safe side.
 Nothing is read or written here, and the same input gives the same proposal. How settings are found: `searching`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from headgate.core.candidates import Seen
 from headgate.core.effects import ERROR, Record, Weights
@@ -38,7 +38,7 @@ def tune(
     avoid: frozenset[Setting] = frozenset(),
     labels: Labels = NO_LABELS,
     errors: JudgeErrors = BELIEVED,
-    applied: int = 0,
+    searched: float = 0.0,
 ) -> Proposal | Refusal:
     """Search for better settings.
 
@@ -51,8 +51,8 @@ def tune(
         avoid: settings that were tried and rolled back.
         labels: whether people contradict each other.
         errors: of the judges, as labels tell; one of whom they tell nothing is taken at its word.
-        applied: proposals that were applied in the time of the judging part. Whoever searches the same weeks again finds something by chance
-            some day, so with each of them less of the error is left: the k-th has 5 % / k.
+        searched: how often the judging part was searched before (`searched_before`). Whoever searches the same weeks again finds something
+            by chance some day, so with each time less of the error is left: 5 % / (1 + searched).
     """
     refusal = what_is_missing(to_find, to_judge, labels) or what_has_vanished(to_find, to_judge, policy)
     if refusal is not None:
@@ -73,7 +73,7 @@ def tune(
         seen=seen_in(whole),
         avoid=avoid,
         labels=labels.of_judges,
-        error=ERROR / (applied + 1),
+        error=ERROR / (1.0 + searched),
     )
     if now.quality.high < floor or whole.effect(policy).quality.high < floor:
         return search.safer(now, surely=True)
@@ -82,6 +82,17 @@ def tune(
         mended = search.safer(now, surely=False)
         return found if isinstance(mended, Refusal) else mended
     return found
+
+
+def searched_before(applied: Iterable[float], begins: float, ends: float) -> float:
+    """How often a judging part was searched before: each proposal that was applied counts by the share of it that there was by then.
+
+    Args:
+        applied: when proposals were applied, as Unix time or any other.
+        begins: when the judging part does.
+        ends: when it does.
+    """
+    return sum([(min(at, ends) - begins) / (ends - begins) for at in applied if at > begins])
 
 
 def all_at_home(now: Effect) -> Refusal:

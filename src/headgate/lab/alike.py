@@ -18,7 +18,7 @@ from headgate.ledger.units import CONFIDENCE, FINE
 SUMS = 5
 """Columns that come first, before the sum of what each attempt cost and what the requests have in common."""
 
-ASKED = 6
+ASKED = 7
 """Columns of an audit, before the models of the attempts (0 is none) and what its request has in common."""
 
 WORDS = 2**20
@@ -72,7 +72,15 @@ class Alike:
         ]
         summed = ["r.n", "r.tokens", f"{answering('a.output', attempts)} AS output"]
         summed += [f"a{i}.cost AS {cost}" for i, cost in enumerate(costs)]
-        audit = ["u.request", "u.verdict", "u.judge", "u.probability", "u.model AS compared", "u.score"]
+        audit = [
+            "u.request",
+            "u.verdict",
+            "u.judge",
+            "u.probability",
+            "u.model AS compared",
+            "u.score",
+            "u.rejected",
+        ]
         audit += [f"ifnull(a{i}.model, 0) AS {model}" for i, model in enumerate(models)]
         length, _ = reached("prompt", edges_of(cuts))
         in_common = [*keys, f"{length} AS length", *stories, f"{TOLD} AS told"]
@@ -92,7 +100,7 @@ class Alike:
         )
         """Sums, what each attempt cost, and what the requests have in common, the story last."""
 
-        found = ["request", "verdict", "judge", "probability", "compared", "score", *models]
+        found = ["request", "verdict", "judge", "probability", "compared", "score", "rejected", *models]
         rows = apart(of_request + audit, f"audits u JOIN requests r ON r.n = u.request {joins} WHERE {RANGE}")
         self.audits = f"SELECT {', '.join([*found, *in_common])} FROM {rows}"  # noqa: S608 - as above
         """Each audit, the model of each attempt of its request, and what that has in common."""

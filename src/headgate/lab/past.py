@@ -28,6 +28,7 @@ from headgate.core.types import Model, Outcome
 from headgate.core.versions import Versions, since_when
 from headgate.lab.alike import ASKED, RANGE, SUMS, Alike
 from headgate.lab.pieces import PIECE, read_pieces
+from headgate.ledger.audits import read_rejected
 from headgate.ledger.findings import said_by_judges
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.units import FINE, MICRO, NANO
@@ -67,6 +68,8 @@ class Same(Struct, frozen=True, gc=False):
     """The judge's own verdict."""
     scores: int | None
     """Between which two of the cuts their scores lie."""
+    rejected: tuple[tuple[int, int], ...]
+    """Other models that answered, likewise."""
     by_chance: bool
     """Whether their requests were chosen so."""
 
@@ -74,10 +77,10 @@ class Same(Struct, frozen=True, gc=False):
 class Audits:
     """Audits that found the same, while they are counted."""
 
-    __slots__ = ("audits", "score", "speaks_for", "squares")
+    __slots__ = ("audits", "rejected", "score", "speaks_for", "squares")
 
-    def __init__(self, score: int | None) -> None:
-        self.score = score
+    def __init__(self, score: int | None, rejected: Sequence[tuple[int, int]]) -> None:
+        self.score, self.rejected = score, rejected
         self.audits = 0
         self.speaks_for = self.squares = 0.0
 
@@ -88,14 +91,15 @@ class Audits:
         self.speaks_for += others
         self.squares += others * others
 
-    def found(self, same: Same, model: str) -> Found:
+    def found(self, same: Same, names: Mapping[int, str]) -> Found:
         """What they found of a model's answers."""
         return Found(
-            model=model,
+            model=names[same.model],
             good=says_as_good(same.verdict),  # type: ignore[arg-type]  # a closed list
             judge=same.judge,
             judged=says_as_good(same.judged) if same.judge else None,  # type: ignore[arg-type]  # as above
             score=None if self.score is None else self.score / FINE,
+            rejected=tuple([(names[model], score / FINE) for model, score in self.rejected]),
             audits=self.audits,
             by_chance=same.by_chance,
             speaks_for=self.speaks_for,
@@ -199,7 +203,13 @@ def without_evidence(past: Past, older: frozenset[str]) -> Past:
         return past
     return replace(
         past,
-        found=tuple([found for found in past.found if found.model not in older]),
+        found=tuple(
+            [
+                replace(found, rejected=tuple([one for one in found.rejected if one[0] not in older]))
+                for found in past.found
+                if found.model not in older
+            ]
+        ),
         chances={model: chance for model, chance in past.chances.items() if model not in older},
         older=older,
     )
@@ -221,7 +231,7 @@ def past_of(group: Group, outcome: Outcome, names: Mapping[int, str]) -> Past:
         ),
         prompt=group.prompt if counted else None,
         output=group.output if counted else None,
-        found=tuple([told.found(same, names[same.model]) for same, told in group.audits.items()]),
+        found=tuple([told.found(same, names) for same, told in group.audits.items()]),
         chances={names[model]: sum_ / FINE / group.requests for model, sum_ in group.chances.items()},
     )
 
@@ -289,7 +299,7 @@ class Groups:
 
     def _add_audit(self, row: tuple[Any, ...], judged: Opinion | None) -> None:
         """One audit, and what a judge had said where a person or a caller has labelled it."""
-        _, verdict, judge, probability, model, score = row[:ASKED]
+        _, verdict, judge, probability, model, score, kept = row[:ASKED]
         most = self._attempts
         compared = model if model is not None else self._last_at_home(row[ASKED : ASKED + most])
         if compared is None:
@@ -302,8 +312,10 @@ class Groups:
         else:
             said = in_force
         scores = None if score is None else bisect_right(self._scores, score)
-        same = Same(compared, in_force, who, said, scores, probability is not None)
-        self._group(row[ASKED + most :]).audits.setdefault(same, Audits(score)).add(probability)
+        rejected = read_rejected(kept)
+        others = tuple([(model, bisect_right(self._scores, score)) for model, score in rejected])
+        same = Same(compared, in_force, who, said, scores, others, probability is not None)
+        self._group(row[ASKED + most :]).audits.setdefault(same, Audits(score, rejected)).add(probability)
 
     def _group(self, common: tuple[Any, ...], n: int = 0) -> Group:
         """The group of those that have this in common; `n` is one of them."""

@@ -24,7 +24,7 @@ from headgate.core.errors import LedgerError, UsageError
 from headgate.core.judges.found import says_as_good, verdict_for
 from headgate.core.material import material_from
 from headgate.core.words import AuditKind, AuditVerdict
-from headgate.lab.auditing.pairs import best
+from headgate.lab.auditing.pairs import with_best
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.opinions import find_asked, give_opinion, take_back
 from headgate.ledger.sealing import Seal, opened
@@ -173,8 +173,9 @@ def pair_of(material: Material) -> Pair | None:
     known = [said for said in material.said if said.local]
     if paid is None or not known:
         return None
-    local = best(known, material.pass_at) if material.kind == "fallback" else known[-1]
-    return Pair(material.request, material.task, local, paid)
+    if material.kind == "fallback":
+        return with_best(material, known, paid)
+    return Pair(material.request, material.task, known[-1], paid)
 
 
 def local_first(request_id: str) -> bool:
@@ -195,8 +196,10 @@ def choose(path: Path, review: Review, choice: Choice, by: str, now: float) -> O
         LedgerError: it cannot be kept, or the request is gone.
     """
     opinion = Opinion(verdict=meant(review, choice), judge="person", by=by, reason=SAID[choice])
-    local = review.pair.local
-    return give_opinion(path, review.n, opinion, now, model=local.model, score=local.score)
+    pair = review.pair
+    return give_opinion(
+        path, review.n, opinion, now, model=pair.local.model, score=pair.local.score, rejected=pair.rejected
+    )
 
 
 def overrule(

@@ -24,7 +24,7 @@ from headgate.core.judge_errors import Confusion, confusions, errors_by_judge
 from headgate.core.policy import Policy
 from headgate.core.proposals import Labels, Proposal, Refusal
 from headgate.core.settings import Setting, setting_of
-from headgate.core.tuning import tune
+from headgate.core.tuning import searched_before, tune
 from headgate.core.types import Model
 from headgate.core.watching import AppliedChange
 from headgate.lab.past import Progress, read_past
@@ -122,7 +122,7 @@ def tune_ledger(
         avoid=rolled_back(changes, last - AVOIDED_FOR),
         labels=replace(labels, of_judges=sum([one.labelled for one in told.values()])),
         errors=errors,
-        applied=len([change for change in changes if change.applied >= split]),
+        searched=searched_before([change.applied for change in changes], split, last),
     )
     text = page.text
     if isinstance(found, Proposal):

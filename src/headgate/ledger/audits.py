@@ -48,6 +48,8 @@ class Judged(Struct, frozen=True, kw_only=True):
     """The model at home whose answer was compared; "" is unknown, or stands in the ledger already."""
     score: float | None = None
     """The lowest score of that answer's checks."""
+    rejected: tuple[tuple[str, float], ...] = ()
+    """Other models at home whose answers were there and would not have gone out, with the lowest score of each, in order."""
 
 
 class OpinionStory(Struct, frozen=True, omit_defaults=True):
@@ -59,14 +61,15 @@ class OpinionStory(Struct, frozen=True, omit_defaults=True):
 
 
 _decode_story: Final = msgspec.json.Decoder(OpinionStory).decode
+_decode_rejected: Final = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
 
 def keep_findings(db: sqlite3.Connection, found: Iterable[Judged]) -> int:
     """Write down what was found of requests; of how many.
 
     A request whose row is gone is left out. A person's word stays in force whatever others say later, and so does a caller's against
-    all but a person's. What an audit has cost adds up over its opinions; its probability, model and score stay what they were where
-    they are not given anew.
+    all but a person's. What an audit has cost adds up over its opinions; its probability, model, score and rejected answers stay what they
+    were where they are not given anew.
 
     Args:
         db: a connection in a transaction of its caller's.
@@ -103,11 +106,12 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
     before = db.execute(query, (judged.request,)).fetchone()
     word = (_number(db, force.verdict), _number(db, force.judge), at, force.reason or None)
     model = _model(db, judged.model) if judged.model else None
+    rejected = [(_model(db, name), scaled(score, FINE)) for name, score in judged.rejected]
     db.execute(
-        "INSERT INTO audits (request, verdict, judge, audited, story, cost, probability, model, score) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO UPDATE SET cost = cost + excluded.cost, "
+        "INSERT INTO audits (request, verdict, judge, audited, story, cost, probability, model, score, rejected) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO UPDATE SET cost = cost + excluded.cost, "
         "probability = coalesce(excluded.probability, probability), model = coalesce(excluded.model, model), "
-        "score = coalesce(excluded.score, score)",
+        "score = coalesce(excluded.score, score), rejected = coalesce(excluded.rejected, rejected)",
         (
             judged.request,
             *word,
@@ -115,6 +119,7 @@ def _keep(db: sqlite3.Connection, judged: Judged) -> bool:
             scaled(judged.probability, MILLION),
             model,
             scaled(judged.score, FINE),
+            text_of(rejected) if rejected else None,
         ),
     )
     speaks_anew = before is not None and any(opinion.judge == before[0] for opinion in judged.opinions)
@@ -138,6 +143,11 @@ def without_reasons(judged: Judged) -> Judged:
 def reason_to_keep(judge: str, reason: str) -> str:
     """What stays of a reason as long as its request does: people's, callers' and strangers' own words, and none of our judges'."""
     return "" if judge in OURS else reason
+
+
+def read_rejected(kept: str | None) -> list[tuple[int, int]]:
+    """The models, by number, and scores of an audit's `rejected`."""
+    return [] if kept is None else _decode_rejected(kept)
 
 
 def forget_reasons(db: sqlite3.Connection) -> None:

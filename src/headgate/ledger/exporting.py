@@ -20,7 +20,7 @@ import msgspec
 from sqlalchemy import select
 
 from headgate.core.errors import UsageError
-from headgate.ledger.audits import MILLION, opinion_told
+from headgate.ledger.audits import MILLION, opinion_told, read_rejected
 from headgate.ledger.lines import LineAudit, LineOpinion
 from headgate.ledger.opening import open_for_reading
 from headgate.ledger.queries import Entry, Filter, LedgerReader
@@ -245,6 +245,7 @@ def _audits(reader: LedgerReader, entries: Iterable[Entry]) -> dict[int, LineAud
                 probability=_share(row.probability, MILLION),
                 model="" if row.model is None else names[row.model],
                 score=_share(row.score, FINE),
+                rejected={names[model]: score / FINE for model, score in read_rejected(row.rejected)},
                 opinions=tuple(said[row.request]),
             )
             for row in db.execute(select(audits).where(audits.c.request.between(first, last)))

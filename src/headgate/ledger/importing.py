@@ -26,7 +26,7 @@ from headgate.ledger.opening import bring_up_to_date, make_tables, open_for_read
 from headgate.ledger.rollups import roll
 from headgate.ledger.schema import attempts, audits, bodies, insert_sql, opinions, requests
 from headgate.ledger.store import complaint
-from headgate.ledger.stories import scaled
+from headgate.ledger.stories import scaled, text_of
 from headgate.ledger.units import FINE, MICRO, NANO
 
 BATCH: Final = 1_000
@@ -199,6 +199,7 @@ class _Import:
         findings, said = [], []
         for n, audit, received in self._audits:
             audited = received if audit.time is None else moment(audit.time)
+            rejected = [(models[model], scaled(score, FINE)) for model, score in audit.rejected.items()]
             findings.append(
                 (
                     n,
@@ -210,6 +211,7 @@ class _Import:
                     scaled(audit.probability, MILLION),
                     models[audit.model] if audit.model else None,
                     scaled(audit.score, FINE),
+                    text_of(rejected) if rejected else None,
                 )
             )
             for opinion in audit.opinions:

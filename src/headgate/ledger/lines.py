@@ -195,6 +195,8 @@ class LineAudit(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     """The model at home whose answer was compared."""
     score: Share | None = None
     """The lowest score of that answer's checks."""
+    rejected: dict[str, Share] = {}
+    """Other models at home whose answers were there and would not have gone out, with the lowest score of each."""
     opinions: tuple[LineOpinion, ...] = ()
     """What each judge said."""
 

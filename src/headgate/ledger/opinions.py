@@ -87,7 +87,14 @@ def read_opinions(path: Path, n: int) -> tuple[Opinion, ...]:
 
 
 def give_opinion(
-    path: Path, n: int, opinion: Opinion, now: float, *, model: str = "", score: float | None = None
+    path: Path,
+    n: int,
+    opinion: Opinion,
+    now: float,
+    *,
+    model: str = "",
+    score: float | None = None,
+    rejected: tuple[tuple[str, float], ...] = (),
 ) -> Opinion:
     """Put down what a person or a caller says of a request; the opinion that is in force from then on.
 
@@ -101,6 +108,7 @@ def give_opinion(
         now: Unix time.
         model: the model at home whose answer was looked at; "" is unknown, or in the ledger already.
         score: the lowest score of that answer's checks.
+        rejected: other models at home whose answers were there, with the lowest score of each.
 
     Raises:
         LedgerError: the ledger cannot be written, or the request is gone.
@@ -116,6 +124,7 @@ def give_opinion(
             probability=_probability(db, n),
             model=model,
             score=score,
+            rejected=rejected,
         )
         if not keep_findings(db, [judged]):
             raise LedgerError(

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from headgate.ledger.cells import Calls, CallVariant, Cell, Ends, Variant
 
-VERSION: Final = 12
+VERSION: Final = 13
 """Of the tables. A file with a higher one was written by a newer Headgate and is left alone; one with a lower one is given
 the tables and columns that it lacks."""
 
@@ -276,6 +276,8 @@ audits = Table(
     Column("probability", Integer),
     Column("model", ForeignKey("models.id")),
     Column("score", SmallInteger),
+    # since 13: other models at home whose answers were there and would not have gone out, as JSON [[model, lowest score], …]
+    Column("rejected", Text),
 )
 
 # Requests whose audit waits to be made: `material` is what it needs (`core.audits.Material`), sealed where the user says so, and

@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from headgate.core.audits import Opinion, Said
+from headgate.core.audits import Opinion, Pair, Said
 from headgate.core.chosen_judge import chosen_judge
 from headgate.core.errors import HeadgateError
 from headgate.core.policy import Policy
@@ -203,11 +203,11 @@ class Auditor:
 
         judgement = await judge(found, job.kind, whom)
         if judgement.settled or (judgement.opinions and job.tries >= TRIES):
-            return await self._judged(job, judgement.opinions, found.local)
+            return await self._judged(job, judgement.opinions, found)
         troubles = [f"{trouble.by or trouble.judge}: {trouble.reason}" for trouble in judgement.troubles]
         return await self._put_off(job, PutOff(f"no judge could say: {'; '.join(troubles)}"))
 
-    async def _judged(self, job: Job, opinions: tuple[Opinion, ...], local: Said | None) -> Made:
+    async def _judged(self, job: Job, opinions: tuple[Opinion, ...], pair: Pair | None) -> Made:
         opinion = opinions[-1]
         paid = await self.purse.paid_for(job.request)
         asked = sum([one.cost or 0.0 for one in opinions])
@@ -218,8 +218,9 @@ class Auditor:
             at=time(),
             cost=max(0.0, paid - asked),
             probability=job.probability,
-            model="" if local is None else local.model,
-            score=None if local is None else local.score,
+            model="" if pair is None else pair.local.model,
+            score=None if pair is None else pair.local.score,
+            rejected=() if pair is None else pair.rejected,
         )
         await asyncio.to_thread(self.jobs.finish, job, judged)
         return _made(

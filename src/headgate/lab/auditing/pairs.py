@@ -79,7 +79,7 @@ async def at_home(job: int, material: Material, ask: Aside, keep: Keep) -> Pair 
                 return Opinion(verdict="necessary", judge="exact", reason=why_none(walked))
     if not known:
         return Opinion(verdict="necessary", judge="exact", reason="no model at home could be asked")
-    return Pair(material.request, material.task, best(known, material.pass_at), paid)
+    return with_best(material, known, paid)
 
 
 async def elsewhere(job: int, material: Material, ask: Aside, keep: Keep, purse: Purse) -> Pair | PutOff:
@@ -138,6 +138,15 @@ def paid_model(policy: Policy, material: Material) -> str | None:
 def passes(said: Said, pass_at: float) -> bool:
     """Whether the answer would have gone out, as the cascade sees it."""
     return passes_with(said.score, pass_at)
+
+
+def with_best(material: Material, known: Iterable[Said], paid: Said) -> Pair:
+    """The paid answer of a fallback beside that from home which would have gone out without any money; the others are not compared."""
+    known = tuple(known)
+    local = best(known, material.pass_at)
+    return Pair(
+        material.request, material.task, local, paid, tuple([said for said in known if said is not local])
+    )
 
 
 def best(said: Iterable[Said], pass_at: float) -> Said:

@@ -68,13 +68,23 @@ class Audited(Struct, frozen=True, kw_only=True):
     """Answers from home that were not as good, in truth."""
 
 
+class Compared(Struct, frozen=True):
+    """The answer from home that an audit compares."""
+
+    model: str
+    good: bool
+    """In truth."""
+    score: float
+    rejected: tuple[tuple[str, float], ...] = ()
+    """Others that answered, with their scores."""
+
+
 class Audit(Struct, frozen=True):
     """One request that was chosen, and what a judge says of it."""
 
     stratum: Stratum
     played: Played
-    compared: tuple[str, bool, float]
-    """The model whose answer was compared, whether it is good in truth, and its score."""
+    compared: Compared
     judge: Judge
     as_good: bool
     """As the judge says."""
@@ -87,11 +97,10 @@ class Audit(Struct, frozen=True):
     @property
     def label(self) -> Opinion:
         """A person's, which is the truth."""
-        return Opinion(verdict=VERDICTS[self.stratum.kind, self.compared[1]], judge="person")
+        return Opinion(verdict=VERDICTS[self.stratum.kind, self.compared.good], judge="person")
 
     def finding(self, probability: float, *, labelled: bool) -> Finding:
         """As estimates use it."""
-        model, _, score = self.compared
         in_force = self.label if labelled else self.said
         return Finding(
             request=0,
@@ -103,22 +112,22 @@ class Audit(Struct, frozen=True):
             probability=probability,
             route=self.stratum.route,
             task=self.stratum.task,
-            model=model,
+            model=self.compared.model,
             cause=str(self.played.outcome.fallback or ""),
-            score=score,
+            score=self.compared.score,
             cost=self.played.cost,
         )
 
     def found(self, probability: float, *, labelled: bool) -> Found:
         """As a search uses it."""
-        model, good, score = self.compared
-        others = 1 / probability - 1
+        compared, others = self.compared, 1 / probability - 1
         return Found(
-            model=model,
-            good=good if labelled else self.as_good,
+            model=compared.model,
+            good=compared.good if labelled else self.as_good,
             judge=self.judge,
             judged=self.as_good,
-            score=score,
+            score=compared.score,
+            rejected=compared.rejected,
             speaks_for=others,
             squares=others**2,
         )
@@ -160,14 +169,14 @@ class Auditor:
             truly[stratum.kind] += sum(
                 [
                     n
-                    for (_, _, n), (_, good, _) in zip(rows, compared, strict=True)
-                    if good is (stratum.kind == "fallback")
+                    for (_, _, n), one in zip(rows, compared, strict=True)
+                    if one.good is (stratum.kind == "fallback")
                 ]
             )
             for place in chosen([requests for _, _, requests in rows], chances[stratum], chance):
                 kind, played, _ = rows[place]
                 judge = player.works[kind.task].judge
-                _, good, _ = compared[place]
+                good = compared[place].good
                 said = good is (chance.random() < self.how.right[judge][0 if good else 1])
                 audits.append(Audit(stratum, played, compared[place], judge, said))
         labelled = self.label(audits, chance)
@@ -224,19 +233,22 @@ class Auditor:
         return self._tally.confusions
 
 
-def compare(policy: Policy, kind: Kind, played: Played) -> tuple[str, bool, float]:
-    """The model whose answer is compared, whether that is good, and its score."""
+def compare(policy: Policy, kind: Kind, played: Played) -> Compared:
+    """The answer from home that is compared, and those that were had beside it."""
     answers = {"small": (kind.small_good, SCORES[kind.small]), "large": (kind.large_good, SCORES[kind.large])}
     if played.local:
-        return (played.model, *answers[played.model])
+        return Compared(played.model, *answers[played.model])
     asked = [attempt.model for attempt in played.outcome.attempts if policy.models[attempt.model].local]
     chains = ([one.model for one in played.outcome.decision.candidates], policy.routes[-1].chain)
     home = next(found for chain in chains if (found := [name for name in chain if policy.models[name].local]))
     names = asked + [name for name in home if name not in asked]
     bar = played.outcome.decision.pass_at
     passing = next((name for name in names if answers[name][1] >= bar), None)
+    had = names[: names.index(passing) + 1] if passing else names
     name = passing or max(reversed(names), key=lambda name: answers[name][1])
-    return (name, *answers[name])
+    return Compared(
+        name, *answers[name], tuple([(other, answers[other][1]) for other in had if other != name])
+    )
 
 
 def chosen(requests: Sequence[int], probability: float, chance: Random) -> Iterator[int]:

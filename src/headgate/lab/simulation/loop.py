@@ -22,7 +22,7 @@ from headgate.core.policy import Policy
 from headgate.core.proposals import Refusal
 from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.strata import Population
-from headgate.core.tuning import tune
+from headgate.core.tuning import searched_before, tune
 from headgate.core.watching import DAY, AppliedChange, judge_change
 from headgate.core.words import AuditKind
 from headgate.lab.past import without_evidence
@@ -166,8 +166,10 @@ class Loop:
             floor=self.floor,
             avoid=self.avoid,
             errors=self.errors,
-            applied=len(
-                [change for change in self.changes if change.week > len(self.record) - len(weeks) + half]
+            searched=searched_before(
+                [change.week for change in self.changes],
+                len(self.record) - len(weeks) + half,
+                len(self.record),
             ),
         )
         if isinstance(found, Refusal):

@@ -118,12 +118,12 @@ def price_of(model: Model, usage: Usage) -> float:
     return cost
 
 
-Same = tuple[str, bool | None, str, bool | None, float | None]
+Same = tuple[str, bool | None, str, bool | None, float | None, tuple[tuple[str, float], ...]]
 
 
 def same(found: Found) -> Same:
     """What audits that are counted together have in common."""
-    return found.model, found.good, found.judge, found.judged, found.score
+    return found.model, found.good, found.judge, found.judged, found.score, found.rejected
 
 
 class Recorded:
@@ -169,6 +169,7 @@ def both(one: Found, other: Found) -> Found:
         judge=one.judge,
         judged=one.judged,
         score=one.score,
+        rejected=one.rejected,
         audits=one.audits + other.audits,
         speaks_for=one.speaks_for + other.speaks_for,
         squares=one.squares + other.squares,
