@@ -6,11 +6,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.util import find_spec
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 import headgate.demo.folder as demo_folder
 from headgate.config.changes import set_words
@@ -21,7 +24,7 @@ from headgate.demo.caller import call_all
 from headgate.demo.stage import open_stage
 from headgate.demo.week import Ask, week
 from headgate.lab import pieces
-from headgate.lab.past import read_past
+from headgate.lab.past import read_past, without_evidence
 from headgate.lab.replays import plain, replay_ledger
 from headgate.ledger import processes
 from headgate.ledger.queries import LedgerReader
@@ -194,6 +197,27 @@ def test_audits_say_what_a_lower_bar_risks_and_how_good_it_was_before(audited):
     assert quality.sure < quality.after.expected < quality.before.expected
     assert quality.paid + quality.audited + quality.inferred + quality.unjudged == pytest.approx(REQUESTS)
     assert quality.audited > 20
+
+
+def test_what_other_models_answered_in_an_audit_is_read_and_keeps_audits_apart(audited, tmp_path):
+    config = replace(audited, ledger=replace(audited.ledger, path=tmp_path / "ledger.db"))
+    shutil.copy(audited.ledger.path, config.ledger.path)
+    with closing(sqlite3.connect(config.ledger.path)) as db, db:
+        ((number,),) = db.execute("SELECT max(id) FROM models WHERE name = 'micro'")
+        audits = [n for (n,) in db.execute("SELECT request FROM audits ORDER BY 1")]
+        for score, some in ((2000, audits[:10]), (5000, audits[10:20]), (9000, audits[20:30])):
+            told = [(json.dumps([[number, score]]), n) for n in some]
+            db.executemany("UPDATE audits SET rejected = ? WHERE request = ?", told)
+    with LedgerReader(config.ledger.path) as ledger:
+        past = read_past(ledger, Cuts(scores=(0.4, 0.6))).past
+    counted = Counter()
+    for found in [found for one in past for found in one.found]:
+        (score,) = [score for _, score in found.rejected] or (None,)
+        assert {name for name, _ in found.rejected} <= {"micro"}
+        counted[score] += found.audits
+    assert counted == {0.2: 10, 0.5: 10, 0.9: 10, None: len(audits) - 30}
+    gone = [without_evidence(one, frozenset(("micro",))) for one in past]
+    assert not any(found.rejected for one in gone for found in one.found), "another version is another model"
 
 
 def test_however_many_requests_are_read_at_a_time_a_replay_says_the_same(audited, monkeypatch):
