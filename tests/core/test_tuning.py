@@ -15,7 +15,7 @@ from headgate.core.policy import Policy, Route, token_limits
 from headgate.core.proposals import Labels, Proposal, Refusal
 from headgate.core.settings import Setting, setting_of, with_settings
 from headgate.core.spans import Span
-from headgate.core.tuning import tune
+from headgate.core.tuning import searched_before, tune
 from headgate.core.watching import AppliedChange, judge_change
 from tuning_world import MODELS, TODAY, grouped, policy, recorded, truth, world
 
@@ -135,6 +135,13 @@ def test_proposals_over_the_same_weeks_share_one_error():
     assert isinstance(tune(older, newer, TODAY, floor=floor), Proposal)
     tenth = tune(older, newer, TODAY, floor=floor, searched=9)
     assert not isinstance(tenth, Proposal) or tenth.settings != first.settings
+
+
+def test_an_earlier_proposal_counts_by_how_much_of_the_judging_part_it_had_seen():
+    assert searched_before((), 4, 8) == searched_before((3, 4), 4, 8) == 0
+    assert searched_before((5, 6, 7), 4, 8) == pytest.approx(1.5)
+    assert searched_before((8, 9), 4, 8) == pytest.approx(2), "all of it"
+    assert searched_before((9,), 8, 8) == 0, "there is none"
 
 
 def test_what_goes_wrong_only_lately_is_mended_by_what_is_seen_lately():

@@ -159,7 +159,7 @@ class Weights:
         if not unseen:
             return Went(model, home=home, same=same, dollars=spent, audits=told(one, model) if home else ())
         if home:  # whoever answers, it is one at home; of whom there are no audits, nothing is known
-            asked = {named(step.model) for step in unseen}
+            asked = {named(step.model) for step in unseen if as_audited(step) is not None}
             audits = tuple([(found, True) for found in one.found if named(found.model) in asked])
             return Went(model, home=True, same=False, dollars=spent, audits=audits)
         audited = [(found, goes_out(found, unseen)) for found in one.found]
@@ -183,12 +183,18 @@ def goes_out(found: Found, unseen: Iterable[Step]) -> bool | None:
     """
     known = {**{named(model): score for model, score in found.rejected}, named(found.model): found.score}
     for step in unseen:
-        which, name = step.passes, named(step.model)
-        if name not in known or not isinstance(which, Asked) or which.least is not None:
-            return None  # an audit's score is of what was wanted of the model then
-        if passes_with(known[name], which.pass_at):
+        name, asked = named(step.model), as_audited(step)
+        if asked is None or name not in known:
+            return None
+        if passes_with(known[name], asked.pass_at):
             return True if name == named(found.model) else None
     return False
+
+
+def as_audited(step: Step) -> Asked | None:
+    """What is asked of a model, where the score that an audit has kept is of the same: as much confidence as was wanted then."""
+    asked = step.passes
+    return asked if isinstance(asked, Asked) and asked.least is None else None
 
 
 class Kind:

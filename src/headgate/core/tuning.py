@@ -92,7 +92,7 @@ def searched_before(applied: Iterable[float], begins: float, ends: float) -> flo
         begins: when the judging part does.
         ends: when it does.
     """
-    return sum([(min(at, ends) - begins) / (ends - begins) for at in applied if at > begins])
+    return sum([(min(at, ends) - begins) / (ends - begins) for at in applied if min(at, ends) > begins])
 
 
 def all_at_home(now: Effect) -> Refusal:
