@@ -120,7 +120,8 @@ def test_an_audit_of_a_fallback_compares_what_home_would_have_said():
     rejected = long = 0
     for kind in requests:
         played = player.play(kind)
-        model, good, score = compare(PAGE, kind, played)
+        audited = compare(PAGE, kind, played)
+        model, good, score = audited.model, audited.good, audited.score
         assert good == (kind.small_good if model == "small" else kind.large_good)
         if played.local:
             assert model == played.model
@@ -194,7 +195,7 @@ def test_what_the_search_is_told_agrees_with_the_truth():
     requests, player, record, _, _ = a_week(how)
     effect = Weights(Record(past=tuple(record.past())), PAGE).effect(PAGE)
     good = sum(
-        n * (not played.local or compare(PAGE, k, played)[1])
+        n * (not played.local or compare(PAGE, k, played).good)
         for k, n in requests.items()
         if (played := player.play(k))
     )
