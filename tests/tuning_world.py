@@ -2,8 +2,11 @@
 
 from random import Random
 
+from msgspec.structs import replace
+
 from headgate.core.cascade import fallback_reason
 from headgate.core.checks.confidence import believed
+from headgate.core.effects import Record
 from headgate.core.past import Found, Past
 from headgate.core.policy import Policy, Route, decide, token_limits
 from headgate.core.prices import FREE
@@ -34,6 +37,7 @@ def policy(over=4000, pass_at=0.6, code=("small", "paid"), rest=("small", "paid"
 
 
 TODAY = policy()
+LARGE = replace(MODELS["small"], name="large", id="l")
 
 
 class Ask:
@@ -179,3 +183,8 @@ def truth(asks, settings):
                 dollars += 0.0 if home else (ask.tokens + 500.0) / 1e6
                 break
     return good / len(asks), dollars
+
+
+def record(seed, requests=3000, today=TODAY, sample=0.3, local_sample=0.3, **kind):
+    asks = world(seed, requests, **kind)
+    return asks, Record(past=grouped(asks, today, sample=sample, local_sample=local_sample))

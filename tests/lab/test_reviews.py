@@ -48,14 +48,15 @@ LATE = 4_000_000_000.0
 NUMBERS = count(1)
 
 
-def outcome(kind, local, paid, *, answered=None):
+def outcome(kind, local, paid, *, answered=None, before=()):
     """An answered request that was chosen for an audit, with what is kept for it."""
     id_ = f"{next(NUMBERS):019x}"
-    said = tuple(
+    compared = [
         Said(model=model, local=model == "llama", text=text)
         for model, text in (("llama", local), ("claude", paid))
         if text is not None
-    )
+    ]
+    said = (*before, *compared)
     winner = answered or ("claude" if kind == "fallback" else "llama")
     material = Material(
         id=id_,
@@ -224,6 +225,20 @@ def test_a_key_means_the_answer_that_stands_there(config, keep, terminal, case):
         review.press(key_of(id_, whose), "q: quit")
     review.press(key_of(newest_first[2], whose), "3 judged, 0 left")
     assert {found[0] for found in audits(config).values()} == {verdict}
+
+
+def test_what_another_model_at_home_answered_is_kept_beside_a_persons_word(config, keep, terminal):
+    tiny = Said(model="tiny", local=True, text="none", score=0.25)
+    (id_,) = keep(outcome("fallback", "one", "two", before=(tiny,)))
+    review = terminal()
+    review.until("q: quit")
+    review.press(key_of(id_, "local"), "1 judged, 0 left")
+    with closing(sqlite3.connect(config.parent / "ledger.db")) as db:
+        ((compared, rejected),) = db.execute(
+            "SELECT m.name, rejected FROM audits JOIN models m ON m.id = model"
+        ).fetchall()
+        (tinys,) = db.execute("SELECT id FROM models WHERE name = 'tiny'").fetchone()
+    assert (compared, json.loads(rejected)) == ("llama", [[tinys, 2500]])
 
 
 def test_a_tie_says_that_the_local_answer_is_as_good_and_can_be_undone(config, keep, terminal):

@@ -11,6 +11,8 @@ from headgate.core.estimates import estimate
 from headgate.core.intervals import wilson
 from headgate.core.past import Past
 from headgate.core.replay import replay
+from headgate.core.tuning import searched_before, tune
+from headgate.lab.simulation import loop
 from headgate.lab.simulation.auditing import INFALLIBLE, Auditing, Auditor, chosen, compare
 from headgate.lab.simulation.loop import run
 from headgate.lab.simulation.playing import Player, Recorded, together
@@ -122,6 +124,10 @@ def test_an_audit_of_a_fallback_compares_what_home_would_have_said():
         played = player.play(kind)
         audited = compare(PAGE, kind, played)
         model, good, score = audited.model, audited.good, audited.score
+        both = not played.local and played.route in ("long", "everything else")
+        behind = both and (model == "large" or score < 0.6)
+        other = ("small", SCORES[kind.small]) if model == "large" else ("large", SCORES[kind.large])
+        assert audited.rejected == ((other,) if behind else ())
         assert good == (kind.small_good if model == "small" else kind.large_good)
         if played.local:
             assert model == played.model
@@ -228,6 +234,24 @@ def test_the_same_agency_twice_is_the_same():
     chance = [Random(9), Random(9)]
     first, second = (run([WORLD] * 5, PAGE, one, Auditing(right=INFALLIBLE)) for one in chance)
     assert first == second
+
+
+def test_a_search_is_told_of_the_proposals_that_have_seen_its_weeks(monkeypatch):
+    told = []
+
+    def spy(*parts, searched, **more):
+        told.append(searched)
+        return tune(*parts, searched=searched, **more)
+
+    monkeypatch.setattr(loop, "tune", spy)
+    changes = run([WORLD] * 7, PAGE, Random(9), Auditing(right=INFALLIBLE)).changes
+    assert [change.week for change in changes if change.week < 7], "else there is nothing to tell of"
+    earlier = [[change.week for change in changes if change.week < week] for week in range(4, 4 + len(told))]
+    assert told == [
+        searched_before(before, week // 2, week)
+        for before, week in zip(earlier, range(4, 4 + len(told)), strict=True)
+    ]
+    assert any(told)
 
 
 def test_another_model_under_the_same_name_is_noticed_and_the_loop_goes_to_the_safe_side():

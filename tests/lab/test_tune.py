@@ -15,6 +15,7 @@ from headgate.core.candidates import cuts_for
 from headgate.core.effects import Record
 from headgate.core.errors import ConfigError
 from headgate.core.settings import with_settings
+from headgate.core.tuning import tune
 from headgate.lab.past import read_past
 from headgate.lab.tuning import apply, tune_ledger
 from headgate.lab.watching import follow, keep_tuned, subject_of, watch
@@ -265,6 +266,20 @@ def test_a_model_that_vanished_from_the_config_is_named(desk):
     error = desk.run(code=1).stderr
     assert "small, which the config has no more" in error
     assert "60 more audits" in error
+
+
+def test_a_search_over_weeks_that_a_proposal_has_seen_leaves_less_to_chance(desk, monkeypatch):
+    told = []
+
+    def spy(*parts, searched, **more):
+        told.append(searched)
+        return tune(*parts, searched=searched, **more)
+
+    desk.record(a_week())
+    monkeypatch.setattr("headgate.lab.tuning.tune", spy)
+    desk.apply(0.985)
+    tune_ledger(desk.config, 0.985, 0.0)
+    assert told == [0, 1], "it was applied after all that is judged by"
 
 
 def test_a_page_that_is_none_of_the_users_is_not_changed(desk, tmp_path, monkeypatch):

@@ -72,15 +72,8 @@ class Alike:
         ]
         summed = ["r.n", "r.tokens", f"{answering('a.output', attempts)} AS output"]
         summed += [f"a{i}.cost AS {cost}" for i, cost in enumerate(costs)]
-        audit = [
-            "u.request",
-            "u.verdict",
-            "u.judge",
-            "u.probability",
-            "u.model AS compared",
-            "u.score",
-            "u.rejected",
-        ]
+        audit = ["u.request", "u.verdict", "u.judge", "u.probability", "u.model AS compared"]
+        audit += ["u.score", "u.rejected"]
         audit += [f"ifnull(a{i}.model, 0) AS {model}" for i, model in enumerate(models)]
         length, _ = reached("prompt", edges_of(cuts))
         in_common = [*keys, f"{length} AS length", *stories, f"{TOLD} AS told"]

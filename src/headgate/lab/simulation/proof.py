@@ -110,7 +110,9 @@ def page() -> Policy:
     return parse_config(text, None).policy
 
 
-def prove(runs: int, shifts: int, workers: int = 1, progress: Progress = lambda _said: None) -> Proof:
+def prove(
+    runs: int, shifts: int, workers: int = 1, progress: Progress = lambda _said: None, first: int = 0
+) -> Proof:
     """Simulate.
 
     Args:
@@ -118,12 +120,14 @@ def prove(runs: int, shifts: int, workers: int = 1, progress: Progress = lambda 
         shifts: agencies for each thing that may happen.
         workers: processes that share them.
         progress: told what was done.
+        first: the seed of the first of the runs.
     """
+    seeds = range(first, first + runs)
     steady: dict[str, tuple[One, ...]] = {}
     shifted: dict[str, tuple[Shifted, ...]] = {}
     with ProcessPoolExecutor(workers) as pool:
         for name in JUDGES:
-            steady[name] = tuple(told(pool.map(one_run, range(runs), repeat(name)), runs, name, progress))
+            steady[name] = tuple(told(pool.map(one_run, seeds, repeat(name)), runs, name, progress))
         for name in SHIFTS:
             shifted[name] = tuple(
                 told(pool.map(one_shift, range(shifts), repeat(name)), shifts, name, progress)
