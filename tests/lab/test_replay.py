@@ -186,6 +186,14 @@ def audited(recorded, tmp_path_factory):
     return config
 
 
+def copied(config, folder):
+    """The config with a ledger of its own: with what still lies beside the file, too."""
+    path = folder / "ledger.db"
+    with closing(sqlite3.connect(config.ledger.path)) as db, closing(sqlite3.connect(path)) as other:
+        db.backup(other)
+    return replace(config, ledger=replace(config.ledger, path=path))
+
+
 def test_audits_say_what_a_lower_bar_risks_and_how_good_it_was_before(audited):
     all_ = replay_ledger(audited, ("quality.pass_at=0.4",)).replayed.all
     quality = all_.quality
@@ -200,8 +208,7 @@ def test_audits_say_what_a_lower_bar_risks_and_how_good_it_was_before(audited):
 
 
 def test_what_other_models_answered_in_an_audit_is_read_and_keeps_audits_apart(audited, tmp_path):
-    config = replace(audited, ledger=replace(audited.ledger, path=tmp_path / "ledger.db"))
-    shutil.copy(audited.ledger.path, config.ledger.path)
+    config = copied(audited, tmp_path)
     with closing(sqlite3.connect(config.ledger.path)) as db, db:
         ((number,),) = db.execute("SELECT max(id) FROM models WHERE name = 'micro'")
         audits = [n for (n,) in db.execute("SELECT request FROM audits ORDER BY 1")]
@@ -218,6 +225,26 @@ def test_what_other_models_answered_in_an_audit_is_read_and_keeps_audits_apart(a
     assert counted == {0.2: 10, 0.5: 10, 0.9: 10, None: len(audits) - 30}
     gone = [without_evidence(one, frozenset(("micro",))) for one in past]
     assert not any(found.rejected for one in gone for found in one.found), "another version is another model"
+
+
+@pytest.mark.parametrize(("score", "home"), [(2000, 0), (9000, 1)])
+def test_a_long_prompt_that_one_model_had_failed_does_not_come_home_to_it(audited, tmp_path, score, home):
+    """Audits asked nano first, and compared micro's answers; nano was never asked anything as long."""
+    config = copied(audited, tmp_path)
+    with LedgerReader(config.ledger.path) as ledger:
+        long = [entry.n for entry in ledger.all() if entry.outcome.decision.route == "long"]
+    with closing(sqlite3.connect(config.ledger.path)) as db, db:
+        ((nano, micro),) = db.execute(
+            "SELECT max(iif(name = 'nano', id, 0)), max(iif(name = 'micro', id, 0)) FROM models"
+        )
+        db.executemany(
+            "INSERT INTO audits (request, verdict, judge, audited, probability, model, score, rejected) "
+            "SELECT ?, v.id, j.id, 0, 500000, ?, 9000, ? FROM names v, names j "
+            "WHERE v.text = 'unnecessary' AND j.text = 'exact'",
+            [(n, micro, json.dumps([[nano, score]])) for n in long],
+        )
+    moved = replay_ledger(config, ("routes.long.try=nano,claude",)).replayed.by_route["long"]
+    assert moved.to_home.expected == pytest.approx(home * len(long))
 
 
 def test_however_many_requests_are_read_at_a_time_a_replay_says_the_same(audited, monkeypatch):
