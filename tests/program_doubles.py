@@ -6,6 +6,7 @@ double should do wrong stands in `faults.json`. Nothing outside the folder is to
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -235,9 +236,12 @@ class Programs:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, and stays so until it is used: who asks a system for any port gets one from 32768 on."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def same_screen(name: str, text: str, folders: tuple[Path, ...], ports: tuple[int, ...]) -> None:

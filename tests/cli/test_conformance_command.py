@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 
 import pytest
 
@@ -10,6 +9,7 @@ from headgate.cli.conformance import PAGE
 from headgate.testing import OpenAIDouble
 from headgate.testing.conformance import CASES, FaultyUpstream
 from headgate.testing.conformance.cases import BY_THE_FIRST, marked, note
+from program_doubles import free_port
 
 OUT_BY_THEN = {
     "cut-late",
@@ -77,9 +77,7 @@ def test_without_an_address_a_gate_of_our_own_is_tested(shell):
 
 
 def test_a_page_of_the_users_own_is_tested_where_the_upstream_listens(shell):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (shell.home / "key").write_text("none is needed")
     shell.write(PAGE.format(listen="127.0.0.1:0", upstream=f"http://127.0.0.1:{port}", folder=shell.home))
     words = ("--config", "headgate.toml", "--listen", f"127.0.0.1:{port}", "--only", "error-200", "--json")

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from headgate import AsyncGate, Gate
 from headgate.client import HttpEmbedder, HttpRunner
 from headgate.core.errors import ConfigError, EngineError, UsageError
 from headgate.engines.connection import Clocks
+from program_doubles import free_port
 
 pytest.importorskip("xllamacpp")
 
@@ -224,14 +224,14 @@ def test_what_is_asked_wrongly_is_an_error_with_a_hint(page):
 
 @pytest.fixture
 def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return free_port()
 
 
 def opened(page, port):
     gate = page.start("up", "--json", "--listen", f"127.0.0.1:{port}")
-    return gate, json.loads(gate.stdout.readline())["url"]
+    told = gate.stdout.readline()
+    assert told, gate.communicate()[1]
+    return gate, json.loads(told)["url"]
 
 
 def test_what_is_no_input_is_refused_and_not_sent_as_something_else(page):

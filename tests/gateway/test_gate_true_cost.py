@@ -77,7 +77,10 @@ async def test_energy_of_the_hour_is_kept_when_the_gate_closes(open_bench):
     assert {row.source for row in rows} == {"typed"}
     assert sum(row.requests_energy for row in rows) == round(outcome.energy * MICRO)
     idle = sum(row.energy - row.requests_energy for row in rows) / MICRO
-    assert idle == pytest.approx(50 * sum(row.seconds for row in rows), rel=0.6)
+    seconds = sum(row.seconds for row in rows)
+    assert (
+        50 * seconds * 0.4 < idle < 50 * (seconds + len(rows)) * 1.1
+    )  # parts of a second are not kept, their energy is
 
 
 async def test_the_cheap_cloud_stands_beside_every_answer(open_bench):

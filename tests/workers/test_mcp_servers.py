@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ from headgate.core.subagent import AgentTool
 from headgate.workers.functions import ToolError
 from headgate.workers.mcp import McpServer
 from headgate.workers.tools import Tools
+from program_doubles import free_port
 
 pytest.importorskip("mcp")
 
@@ -44,9 +44,7 @@ async def opened(tool, folder=Path()):
 @asynccontextmanager
 async def over_http():
     """The server on a port of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(*COMMAND, str(port), stderr=asyncio.subprocess.DEVNULL)
     try:
         async with asyncio.timeout(30):

@@ -230,14 +230,15 @@ async def test_at_its_steps_a_run_says_what_it_has_and_that_it_is_incomplete(tmp
 
 
 async def test_at_its_time_a_run_stops(tmp_path):
+    calls = different_calls()
     slow = lambda received: (  # noqa: E731
-        Answer(tool_calls=different_calls()(received).tool_calls, delay=0.6) if received.tools else "Late."
+        Answer(tool_calls=calls(received).tool_calls, delay=0.6) if received.tools else "Late."
     )
-    async with gate(tmp_path, more='limits = { within = "2s", steps = 50 }', home=slow) as bench:
+    async with gate(tmp_path, more='limits = { within = "8s", steps = 50 }', home=slow) as bench:
         begun = time.monotonic()
         run = await bench.run("desk")
         assert run["status"] == "incomplete"
-        assert run["reason"] == "stopped: its 2 s are used up"
+        assert run["reason"] == "stopped: its 8 s are used up"
         assert run["output"] == "Late."
         assert time.monotonic() - begun < 15, "fifty steps would take half a minute"
 
@@ -291,7 +292,7 @@ async def test_a_step_that_runs_into_the_time_leaves_some_for_an_answer(tmp_path
         told = any(m.get("role") == "tool" for m in received.messages)
         return Answer("late", delay=30) if told else call("find_order", number="A")
 
-    async with gate(tmp_path, more='limits = { within = "4s", steps = 50 }', home=home) as bench:
+    async with gate(tmp_path, more='limits = { within = "8s", steps = 50 }', home=home) as bench:
         run = await bench.run("desk")
         assert (run["status"], run["output"]) == ("incomplete", "What I have."), run["reason"]
 
