@@ -78,9 +78,8 @@ async def test_energy_of_the_hour_is_kept_when_the_gate_closes(open_bench):
     assert sum(row.requests_energy for row in rows) == round(outcome.energy * MICRO)
     idle = sum(row.energy - row.requests_energy for row in rows) / MICRO
     seconds = sum(row.seconds for row in rows)
-    assert (
-        50 * seconds * 0.4 < idle < 50 * (seconds + len(rows)) * 1.1
-    )  # parts of a second are not kept, their energy is
+    # Parts of a second are not kept, and their energy is.
+    assert 50 * seconds * 0.4 < idle < 50 * (seconds + len(rows)) * 1.1
 
 
 async def test_the_cheap_cloud_stands_beside_every_answer(open_bench):
