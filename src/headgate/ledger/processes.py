@@ -4,7 +4,8 @@
 
 Threads would not do: SQLite's allocator has one lock for all of a process, so that two threads read hardly faster than one. Each
 process reads through a connection of its own. The module that it runs ends in `serve(work)` and imports little, since its start counts
-too. Whoever asks has opened the file before, and knows that it is a ledger of today's.
+too. Whoever asks has opened the file before, and knows that it is a ledger of today's. On a machine that has other work, live requests
+above all, it waits.
 """
 
 import os
@@ -22,6 +23,8 @@ from headgate.core.errors import LedgerError
 
 PROCESSES: Final = min(4, os.cpu_count() or 1)
 """More would take more memory than a report should."""
+NICE: Final = 10
+"""How far they give way to others: a gate reads so every hour, while it serves."""
 PAGES: Final = 64
 """Of the file that a process keeps: few, since each is read once, so that they lie in the processor's cache."""
 
@@ -60,6 +63,8 @@ def serve(work: Callable[..., Iterable[Any]]) -> None:
     Args:
         work: gets a connection and the job.
     """
+    if sys.platform != "win32":
+        os.nice(NICE)
     path, job = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
     out, sys.stdout = sys.stdout.buffer, sys.stderr  # whatever else is printed is none of what is found
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
