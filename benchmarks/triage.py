@@ -84,15 +84,19 @@ def marked(given, runs):
     return found
 
 
-async def measure(folder, given, names=MODELS):
-    """{"nano": runs, …, "chain": runs}: each model alone, calibrated on every second mail, then all of them as a chain."""
+async def measure(folder, given, names=MODELS, alone=None):
+    """{"micro": runs, …, "chain": runs}: each model alone, calibrated on every second mail, then all of them as a chain.
+
+    `alone` is how many of the mails each model gets alone; None is all.
+    """
+    few = given[:alone]
     config = config_in(folder, names)
     agent = config.policy.agents["triage"]
     found = {}
     async with open_gate(config) as gate:
         for name in names:
-            found[name] = await sort(gate, given, name)
-            answers, fitted = calibrated(agent, marked(given[::2], found[name][::2]))
+            found[name] = await sort(gate, few, name)
+            answers, fitted = calibrated(agent, marked(few[::2], found[name][::2]))
             trial = trial_of(
                 agent, answers, model=config.policy.models[name], measured=time(), calibration=fitted
             )

@@ -1,6 +1,10 @@
 """What holds for every test."""
 
+import os
 import signal
+
+# Two workers share two cores; threads of libraries that wait for each other by spinning would take them from the other worker.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 from hypothesis import settings
 

@@ -20,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from scipy.sparse import csr_matrix, diags, hstack
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from headgate.core.features import FIGURES, SLOTS, Features
 from headgate.core.router import PiecewiseLinear, Weights, packed
@@ -174,7 +175,10 @@ def regress(matrix: Any, truth: Floats, mass: Floats, setting: Setting) -> tuple
     if len(np.unique(said)) < 2:
         return np.zeros(matrix.shape[1]), 4.0 if good.any() else -4.0
     model = LogisticRegression(C=setting.strength, solver="lbfgs", max_iter=200)
-    model.fit(matrix[rows], said, sample_weight=shares)
+    with threadpool_limits(
+        1
+    ):  # on a machine that serves, several would spend most of their time waiting for each other
+        model.fit(matrix[rows], said, sample_weight=shares)
     return model.coef_[0], float(model.intercept_[0])
 
 

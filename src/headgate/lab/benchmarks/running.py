@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from threadpoolctl import threadpool_limits
 
 from headgate.core.errors import UsageError
 from headgate.lab.benchmarks import tracks
@@ -110,7 +111,8 @@ def run(asked: Asked, say: Say) -> Benchmarked:
     for name in asked.names or scored:
         say(f"{name}: {len(scored[name].ids):,} prompts")
         try:
-            one = bench.cross_validated(name) if asked.score is None else bench.scored(name, scored[name])
+            with threadpool_limits(1):  # several are slower: what is multiplied here is small
+                one = bench.cross_validated(name) if asked.score is None else bench.scored(name, scored[name])
         except UsageError as error:
             say(f"left out: {error.message}")
             refused.append(error)
