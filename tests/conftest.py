@@ -3,7 +3,7 @@
 import os
 import signal
 
-# Two workers share two cores; threads of libraries that wait for each other by spinning would take them from the other worker.
+# Workers share the cores; threads of libraries that wait for each other by spinning would take them from other workers.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 from hypothesis import settings
@@ -17,7 +17,13 @@ LONGEST = (
     "test_a_thousand_mails.py",
     "test_batches_overnight.py",
     "test_learning.py",
+    "test_benchmark_command.py",
     "test_simulation.py",
+    "test_agents_proof.py",
+    "test_doctor.py",
+    "test_page_workbench.py",
+    "test_mcp_servers.py",
+    "test_long_inputs.py",
     "test_gate_audits.py",
     "test_packaging.py",
     "test_demo.py",

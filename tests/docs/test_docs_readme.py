@@ -22,7 +22,7 @@ def test_it_has_exactly_two_commands_and_their_extras_exist():
     main, tests = (block.text for block in blocks(README, "bash"))
     assert main.count("\n") == tests.count("\n") == 1
     assert main.endswith("/headgate demo\n")
-    assert tests.endswith("-m pytest -n 2\n")
+    assert tests.endswith("-m pytest -n 3\n")
     for command in (main, tests):
         (extra,) = re.findall(r'"\.\[(\w+)\]"', command)
         assert extra in PROJECT["optional-dependencies"]
