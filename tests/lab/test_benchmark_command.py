@@ -184,9 +184,36 @@ def test_every_kind_is_left_out_once(tmp_path, monkeypatch):
     )  # the folds are not what is looked at
     monkeypatch.setattr("headgate.lab.benchmarks.running.DRAWS", 100)
     make_set(tmp_path / "mixed", many=180)
-    left = measured(tmp_path)["mixed"]["left_out"]
+    page = tmp_path / "page.md"
+    found = measured(tmp_path, "--write", page)["mixed"]
+    left = found["left_out"]
     assert [each["task"] for each in left] == ["letters", "proofs", "sums", "all of them"]
     assert [each["prompts"] for each in left] == [60, 60, 60, 180]
+    # At each tenth that is saved on kinds that were seen, the page says what the same price does to the others.
+    seen, strange = row(found, "learned")["along"], left[-1]["along"]
+    saved = [each["saved"]["value"] for each in seen]
+    at = [
+        next(n for n, each in enumerate(saved) if each >= step)
+        for step in (0.1, 0.2, 0.3)
+        if max(saved) >= step
+    ]
+    lines = page.read_text().split("| saved, seen |")[1].splitlines()[2:]
+    shown = [
+        [float(cell.split()[0]) for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("|")
+    ]
+    assert at
+    for price in at:
+        told = [
+            saved[price],
+            seen[price]["quality"]["value"],
+            *(strange[price][name]["value"] for name in ("quality", "saved")),
+        ]
+        assert any(line == pytest.approx([100 * each for each in told], abs=0.51) for line in shown), (
+            told,
+            shown,
+        )
 
 
 def test_copies_of_a_kinds_prompts_are_left_out_with_it(tmp_path, monkeypatch):
@@ -200,7 +227,7 @@ def test_copies_of_a_kinds_prompts_are_left_out_with_it(tmp_path, monkeypatch):
     def route(task, fit, test, seed):
         fitted[task] = len(fit.bodies)
         ones = np.ones(len(test.bodies))
-        return leaving_out.Routed(task, ones, ones, ones, ones, ones > 0)
+        return leaving_out.Routed(task, ones[None], ones[None], ones, ones, ones > 0)
 
     monkeypatch.setattr(leaving_out, "_route", route)
     leaving_out.leave_out(prepare(read_set(tmp_path / "mixed"), ()), 0, 10)

@@ -86,7 +86,7 @@ def command(
 def draw(scored: "Scored") -> None:
     """A set for a person."""
     from headgate.cli.common import put_table, table
-    from headgate.lab.benchmarks.report import headline, percent, quality_of, reading, shown
+    from headgate.lab.benchmarks.report import headline, percent, positions, quality_of, reading, shown
 
     put(f"\n{headline(scored)}")
     columns = ("APGR", "CPT50", "CPT80", "AIQ", "saved at 100 %", "99 %", "98 %", "95 %")
@@ -113,3 +113,8 @@ def draw(scored: "Scored") -> None:
         put(f"  {line.replace('**', '')}")
     for left in scored.left_out:
         put(f"  left out: {left.task}: quality {quality_of(left)}, {left.to_strong:.0%} to the strong model")
+    for at in positions(scored):
+        put(
+            f"  at the price that saves {percent(at.seen.saved)} % on kinds seen at quality {shown(at.seen.quality, 100, 1)} %, "
+            f"kinds left out keep {shown(at.left_out.quality, 100, 1)} %"
+        )

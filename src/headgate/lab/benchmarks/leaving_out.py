@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.lab.benchmarks import metrics, routing
 from headgate.lab.benchmarks.grouping import Rows, by_task
 from headgate.lab.benchmarks.metrics import Floats
 from headgate.lab.benchmarks.novelty import FEWEST_KINDS, MOST_KINDS
 from headgate.lab.benchmarks.prepared import Ready
-from headgate.lab.benchmarks.routing import Figure
+from headgate.lab.benchmarks.routing import Came, Figure
 from headgate.lab.benchmarks.tracks import choose, expect
 
 KIND = 40
@@ -34,6 +35,8 @@ class LeftOut(Struct, frozen=True):
     """Of the strong model's quality on the same prompts."""
     saved: float
     """Of the strong model's cost."""
+    along: tuple[Came, ...] = ()
+    """Of all kinds together: what came of each price (`routing.prices`)."""
 
 
 def has_kinds(tasks: Sequence[str]) -> bool:
@@ -72,45 +75,49 @@ class Routed(Struct, frozen=True):
 
     task: str
     paid: Floats
+    """(1 + prices, prompts): first at the price that was picked, then at each."""
     got: Floats
+    """Likewise."""
     dear: Floats
     best: Floats
     strong: npt.NDArray[np.bool_]
-    """Which went to the strong model."""
+    """Which went to the strong model, at the price that was picked."""
 
     def take(self, task: str, rows: Rows) -> "Routed":
         """Some of them, as a kind of their own."""
         return Routed(
-            task, self.paid[rows], self.got[rows], self.dear[rows], self.best[rows], self.strong[rows]
+            task, self.paid[:, rows], self.got[:, rows], self.dear[rows], self.best[rows], self.strong[rows]
         )
 
 
 def _route(task: str, fit: Ready, test: Ready, seed: int) -> Routed:
-    """Route test prompts at the price that was picked on the fit part, unknown ones to the strong model."""
-    _, picked = choose(fit, test, expect(fit, test, seed))
-    cost, score = routing.points(picked[None], test.set.scores, test.costs)
+    """Route test prompts at the price that was picked on the fit part and at every other, unknown ones to the strong model."""
+    chosen, picked = choose(fit, test, expect(fit, test, seed))
+    paid, got = routing.points(np.vstack([picked, chosen]), test.set.scores, test.costs)
     best, dear = test.set.scores[:, fit.strong], test.costs[:, fit.strong]
-    return Routed(task, cost[0], score[0], dear, best, picked == fit.strong)
+    return Routed(task, paid, got, dear, best, picked == fit.strong)
 
 
 def _rows(routed: Sequence[Routed], seed: int, draws: int) -> list[LeftOut]:
     """What became of each kind, and of all together."""
     columns = [
-        np.concatenate([getattr(each, name) for each in routed])
+        np.concatenate([getattr(each, name) for each in routed], axis=-1)
         for name in ("paid", "got", "dear", "best", "strong")
     ]
-    return [_row(each, seed, draws) for each in (*routed, Routed(ALL, *columns))]
+    *kinds, whole = [_row(each, seed, draws) for each in (*routed, Routed(ALL, *columns))]
+    return [*(replace(kind, along=()) for kind in kinds), whole]
 
 
 def _row(routed: Routed, seed: int, draws: int) -> LeftOut:
     """What became of one kind."""
-    many = len(routed.paid)
+    many = len(routed.dear)
     every = np.vstack([np.ones(many), metrics.draws(many, draws, seed)])
-    quality = (every @ routed.got) / np.maximum(every @ routed.best, 1e-12)
+    picked, *along = routing.came_of(routed.paid, routed.got, routed.dear, routed.best, every)
     return LeftOut(
         task=routed.task,
         prompts=many,
         to_strong=float(routed.strong.mean()),
-        quality=Figure(float(quality[0]), *metrics.interval(quality[1:])),
-        saved=float(1 - routed.paid.sum() / routed.dear.sum()),
+        quality=picked.quality,
+        saved=picked.saved.value,
+        along=tuple(along),
     )

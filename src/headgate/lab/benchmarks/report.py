@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from headgate.lab.benchmarks.leaving_out import LeftOut
-from headgate.lab.benchmarks.routing import FLOORS, Figure
+from headgate.lab.benchmarks.routing import FLOORS, Came, Figure
 from headgate.lab.benchmarks.running import CROSS_VALIDATION, Benchmarked, Scored
 from headgate.lab.benchmarks.tracks import LEARNED, TRUSTING, Row
 
@@ -41,7 +42,7 @@ METHOD = """\
   at stake, is learned from that, and the threshold is the lowest at which left-out kinds keep 99.5 % of the strong model's quality there.
   The tested kinds have no part in it. That is so at the price that is picked. At prices that save more, what is saved counts for more
   beside what may be lost, and the odds that a prompt is of a seen kind may be lower by as much: whoever turns the dial further risks more
-  with unknown kinds, too, unless the price that is picked is 0. The row "learned" holds unknown prompts back, and so does the table of
+  with unknown kinds, too, unless the price that is picked is 0; the last table of a set with kinds tells how much. The row "learned" holds unknown prompts back, and so does the table of
   kinds that were left out, at the price that is picked; "not held back" is the same router without the rule. Subjects of one exam are no
   kinds. The rule needs three kinds to be learned from: where the fit part has fewer, and so where one of three is left out, nothing is
   held back. Cascades do not use it.
@@ -64,6 +65,25 @@ def shown(figure: Figure | None, scale: float = 1, digits: int = 3) -> str:
 def percent(figure: Figure | None) -> str:
     """A share in percent, with its interval."""
     return shown(figure, 100, 0)
+
+
+class Position(NamedTuple):
+    """A price of the learned router: what came of it on kinds that were seen, and on those that were left out."""
+
+    seen: Came
+    left_out: Came
+
+
+def positions(scored: Scored) -> Iterable[Position]:
+    """The least prices at which the learned router saves a tenth, two tenths … on kinds that were seen."""
+    learned = next((row for row in scored.rows if row.router == LEARNED), None)
+    if learned is None or not scored.left_out:
+        return
+    step = 1
+    for seen, left_out in zip(learned.along, scored.left_out[-1].along, strict=True):
+        if seen.saved.value >= step / 10:
+            yield Position(seen, left_out)
+            step = int(seen.saved.value * 10) + 1
 
 
 def quality_of(left: LeftOut) -> str:
@@ -111,6 +131,7 @@ def _lines(made: Benchmarked) -> Iterable[str]:
         if scored.left_out:
             yield from ("", "Kinds of task that were left out whole:", "")
             yield from _left_out(scored.left_out)
+            yield from _along(scored)
 
 
 def _ran(made: Benchmarked) -> str:
@@ -193,6 +214,23 @@ def _row(row: Row) -> str:
     cells += [percent(each) for each in measured.saved or [None] * len(FLOORS)]
     cells += [NONE, NONE] if picked is None else [shown(picked.quality, 100, 1), percent(picked.saved)]
     return "| " + " | ".join(cells) + " |"
+
+
+def _along(scored: Scored) -> Iterable[str]:
+    """What else the dial has, beside the price that was picked."""
+    rows = [
+        f"| {percent(at.seen.saved)} % | {shown(at.seen.quality, 100, 1)} % | {shown(at.left_out.quality, 100, 1)} % | {percent(at.left_out.saved)} % |"
+        for at in positions(scored)
+    ]
+    if rows:
+        yield from (
+            "",
+            "The same router at other prices, on kinds that were seen and on those that were left out:",
+            "",
+        )
+        yield "| saved, seen | quality, seen | quality, left out | saved, left out |"
+        yield "|--:|--:|--:|--:|"
+        yield from rows
 
 
 def _left_out(rows: Iterable[LeftOut]) -> Iterable[str]:

@@ -48,6 +48,15 @@ class Figure(Struct, frozen=True):
     high: float
 
 
+class Came(Struct, frozen=True):
+    """What came of one price."""
+
+    quality: Figure
+    """Of the strong model's."""
+    saved: Figure
+    """Of the strong model's cost."""
+
+
 class Measured(Struct, frozen=True):
     """What a router comes to on a set. A measure that makes no sense for it is None."""
 
@@ -126,6 +135,25 @@ def measure_share(need: Floats, field: Field) -> Measured:
 def together(share: Measured, spent: Measured) -> Measured:
     """The measures by share and those by cost as one."""
     return Measured(apgr=share.apgr, cpt50=share.cpt50, cpt80=share.cpt80, aiq=spent.aiq, saved=spent.saved)
+
+
+def came_of(
+    cost: Floats, score: Floats, strong_cost: Floats, strong_score: Floats, every: Floats
+) -> tuple[Came, ...]:
+    """What came of each of several choices a prompt.
+
+    Args:
+        cost: what was paid, (choices, prompts).
+        score: what was got, (choices, prompts).
+        strong_cost: of the strong model, for each prompt.
+        strong_score: likewise.
+        every: how often each prompt counts, (1 + draws, prompts); the first are all of them, once.
+    """
+    quality = (every @ score.T) / np.maximum(every @ strong_score, 1e-12)[:, None]
+    saved = 1 - (every @ cost.T) / np.maximum(every @ strong_cost, 1e-12)[:, None]
+    return tuple(
+        [Came(_figure(got), _figure(spared)) for got, spared in zip(quality.T, saved.T, strict=True)]
+    )
 
 
 def cheapest(cost: Floats, score: Floats, strong: Floats, floor: float) -> int:

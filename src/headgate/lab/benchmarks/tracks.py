@@ -24,7 +24,7 @@ from headgate.lab.benchmarks.learner import Learner
 from headgate.lab.benchmarks.metrics import Floats
 from headgate.lab.benchmarks.novelty import Familiar
 from headgate.lab.benchmarks.prepared import Ready, costs_before, joined
-from headgate.lab.benchmarks.routing import Choices, Field, Figure, Measured
+from headgate.lab.benchmarks.routing import Came, Choices, Field, Measured
 from headgate.lab.learner import Setting
 
 Parts = Sequence[tuple[Ready, Ready]]
@@ -48,14 +48,6 @@ CHEAP = 0.5
 """Of the strong model's cost: a first answer that costs more is not cheap."""
 
 
-class Picked(Struct, frozen=True):
-    """What came of the price that was picked on the fit part, as the cheapest there at the strong model's quality."""
-
-    quality: Figure
-    """Of the strong model's."""
-    saved: Figure
-
-
 class Row(Struct, frozen=True):
     """A router on a set."""
 
@@ -63,7 +55,10 @@ class Row(Struct, frozen=True):
     router: str
     labels: str
     measured: Measured
-    picked: Picked | None = None
+    picked: Came | None = None
+    """What came of the price that was picked on the fit part, as the cheapest there at the strong model's quality."""
+    along: tuple[Came, ...] = ()
+    """Of a learned router: what came of each price (`routing.prices`)."""
 
 
 class Expected(Struct, frozen=True):
@@ -137,7 +132,7 @@ def unknown(whole: Ready, many: int, seed: int, elsewhere: Floats | None = None)
     """The rows of a set on which nothing was fitted: its bounds, what length and other benchmarks tell, and all to the strong model."""
     field = field_of(whole, many, seed)
     safe = np.full((1, len(whole.bodies)), whole.strong, dtype=np.intp)
-    came = came_of(*routing.points(safe, field.scores, field.costs), field)
+    (came,) = came_of(*routing.points(safe, field.scores, field.costs), field)
     alone = Row(
         "predictive",
         "unknown set: all to the strong model",
@@ -210,10 +205,11 @@ def routed(name: str, labels: str, parts: Parts, expected: Sequence[Expected], f
         picks.append(picked)
         sure = known.known[max(pick(fit, known.held), 0)]
         needs.append(np.where(sure, known.test[:, fit.strong] - known.test[:, fit.weak], AT_ONCE))
-    came = came_of(*routing.points(np.concatenate(picks)[None], field.scores, field.costs), field)
+    chosen = np.vstack([np.concatenate(picks), np.hstack(plans)])
+    came, *along = came_of(*routing.points(chosen, field.scores, field.costs), field)
     share = routing.measure_share(np.concatenate(needs), field)
-    spent = routing.measure_chosen(np.hstack(plans), field)
-    return Row("predictive", name, labels, routing.together(share, spent), came)
+    spent = routing.measure_chosen(chosen[1:], field)
+    return Row("predictive", name, labels, routing.together(share, spent), came, tuple(along))
 
 
 def pick(fit: Ready, held: Floats) -> int:
@@ -302,9 +298,8 @@ def cascade(kind: Kind, parts: Parts, expected: Sequence[Learned], field: Field,
         np.concatenate([way.cost for way in picked])[None],
         np.concatenate([way.score for way in picked])[None],
     )
-    return Row(
-        "cascade", kind.name, labels_of(parts), routing.together(share, spent), came_of(paid, got, field)
-    )
+    (at_pick,) = came_of(paid, got, field)
+    return Row("cascade", kind.name, labels_of(parts), routing.together(share, spent), at_pick)
 
 
 def _asking(part: Ready, costs: Floats, after: Floats, first: Sequence[int], at: Floats) -> Way:
@@ -318,18 +313,16 @@ def _straight(part: Ready, costs: Floats, before: Floats, at: Floats) -> Way:
     return Way(*routing.points(routing.choices(before, costs, at), part.set.scores, part.costs))
 
 
-def came_of(cost: Floats, score: Floats, field: Field) -> Picked:
-    """Quality and savings of one choice a prompt, of the strong model's.
+def came_of(cost: Floats, score: Floats, field: Field) -> tuple[Came, ...]:
+    """What came of each of several choices a prompt.
 
     Args:
-        cost: (1, prompts).
-        score: (1, prompts).
+        cost: what was paid, (choices, prompts).
+        score: what was got, (choices, prompts).
         field: what it is measured on.
     """
-    every = np.vstack([np.ones(cost.shape[1]), field.weights])
-    quality = (every @ score[0]) / np.maximum(every @ field.scores[:, field.strong], 1e-12)
-    saved = 1 - (every @ cost[0]) / np.maximum(every @ field.costs[:, field.strong], 1e-12)
-    return Picked(*(Figure(float(each[0]), *metrics.interval(each[1:])) for each in (quality, saved)))
+    every = np.vstack([np.ones(len(field.scores)), field.weights])
+    return routing.came_of(cost, score, field.costs[:, field.strong], field.scores[:, field.strong], every)
 
 
 def _best_first(kind: Kind, fit: Ready, known: Expected, seed: int) -> tuple[tuple[int, ...], AnswerReader]:
