@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from audited_ledger import MONDAY, PAGE, Asked, fill, good_by, prompt
 from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from headgate.cli.main import command
 from headgate.config.load import parse_config
@@ -259,6 +261,20 @@ def test_what_was_found_before_another_version_lay_under_the_name_teaches_nothin
     assert said.exit_code == 1
     assert "small: 88 audits left out" in said.stdout
     assert "no request has been audited whose local answer tells anything" in said.exception.message
+
+
+def test_it_learns_in_one_thread(made, monkeypatch):
+    used, fit = [], LogisticRegression.fit
+
+    def watched(self, *words, **more):
+        used.extend(library["num_threads"] for library in threadpool_info())
+        return fit(self, *words, **more)
+
+    monkeypatch.setattr(LogisticRegression, "fit", watched)
+    config = made(200)
+    with threadpool_limits(2):
+        assert learn(config).exit_code == 0
+    assert set(used) == {1}
 
 
 def test_without_scikit_learn_it_says_what_to_install(made, monkeypatch):
