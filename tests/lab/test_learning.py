@@ -1,8 +1,11 @@
 """Learning from a ledger whose truth is known: what is learned, whether its chances are true, and what it refuses."""
 
 import json
+import os
 import random
 import re
+import subprocess
+import sys
 from contextlib import closing
 from math import ceil
 from pathlib import Path
@@ -13,8 +16,6 @@ import numpy as np
 import pytest
 from audited_ledger import MONDAY, PAGE, Asked, fill, good_by, prompt
 from click.testing import CliRunner
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from headgate.cli.main import command
 from headgate.config.load import parse_config
@@ -263,18 +264,31 @@ def test_what_was_found_before_another_version_lay_under_the_name_teaches_nothin
     assert "no request has been audited whose local answer tells anything" in said.exception.message
 
 
-def test_it_learns_in_one_thread(made, monkeypatch):
-    used, fit = [], LogisticRegression.fit
+WATCHED = """
+import sys
+from headgate.cli.main import command
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
 
-    def watched(self, *words, **more):
-        used.extend(library["num_threads"] for library in threadpool_info())
-        return fit(self, *words, **more)
+fit = LogisticRegression.fit
 
-    monkeypatch.setattr(LogisticRegression, "fit", watched)
+def watched(self, *words, **more):
+    print("threads:", max(library["num_threads"] for library in threadpool_info()))
+    return fit(self, *words, **more)
+
+LogisticRegression.fit = watched
+command(sys.argv[1:])
+"""
+
+
+def test_it_learns_in_one_thread(made):
     config = made(200)
-    with threadpool_limits(2):
-        assert learn(config).exit_code == 0
-    assert set(used) == {1}
+    free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    words = ["learn", "--days", DAYS, "--config", str(config.source)]
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, *words], env=free, capture_output=True, text=True, check=True
+    )
+    assert set(re.findall("threads: .*", done.stdout)) == {"threads: 1"}
 
 
 def test_without_scikit_learn_it_says_what_to_install(made, monkeypatch):

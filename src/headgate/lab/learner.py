@@ -175,9 +175,8 @@ def regress(matrix: Any, truth: Floats, mass: Floats, setting: Setting) -> tuple
     if len(np.unique(said)) < 2:
         return np.zeros(matrix.shape[1]), 4.0 if good.any() else -4.0
     model = LogisticRegression(C=setting.strength, solver="lbfgs", max_iter=200)
-    with threadpool_limits(
-        1
-    ):  # on a machine that serves, several would spend most of their time waiting for each other
+    # On a machine that serves, several would spend most of their time waiting for each other.
+    with threadpool_limits(1):
         model.fit(matrix[rows], said, sample_weight=shares)
     return model.coef_[0], float(model.intercept_[0])
 
