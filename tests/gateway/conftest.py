@@ -165,7 +165,7 @@ class Bench:
 
     async def written(self, number: int = 1) -> list[Outcome]:
         """The newest outcomes, the oldest of them first, once the ledger has them."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.gate.writer.written < number:
                 await asyncio.to_thread(self.gate.writer.flush)
         with LedgerReader(self.ledger) as reader:

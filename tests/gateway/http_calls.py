@@ -37,7 +37,7 @@ async def serving(handle=echo, body_limit=1000, grace=5.0):
 async def connected(port):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield reader, writer
     finally:
         writer.close()

@@ -144,7 +144,7 @@ async def test_a_failure_says_that_the_answer_ran_out_of_tokens(open_bench):
 async def test_a_gate_that_closes_says_so_to_who_waits_for_a_run(open_bench, key):
     async with open_bench(local=Answer("{}", delay=30), change=with_agents()) as bench:
         asked = asyncio.create_task(run(bench, given(key=key)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
                 await asyncio.sleep(0.005)
             bench.gate.stop()
@@ -156,7 +156,7 @@ async def test_a_gate_that_closes_says_so_to_who_waits_for_a_run(open_bench, key
 async def test_a_caller_who_hangs_up_on_a_run_without_a_key_ends_it(open_bench):
     async with open_bench(local=Answer("{}", delay=30), change=with_agents()) as bench:
         asked = asyncio.create_task(run(bench))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
                 await asyncio.sleep(0.005)
             asked.cancel()
@@ -399,7 +399,7 @@ async def test_a_run_with_a_key_goes_on_when_its_caller_hangs_up_and_one_that_fa
 ):
     slow = Answer('{"category": "billing"}', delay=0.2)
     async with open_bench(local=slow, change=with_agents()) as bench:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             asked = asyncio.create_task(run(bench, given(key="a")))
             while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
                 await asyncio.sleep(0.005)
@@ -470,7 +470,7 @@ async def test_agents_are_listed_with_their_form_and_how_their_tests_went(open_b
 async def test_a_gate_that_closes_ends_what_is_under_way(open_bench):
     async with open_bench(local=Answer('{"category": "billing"}', delay=30), change=with_agents()) as bench:
         asked = asyncio.create_task(bench.gate.runs.run("sort", "Help", key="a"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not bench.ollama.calls or bench.ollama.calls[-1].path != "/api/chat":
                 await asyncio.sleep(0.005)
         await bench.gate.runs.close()

@@ -294,7 +294,7 @@ async def test_a_gate_that_opens_knows_what_earlier_audits_found(open_bench):
             else:
                 unknown = Stratum("local", job.material.route, job.material.task)
     change = audited("local_sample = 0.2\npaid_per_week = 1.0")
-    async with open_bench(change=change) as bench, asyncio.timeout(10):
+    async with open_bench(change=change) as bench, asyncio.timeout(60):
         sampling = bench.gate.road.sampling
         while sampling.highest == 0.2:
             await asyncio.sleep(0.01)

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from headgate.lab.auditing.auditor import FIRST_LOOK, Auditor
 from headgate.ledger.audit_jobs import AuditJobs
 from headgate.ledger.keys import create_key
 from headgate.testing import Answer, Fault, FaultKind, OpenAIDouble, ServedModel
@@ -474,3 +475,24 @@ async def test_an_engine_that_is_slow_to_begin_is_asked_again_and_says_nothing_o
         assert "timeout" in error
         make_due(bench)
         await until(lambda: [row for row in states(bench) if row[0] == "judged"])
+
+
+async def test_whoever_came_and_went_between_two_looks_is_followed_by_an_early_one(open_bench, monkeypatch):
+    pauses, look_away = [], Auditor._look_away
+
+    async def noted(self, seconds):
+        pauses.append(seconds)
+        return await look_away(self, seconds)
+
+    monkeypatch.setattr(Auditor, "_look_away", noted)
+    async with (
+        open_bench(change=audited('idle_for = "0s"')) as bench,
+        asyncio.timeout(60),
+    ):
+        while len(pauses) < 2:
+            await asyncio.sleep(0.01)
+        with bench.gate.road.presence:
+            pass
+        while len(pauses) < 3:
+            await asyncio.sleep(0.01)
+    assert pauses[:3] == [FIRST_LOOK, 2 * FIRST_LOOK, FIRST_LOOK]

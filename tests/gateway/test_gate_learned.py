@@ -254,6 +254,6 @@ def of_version(digest):
 
 async def until(holds):
     """Wait until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)

@@ -30,7 +30,7 @@ async def pairs_of(bench, number=1):
     """The pairs, once so many are there."""
     import asyncio
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             found = (await bench.send("GET", "/admin/audits/pairs")).json
             if len(found["data"]) >= number:

@@ -140,7 +140,7 @@ async def test_when_the_caller_hangs_up_the_engine_is_told(open_bench, stream):
             + body
         )
         await writer.drain()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             if stream:
                 await reader.readuntil(b'"content":"The')
             else:
@@ -192,7 +192,7 @@ async def test_a_reader_who_does_not_read_does_not_keep_the_engine(open_bench):
         )
         await writer.drain()
         await reader.readuntil(b"200 OK")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             (outcome,) = await bench.written()
         writer.close()
         assert outcome.status in ("broken", "cancelled"), outcome.attempts

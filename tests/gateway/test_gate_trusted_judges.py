@@ -72,7 +72,7 @@ def rows(bench, query):
 
 
 async def audits_of(bench, number):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found := rows(bench, FOUND)) < number:
             await asyncio.sleep(0.01)
     return found
@@ -150,7 +150,7 @@ async def test_a_trial_that_makes_way_goes_on_where_it_was(open_bench, few):
 
     async with open_bench(change=audited(), local=home, paid=PAID) as bench:
         await bench.ask(LONG)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(asked) < 2 * 7 + 1:
                 await asyncio.sleep(0.01)
         await bench.ask("How are you?")

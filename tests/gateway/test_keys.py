@@ -135,7 +135,7 @@ async def test_an_open_gate_notices_new_and_revoked_keys(open_bench, make, revok
         key = make("late")
         assert (await bench.ask(headers=bearer(key))).status == 200, "an unknown key makes it look again"
         revoke("late")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await bench.ask(headers=bearer(key))).status == 200:
                 await asyncio.sleep(0.1)
 
@@ -273,7 +273,7 @@ async def test_a_batch_of_the_gates_own_user_is_his_without_a_key(open_bench):
         made = await bench.send("POST", "/v1/messages/batches", json.dumps(requests).encode(), **local)
         assert made.status == 200, made.body
         path = f"/v1/messages/batches/{made.json['id']}"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (done := (await bench.send("GET", path, **local)).json)["processing_status"] != "ended":
                 await asyncio.sleep(0.02)
         assert done["request_counts"]["succeeded"] == 1, done
@@ -305,7 +305,7 @@ async def test_a_browser_gets_a_session_for_a_key_and_loses_it_with_the_key(open
         )
         assert own.status == 200
         revoke("boss")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await bench.send("GET", "/metrics", cookie=cookie)).status == 200:
                 await asyncio.sleep(0.1)
         other = (

@@ -257,7 +257,7 @@ async def test_of_calls_that_hang_only_a_few_are_left_behind():
     with pytest.raises(ToolError, match="4 earlier calls have not ended"):
         await function.call({}, 0.02)
     go.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while function.hanging:
             await asyncio.sleep(0.01)
     assert await function.call({}, 5) == "gone"

@@ -47,7 +47,7 @@ async def over_http():
     port = free_port()
     process = await asyncio.create_subprocess_exec(*COMMAND, str(port), stderr=asyncio.subprocess.DEVNULL)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -76,7 +76,7 @@ async def test_a_server_is_started_when_it_is_needed_and_kept(tmp_path):
         assert found == {"number": "AB-1", "state": "shipped"}
         first = await tools["process"].call({}, 10)
         assert first == await tools["process"].call({}, 10), "the same process"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while alive(int(first)):
             await asyncio.sleep(0.05)
 
@@ -160,12 +160,12 @@ async def test_a_caller_who_leaves_while_a_server_starts_leaves_no_process_behin
     waits = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     async with opened(AgentTool(command=(sys.executable, "-c", waits)), tmp_path) as server:
         asking = asyncio.create_task(server.tools())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not note.exists() or not note.read_text():
                 await asyncio.sleep(0.02)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while alive(int(note.read_text())):
                 await asyncio.sleep(0.05)
 
@@ -204,7 +204,7 @@ async def test_a_server_over_http_is_asked_and_found_again_when_it_comes_back():
             await tools["process"].call({}, 10)
         again = await asyncio.create_subprocess_exec(*COMMAND, str(port), stderr=asyncio.subprocess.DEVNULL)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while True:
                     try:
                         assert await tools["process"].call({}, 10) != first

@@ -127,7 +127,7 @@ class WorkerGate:
 
     async def written(self, number: int) -> list[Outcome]:
         """The newest rows of the ledger, the oldest of them first."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.gate.writer.written < number:
                 await asyncio.to_thread(self.gate.writer.flush)
         with LedgerReader(self.folder / "ledger.db") as reader:

@@ -272,8 +272,8 @@ class Auditor:
             except Exception:
                 log.exception("no audit can be made")
             if made is None:
-                await self._look_away(pause)
-                pause = min(2 * pause, LOOK_EVERY)
+                somebody = await self._look_away(pause)
+                pause = FIRST_LOOK if somebody else min(2 * pause, LOOK_EVERY)
 
     async def _resume(self) -> None:
         """Take up what a gate had in hand that was killed."""
@@ -288,8 +288,8 @@ class Auditor:
             return max(LEAST, self.idle_for)
         return self.idle_for - self._presence.quiet()
 
-    async def _look_away(self, seconds: float) -> None:
-        """Wait for so long, or until somebody comes."""
+    async def _look_away(self, seconds: float) -> bool:
+        """Wait for so long, or until somebody comes; whether somebody has."""
         self._came.clear()
         self._presence.arrives = self._come
         with suppress(TimeoutError):
@@ -298,6 +298,7 @@ class Auditor:
             self._presence.arrives == self._come
         ):  # an audit that somebody wants now may be waiting to make way
             self._presence.arrives = None
+        return self._came.is_set()
 
     def _come(self) -> None:
         self._came.set()
