@@ -147,7 +147,7 @@ async def test_a_server_that_does_not_start_is_named_with_the_reason(tmp_path, t
 async def test_a_server_that_never_answers_is_not_waited_for_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr("headgate.workers.mcp.START_WITHIN", 0.3)
     async with opened(
-        AgentTool(command=(sys.executable, "-c", "import time; time.sleep(60)")), tmp_path
+        AgentTool(command=(sys.executable, "-c", "import time; time.sleep(600)")), tmp_path
     ) as server:
         begun = time.monotonic()
         with pytest.raises(EngineError, match=r"did not answer within 0 s"):

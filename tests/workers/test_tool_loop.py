@@ -240,7 +240,7 @@ async def test_at_its_time_a_run_stops(tmp_path):
         assert run["status"] == "incomplete"
         assert run["reason"] == "stopped: its 8 s are used up"
         assert run["output"] == "Late."
-        assert time.monotonic() - begun < 15, "fifty steps would take half a minute"
+        assert time.monotonic() - begun < 25, "fifty steps would take half a minute"
 
 
 async def test_at_its_money_a_run_stops_and_asks_nobody_again(tmp_path):
@@ -489,7 +489,8 @@ async def test_a_run_that_outgrows_the_window_fails_with_the_figures_and_keeps_i
 
 
 async def test_a_caller_who_hangs_up_ends_the_run(tmp_path):
-    home = lambda received: Answer(tool_calls=different_calls()(received).tool_calls, delay=0.3)  # noqa: E731
+    calls = different_calls()
+    home = lambda received: Answer(tool_calls=calls(received).tool_calls, delay=0.3)  # noqa: E731
     async with gate(tmp_path, more="limits = { steps = 50 }", home=home) as bench:
         asking = asyncio.create_task(bench.chat("desk"))
         async with asyncio.timeout(60):
