@@ -191,6 +191,10 @@ def test_every_kind_is_left_out_once(tmp_path, monkeypatch):
     assert [each["prompts"] for each in left] == [60, 60, 60, 180]
     # At each tenth that is saved on kinds that were seen, the page says what the same price does to the others.
     seen, strange = row(found, "learned")["along"], left[-1]["along"]
+    for along in (seen, strange):
+        assert along[0]["saved"]["value"] < along[-1]["saved"]["value"], (
+            "the first price counts quality alone"
+        )
     saved = [each["saved"]["value"] for each in seen]
     at = [
         next(n for n, each in enumerate(saved) if each >= step)
