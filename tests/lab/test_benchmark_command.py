@@ -9,7 +9,7 @@ from pyarrow import parquet
 from headgate.core.errors import HeadgateError
 from headgate.lab.benchmarks import leaving_out
 from headgate.lab.benchmarks.prepared import like, prepare
-from headgate.lab.benchmarks.routing import PRICES
+from headgate.lab.benchmarks.routing import PRICES, came_of
 from headgate.lab.benchmarks.sets import read_set
 from headgate.lab.benchmarks.tracks import expect, pick
 
@@ -196,28 +196,52 @@ def test_every_kind_is_left_out_once(tmp_path, monkeypatch):
             "the first price counts quality alone"
         )
     saved = [each["saved"]["value"] for each in seen]
-    at = [
-        next(n for n, each in enumerate(saved) if each >= step)
-        for step in (0.1, 0.2, 0.3)
-        if max(saved) >= step
-    ]
-    lines = page.read_text().split("| saved, seen |")[1].splitlines()[2:]
-    shown = [
-        [float(cell.split()[0]) for cell in line.strip("|").split("|")]
-        for line in lines
-        if line.startswith("|")
-    ]
+    tenths = [tenth / 10 for tenth in range(1, 10) if max(saved) >= tenth / 10]
+    at = sorted({next(n for n, each in enumerate(saved) if each >= tenth) for tenth in tenths})
     assert at
-    for price in at:
-        told = [
-            saved[price],
-            seen[price]["quality"]["value"],
-            *(strange[price][name]["value"] for name in ("quality", "saved")),
-        ]
-        assert any(line == pytest.approx([100 * each for each in told], abs=0.51) for line in shown), (
-            told,
-            shown,
-        )
+    told = [
+        [saved[n], seen[n]["quality"]["value"], strange[n]["quality"]["value"], strange[n]["saved"]["value"]]
+        for n in at
+    ]
+    shown = [line[: len(told[0])] for line in figures_in(page, "| saved, seen |")]
+    assert shown == [pytest.approx([100 * each for each in line], abs=0.51) for line in told]
+    lines = figures_in(page, "| kind left out |")
+    assert [line[-1] for line in lines] == [
+        pytest.approx(100 * each["saved"]["value"], abs=0.51) for each in left
+    ]
+    assert "-0" not in page.read_text().split("| kind left out |")[1]
+
+
+def figures_in(page, heading):
+    """The first number of each cell of a table's rows, without cells of words."""
+    _, _, *lines = page.read_text().split(heading)[1].split("\n\n")[0].splitlines()
+    cells = [[cell.split()[0] for cell in line.strip("|").split("|")] for line in lines]
+    return [[float(cell.rstrip("%")) for cell in row if cell[:1] in "-0123456789"] for row in cells]
+
+
+def test_where_all_prompts_are_of_unseen_kinds_nothing_is_said_of_seen_ones(tmp_path, monkeypatch):
+    monkeypatch.setitem(KINDS, "recipes", ("Zutaten: {} mit {} und {}, bei {} Grad {} Minuten backen", 0.0))
+    make_set(tmp_path / "home" / "mixed", many=180, kinds=("sums", "proofs", "letters"))
+    make_set(tmp_path / "away" / "mixed", kinds=("recipes",), seed=4)
+    page = tmp_path / "page.md"
+    done = benchmark("--fit", tmp_path / "home", "--score", tmp_path / "away", "--quick", "--write", page)
+    assert done.exit_code == 0, done.output
+    for told in (done.stdout, page.read_text().split("## In short")[1]):
+        assert "recipes" in told
+        assert "seen at quality" not in told
+        assert "that were seen" not in told
+
+
+def test_what_is_saved_of_nothing_is_not_known():
+    ones = np.ones((1, 4))
+    every = np.array([[1.0, 1, 1, 1], [0, 0, 2, 2], [2, 2, 0, 0]])
+    (free,) = came_of(ones, ones, np.zeros(4), np.ones(4), every)
+    assert free.saved is None
+    assert free.quality.value == 1
+    (some,) = came_of(
+        ones, ones, np.array([0.0, 0, 4, 4]), np.ones(4), every
+    )  # one of the draws has none that costs
+    assert (some.saved.value, some.saved.low, some.saved.high) == (0.5, 0.75, 0.75)
 
 
 def test_copies_of_a_kinds_prompts_are_left_out_with_it(tmp_path, monkeypatch):

@@ -33,8 +33,8 @@ class LeftOut(Struct, frozen=True):
     """The share of its prompts that went to the strong model."""
     quality: Figure
     """Of the strong model's quality on the same prompts."""
-    saved: float
-    """Of the strong model's cost."""
+    saved: Figure | None
+    """Of the strong model's cost; None where that is nothing."""
     along: tuple[Came, ...] = ()
     """Of all kinds together: what came of each price (`routing.prices`)."""
 
@@ -89,6 +89,10 @@ class Routed(Struct, frozen=True):
             task, self.paid[:, rows], self.got[:, rows], self.dear[rows], self.best[rows], self.strong[rows]
         )
 
+    def picked(self) -> "Routed":
+        """The same at the price that was picked alone."""
+        return replace(self, paid=self.paid[:1], got=self.got[:1])
+
 
 def _route(task: str, fit: Ready, test: Ready, seed: int) -> Routed:
     """Route test prompts at the price that was picked on the fit part and at every other, unknown ones to the strong model."""
@@ -104,12 +108,12 @@ def _rows(routed: Sequence[Routed], seed: int, draws: int) -> list[LeftOut]:
         np.concatenate([getattr(each, name) for each in routed], axis=-1)
         for name in ("paid", "got", "dear", "best", "strong")
     ]
-    *kinds, whole = [_row(each, seed, draws) for each in (*routed, Routed(ALL, *columns))]
-    return [*(replace(kind, along=()) for kind in kinds), whole]
+    kinds = [_row(each.picked(), seed, draws) for each in routed]
+    return [*kinds, _row(Routed(ALL, *columns), seed, draws)]
 
 
 def _row(routed: Routed, seed: int, draws: int) -> LeftOut:
-    """What became of one kind."""
+    """What became of one kind, or of all together."""
     many = len(routed.dear)
     every = np.vstack([np.ones(many), metrics.draws(many, draws, seed)])
     picked, *along = routing.came_of(routed.paid, routed.got, routed.dear, routed.best, every)
@@ -118,6 +122,6 @@ def _row(routed: Routed, seed: int, draws: int) -> LeftOut:
         prompts=many,
         to_strong=float(routed.strong.mean()),
         quality=picked.quality,
-        saved=picked.saved.value,
+        saved=picked.saved,
         along=tuple(along),
     )

@@ -77,11 +77,11 @@ class Position(NamedTuple):
 def positions(scored: Scored) -> Iterable[Position]:
     """The least prices at which the learned router saves a tenth, two tenths … on kinds that were seen."""
     learned = next((row for row in scored.rows if row.router == LEARNED), None)
-    if learned is None or not scored.left_out:
+    if learned is None or not scored.left_out or scored.strangers:
         return
     step = 1
     for seen, left_out in zip(learned.along, scored.left_out[-1].along, strict=True):
-        if seen.saved.value >= step / 10:
+        if seen.saved is not None and seen.saved.value >= step / 10:
             yield Position(seen, left_out)
             step = int(seen.saved.value * 10) + 1
 
@@ -178,15 +178,21 @@ def reading(scored: Scored) -> Iterable[str]:
     if scored.left_out:
         worst, whole = min(scored.left_out[:-1], key=lambda left: left.quality.value), scored.left_out[-1]
         yield (
-            f"**{scored.name}**, the same router on kinds never seen, at the price picked beforehand: quality {quality_of(whole)} of the strong model's over all of them, "
+            f"**{scored.name}**, the same router on kinds never seen{_without(scored)}, at the price picked beforehand: quality {quality_of(whole)} of the strong model's over all of them, "
             f"{quality_of(worst)} on the worst ({worst.task})."
         )
     trusting = rows.get(("predictive", TRUSTING))
     if trusting is not None and trusting.picked is not None and learned.picked is not None:
+        where = "here" if scored.strangers else "on kinds that were seen"
         yield (
-            f"**{scored.name}**, the price of that safety: on kinds that were seen, the price picked beforehand saved "
+            f"**{scored.name}**, the price of that safety: {where}, the price picked beforehand saved "
             f"{percent(learned.picked.saved)} %; it would have saved {percent(trusting.picked.saved)} % if nothing had been held back."
         )
+
+
+def _without(scored: Scored) -> str:
+    """What the router lacks where kinds are left out."""
+    return " (there without other sets' models)" if scored.peers else ""
 
 
 def _inside(figure: Figure | None, other: float) -> str:
@@ -225,7 +231,7 @@ def _along(scored: Scored) -> Iterable[str]:
     if rows:
         yield from (
             "",
-            "The same router at other prices, on kinds that were seen and on those that were left out:",
+            f"The same router at other prices, on kinds that were seen and on those that were left out{_without(scored)}:",
             "",
         )
         yield "| saved, seen | quality, seen | quality, left out | saved, left out |"
@@ -235,7 +241,7 @@ def _along(scored: Scored) -> Iterable[str]:
 
 def _left_out(rows: Iterable[LeftOut]) -> Iterable[str]:
     """Kinds that were left out."""
-    yield "| kind left out | prompts | to the strong model | quality, of the strong model's | saved |"
+    yield "| kind left out | prompts | to the strong model | quality, of the strong model's | saved, % |"
     yield "|---|--:|--:|--:|--:|"
     for row in rows:
-        yield f"| {row.task} | {row.prompts} | {row.to_strong:.0%} | {quality_of(row)} | {row.saved:.0%} |"
+        yield f"| {row.task} | {row.prompts} | {row.to_strong:.0%} | {quality_of(row)} | {percent(row.saved)} |"

@@ -53,8 +53,8 @@ class Came(Struct, frozen=True):
 
     quality: Figure
     """Of the strong model's."""
-    saved: Figure
-    """Of the strong model's cost."""
+    saved: Figure | None
+    """Of the strong model's cost; None where that is nothing."""
 
 
 class Measured(Struct, frozen=True):
@@ -150,9 +150,14 @@ def came_of(
         every: how often each prompt counts, (1 + draws, prompts); the first are all of them, once.
     """
     quality = (every @ score.T) / np.maximum(every @ strong_score, 1e-12)[:, None]
-    saved = 1 - (every @ cost.T) / np.maximum(every @ strong_cost, 1e-12)[:, None]
+    dear = every @ strong_cost
+    some = dear > 0
+    saved = 1 - (every[some] @ cost.T) / dear[some, None]
     return tuple(
-        [Came(_figure(got), _figure(spared)) for got, spared in zip(quality.T, saved.T, strict=True)]
+        [
+            Came(_figure(got), _figure(spared) if some[0] else None)
+            for got, spared in zip(quality.T, saved.T, strict=True)
+        ]
     )
 
 

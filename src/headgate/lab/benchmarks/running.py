@@ -59,6 +59,8 @@ class Scored(Struct, frozen=True):
     name: str
     prompts: int
     """Those of kinds that the fit part has not are counted in `left_out`, unless there are no others."""
+    strangers: bool
+    """Whether there are no others: all rows are of kinds that the fit part has not."""
     fitted: int
     """Prompts that were fitted on, 0 where the fit part lacks this set; in a cross-validation, for each fold on average."""
     folds: int
@@ -182,7 +184,7 @@ class Bench:
         others = self._compared(name, seen)
         peers = Peers(self._asked.seed).learn(others, len(fit.bodies))
         rows = self._judged([(peers.tell(fit), peers.tell(seen))], others)
-        return _as_scored(seen, len(fit.bodies), rows, left, peers.sources)
+        return _as_scored(seen, len(fit.bodies), rows, left, peers.sources, strangers=bool(strangers.all()))
 
     def _judged(self, parts: tracks.Parts, others: Sequence[Other]) -> list[Row]:
         """The rows of a set."""
@@ -226,12 +228,14 @@ def _as_scored(
     peers: tuple[str, ...] = (),
     *,
     folds: int = 1,
+    strangers: bool = False,
 ) -> Scored:
     """A set and its rows."""
     quality = ready.set.scores.mean(axis=0)
     return Scored(
         name=ready.set.name,
         prompts=len(ready.bodies),
+        strangers=strangers,
         fitted=fitted,
         contaminated=ready.set.contaminated,
         incomplete=ready.set.incomplete,
