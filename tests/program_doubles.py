@@ -236,7 +236,7 @@ class Programs:
 
 
 def free_port() -> int:
-    """A port that is free, and stays so until it is used: who asks a system for any port gets one from 32768 on."""
+    """A port that is free, and stays so until it is used: who asks Linux for any port gets one from 32768 on."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_768)
         with socket.socket() as probe, suppress(OSError):

@@ -2,35 +2,26 @@
 
 from typing import Any
 
-OF_NAMES = ("$defs", "properties")
-PLAIN = (
-    *(
-        "$ref",
-        "default",
-        "description",
-        "enum",
-        "exclusiveMinimum",
-        "maxItems",
-        "maximum",
-        "minItems",
-        "minimum",
-    ),
-    *("required", "title", "type"),
-)
+NEWER = ("$schema", "propertyNames")
+"""What some versions write and others do not."""
 
 
-def told(schema: Any) -> Any:
-    """What a schema says of every field: without keywords that newer versions add, and with choices in no order."""
+def told(schema: Any, *, names: bool = False) -> Any:
+    """What a schema says: without keywords that newer versions add, and with choices in no order.
+
+    Args:
+        schema: it, or a part of it.
+        names: whether its keys are names of fields, and no keywords.
+    """
+    if isinstance(schema, list):
+        return [told(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: value for key, value in schema.items() if key in PLAIN}
-    for key, value in schema.items():
-        if key in OF_NAMES:
-            kept[key] = {name: told(one) for name, one in value.items()}
-        elif key in ("additionalProperties", "items"):
-            kept[key] = told(value)
-        elif key == "prefixItems":
-            kept[key] = [told(one) for one in value]
-        elif key == "anyOf":
-            kept[key] = sorted((told(one) for one in value), key=str)
+    kept = {
+        key: told(value, names=key in ("$defs", "properties") and not names)
+        for key, value in schema.items()
+        if names or key not in NEWER
+    }
+    if not names and "anyOf" in kept:
+        kept["anyOf"].sort(key=str)
     return kept

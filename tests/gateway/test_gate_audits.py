@@ -33,7 +33,7 @@ def rows(bench, query, *values):
         return db.execute(query, values).fetchall()
 
 
-async def until(found, patience=10.0):
+async def until(found, patience=60.0):
     """Wait until there is something, looked for again and again."""
     async with asyncio.timeout(patience):
         while not (value := found()):
@@ -496,3 +496,29 @@ async def test_whoever_came_and_went_between_two_looks_is_followed_by_an_early_o
         while len(pauses) < 3:
             await asyncio.sleep(0.01)
     assert pauses[:3] == [FIRST_LOOK, 2 * FIRST_LOOK, FIRST_LOOK]
+
+
+async def test_whoever_came_and_went_while_it_looked_is_followed_by_an_early_look(open_bench, monkeypatch):
+    pauses, looks = [], []
+    make_next, look_away = Auditor.make_next, Auditor._look_away
+
+    async def visited(self, *args, **kwargs):
+        looks.append(self)
+        if len(looks) == 3:
+            with self._presence:
+                pass
+        return await make_next(self, *args, **kwargs)
+
+    async def noted(self, seconds):
+        pauses.append(seconds)
+        return await look_away(self, 0.01)
+
+    monkeypatch.setattr(Auditor, "make_next", visited)
+    monkeypatch.setattr(Auditor, "_look_away", noted)
+    async with (
+        open_bench(change=audited('idle_for = "0s"')),
+        asyncio.timeout(60),
+    ):
+        while len(pauses) < 5:
+            await asyncio.sleep(0.01)
+    assert pauses[:5] == [FIRST_LOOK, 2 * FIRST_LOOK, FIRST_LOOK, FIRST_LOOK, 2 * FIRST_LOOK]

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from audited_ledger import MONDAY, PAGE, Asked, fill, good_by, prompt
 from click.testing import CliRunner
+from made_benchmarks import make_set
 
 from headgate.cli.main import command
 from headgate.config.load import parse_config
@@ -281,10 +282,14 @@ command(sys.argv[1:])
 """
 
 
-def test_it_learns_in_one_thread(made):
-    config = made(200)
+@pytest.mark.parametrize("what", ["learn", "lab benchmark"])
+def test_it_learns_in_one_thread(made, tmp_path, what):
+    if what == "learn":
+        words = ["learn", "--days", DAYS, "--config", str(made(200).source)]
+    else:
+        make_set(tmp_path / "mixed")
+        words = ["lab", "benchmark", str(tmp_path), "--quick", "--track", "predictive"]
     free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    words = ["learn", "--days", DAYS, "--config", str(config.source)]
     done = subprocess.run(
         [sys.executable, "-c", WATCHED, *words], env=free, capture_output=True, text=True, check=True
     )

@@ -24,7 +24,7 @@ serve(work)
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
     (tmp_path / "some_work.py").write_text(WORK)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     sqlite3.connect(tmp_path / "ledger.db").close()
     return tmp_path / "ledger.db"
 

@@ -155,9 +155,10 @@ async def test_a_server_that_never_answers_is_not_waited_for_for_ever(tmp_path, 
         assert time.monotonic() - begun < 10
 
 
-async def test_a_caller_who_leaves_while_a_server_starts_leaves_no_process_behind(tmp_path):
+async def test_a_caller_who_leaves_while_a_server_starts_leaves_no_process_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("headgate.workers.mcp.START_WITHIN", 600)  # so that nothing else ends it
     note = tmp_path / "process"
-    waits = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    waits = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     async with opened(AgentTool(command=(sys.executable, "-c", waits)), tmp_path) as server:
         asking = asyncio.create_task(server.tools())
         async with asyncio.timeout(60):

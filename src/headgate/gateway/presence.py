@@ -14,18 +14,21 @@ class Presence:
 
     Attributes:
         under_way: how many there are.
+        arrivals: how many there have ever been.
         arrives: called at each arrival; None while there is nothing that could make way.
     """
 
-    __slots__ = ("_last", "arrives", "under_way")
+    __slots__ = ("_last", "arrivals", "arrives", "under_way")
 
     def __init__(self) -> None:
         self.under_way = 0
+        self.arrivals = 0
         self.arrives: Callable[[], None] | None = None
         self._last = monotonic()
 
     def __enter__(self) -> None:
         self.under_way += 1
+        self.arrivals += 1
         if self.arrives is not None:
             self.arrives()
 

@@ -4,8 +4,7 @@
 
 Threads would not do: SQLite's allocator has one lock for all of a process, so that two threads read hardly faster than one. Each
 process reads through a connection of its own. The module that it runs ends in `serve(work)` and imports little, since its start counts
-too. Whoever asks has opened the file before, and knows that it is a ledger of today's. On a machine that has other work, live requests
-above all, it waits.
+too. Whoever asks has opened the file before, and knows that it is a ledger of today's. Those of a gate give way to its live requests.
 """
 
 import os
@@ -132,7 +131,11 @@ def _started(module: str, path: Path) -> Iterator[Process]:
     with (
         TemporaryFile() as told,
         subprocess.Popen(  # noqa: S603 - a module of ours, and nothing of the folder that we are in
-            [sys.executable, "-P", "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=told,
+            creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),  # Windows has no niceness
         ) as running,
     ):
         try:

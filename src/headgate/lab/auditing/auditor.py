@@ -265,6 +265,7 @@ class Auditor:
                 pause = FIRST_LOOK
                 await asyncio.sleep(wait)
                 continue
+            before = self._presence.arrivals
             try:
                 made = await self.make_next()
             except HeadgateError as error:
@@ -272,8 +273,8 @@ class Auditor:
             except Exception:
                 log.exception("no audit can be made")
             if made is None:
-                somebody = await self._look_away(pause)
-                pause = FIRST_LOOK if somebody else min(2 * pause, LOOK_EVERY)
+                await self._look_away(FIRST_LOOK if self._presence.arrivals != before else pause)
+                pause = FIRST_LOOK if self._presence.arrivals != before else min(2 * pause, LOOK_EVERY)
 
     async def _resume(self) -> None:
         """Take up what a gate had in hand that was killed."""
@@ -288,8 +289,8 @@ class Auditor:
             return max(LEAST, self.idle_for)
         return self.idle_for - self._presence.quiet()
 
-    async def _look_away(self, seconds: float) -> bool:
-        """Wait for so long, or until somebody comes; whether somebody has."""
+    async def _look_away(self, seconds: float) -> None:
+        """Wait for so long, or until somebody comes."""
         self._came.clear()
         self._presence.arrives = self._come
         with suppress(TimeoutError):
@@ -298,7 +299,6 @@ class Auditor:
             self._presence.arrives == self._come
         ):  # an audit that somebody wants now may be waiting to make way
             self._presence.arrives = None
-        return self._came.is_set()
 
     def _come(self) -> None:
         self._came.set()
