@@ -111,6 +111,23 @@ def embedded(shell):
 
 
 @pytest.mark.parametrize("gate_is_open", [True, False], ids=["by the open gate", "without a gate"])
+def test_audits_that_cost_nothing_are_made_without_asking_and_no_others(embedded, gate_is_open):
+    shell, claude = embedded
+    with opened(shell) as url:
+        assert ask(url, MAIL) == "nano", "a local answer is due first, and would be paid for"
+        assert ask(url, "How are you today, and what are your plans for the evening?") == "claude"
+        until(lambda: rows(shell, "SELECT count(*) FROM audit_jobs") == [(2,)])
+        if gate_is_open:
+            ran = shell("audit", "run", "--limit", "1", "--json")
+    if not gate_is_open:
+        ran = shell("audit", "run", "--limit", "1", "--json")
+    assert ran.code == 0, ran.err
+    assert "1 fallback to audit" in ran.err
+    assert [one["kind"] for one in ran.json["audits"]] == ["fallback"]
+    assert (ran.json["cost"], len(claude.calls)) == (0, 1)
+
+
+@pytest.mark.parametrize("gate_is_open", [True, False], ids=["by the open gate", "without a gate"])
 def test_waiting_audits_are_made_now_by_a_real_model_at_home(embedded, gate_is_open):
     shell, claude = embedded
     with opened(shell) as url:
@@ -158,6 +175,24 @@ def test_only_fallbacks_cost_nothing_and_ask_nobody(world):
             ("waiting", 2),
         ]
         assert len(world.claude.calls) == 2
+
+
+def test_a_run_that_is_stopped_says_what_it_has_made_and_paid(world):
+    world.ollama.answer = world.claude.answer = SAME
+    page = (world.shell.home / "headgate.toml").read_text()
+    world.shell.write(page + AUDIT.format(idle_for="1h"))
+    with opened(world.shell) as url:
+        assert ask(url, LONG) == "claude"
+        assert ask(url, "How are you?") == "llama"
+        until(lambda: rows(world.shell, "SELECT count(*) FROM audit_jobs") == [(2,)])
+        world.claude.answer = Answer(SAME, delay=600.0)
+        running = world.shell.start("audit", "run", "--yes")
+        until(lambda: world.claude.in_flight)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert out == ""
+    assert "1 fallback: 1 unnecessary\npaid $0" in err
+    assert "stopped" in err.splitlines()[-1]
 
 
 def test_audits_that_nobody_can_read_are_not_passed_over_in_silence(world):

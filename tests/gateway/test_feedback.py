@@ -62,6 +62,20 @@ async def test_an_answer_that_is_not_in_the_ledger_yet_can_be_judged_at_once(ope
         assert (said.status, said.json.get("counts_as")) == (200, "missed")
 
 
+async def test_the_same_thumb_without_a_comment_keeps_the_one_that_was_there(open_bench):
+    async with open_bench() as bench:
+        first = await say(bench, {"id": await asked(bench), "thumb": "down", "comment": "wrong sum"})
+        body = {"id": first.json["id"], "thumb": "down"}
+        assert (await say(bench, body)).json["comment"] == "wrong sum"
+        assert (await say(bench, body | {"comment": None})).json["comment"] == "wrong sum"
+        assert (await say(bench, body | {"comment": "and too late"})).json["comment"] == "and too late"
+        assert (await say(bench, body | {"thumb": "up"})).json["comment"] == "", (
+            "it was said of the other thumb"
+        )
+        assert (await say(bench, body | {"comment": "wrong sum"})).json["comment"] == "wrong sum"
+        assert (await say(bench, body | {"comment": ""})).json["comment"] == ""
+
+
 async def test_saying_the_same_again_changes_nothing(open_bench):
     async with open_bench() as bench:
         body = {"id": await asked(bench), "thumb": "up", "comment": "fine"}
@@ -131,6 +145,7 @@ async def test_without_a_key_nobody_judges_what_was_asked_with_one(open_bench, m
         ({"id": "0" * 19, "thumb": "up", "comment": "x" * 2001}, 400, None),
         ({"id": "0" * 19, "thumb": "up", "stars": 5}, 400, None),
         ({"id": "", "thumb": "up"}, 400, None),
+        ([], 400, None),
     ],
 )
 async def test_what_is_said_wrongly_is_refused_with_a_hint(open_bench, body, status, code):
@@ -139,6 +154,7 @@ async def test_what_is_said_wrongly_is_refused_with_a_hint(open_bench, body, sta
         assert said.status == status
         assert code in (None, said.json["error"]["code"])
         assert said.json["error"]["hint"]
+        assert "model" not in said.json["error"]["hint"]
 
 
 async def test_a_request_without_an_answer_cannot_be_judged(open_bench):

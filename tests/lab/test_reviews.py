@@ -374,6 +374,14 @@ def test_overrule_puts_a_persons_word_in_force_and_takes_it_back(config, keep):
     assert audits(config)[id_][:2] == ("unnecessary", "person")
     mine = next(one for one in read_opinions(path, 1) if one.judge == "person")
     assert (mine.by, mine.reason) == ("anna", "same plan")
+    shown = run("log", "show", id_, config=config).output
+    assert "local model llama  necessary\n" in shown
+    assert re.search(r"person anna +unnecessary \(in force\)  same plan\n", shown)
+    told = json.loads(run("log", "show", id_, "--json", config=config).stdout)["opinions"]
+    assert [(one["judge"], one["verdict"], one["reason"]) for one in told] == [
+        ("local model", "necessary", ""),
+        ("person", "unnecessary", "same plan"),
+    ]
     assert run("audit", "overrule", id_, "withdraw", "--json", config=config).exit_code == 0
     assert audits(config)[id_][:2] == ("necessary", "local model")
 

@@ -25,6 +25,7 @@ from headgate.ledger.opening import open_for_writing
 from headgate.ledger.opinions import give_opinion
 from headgate.ledger.queries import LedgerReader
 from headgate.ledger.reporting import weekly_report
+from prepared_python import headgate
 from tune_desk import PAGE, Desk, a_week, rows
 from tuning_world import recorded, truth, world
 
@@ -87,10 +88,22 @@ def test_it_says_what_it_would_write_and_writes_nothing(desk):
     assert told["found"]["settings"] == [{"table": "routes.long", "key": "tokens_over", "value": 5000}]
 
 
+@pytest.mark.parametrize(
+    "words", [("tune", "--floor", "nan"), ("replay", "--since", "nan"), ("replay", "--until", "1e300"),
+              *((command, "--days", "9" * 20) for command in ("tune", "replay", "learn")), ("log", "-n", "9" * 20)]
+)  # fmt: skip
+def test_figures_that_are_none_or_out_of_all_bounds_are_refused(desk, words):
+    desk.record(a_week(requests=10))
+    done = headgate(words[0], "--config", str(desk.page), *words[1:])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Invalid value for '{words[1]}'" in done.stderr
+
+
 def test_apply_keeps_the_comments_and_marks_the_change(desk):
     desk.record(a_week())
     before = desk.page.read_text()
     desk.run("--floor", "98.5", "--apply", code=2)  # nobody can be asked
+    desk.run("--floor", "98.5", "--apply", "--json", code=2)
     assert desk.page.read_text() == before
     done = desk.run("--floor", "98.5", "--apply", "--yes")
     assert desk.page.read_text() == before.replace("tokens_over = 4000", "tokens_over = 5000")

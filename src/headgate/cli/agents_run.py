@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, say, with_config, with_json
+from headgate.cli.common import Number, load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.cli.agents_inputs import Item
@@ -57,7 +57,7 @@ BATCH = ("out", "retry", "dry_run", "budget", "by", "poll", "yes")
     help="Give these of a batch once more, and only these.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what a batch would cost and take; ask no model.")
-@click.option("--budget", metavar="USD", type=click.FloatRange(min=0), help="The most that a batch may cost.")
+@click.option("--budget", metavar="USD", type=Number(min=0), help="The most that a batch may cost.")
 @click.option(
     "--by",
     metavar="HH:MM",

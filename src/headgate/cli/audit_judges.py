@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, put_table, say, table, with_config, with_json
+from headgate.cli.common import COUNT, load, put, put_json, put_table, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -19,7 +19,7 @@ PAIRS = 60
 @click.command("judges", short_help="How far each judge can be trusted")
 @click.option(
     "--pairs",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=PAIRS,
     show_default=True,
     help="Ask each model about so many.",

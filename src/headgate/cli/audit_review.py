@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import console, load, put, put_json, say, with_config, with_json
+from headgate.cli.common import COUNT, console, load, put, put_json, say, with_config, with_json
 from headgate.cli.keypresses import keypresses
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ QUIT = ("q", "\x04", "")
 
 
 @click.command("review", short_help="Two answers side by side: which is better?")
-@click.option(
-    "--limit", type=click.IntRange(min=1), help="So many at most; on a terminal 200 unless you say."
-)
+@click.option("--limit", type=COUNT, help="So many at most; on a terminal 200 unless you say.")
 @click.option(
     "--kind", type=click.Choice(["fallback", "local"]), help="Only fallbacks, or only local answers."
 )

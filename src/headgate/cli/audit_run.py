@@ -3,12 +3,12 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, say, with_config, with_json
+from headgate.cli.common import COUNT, load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.cli.audit_makers import Maker
@@ -24,7 +24,7 @@ NAMES = {"fallback": "fallback", "local": "local answer"}
 
 
 @click.command("run", short_help="Make waiting audits now")
-@click.option("--limit", type=click.IntRange(min=1), help="Make so many at most.")
+@click.option("--limit", type=COUNT, help="Make so many at most.")
 @click.option(
     "--kind", type=click.Choice(["fallback", "local"]), help="Only fallbacks, or only local answers."
 )
@@ -67,28 +67,42 @@ async def run(config: "Config", kind: "AuditKind | None", limit: int | None, *, 
             return []
         if expected.most > 0 and not yes:
             agree()
-        made = await make_all(maker, kind, number)
+        made: list[Made] = []
+        try:
+            await make_all(maker, expected.audits, made)
+        except asyncio.CancelledError:
+            for line in lines(made):
+                say(line)
+            raise
         if len(made) < number:
             say(f"note: {left_over(number - len(made))}; headgate audit status says why")
         return made
 
 
-async def make_all(maker: "Maker", kind: "AuditKind | None", number: int) -> "list[Made]":
-    """Make so many; what makes way for somebody is taken up again."""
+async def make_all(maker: "Maker", audits: "Mapping[AuditKind, int]", done: "list[Made]") -> None:
+    """Make what was announced, kind by kind, so that nothing is paid for that was not; what makes way for somebody is taken up again.
+
+    Args:
+        maker: makes them.
+        audits: how many of each kind.
+        done: gets each as it is made.
+    """
     from headgate.cli.bars import Bar
 
-    done: list[Made] = []
+    number = sum([*audits.values()])
     with Bar("audits") as bar:
-        while len(done) < number:
-            made = await maker.make(kind)
-            if made is None:
-                break
-            if made.state == "interrupted":
-                await asyncio.sleep(PAUSE)
-                continue
-            done.append(made)
-            bar.show(len(done) / number, f"{len(done):,} of {number:,}")
-    return done
+        for kind, many in audits.items():
+            rest = many
+            while rest:
+                made = await maker.make(kind)
+                if made is None:
+                    break
+                if made.state == "interrupted":
+                    await asyncio.sleep(PAUSE)
+                    continue
+                rest -= 1
+                done.append(made)
+                bar.show(len(done) / number, f"{len(done):,} of {number:,}")
 
 
 def left_over(number: int) -> str:

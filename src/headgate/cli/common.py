@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,7 +22,27 @@ FOLDED = 20
 NO_PAGE = "note: there is no headgate.toml here, so the starter page serves; `headgate init` writes one"
 """Said once per command, so whoever passes on what a child said can leave it out."""
 
+COUNT = click.IntRange(min=1, max=2**31 - 1)
+"""How many of something."""
+DAYS_BACK = click.IntRange(min=1, max=36_500)
+"""How many days one may look back: a century."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Number(click.FloatRange):
+    """A number within bounds. `nan`, which is within any, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.FloatRange`."""
+        number = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
+MOMENT = Number(min=0, max=253_402_300_799)
+"""A Unix time, up to the year 9999."""
 
 
 def with_config(function: Function) -> Function:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, say, with_config, with_json
+from headgate.cli.common import Number, load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -36,9 +36,7 @@ with_plan = click.option("--plan", is_flag=True, help="Show what would be done, 
 @click.option(
     "--way", type=click.Choice(WAYS), help="How it gets its settings; by default as it is kept here already."
 )
-@click.option(
-    "--within", type=click.FloatRange(1), default=30.0, show_default=True, help="Seconds until it answers."
-)
+@click.option("--within", type=Number(1), default=30.0, show_default=True, help="Seconds until it answers.")
 @with_config
 @with_json
 def start(

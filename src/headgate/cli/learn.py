@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import load, put, put_json, put_table, say, table, with_config, with_json
+from headgate.cli.common import DAYS_BACK, load, put, put_json, put_table, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("learn")
-@click.option(
-    "--days", type=click.IntRange(min=1), default=90, show_default=True, help="How far back to look."
-)
+@click.option("--days", type=DAYS_BACK, default=90, show_default=True, help="How far back to look.")
 @click.option(
     "--use", "which", metavar="N|none", help="Turn router N on, or none; the open gate takes it up."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import console, load, put, put_json, say, table, with_config, with_json
+from headgate.cli.common import COUNT, console, load, put, put_json, say, table, with_config, with_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +33,7 @@ ID, ID_FOLLOWED = 12, 16
 
 
 @click.group("log", invoke_without_command=True)
-@click.option("-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option("-n", "limit", type=COUNT, default=20, show_default=True, help="How many.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new requests as they come.")
 @click.option("--model", help="Answered by this model.")
 @click.option("--task", help="Of this task.")
@@ -100,15 +100,17 @@ def command(
 def show_one(ctx: click.Context, config_file: str | None, request_id: str, *, as_json: bool) -> None:
     """Tell the whole story of one request: an id, the beginning of one, or "last"."""
     from headgate.config.zones import zone_of
+    from headgate.ledger.opinions import read_opinions
     from headgate.reports.story import plain_story, story
 
     config = load(config_file or ctx.obj, prices=False)
     with reader_of(config) as reader:
         entry = reader.one(request_id)
+    said = read_opinions(config.ledger.path, entry.n)
     if as_json:
-        put_json(plain_story(entry.outcome, entry.models))
+        put_json(plain_story(entry.outcome, entry.models, said))
     else:
-        put(story(entry.outcome, entry.models, zone_of(config.timezone)).rstrip())
+        put(story(entry.outcome, entry.models, zone_of(config.timezone), said).rstrip())
 
 
 def reader_of(config: "Config") -> "LedgerReader":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.common import load, put, put_json, say, with_config, with_json
+from headgate.cli.common import Number, load, put, put_json, say, with_config, with_json
 from headgate.cli.models_target import with_target
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     help="The window of one request. Left out: the config's.",
 )
 @click.option("--parallel", type=click.IntRange(min=1), metavar="N", help="Requests at a time.")
-@click.option(
-    "--within", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait."
-)
+@click.option("--within", type=Number(min=0.1), default=600.0, show_default=True, help="Seconds to wait.")
 @with_config
 @with_json
 def load_command(

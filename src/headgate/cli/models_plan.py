@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from headgate.cli.common import load, put, put_json, put_table, table, with_config, with_json
+from headgate.cli.common import Number, load, put, put_json, put_table, table, with_config, with_json
 from headgate.core.fit import Fit, Lane, Room
 from headgate.core.memory import Need
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headgate.core.propose import Proposal
     from headgate.core.words import EngineKind
 
-GIGABYTES = click.FloatRange(min=0, max=1_000_000)
+GIGABYTES = Number(min=0, max=1_000_000)
 
 
 class Row(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from headgate.cli.common import Number
+
 if TYPE_CHECKING:
     from headgate.core.policy import Policy
     from headgate.core.types import Request
@@ -26,9 +28,7 @@ def with_prompt(function: Function) -> Function:
         ),
         click.option("--local", "local_only", is_flag=True, help="Never leave this machine."),
         click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer."),
-        click.option(
-            "--temperature", type=click.FloatRange(0, 2), help="How freely it answers; 0 is not at all."
-        ),
+        click.option("--temperature", type=Number(0, 2), help="How freely it answers; 0 is not at all."),
         click.option("--system", metavar="TEXT", help="A system prompt."),
         click.option(
             "--model", default="auto", show_default=True, help='"auto", a model by name, or "agent:NAME".'

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import load, put, put_json, say, with_config, with_json
+from headgate.cli.common import DAYS_BACK, MOMENT, load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.core.replay import Replayed
@@ -33,9 +33,9 @@ SHOWN = 12
     metavar="FILE",
     help="Another headgate.toml, whose routes, models and quality are tried; --set then changes that one.",
 )
-@click.option("--days", type=click.IntRange(min=1), default=30, show_default=True, help="How far back.")
-@click.option("--since", type=float, help="From this Unix time, in place of --days.")
-@click.option("--until", type=float, help="Before this Unix time.")
+@click.option("--days", type=DAYS_BACK, default=30, show_default=True, help="How far back.")
+@click.option("--since", type=MOMENT, help="From this Unix time, in place of --days.")
+@click.option("--until", type=MOMENT, help="Before this Unix time.")
 @click.option("--progress", is_flag=True, hidden=True, help="Print JSON lines as it goes, for the page.")
 @with_config
 @with_json

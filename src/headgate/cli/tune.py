@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import load, put, put_json, say, with_config, with_json
+from headgate.cli.common import DAYS_BACK, Number, load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.core.proposals import Need, Proposal, Refusal
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 @click.command("tune")
 @click.option(
     "--floor",
-    type=click.FloatRange(min=50, max=100),
+    type=Number(min=50, max=100),
     metavar="PERCENT",
     help="The least quality: at least so many percent as good as always paying, 95 % sure. By default [tune] floor, 98.",
 )
-@click.option("--days", type=click.IntRange(min=1), default=56, show_default=True, help="How far back.")
+@click.option("--days", type=DAYS_BACK, default=56, show_default=True, help="How far back.")
 @click.option("--apply", "applies", is_flag=True, help="Write it into headgate.toml, and watch it.")
 @click.option("--yes", is_flag=True, help="Do not ask before.")
 @click.option(
@@ -66,7 +66,7 @@ def command(
     applied = None
     if not as_json:
         draw(tuned)
-    if applies and tuned.diff and agreed(tuned, yes=yes or as_json):
+    if applies and tuned.diff and agreed(tuned, yes=yes):
         applied = apply(config, tuned, time())
     if as_json:
         put_json(plain(tuned, applied))

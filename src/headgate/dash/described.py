@@ -7,6 +7,7 @@ The page's own files, and how a browser begins and ends its session, are no API 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from headgate.core.audits import Opinion
 from headgate.core.parts import PARTS
 from headgate.core.types import Outcome
 from headgate.dash.audited import AuditedView
@@ -112,11 +113,15 @@ def place(name: str) -> Schema:
 
 
 def story() -> Schema:
-    """A request's story (`reports.story.plain_story`): an outcome with names for its estimates, what it saved, and its models."""
+    """A request's story (`reports.story.plain_story`): an outcome with names for its estimates, what it saved, what was said of it, and its models."""
     told: Schema = named_estimates(whole(Outcome))
     del told["properties"]["turn"]  # what a conversation keeps is read by itself
     model = has({"shown": TEXT, "local": YES_OR_NO, "label": TEXT, "price": maybe(ANY_OBJECT)})
-    more = {"saved": maybe(FRACTION), "models": {"type": "object", "additionalProperties": model}}
+    more = {
+        "saved": maybe(FRACTION),
+        "opinions": many(whole(Opinion)),
+        "models": {"type": "object", "additionalProperties": model},
+    }
     told["properties"] |= more
     told["required"] = [*told["required"], *more]
     return told

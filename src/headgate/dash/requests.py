@@ -14,6 +14,7 @@ from headgate.core.types import Model, Outcome
 from headgate.core.words import FallbackReason, Status, Task
 from headgate.dash.periods import PeriodQuery, period_of
 from headgate.gateway.queries import Moment
+from headgate.ledger.opinions import read_opinions
 from headgate.ledger.queries import Entry, Filter, LedgerReader
 from headgate.reports.shown import full_name
 from headgate.reports.story import LogLine, line, plain_story
@@ -134,7 +135,8 @@ def tell_request(config: Config, request_id: str) -> bytes:
             entry = ledger.one(request_id)
         except LedgerError as error:
             raise UnknownRequestError(error.message, error.hint) from error
-    return msgspec.json.encode(plain_story(entry.outcome, entry.models))
+    said = read_opinions(config.ledger.path, entry.n)
+    return msgspec.json.encode(plain_story(entry.outcome, entry.models, said))
 
 
 def filter_of(

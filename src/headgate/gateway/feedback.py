@@ -14,7 +14,7 @@ from time import time
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from headgate.core.audits import Opinion
 from headgate.core.errors import LedgerError
@@ -48,7 +48,8 @@ class WireFeedback(Struct, forbid_unknown_fields=True):
     """The request's id, from the header x-headgate-request-id."""
     thumb: Thumb | None
     """Null takes back what was said."""
-    comment: Annotated[str, Meta(max_length=LONGEST)] = ""
+    comment: Annotated[str, Meta(max_length=LONGEST)] | None = None
+    """Without one, what was written beside the same thumb before stays."""
 
 
 class Feedback(Struct, frozen=True, kw_only=True):
@@ -96,7 +97,10 @@ class FeedbackService:
             return refusals.too_large(self.body_limit)
         said = read(_decode, call.body)
         if isinstance(said, Fault):
-            return refusals.compressed(call.headers) or said
+            wrong = structs.replace(
+                said, hint='send {"id": …, "thumb": "up"} as JSON; docs/feedback.md has the fields'
+            )
+            return refusals.compressed(call.headers) or wrong
         caller = holder.get()
         try:
             asked = await self.find(said.id, caller)
@@ -141,19 +145,21 @@ def keep(path: Path, asked: Asked, said: WireFeedback, caller: Holder) -> Feedba
         return Feedback(id=asked.id, thumb=None, comment="", counts_as=None, in_force=False)
     about_home = asked.local is True and asked.kind == "local"
     verdict = verdict_for("local", as_good=said.thumb == "up") if about_home else "unclear"
-    opinion = Opinion(
-        verdict=verdict, judge="caller", by=caller.name, score=SCORES[said.thumb], reason=said.comment
-    )
-    if opinion not in read_opinions(path, asked.n):  # said again, it changes nothing
+    score, before = SCORES[said.thumb], read_opinions(path, asked.n)
+    comment = said.comment
+    if comment is None:
+        comment = next((one.reason for one in before if (one.judge, one.score) == ("caller", score)), "")
+    opinion = Opinion(verdict=verdict, judge="caller", by=caller.name, score=score, reason=comment)
+    if opinion not in before:  # said again, it changes nothing
         if about_home:
             give_opinion(path, asked.n, opinion, time())
         else:
             note_opinion(path, asked.n, opinion, time())
-    counts = about_home and not any(one.judge == "person" for one in read_opinions(path, asked.n))
+    counts = about_home and not any(one.judge == "person" for one in before)
     return Feedback(
         id=asked.id,
         thumb=said.thumb,
-        comment=said.comment,
+        comment=comment,
         counts_as=verdict if about_home else None,
         in_force=counts,
     )

@@ -28,7 +28,7 @@ BODY: Schema = {
             "pattern": "^([a-z]{1,12}[-_])?[0-9a-f]{19}$",
         },
         "thumb": {"description": "null takes back what was said", **maybe(THUMB)},
-        "comment": {"type": "string", "maxLength": 2000, "default": ""},
+        "comment": {"type": ["string", "null"], "maxLength": 2000, "default": None},
     },
 }
 

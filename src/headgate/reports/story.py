@@ -14,6 +14,8 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from headgate.core.audits import Opinion
+from headgate.core.judges.standing import in_force
 from headgate.core.parts import WHOLE, named
 from headgate.core.types import Attempt, Candidate, Model, Outcome, Price, Signals, Usage
 from headgate.reports.savings import saved_by
@@ -82,13 +84,14 @@ def line(outcome: Outcome, models: Models) -> LogLine:
     )
 
 
-def plain_story(outcome: Outcome, models: Models) -> dict[str, Any]:
-    """The story as JSON values: the outcome's own fields, what it saved, and the models that it names."""
+def plain_story(outcome: Outcome, models: Models, said: Sequence[Opinion] = ()) -> dict[str, Any]:
+    """The story as JSON values: the outcome's own fields, what it saved, what was said of it, and the models that it names."""
     story: dict[str, Any] = msgspec.to_builtins(outcome)
     for told in (story, *story["attempts"], *(attempt["failure"] or {} for attempt in story["attempts"])):
         if told.get("usage") is not None:
             told["usage"]["estimated"] = named(told["usage"]["estimated"])
     story["saved"] = saved_by(outcome)
+    story["opinions"] = msgspec.to_builtins(said)
     story["models"] = {
         name: {
             "shown": full_name(model, name),
@@ -101,14 +104,22 @@ def plain_story(outcome: Outcome, models: Models) -> dict[str, Any]:
     return story
 
 
-def story(outcome: Outcome, models: Models, zone: tzinfo) -> str:
-    """The story as text, lines ending in a newline; times are those of `zone`."""
+def story(outcome: Outcome, models: Models, zone: tzinfo, said: Sequence[Opinion] = ()) -> str:
+    """The story as text, lines ending in a newline.
+
+    Args:
+        outcome: what became of the request.
+        models: that it names.
+        zone: of the times.
+        said: what judges, people and its caller said of its answer.
+    """
     parts = [
         _ending(outcome, models, zone),
         _signals(outcome),
         _decision(outcome, models),
         _attempts(outcome, models),
         _cost(outcome, models),
+        _opinions(said),
         _bodies(outcome),
     ]
     return "\n\n".join("\n".join(part) for part in map(tuple, parts) if part) + "\n"
@@ -323,6 +334,22 @@ def _rates(price: Price) -> tuple[str, str, str]:
         f"{fine_dollars(price.output)} out",
         f"({source})" if source else "",
     )
+
+
+def _opinions(said: Sequence[Opinion]) -> Iterator[str]:
+    if not said:
+        return
+    yield "SAID OF ITS ANSWER"
+    counts = in_force(said)
+    rows = [
+        (
+            f"{one.judge} {one.by}".strip(),
+            one.verdict + (" (in force)" if one is counts else ""),
+            one.reason,
+        )
+        for one in said
+    ]
+    yield from (f"  {row.rstrip()}" for row in _table(rows, "<<<"))
 
 
 def _bodies(outcome: Outcome) -> Iterator[str]:
