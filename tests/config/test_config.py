@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
+from msgspec import Struct
 
-from headgate.config.load import load_config, parse_config, starter_text
+from headgate.config.load import TABLES, load_config, parse_config, starter_text
 from headgate.config.places import data_home, read_secret
 from headgate.config.prices import find_price
+from headgate.config.schema import FileTable
 from headgate.core.errors import ConfigError
 from headgate.core.policy import decide
 from headgate.core.signals import measure
@@ -408,6 +411,37 @@ def test_what_cannot_be_of_lanes_memory_and_waiting_is_an_error_with_its_place(m
         parse_config(LOCAL_MODEL.format(model=model, more=more, route=route), None)
     assert words in caught.value.message
     assert "line" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ('[learn]\nmay = "bring"', '"bring" is not one of the words for may', "bring home"),
+        ('[learn]\nmay = "all"', '"all" is not one of the words for may', "one of: bring home, skip"),
+        ("[learn]\nskip_belw = 0.2", '[learn] has no "skip_belw"', "skip_below"),
+        ("[fleet]\nvram = 8", '[fleet] has no "vram"', "vram_gb"),
+        ("[batches]\nfile_limit = 3", '[batches] has no "file_limit"', "file_limit_mb"),
+        ('[streaming]\nmode = "peak"', '"peak" is not one of the words for mode', "peek"),
+        ('[engines.bench]\nkind = "ollama"\nkv_cache = "f12"', "for kv_cache", "f16"),
+        ('[engines.bench]\nkind = "olama"', '"olama" is not one of the words for kind', "ollama"),
+        ("[report.warn]\nat_leest = 3", '"at_leest"', "at_least"),
+    ],
+)
+def test_a_word_that_a_table_does_not_know_is_answered_with_those_that_it_knows(line, message, hint):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f'[engines.home]\nkind = "ollama"\n{line}\n', Path("headgate.toml"), lambda *_: None)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_every_table_of_a_page_is_known_to_those_who_explain_what_is_wrong_in_it():
+    named = {
+        name: inner
+        for name, hint in get_type_hints(FileTable).items()
+        for inner in (hint, *get_args(hint))
+        if isinstance(inner, type) and issubclass(inner, Struct)
+    }
+    assert named == {name: table for name, table in TABLES.items() if name}
 
 
 @pytest.mark.parametrize("table", ["[models.small.confidence_for]\nqu = -1", "[quality.tasks]\nqu = []"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -358,9 +359,10 @@ def test_another_page_is_tried_as_a_whole_and_settings_are_put_into_it(recorded,
     assert both.changed.lines == ('[[routes]]  # "long"', "tokens_over = 800")
 
 
-def test_a_page_that_is_wrong_is_refused_as_config_check_refuses_it(recorded, tmp_path):
+@pytest.mark.parametrize("wrong", ["pas_at = 0.6", "pass_at = [", "pass_at = 0.6\npass_at = 0.7"])
+def test_a_page_that_is_wrong_is_refused_as_config_check_refuses_it(recorded, tmp_path, wrong):
     page = tmp_path / "new.toml"
-    page.write_text(recorded.source.read_text().replace("pass_at", "pas_at"))
+    page.write_text(re.sub(r"pass_at = [0-9.]+", wrong, recorded.source.read_text()))
     refused = headgate("replay", "--config", recorded.source, "--policy", page)
     checked = headgate("config", "check", "--config", page)
     assert (refused.returncode, refused.stderr) == (checked.returncode, checked.stderr)
@@ -380,6 +382,16 @@ def test_settings_that_cannot_be_are_refused_with_what_was_meant(recorded):
     assert "is no setting" in refused("limits.attempts=2")[0]
     assert "'many' is not a whole number" in refused("routes.long.tokens_over=many")[0]
     assert 'tries "gpt"' in refused("routes.long.try=gpt")[0]
+    assert refused("models.nano.confidence_for.sentimentt=-0.5") == (
+        'there is no task "sentimentt"',
+        'did you mean "sentiment"?',
+    )
+
+
+def test_of_one_setting_that_is_given_twice_the_last_counts_and_stands_in_the_lines():
+    changed = set_words("[quality]\npass_at = 0.5\n", ("quality.pass_at=0.7", "quality.pass_at=0.2"))
+    assert changed.lines == ("[quality]", "pass_at = 0.2")
+    assert changed.text == "[quality]\npass_at = 0.2\n"
 
 
 def test_lines_to_write_keep_the_pages_comments_and_name_the_route():

@@ -99,6 +99,12 @@ def test_figures_that_are_none_or_out_of_all_bounds_are_refused(desk, words):
     assert f"Invalid value for '{words[1]}'" in done.stderr
 
 
+def test_options_that_do_not_go_together_are_refused(desk):
+    assert "--status and --apply do not go together" in desk.run("--status", "--apply", code=2).stderr
+    done = headgate("learn", "--use", "none", "--list", "--config", str(desk.page))
+    assert (done.returncode, "--use and --list do not go together" in done.stderr) == (2, True)
+
+
 def test_apply_keeps_the_comments_and_marks_the_change(desk):
     desk.record(a_week())
     before = desk.page.read_text()

@@ -73,6 +73,21 @@ def load(config_file: str | None, *, prices: bool = True, finder: "PriceFinder |
     return config
 
 
+def one_of(**given: bool) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        UsageError: more than one of them was given; their names are the options' own.
+    """
+    from headgate.core.errors import UsageError
+
+    names = [f"--{name}" for name, is_given in given.items() if is_given]
+    if len(names) > 1:
+        raise UsageError(
+            f"{' and '.join(names)} do not go together", f"first one, then the other: {names[0]}"
+        )
+
+
 def say(text: str) -> None:
     """Talk to the person, on stderr."""
     click.echo(text, err=True)

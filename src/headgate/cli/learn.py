@@ -4,7 +4,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import DAYS_BACK, load, put, put_json, put_table, say, table, with_config, with_json
+from headgate.cli.common import (
+    DAYS_BACK,
+    load,
+    one_of,
+    put,
+    put_json,
+    put_table,
+    say,
+    table,
+    with_config,
+    with_json,
+)
 
 if TYPE_CHECKING:
     from headgate.config.compile import Config
@@ -26,6 +37,7 @@ def command(config_file: str | None, *, days: int, which: str | None, listing: b
     A router is compared with the rules on requests from which nothing was learned; one that would have done worse cannot be turned
     on. Nothing changes until `headgate learn --use N`. Calls no model.
     """
+    one_of(use=which is not None, list=listing)
     config = load(config_file)
     if which is not None:
         use(config, which, as_json=as_json)

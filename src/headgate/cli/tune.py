@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import DAYS_BACK, Number, load, put, put_json, say, with_config, with_json
+from headgate.cli.common import DAYS_BACK, Number, load, one_of, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.core.proposals import Need, Proposal, Refusal
@@ -48,6 +48,7 @@ def command(
     from headgate.cli.changed_models import say_changes
     from headgate.lab.tuning import apply, tune_ledger
 
+    one_of(status=status, apply=applies)
     config = load(config_file)
     if status:
         from headgate.cli.tune_status import show_status

@@ -57,19 +57,19 @@ def set_words(text: str, words: Iterable[str]) -> Changed:
         ConfigError: the page is no TOML.
     """
     page = parse(text)
-    told: dict[str, list[str]] = {}
+    told: dict[str, dict[str, str]] = {}
     for word in words:
         path, equals, value = word.partition("=")
         names = names_in(path.strip() if equals else "", word)
         heading, table, key, kind = find(page, names)
         shown = put(table, key, value.strip(), kind, word)
-        told.setdefault(heading, []).append(shown)
+        told.setdefault(heading, {})[key] = shown  # of two the last counts
         if not table and key in TASKS:
             page["models"][names[1]].pop(FOR)
     lines = [
         line
         for heading, said in told.items()
-        for line in (*([""] if heading != next(iter(told)) else []), heading, *said)
+        for line in (*([""] if heading != next(iter(told)) else []), heading, *said.values())
     ]
     return Changed(with_ends_of(text, tomlkit.dumps(page)), tuple(lines))
 
@@ -118,6 +118,10 @@ def names_in(path: str, word: str) -> tuple[str, ...]:
         UsageError: it is no setting that can be tried.
     """
     names = split(path)
+    if names is None and path.startswith("models.") and (task := path.rpartition(f".{FOR}.")[2]) != path:
+        raise UsageError(
+            f'there is no task "{task}"', meant(task, TASKS) or f"the tasks are: {', '.join(TASKS)}"
+        )
     if names is None:
         raise UsageError(f"{word!r} is no setting that can be tried", f"--set takes {FORMS}")
     return names

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -15,18 +15,21 @@ from msgspec.structs import replace
 from headgate.config.agent_files import AgentPage, Origin, find_pages, read_text, read_toml
 from headgate.config.audit import AuditTable
 from headgate.config.compile import Config, compile_config
-from headgate.config.energy import EnergyTable, HardwareTable, Measure
+from headgate.config.energy import EnergyTable, HardwareTable
+from headgate.config.learning import LearnTable
 from headgate.config.lines import find_line
 from headgate.config.misfit import Misfit
 from headgate.config.places import find_config
 from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import (
     AgentTable,
+    BatchesTable,
     BoundsTable,
     BudgetTable,
     EmbeddingsTable,
     EngineTable,
     FileTable,
+    FleetTable,
     LedgerTable,
     LimitsTable,
     ModelTable,
@@ -60,6 +63,9 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "energy": EnergyTable,
     "audit": AuditTable,
     "tune": TuneTable,
+    "learn": LearnTable,
+    "fleet": FleetTable,
+    "batches": BatchesTable,
     "agents": AgentTable,
 }
 INNER: dict[tuple[str, str], type[msgspec.Struct]] = {
@@ -152,7 +158,7 @@ def explain(
     inner = read_path(where.rstrip("`"), document)
     path = (*within, *inner)
     table = table_name(path)
-    known = list(msgspec.json.schema(table)["$defs"][table.__name__]["properties"])
+    known = list(properties_of(table))
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
     if unknown is not None:
         place = (
@@ -234,24 +240,24 @@ def value_at(document: Any, path: Sequence[str | int]) -> Any:
 
 
 def words_for(path: Sequence[str | int]) -> tuple[str, ...]:
-    """The words that are allowed at `path`."""
-    from headgate.core import words  # noqa: PLC0415  # only on the way to an error
+    """The words that are allowed at `path`: those of the field's own schema."""
+    name = last_name(path)
+    if name == "warn":  # not all versions of msgspec tell the names of a dictionary
+        return "local_failures_over", "at_least"
+    return enumerated(properties_of(table_name(path)).get(name)) or TASKS
 
-    sets: dict[str, Any] = {
-        "tasks": words.Task,
-        "kind": words.EngineKind if path and path[0] == "engines" else words.ModelKind,
-        "mode": words.Mode,
-        "per": words.Per,
-        "when_spent": words.WhenSpent,
-        "keys": words.KeyRule,
-        "formats": words.FormatKind,
-        "long": words.LongInput,
-        "capabilities": words.Capability,
-        "measure": Measure,
-        "week_starts": words.Weekday,
-        "warn": Literal["local_failures_over", "at_least"],
-    }
-    return get_args(sets.get(last_name(path), words.Task))
+
+def enumerated(told: Any) -> tuple[str, ...]:
+    """The words of the first choice in a schema."""
+    inner = told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()
+    own = told.get("enum", ()) if isinstance(told, dict) else ()
+    return tuple(own) or next(filter(None, map(enumerated, inner)), ())
+
+
+def properties_of(table: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schemas of a table's keys."""
+    properties: dict[str, Any] = msgspec.json.schema(table)["$defs"][table.__name__]["properties"]
+    return properties
 
 
 def last_name(path: Sequence[str | int]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from headgate.config.agent_files import read_text
+from headgate.config.agent_files import read_text, read_toml
 from headgate.config.changes import Changed, set_words
 from headgate.config.compile import Config
 from headgate.config.load import parse_config, starter_text
@@ -59,7 +59,10 @@ def replay_ledger(
         UsageError: a setting cannot be tried.
     """
     source = config.source if page is None else page
-    changed = set_words(starter_text() if source is None else read_text(source), words)
+    text = starter_text() if source is None else read_text(source)
+    if source is not None:
+        read_toml(text, str(source))  # it says where it is no TOML
+    changed = set_words(text, words)
     policy = parse_config(changed.text, source).policy
     with LedgerReader(config.ledger.path) as reader:
         cuts = cuts_of((config.policy, policy), config.policy.models.values())
