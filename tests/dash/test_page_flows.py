@@ -15,8 +15,13 @@ def asked(url, path):
 
 
 def say(url, text, model="auto"):
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]}).encode()
-    request = urllib.request.Request(f"{url}/v1/chat/completions", body, {"content-type": "application/json"})
+    return post(
+        f"{url}/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": text}]}
+    )
+
+
+def post(url, body):
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.headers["x-headgate-request-id"]
 
@@ -177,6 +182,11 @@ def test_a_request_appears_at_the_moment_it_ends_and_tells_its_story(gate, visit
     assert page.inner_text(".page-note").endswith("1 request since you came")
     row.click()
     page.wait_for_selector("dialog[open] .story-lead:has-text('llama3.1 (Ollama) answered')")
+    assert "SAID OF ITS ANSWER" not in page.inner_text("dialog").upper()
+    page.keyboard.press("Escape")
+    post(f"{gate}/v1/feedback", {"id": request, "thumb": "down", "comment": "there is no weather here"})
+    row.click()
+    page.wait_for_selector("dialog li:has-text('missed, by caller: there is no weather here')")
 
 
 def test_rows_are_held_back_while_the_live_view_is_paused(gate, visit):

@@ -60,6 +60,7 @@ const Story = ({ told }) => {
     <h3>What was asked</h3>
     <dl class="pairs">${asked(told).map(([term, said]) => html`<dt>${term}</dt><dd>${said}</dd>`)}</dl>
     ${told.adjusted?.length > 0 && html`<h3>Said otherwise for the model</h3><ul class="plain">${told.adjusted.map((said) => html`<li>${said}</li>`)}</ul>`}
+    ${told.opinions.length > 0 && html`<h3>Said of its answer</h3><ul class="plain">${told.opinions.map((one) => html`<li><strong>${one.verdict}</strong>, by ${one.judge}${one.by ? ` ${one.by}` : ""}${one.reason ? `: ${one.reason}` : ""}</li>`)}</ul>`}
     ${told.prompt !== undefined && html`<h3>Prompt</h3><pre class="body" tabindex="0">${told.prompt}</pre>`}
     ${told.answer !== undefined && html`<h3>Answer</h3><pre class="body" tabindex="0">${told.answer}</pre>`}
     <p class="muted beneath">In a terminal: <code>headgate log show ${told.id}</code></p>
