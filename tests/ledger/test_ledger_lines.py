@@ -23,6 +23,7 @@ from test_ledger_facts import hurt
 from test_ledger_rollups import audit, facts_of, roll_all, tend
 
 from headgate.cli.main import command as headgate
+from headgate.core.types import Candidate, Decision
 from headgate.ledger.exporting import COLUMNS
 from headgate.ledger.lines import Line, LineAttempt, schema
 from headgate.ledger.opening import open_for_writing
@@ -163,6 +164,8 @@ def test_a_line_says_little_and_the_rest_follows(run, lines, path):
         ({**LINE, "attempts": [{"model": "x", "engine": "my box"}]}, 'the engine "my box" of x is none of'),
         ({**LINE, "model": "somebody"}, "is none of the attempts"),
         ({**LINE, "attempts": [{"model": "x", "verdict": "passed", "score": 0.1}]}, "is not passed"),
+        ({**LINE, "signals": {"trusted": ["x"]}}, "`trusted` names x, of which `chances` says nothing"),
+        ({**LINE, "decision": {"within": 0}}, "`$.decision.within`"),
         ("\ud7ff\x00", "some.jsonl:2: "),
     ],
 )
@@ -255,6 +258,56 @@ def test_what_is_exported_as_lines_and_imported_again_makes_the_same_facts(store
     for outcome in outcomes_of(other):
         assert outcome.attempts == mine[outcome.id].attempts
         assert outcome.signals == mine[outcome.id].signals
+        assert outcome.decision == mine[outcome.id].decision
+
+
+def test_what_a_decision_rests_on_is_exported_and_imported_again(store, run, path, tmp_path):
+    """Whatever a replay looks at; of the rest only what was said otherwise for a model, and an engine's status, are not in lines."""
+    (outcome,) = realistic(1)
+    store(
+        [
+            replace(
+                outcome,
+                signals=replace(
+                    outcome.signals,
+                    labels=("spam", "ham"),
+                    local_only=True,
+                    keeps_to="llama",
+                    cached=700,
+                    chances={"phi": 0.9, "llama": 0.3},
+                    trusted=("phi",),
+                ),
+                decision=Decision(
+                    route="agents",
+                    why="the caller asked for it",
+                    candidates=(
+                        Candidate(model="coder", skip="down", detail="Ollama does not answer"),
+                        Candidate(model="claude", skip="budget", detail="$0.0000 may be spent", estimate=0.1),
+                        Candidate(model="llama", estimate=0.0),
+                    ),
+                    checks=("not-empty",),
+                    pass_at=0.7,
+                    mode="hold",
+                    within=12.5,
+                    attempts_at_most=2,
+                    spend_at_most=0.0,
+                    by_name=True,
+                    tokens_over=500,
+                    order="cheapest first",
+                    local_only=True,
+                    queue_for=1.5,
+                    when_busy="wait",
+                    confirm="phi",
+                ),
+                prompt="spam or ham?",
+                answer="spam",
+            )
+        ]
+    )
+    file, other = tmp_path / "all.jsonl", tmp_path / "other.db"
+    run("ledger", "export", file)
+    run("ledger", "import", file, "--ledger", other)
+    assert outcomes_of(other) == outcomes_of(path)
 
 
 def test_csv_and_parquet_hold_a_row_for_each_request_of_the_time_that_was_asked_for(store, run, tmp_path):

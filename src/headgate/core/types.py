@@ -380,6 +380,11 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
     """What the caller should know besides his answer: that a budget is spent. It is not kept in the ledger."""
 
     @property
+    def is_known(self) -> bool:
+        """Whether anybody has told it. Of a request that was imported only what was done may be known; its `within` is 0 then."""
+        return self.within > 0.0
+
+    @property
     def chain(self) -> tuple[str, ...]:
         """The models that may be tried, in order."""
         return tuple([candidate.model for candidate in self.candidates if candidate.skip is None])

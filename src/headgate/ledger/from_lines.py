@@ -78,17 +78,7 @@ def outcome_of(line: Line, request_id: str) -> Outcome:
         asked=line.asked,
         stream=line.stream,
         signals=_signals(line),
-        decision=Decision(
-            route=line.route,
-            why=line.why,
-            candidates=tuple(Candidate(model=name) for name in dict.fromkeys(a.model for a in attempts)),
-            checks=(),
-            pass_at=line.pass_at,
-            mode="pass",
-            within=0.0,
-            attempts_at_most=len(attempts),
-            local_only=line.signals.local_only,
-        ),
+        decision=_decision(line),
         attempts=attempts,
         status=line.status or _status(model, answering, line.pass_at),
         model=model,
@@ -118,6 +108,43 @@ def outcome_of(line: Line, request_id: str) -> Outcome:
     )
 
 
+def _decision(line: Line) -> Decision:
+    told = line.decision
+    if told is None:
+        return Decision(
+            route=line.route,
+            why=line.why,
+            candidates=tuple(Candidate(model=name) for name in dict.fromkeys(a.model for a in line.attempts)),
+            checks=(),
+            pass_at=line.pass_at,
+            mode="pass",
+            within=0.0,
+            attempts_at_most=len(line.attempts),
+            local_only=line.signals.local_only,
+        )
+    return Decision(
+        route=line.route,
+        why=line.why,
+        candidates=tuple(
+            Candidate(model=one.model, skip=one.skip, detail=one.detail, estimate=one.estimate)
+            for one in told.candidates
+        ),
+        checks=told.checks,
+        pass_at=line.pass_at,
+        mode=told.mode,
+        within=told.within,
+        attempts_at_most=told.attempts_at_most,
+        spend_at_most=told.spend_at_most,
+        by_name=told.by_name,
+        tokens_over=told.tokens_over,
+        order=told.order,
+        local_only=told.local_only,
+        queue_for=told.queue_for,
+        when_busy=told.when_busy,
+        confirm=told.confirm,
+    )
+
+
 def _answered(line: Line) -> str | None:
     if line.model is not UNSET:
         return line.model
@@ -135,6 +162,9 @@ def _status(model: str | None, answering: Attempt | None, pass_at: float) -> Sta
 
 def _signals(line: Line) -> Signals:
     told = line.signals
+    unsaid = [name for name in told.trusted if name not in told.chances]
+    if unsaid:
+        raise LineError(f"`trusted` names {unsaid[0]}, of which `chances` says nothing")
     usage = next((attempt.usage for attempt in line.attempts if attempt.usage is not None), None)
     return Signals(
         task=line.task,
@@ -148,6 +178,11 @@ def _signals(line: Line) -> Signals:
         language=told.language,
         code_blocks=told.code_blocks,
         local_only=told.local_only,
+        labels=told.labels,
+        keeps_to=told.keeps_to,
+        cached=told.cached,
+        chances=told.chances,
+        trusted=told.trusted,
     )
 
 

@@ -20,10 +20,14 @@ from headgate.core.words import (
     FallbackReason,
     Finish,
     FormatKind,
+    Mode,
     ModelKind,
+    Order,
+    Skip,
     Status,
     Task,
     TaskBy,
+    WhenBusy,
 )
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -155,6 +159,56 @@ class LineSignals(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     language: str = ""
     code_blocks: Count = 0
     local_only: bool = False
+    labels: tuple[str, ...] = ()
+    """Those that the prompt offers to choose from; kept only together with it."""
+    keeps_to: str = ""
+    """The model that answered the last turn of the conversation a short while ago."""
+    cached: Count = 0
+    """Tokens of the prompt that this model's prompt cache should still hold."""
+    chances: dict[str, Share] = {}
+    """How likely each model's answer is acceptable, by the learned router."""
+    trusted: tuple[str, ...] = ()
+    """Models of these that the router trusts, the likeliest first."""
+
+
+class LineCandidate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A model that was considered."""
+
+    model: str
+    skip: Skip | None = None
+    """Why it was not to be tried; null: it was."""
+    detail: str = ""
+    """One sentence about that."""
+    estimate: Amount | None = None
+    """Dollars that an attempt was expected to cost; null is unknown."""
+
+
+class LineDecision(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Whom the route would have asked, and within which limits: what a replay starts from, beside `route`, `why` and `pass_at`."""
+
+    candidates: tuple[LineCandidate, ...] = ()
+    """In the order in which they were to be tried, also those that were not needed."""
+    checks: tuple[str, ...] = ()
+    """That an answer had to pass."""
+    mode: Mode = "peek"
+    within: Annotated[float, Meta(gt=0, le=1e9)] = 60.0
+    """Seconds for all attempts together."""
+    attempts_at_most: Count = 4
+    spend_at_most: Amount | None = None
+    """Dollars; null is no limit."""
+    by_name: bool = False
+    """The caller named the model."""
+    tokens_over: Count | None = None
+    """The limit of tokens that made the route match."""
+    order: Order = "route"
+    """Why the candidates stood in that order."""
+    local_only: bool = False
+    """Nothing of it was to leave the user's machines."""
+    queue_for: Seconds = 3.0
+    """Seconds that it would have waited for a model at home."""
+    when_busy: WhenBusy = "next"
+    confirm: str = ""
+    """Who was to answer a second time; "" is nobody."""
 
 
 class LineFallback(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -221,6 +275,8 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     """The calls, in order."""
     pass_at: Share = PASS_AT
     """The score from which on an answer passes."""
+    decision: LineDecision | None = None
+    """What else was decided; left out, a replay cannot tell what would become of the request."""
     model: str | UnsetType | None = UNSET
     """Who answered; null is nobody. Left out, the last call, if it has no failure and the status is none."""
     status: Status | None = None

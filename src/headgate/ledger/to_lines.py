@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from headgate.core.parts import PARTS
-from headgate.core.types import Attempt, Model, Outcome
+from headgate.core.types import Attempt, Decision, Model, Outcome
 from headgate.ledger.lines import (
     Line,
     LineAttempt,
     LineAudit,
+    LineCandidate,
     LineCheck,
+    LineDecision,
     LineFallback,
     LineModel,
     LineSignals,
@@ -43,6 +45,11 @@ def line_of(outcome: Outcome, models: Mapping[str, Model], audit: LineAudit | No
             language=signals.language,
             code_blocks=signals.code_blocks,
             local_only=signals.local_only,
+            labels=signals.labels,
+            keeps_to=signals.keeps_to,
+            cached=signals.cached,
+            chances=dict(signals.chances),
+            trusted=signals.trusted,
         ),
         asked=outcome.asked,
         stream=outcome.stream,
@@ -50,6 +57,7 @@ def line_of(outcome: Outcome, models: Mapping[str, Model], audit: LineAudit | No
         why=outcome.decision.why,
         attempts=tuple(_line_attempt(attempt) for attempt in outcome.attempts),
         pass_at=outcome.decision.pass_at,
+        decision=_line_decision(outcome.decision) if outcome.decision.is_known else None,
         model=outcome.model,
         status=outcome.status,
         fallback=None if outcome.fallback is None else LineFallback(outcome.fallback, outcome.fallback_limit),
@@ -85,6 +93,27 @@ def line_of(outcome: Outcome, models: Mapping[str, Model], audit: LineAudit | No
             )
             for name, model in models.items()
         },
+    )
+
+
+def _line_decision(decision: Decision) -> LineDecision:
+    return LineDecision(
+        candidates=tuple(
+            LineCandidate(candidate.model, candidate.skip, candidate.detail, candidate.estimate)
+            for candidate in decision.candidates
+        ),
+        checks=decision.checks,
+        mode=decision.mode,
+        within=decision.within,
+        attempts_at_most=decision.attempts_at_most,
+        spend_at_most=decision.spend_at_most,
+        by_name=decision.by_name,
+        tokens_over=decision.tokens_over,
+        order=decision.order,
+        local_only=decision.local_only,
+        queue_for=decision.queue_for,
+        when_busy=decision.when_busy,
+        confirm=decision.confirm,
     )
 
 
