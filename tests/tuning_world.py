@@ -106,6 +106,7 @@ def recorded(ask, today=TODAY, sample=0.3, local_sample=0.3):
         fallback=reason and reason[0],
         fallback_limit=reason and reason[1],
         seconds=1,
+        usage=attempts[-1].usage,
         cost=sum(attempt.cost for attempt in attempts),
         baseline="paid",
         baseline_cost=None,

@@ -10,6 +10,7 @@ from headgate.core.effects import Record, Weights
 from headgate.core.losses import Evidence
 from headgate.core.policy import Policy
 from headgate.core.proposals import Labels, Need, Refusal, count
+from headgate.core.rerun import NOT_TOLD
 from headgate.core.settings import ROUTES, differences, named, with_settings
 
 ENOUGH_REQUESTS = 200
@@ -27,9 +28,13 @@ CLOSE = 1.02
 def what_is_missing(to_find: Record, to_judge: Record, labels: Labels) -> Refusal | None:
     """Why a search would rest on too little."""
     parts = (to_find, to_judge)
-    requests = sum([part.requests for part in parts])
+    past = [one for part in parts for one in part.past]
+    requests = sum([one.requests for one in past if one.example.decision.is_known])
     if requests < ENOUGH_REQUESTS:
         why = f"there are {count(requests)}, and tuning wants {ENOUGH_REQUESTS}"
+        untold = sum([one.requests for one in past]) - requests
+        if untold:
+            why += f"; of {untold:,} more nobody can tell: {NOT_TOLD.why}"
         return Refusal(
             reason="too few requests", why=why, needs=(Need("requests", ENOUGH_REQUESTS - requests),)
         )

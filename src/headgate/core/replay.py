@@ -30,7 +30,7 @@ from headgate.core.past import (
     longest_asked,
 )
 from headgate.core.policy import Policy
-from headgate.core.rerun import End, Rerun, Unknown, ends, rates_needed, rerun, went_out
+from headgate.core.rerun import NOT_TOLD, End, Rerun, Unknown, ends, rates_needed, rerun, went_out
 from headgate.core.tallies import Figures, Part, Sum, Tally
 from headgate.core.types import Model
 
@@ -147,7 +147,7 @@ class Replaying:
             sum_.paid += one.cost or 0.0
         if isinstance(unmoved, Rerun) and (unmoved.route != route or not unmoved.stays):
             self.drifted += requests
-        if found == unmoved and not tuple(self.others(one, found)):
+        if found == unmoved and found != NOT_TOLD and not tuple(self.others(one, found)):
             counted = ["unchanged"]
             self.keep(one, found, sums)
         else:

@@ -73,6 +73,9 @@ class Unknown(Struct, frozen=True):
     why: str
 
 
+NOT_TOLD = Unknown("they were imported from lines that do not say what was decided")
+
+
 class End(Struct, frozen=True):
     """One way in which it may end."""
 
@@ -98,6 +101,8 @@ def rerun(
         tokens: what the prompts have, if it is not what was recorded.
     """
     outcome = past.example
+    if not outcome.decision.is_known:
+        return NOT_TOLD
     if not outcome.decision.candidates:
         return Rerun(outcome.decision.route, (), stays=True)
     signals = signals_under(policy, outcome.signals)
