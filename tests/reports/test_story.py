@@ -185,6 +185,18 @@ def test_no_heading_stands_above_an_empty_list_of_prices():
     assert [line.split()[0] for line in lines] == ["this", "on", "saved", "tokens", "energy"]
 
 
+def test_what_was_decided_of_an_imported_request_is_not_made_up():
+    decision = replace(OUTCOME.decision, within=0.0)
+    told = (
+        story(replace(OUTCOME, decision=decision), MODELS, UTC)
+        .partition("DECISION")[2]
+        .partition("ATTEMPTS")[0]
+    )
+    assert "imported without" in told
+    assert "at most" not in told
+    assert "candidates" not in told
+
+
 def test_a_late_verdict_is_called_late():
     late = replace(OUTCOME.attempts[0], late=True)
     assert "rejected with 0.40, judged after it was sent" in story(

@@ -181,6 +181,9 @@ def _decision(outcome: Outcome, models: Models) -> Iterator[str]:
     decision = outcome.decision
     yield "DECISION"
     yield _field("route", f"{decision.route}: {decision.why}")
+    if not decision.is_known:
+        yield _field("unknown", "it was imported without what else was decided")
+        return
     yield _field(
         "checks",
         f"{', '.join(decision.checks) or 'none'}; pass at {decision.pass_at:g}; mode {decision.mode}",
