@@ -32,8 +32,10 @@ class Point(Struct, frozen=True):
     """Answers that would go out."""
     failures: Span
     """Of these, those that are not as good as a paid one."""
-    dollars: float
-    """What the others would cost, as far as it is known."""
+    dollars: float | None
+    """What the others would cost, as far as it is known; None where there are some and it is known of none."""
+    unpriced: float = 0.0
+    """Of the others, those whose cost is unknown: the dollars are at least what is said."""
 
 
 class Curve(Struct, frozen=True):
@@ -43,6 +45,11 @@ class Curve(Struct, frozen=True):
     judged: int
     """Audited answers that it rests on."""
     points: tuple[Point, ...]
+
+    @property
+    def priced(self) -> bool:
+        """Whether the dollars of all its points are known."""
+        return not any(point.unpriced for point in self.points)
 
 
 def curves(findings: Sequence[Finding], populations: Sequence[Population]) -> tuple[Curve, ...]:
@@ -74,11 +81,14 @@ def _point(check: str, pass_at: float, scored: Iterable[Weighed]) -> Point:
     share = sum(weight for weight, bad in out if bad) / at_home if at_home else 0.0
     size = effective_size([(weight, 1.0, float(bad)) for weight, bad in out], share) if out else 0.0
     low, high = share_ends(share, size)
+    others = [(one.weight, one.finding.cost) for one in scored if one.finding.scores[check] < pass_at]
+    priced = [weight * cost for weight, cost in others if cost is not None]
     return Point(
         pass_at,
         at_home,
         Span(low * at_home, share * at_home, high * at_home),
-        sum(one.weight * (one.finding.cost or 0.0) for one in scored if one.finding.scores[check] < pass_at),
+        sum(priced) if priced or not others else None,
+        sum(weight for weight, cost in others if cost is None),
     )
 
 

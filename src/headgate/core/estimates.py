@@ -20,7 +20,16 @@ from headgate.core.judge_errors import Confusion
 from headgate.core.judges.found import verdict_for
 from headgate.core.shares import share_ends
 from headgate.core.spans import SURE, Span
-from headgate.core.strata import Population, Requests, Stratum, is_clear, is_known, put_together, strata_of
+from headgate.core.strata import (
+    Population,
+    Requests,
+    Stratum,
+    Weighed,
+    is_clear,
+    is_known,
+    put_together,
+    strata_of,
+)
 from headgate.core.words import AuditKind, AuditVerdict
 
 STEADY: Final = 2.0
@@ -41,7 +50,9 @@ class Estimate(Struct, frozen=True, kw_only=True):
     number: Span | None
     """Hits among all; None where nothing that was chosen by chance tells."""
     dollars: Span | None
-    """What the hits cost; None likewise."""
+    """What the hits cost, as far as it is known; None likewise, and where the cost of all is unknown."""
+    unpriced: int
+    """Of the requests, those whose cost is unknown: the dollars are at least what is said, without these."""
     if_unclear: tuple[float, float] | None
     """The expected number if no unclear one was a hit, and if each was; None likewise."""
     whole: bool
@@ -239,13 +250,17 @@ def _of_groups(strata: Sequence[Requests], groups: Sequence[Requests], judging: 
     findings = [finding for stratum in strata for finding in stratum.findings]
     clear = [finding for finding in findings if is_clear(finding)]
     requests = sum(stratum.requests for stratum in strata)
+    unpriced = sum(stratum.unpriced for stratum in strata)
     return Estimate(
         requests=requests,
         judged=len(clear),
         unclear=len(findings) - len(clear),
         found=sum(map(is_hit, clear)),
         number=span_of([part_of(one, one.requests, _one, judging) for one in groups], judging),
-        dollars=span_of([part_of(one, one.cost, _dollars, judging) for one in groups], judging),
+        dollars=None
+        if 0 < requests <= unpriced
+        else span_of([part_of(one, one.cost, _dollars, judging) for one in groups], judging),
+        unpriced=unpriced,
         if_unclear=_if_unclear(groups),
         whole=len(clear) >= requests,
     )
@@ -254,17 +269,24 @@ def _of_groups(strata: Sequence[Requests], groups: Sequence[Requests], judging: 
 def _of_cause(groups: Sequence[Requests], cause: str, judging: Judging) -> Estimate:
     findings = [finding for group in groups for finding in group.findings if finding.cause == cause]
     clear = [finding for finding in findings if is_clear(finding)]
-    standing = sum(len([one for one in group.certain if one.cause == cause]) for group in groups)
-    standing += round(
-        sum(one.weight for group in groups for one in group.weighed if one.finding.cause == cause)
-    )
+    standing = [
+        one
+        for group in groups
+        for one in (*(Weighed(finding, 1.0) for finding in group.certain), *group.weighed)
+        if one.finding.cause == cause
+    ]
+    unknown = [one.weight for one in standing if one.finding.cost is None]
+    priced = len(unknown) < len(standing) if standing else any(one.unpriced < one.requests for one in groups)
     return Estimate(
-        requests=standing,
+        requests=round(sum(one.weight for one in standing)),
         judged=len(clear),
         unclear=len(findings) - len(clear),
         found=sum(map(is_hit, clear)),
         number=span_of([part_of(one, one.requests, _one, judging, cause) for one in groups], judging),
-        dollars=span_of([part_of(one, one.cost, _dollars, judging, cause) for one in groups], judging),
+        dollars=span_of([part_of(one, one.cost, _dollars, judging, cause) for one in groups], judging)
+        if priced
+        else None,
+        unpriced=round(sum(unknown)),
         if_unclear=None,
         whole=all(map(is_known, groups)),
     )

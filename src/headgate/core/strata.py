@@ -30,6 +30,8 @@ class Population(Struct, frozen=True, kw_only=True):
     requests: int
     cost: float = 0.0
     """Dollars that they cost, as far as they are known."""
+    unpriced: int = 0
+    """Of them, those whose cost is unknown."""
 
 
 class Weighed(Struct, frozen=True):
@@ -57,6 +59,8 @@ class Requests(Struct, frozen=True, kw_only=True):
     task: Task | None = None
     requests: int
     cost: float
+    unpriced: int = 0
+    """Requests that are in no `cost`."""
     findings: tuple[Finding, ...]
 
     @property
@@ -102,17 +106,20 @@ def strata_of(
     for population in populations:
         if population.kind == kind:
             known[population.route, population.task].append(population)
-    strata = [
-        Requests(
-            route=stratum[0],
-            task=stratum[1],
-            requests=max(sum(one.requests for one in known[stratum]), len(found[stratum])),
-            cost=sum(one.cost for one in known[stratum]),
-            findings=tuple(found[stratum]),
-        )
-        for stratum in {*found, *known}
-    ]
+    strata = [_stratum(stratum, known[stratum], found[stratum]) for stratum in {*found, *known}]
     return tuple(sorted(strata, key=lambda one: (-one.requests, one.route, one.task or "")))
+
+
+def _stratum(stratum: Stratum, known: Sequence[Population], found: Sequence[Finding]) -> Requests:
+    requests = max(sum(one.requests for one in known), len(found))
+    return Requests(
+        route=stratum[0],
+        task=stratum[1],
+        requests=requests,
+        cost=sum(one.cost for one in known),
+        unpriced=requests - sum(one.requests - one.unpriced for one in known),
+        findings=tuple(found),
+    )
 
 
 def put_together(strata: Sequence[Requests]) -> tuple[Requests, ...]:
@@ -139,5 +146,6 @@ def _merged(strata: Sequence[Requests]) -> Requests:
     return Requests(
         requests=sum(one.requests for one in strata),
         cost=sum(one.cost for one in strata),
+        unpriced=sum(one.unpriced for one in strata),
         findings=tuple(finding for one in strata for finding in one.findings),
     )

@@ -100,22 +100,30 @@ def populations(
         words: by number.
         is_local: whether a model, by its number, is one at home.
     """
-    sums: defaultdict[tuple[AuditKind, str, str | None], list[int]] = defaultdict(lambda: [0, 0])
+    sums: defaultdict[tuple[AuditKind, str, str | None], list[int]] = defaultdict(lambda: [0, 0, 0])
     for facet, cell in cells.items():
         status, reason = words[facet.status], words[facet.fallback] if facet.fallback else None
         kind: AuditKind
         if reason is not None and reason != BY_NAME and status in ("ok", "imperfect"):
-            kind, cost = "fallback", cell.cost
+            kind, cost, unpriced = "fallback", cell.cost, cell.cost_unknown
         elif reason is None and status == "ok" and facet.model and is_local(facet.model):
-            kind, cost = "local", cell.compared_baseline
+            kind, cost, unpriced = "local", cell.compared_baseline, cell.requests - cell.compared
         else:
             continue
         found = sums[kind, words[facet.route], words[facet.task] if facet.task else None]
         found[0] += cell.requests
         found[1] += cost
+        found[2] += unpriced
     return tuple(
-        Population(kind=kind, route=route, task=task, requests=requests, cost=cost / NANO)  # type: ignore[arg-type]  # a closed list
-        for (kind, route, task), (requests, cost) in sorted(
+        Population(
+            kind=kind,
+            route=route,
+            task=task,  # type: ignore[arg-type]  # a closed list
+            requests=requests,
+            cost=cost / NANO,
+            unpriced=unpriced,
+        )
+        for (kind, route, task), (requests, cost, unpriced) in sorted(
             sums.items(), key=lambda item: (*item[0][:2], item[0][2] or "")
         )
         if task != "embedding"

@@ -10,14 +10,14 @@ from typing import Final
 from msgspec import Struct
 
 from headgate.core.counted import HITS
-from headgate.core.curves import Curve, curves
+from headgate.core.curves import Curve, Point, curves
 from headgate.core.estimates import Estimates, estimate
 from headgate.core.judge_errors import Confusion, errors_by_judge
 from headgate.core.judges.agreement import Agreement
 from headgate.core.judges.standing import LABELS
 from headgate.core.spans import Span
 from headgate.reports.facts import WeeklyFacts
-from headgate.reports.shown import count, dollars, percent
+from headgate.reports.shown import UNKNOWN, count, dollars, percent
 
 NEEDED: Final = 100
 """Judged requests that tell a share to about ten points up and down."""
@@ -47,6 +47,7 @@ class Cause(Struct, frozen=True):
     """The check that rejected the local answer, or the reason of the fallback."""
     number: Span | None
     dollars: Span | None
+    unpriced: int
     judged: int
     found: int
 
@@ -79,7 +80,8 @@ def audited(facts: WeeklyFacts) -> Audited:
 def causes(found: Estimates) -> tuple[Cause, ...]:
     """By cause, those of most hits first."""
     return tuple(
-        Cause(cause, one.number, one.dollars, one.judged, one.found) for cause, one in found.by_cause.items()
+        Cause(cause, one.number, one.dollars, one.unpriced, one.judged, one.found)
+        for cause, one in found.by_cause.items()
     )
 
 
@@ -107,7 +109,6 @@ def _line(label: str, estimates: Estimates) -> Line:
             f"{made.found:,} of {made.judged:,} audited",
             "not chosen by chance: they tell nothing of the others",
         )
-    money = "" if made.dollars is None else f", {in_dollars(made.dollars, whole=made.whole)}"
     share = percent(made.number.expected / made.requests) if made.requests else "0%"
     unclear = ""
     if made.unclear and made.if_unclear is not None:
@@ -115,7 +116,8 @@ def _line(label: str, estimates: Estimates) -> Line:
         unclear = f", {made.unclear:,} unclear: {low:,.0f} to {high:,.0f} with these"
     return Line(
         label,
-        f"{in_requests(made.number, whole=made.whole)} of {made.requests:,} {of}{money}",
+        f"{in_requests(made.number, whole=made.whole)} of {made.requests:,} {of}, "
+        f"{in_dollars(made.dollars, made.unpriced, whole=made.whole)}",
         f"{share}; {made.judged:,} judged{unclear}",
     )
 
@@ -124,9 +126,9 @@ def _by_cause(made: Estimates) -> Iterator[Line]:
     told = [one for one in causes(made) if one.found and one.number is not None]
     for one in told[:LINES]:
         assert one.number is not None, "only those with a number"
-        money = "" if one.dollars is None else f", {in_dollars(one.dollars, whole=made.all.whole)}"
         number = in_requests(one.number, whole=made.all.whole)
-        yield Line(f"  by {one.cause}", f"{number}{money}", f"{one.found:,} of {one.judged:,} judged")
+        money = in_dollars(one.dollars, one.unpriced, whole=made.all.whole)
+        yield Line(f"  by {one.cause}", f"{number}, {money}", f"{one.found:,} of {one.judged:,} judged")
 
 
 def _judges(found: Audited) -> Iterator[Line]:
@@ -171,8 +173,18 @@ def in_requests(number: Span, *, whole: bool) -> str:
     return f"about {number.expected:,.0f} ({number.low:,.0f} to {number.high:,.0f})"
 
 
-def in_dollars(number: Span, *, whole: bool) -> str:
-    """Dollars likewise."""
+def in_dollars(number: Span | None, unpriced: int, *, whole: bool) -> str:
+    """Dollars likewise; where the cost of some is unknown, there is no upper end."""
+    if number is None:
+        return f"cost {UNKNOWN}"
+    least = ">= " if unpriced else ""
     if whole:
-        return dollars(number.expected)
-    return f"{dollars(number.expected)} ({dollars(number.low)} to {dollars(number.high)})"
+        return f"{least}{dollars(number.expected)}"
+    above = "or more" if unpriced else f"to {dollars(number.high)}"
+    return f"{least}{dollars(number.expected)} ({dollars(number.low)} {above})"
+
+
+def for_the_others(point: Point) -> str:
+    """The dollars of a curve's point."""
+    least = ">= " if point.unpriced and point.dollars is not None else ""
+    return f"{least}{dollars(point.dollars)}"

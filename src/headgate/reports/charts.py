@@ -183,15 +183,15 @@ CURVE_RIGHT: Final = 20.0
 
 
 def curve_chart(curve: Curve) -> CurveChart:
-    """Where a curve runs, in a box of `CURVE_WIDTH` by `CURVE_HEIGHT`."""
-    across = scale(max(point.dollars for point in curve.points), whole=False)
+    """Where a curve runs, in a box of `CURVE_WIDTH` by `CURVE_HEIGHT`. Its dollars are known (`Curve.priced`)."""
+    across = scale(max(point.dollars or 0.0 for point in curve.points), whole=False)
     upward = scale(max(point.failures.high for point in curve.points))
     floor_at = CURVE_HEIGHT - BOTTOM
     unit_x = (CURVE_WIDTH - LEFT - CURVE_RIGHT) / across[-1]
     unit_y = (floor_at - TOP) / upward[-1]
 
-    def at(dollars_: float, failures: float) -> tuple[float, float]:
-        return round(LEFT + dollars_ * unit_x, 1), round(floor_at - failures * unit_y, 1)
+    def at(dollars_: float | None, failures: float) -> tuple[float, float]:
+        return round(LEFT + (dollars_ or 0.0) * unit_x, 1), round(floor_at - failures * unit_y, 1)
 
     dots = []
     for point in curve.points:

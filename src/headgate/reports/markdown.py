@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headgate.core.cards import Card
 from headgate.reports import cards
+from headgate.reports.audited import for_the_others
 from headgate.reports.audited import lines as audit_lines
 from headgate.reports.judged import flagged, share, unnecessary
 from headgate.reports.shown import (
@@ -100,7 +101,7 @@ def _audited(report: WeeklyReport) -> Iterator[str]:
                 f"{point.at_home:,.0f}",
                 f"{point.failures.expected:,.0f}",
                 f"{point.failures.low:,.0f} - {point.failures.high:,.0f}",
-                dollars(point.dollars),
+                for_the_others(point),
             )
             for point in curve.points
         ]

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from headgate.reports import cards
-from headgate.reports.audited import lines
+from headgate.reports.audited import for_the_others, lines
 from headgate.reports.charts import by_day, colours, curve_chart, latency_bar, legend, span
 from headgate.reports.judged import NOT_MEASURED, flagged, share, unnecessary
 from headgate.reports.shown import (
@@ -56,7 +56,8 @@ def page(report: WeeklyReport) -> str:
                 for line in report.tasks
                 if line.rate is not None and line.interval is not None
             },
-            curves=[curve_chart(curve) for curve in report.audited.curves[:CURVES]],
+            curves=[curve_chart(curve) for curve in report.audited.curves[:CURVES] if curve.priced],
+            unpriced=[curve for curve in report.audited.curves[:CURVES] if not curve.priced],
             bars={served.shown: latency_bar(served.latency, longest) for served in facts.served},
         )
     )
@@ -80,6 +81,7 @@ def environment() -> "Environment":
         count=count,
         dollars=dollars,
         dollars_at_least=dollars_at_least,
+        for_the_others=for_the_others,
         fallback_reason=fallback_reason,
         flagged=flagged,
         milliseconds=milliseconds,

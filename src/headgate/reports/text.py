@@ -10,6 +10,7 @@ from typing import Final
 
 from headgate.core.cards import Card
 from headgate.reports import cards
+from headgate.reports.audited import for_the_others
 from headgate.reports.audited import lines as audit_lines
 from headgate.reports.judged import flagged, share, unnecessary
 from headgate.reports.shown import (
@@ -133,7 +134,7 @@ def _audited(report: WeeklyReport) -> Iterator[str]:
                 f"{point.pass_at:.1f}",
                 f"{point.at_home:,.0f}",
                 f"{point.failures.expected:,.0f} ({point.failures.low:,.0f} to {point.failures.high:,.0f})",
-                dollars(point.dollars),
+                for_the_others(point),
             )
             for point in curve.points[::2]
         ]

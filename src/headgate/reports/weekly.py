@@ -74,7 +74,9 @@ class Unnecessary(Struct, frozen=True, kw_only=True):
     ends: tuple[int, int]
     """The 95 % interval of `number`."""
     dollars: Span | None
-    """What they cost."""
+    """What they cost, as far as it is known; None is unknown."""
+    unpriced: int
+    """Of those that could be audited, the ones whose cost is unknown: `dollars` is at least that, without these."""
 
 
 class WeeklyReport(Struct, frozen=True, kw_only=True):
@@ -203,6 +205,7 @@ def _unnecessary(facts: WeeklyFacts, made: Estimate) -> Unnecessary | None:
         of=made.requests,
         ends=(round(low), round(high)),
         dollars=made.dollars,
+        unpriced=made.unpriced,
     )
 
 

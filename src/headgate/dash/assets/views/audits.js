@@ -68,6 +68,9 @@ const Found = ({ data, params, go }) => {
   `;
 };
 
+/** Dollars of which some parts are unknown, if any is. */
+const least = (amount, unpriced) => `${unpriced > 0 && amount !== null && amount !== undefined ? ">= " : ""}${dollars(amount)}`;
+
 const Figure = ({ name, of, made, money }) => {
   if (!made.number) {
     const said = made.judged ? `${number(made.found)} of ${number(made.judged)} audited; not chosen by chance, so they tell nothing of the others` : `no audit of ${count(made.requests, of.replace(/s$/, ""), of)}`;
@@ -82,7 +85,7 @@ const Figure = ({ name, of, made, money }) => {
       <dd class="more">${made.whole ? "counted" : ends(made.number, round)} of ${number(made.requests)} ${of}</dd>
       <dd class="line"><${Reach} low=${share(low)} at=${share(expected)} high=${share(high)} /></dd>
       <dd class="more">${percent(share(expected))}${made.whole ? "" : `, 95% between ${percent(share(low))} and ${percent(share(high))}`}</dd>
-      ${made.dollars && html`<dd class="more">${dollars(made.dollars.expected)} ${money}${made.whole ? "" : ` (${ends(made.dollars, dollars)})`}</dd>`}
+      <dd class="more">${made.dollars ? `${least(made.dollars.expected, made.unpriced)} ${money}` : "cost unknown"}${made.dollars && !made.whole && !made.unpriced ? ` (${ends(made.dollars, dollars)})` : ""}</dd>
       ${made.unclear > 0 && made.if_unclear && html`<dd class="more">${number(made.unclear)} unclear: ${round(made.if_unclear[0])} to ${round(made.if_unclear[1])} if they all were one or the other</dd>`}
     </div>
   `;
@@ -105,7 +108,7 @@ const Causes = ({ estimates }) => html`
       columns=${[
         { key: "cause", title: "Cause", cell: (row) => row.cause },
         { key: "number", title: "Unnecessary", right: true, sort: expected, cell: (row) => html`<${Number} span=${row.number} whole=${estimates.all.whole} />` },
-        { key: "dollars", title: "Dollars", right: true, sort: (row) => row.dollars?.expected ?? -1, cell: (row) => (row.dollars ? dollars(row.dollars.expected) : "") },
+        { key: "dollars", title: "Dollars", right: true, sort: (row) => row.dollars?.expected ?? -1, cell: (row) => (row.number ? least(row.dollars?.expected, row.unpriced) : "") },
         { key: "judged", title: "Judged", right: true, hide: "narrow", cell: (row) => `${number(row.found)} of ${number(row.judged)}` },
       ]}
     />
@@ -166,6 +169,7 @@ const Judges = ({ judges, agreement }) => {
 
 const Curves = ({ curves, params, go }) => {
   const curve = curves.find((one) => one.check === params.check) ?? curves[0];
+  const unpriced = curve.points.some((point) => point.unpriced > 0);
   const at = (point) => `pass at ${point.pass_at.toFixed(1)}`;
   const draw = (palette) => ({
     grid: { left: 8, right: 24, top: 16, bottom: 8, containLabel: true },
@@ -211,8 +215,8 @@ const Curves = ({ curves, params, go }) => {
       note=${`answers that are not good, against dollars for those that would be paid for, as if ${curve.check} alone decided; ${number(curve.judged)} judged`}
       aside=${curves.length > 1 && html`<${Choice} label="Check" value=${curve.check} options=${curves.map((one) => [one.check, one.check])} onChange=${(check) => go({ check })} />`}
     >
-      <${Chart} label=${`Failures against dollars at each threshold of the check ${curve.check}; the figures stand below.`} height=${300} draw=${draw} on=${[curve]} />
-      <details>
+      ${unpriced ? html`<p class="beneath muted">What the others would cost is not known of all, so there is nothing to draw.</p>` : html`<${Chart} label=${`Failures against dollars at each threshold of the check ${curve.check}; the figures stand below.`} height=${300} draw=${draw} on=${[curve]} />`}
+      <details open=${unpriced}>
         <summary>As a table</summary>
         <${Table}
           caption=${`The check ${curve.check} at each threshold`}
@@ -222,7 +226,7 @@ const Curves = ({ curves, params, go }) => {
             { key: "at", title: "Pass at", cell: (point) => point.pass_at.toFixed(1) },
             { key: "home", title: "Go out", right: true, cell: (point) => round(point.at_home) },
             { key: "bad", title: "Not good", right: true, cell: (point) => html`${round(point.failures.expected)}<span class="ends muted">${ends(point.failures, round)}</span>` },
-            { key: "dollars", title: "For the others", right: true, cell: (point) => dollars(point.dollars) },
+            { key: "dollars", title: "For the others", right: true, cell: (point) => least(point.dollars, point.unpriced) },
           ]}
         />
       </details>
