@@ -9,6 +9,7 @@ from headgate.cli.common import DAYS_BACK, Number, load, one_of, put, put_json, 
 
 if TYPE_CHECKING:
     from headgate.core.proposals import Need, Proposal, Refusal
+    from headgate.core.sums import Effect
     from headgate.lab.tuning import Applied, Tuned
 
 
@@ -99,6 +100,8 @@ def refuse(found: "Proposal | Refusal", *, as_json: bool) -> bool:
     if not was_searched(found):
         raise HeadgateError(found.why, hint_of(found))
     put(f"nothing is proposed: {found.why}")
+    if found.now is not None and found.now.unpriced_before:
+        put(f"  {in_no_dollar(found.now)}")
     for need in needs_of(found.needs):
         put(f"  for more: {need}")
     return True
@@ -109,14 +112,21 @@ HINTS = {
     "no audits": "write [audit] sample = 0.05 in headgate.toml, and let the gate work: it repeats some requests while it is idle",
     "too few audits": "headgate audit run makes those that wait; a higher [audit] sample makes more",
     "labels contradict": "headgate audit review shows them: agree on what a good answer is first",
+    "price unknown": "wait for answers whose cost is recorded, and look at those alone with --days",
     "model vanished": "audits of the models that are in the config now have to come in first",
 }
+
+PRICED_THEN = "what was recorded without a price is then counted at it"
 
 
 def hint_of(refusal: "Refusal") -> str:
     """What to do first."""
     needed = "; ".join(needs_of(refusal.needs))
-    return HINTS[refusal.reason] + (f" (needed: {needed})" if needed else "")
+    hint = HINTS[refusal.reason]
+    if refusal.models:
+        prices = [f"[models.{name}] price = {{ input = ..., output = ... }}" for name in refusal.models]
+        hint = f"write {' and '.join(prices)} in headgate.toml, in dollars per million tokens: {PRICED_THEN}"
+    return hint + (f" (needed: {needed})" if needed else "")
 
 
 def needs_of(needs: "tuple[Need, ...]") -> list[str]:
@@ -159,13 +169,7 @@ def draw(tuned: "Tuned") -> None:
         sure = "surely" if found.broken else "more likely than not"
         put(f"\nquality is {sure} below the floor now, so this is the safe side")
     put("\nexpected              now         with it")
-    dollars = [now.dollars_before] + [
-        judged.dollars_before + end
-        for end in (judged.dollars.expected, judged.dollars.low, judged.dollars.high)
-    ]
-    put(
-        f"  dollars a week      {f'${dollars[0]:,.2f}':<10}  ${dollars[1]:,.2f} (${dollars[2]:,.2f} to ${dollars[3]:,.2f})"
-    )
+    put(f"  dollars a week      {before(now):<10}  {after(judged)}")
     put(
         f"  answered at home    {share(now.home.expected):<10}  {share(judged.home.expected)} "
         f"({share(judged.home.low)} to {share(judged.home.high)})"
@@ -182,8 +186,35 @@ def draw(tuned: "Tuned") -> None:
     )
     if tuned.corrected:
         put(f"known errors of {' and '.join(tuned.corrected)} are taken out")
+    if judged.unpriced_before:
+        put(in_no_dollar(judged))
     for need in needs_of(found.needs):
         put(f"for a step further: {need}")
+
+
+def before(now: "Effect") -> str:
+    """Dollars a week under the settings in force."""
+    if not now.dollars_before and now.unpriced_before:
+        return "unknown"
+    return f"{'>= ' if now.unpriced_before else ''}${now.dollars_before:,.2f}"
+
+
+def after(judged: "Effect") -> str:
+    """Dollars a week with other settings; where the cost of some is unknown, there is no upper end."""
+    expected, low, high = [
+        judged.dollars_before + end
+        for end in (judged.dollars.expected, judged.dollars.low, judged.dollars.high)
+    ]
+    if not judged.unpriced_before and not judged.unpriced:
+        return f"${expected:,.2f} (${low:,.2f} to ${high:,.2f})"
+    return f">= ${expected:,.2f} (${low:,.2f} or more)" if expected else "unknown"
+
+
+def in_no_dollar(effect: "Effect") -> str:
+    """How many requests are without a known cost."""
+    from headgate.reports.shown import count
+
+    return f"what {count(effect.unpriced_before, 'request')} cost, or would, is unknown, and in no dollar"
 
 
 def share(value: float) -> str:

@@ -35,7 +35,8 @@ def lines_of(change: "AppliedChange") -> list[str]:
         for one, was in zip(change.settings, change.before, strict=True)
     )
     expected = change.expected
-    promised = f"{expected.dollars.expected:+,.2f} dollars a week, quality at least {100 * expected.quality.low:.1f} %"
+    unpriced = f" (of {expected.unpriced:,} requests unknown)" if expected.unpriced else ""
+    promised = f"{expected.dollars.expected:+,.2f} dollars a week{unpriced}, quality at least {100 * expected.quality.low:.1f} %"
     lines = [
         f"{day}  {change.state:<12}  {settings}",
         f"            expected      {promised}; the floor is {100 * change.floor:g} %",

@@ -72,7 +72,13 @@ class Weights:
         self.longest = longest_asked(record.past)
         self.requests = sum([one.requests for one in self.past])
         self._in_force = {id(one): self._follow(one, today) for one in self.past}
-        self._whole = Whole(self.requests, record.weeks, self._dollars_in_force() / record.weeks)
+        self.unpriced = self._unpriced()
+        self._whole = Whole(
+            self.requests,
+            record.weeks,
+            self._dollars_in_force() / record.weeks,
+            sum(self.unpriced.values()),
+        )
         self._kinds = [Kind(past) for past in together(self.past, kind_of)]
 
     def effect(self, policy: Policy, error: float = ERROR) -> Effect:
@@ -102,6 +108,22 @@ class Weights:
             if one.cost is not None and went.dollars is not None:
                 money.add(one.requests, went, Went())
         return money.expected
+
+    def _unpriced(self) -> dict[str, int]:
+        """How many requests there are whose cost is unknown, as it is recorded or under the settings in force, by the model that is to blame."""
+        found: dict[str, int] = {}
+        for one in self.past:
+            went = self._in_force[id(one)]
+            if one.cost is not None and went.dollars is not None:
+                continue
+            asked = [
+                attempt.model
+                for attempt, cost in zip(one.example.attempts, one.costs, strict=True)
+                if cost is None
+            ]
+            model = named(asked[-1] if asked else went.model)
+            found[model] = found.get(model, 0) + one.requests
+        return found
 
     def _add_up(self, policy: Policy) -> Sums:
         """All requests under these settings."""

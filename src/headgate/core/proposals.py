@@ -63,11 +63,14 @@ class Refusal(Struct, frozen=True, kw_only=True):
         "one class",
         "labels contradict",
         "model vanished",
+        "price unknown",
         "floor not sure",
         "nothing better",
     ]
     why: str
     """A sentence for people."""
+    models: tuple[str, ...] = ()
+    """In the config, and without a known price."""
     needs: tuple[Need, ...] = ()
     now: Effect | None = None
     """What the settings in force come to, where that can be told."""

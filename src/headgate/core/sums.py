@@ -23,6 +23,8 @@ class Whole(Struct, frozen=True):
     weeks: float
     dollars: float
     """A week, under the settings in force, as is expected."""
+    unpriced: int = 0
+    """Requests whose cost is unknown, and not in the dollars."""
 
 
 class Effect(Struct, frozen=True, kw_only=True):
@@ -51,6 +53,8 @@ class Effect(Struct, frozen=True, kw_only=True):
     """Of these: of requests that may be answered by another model."""
     unpriced: int
     """Of those that move: what they cost, or would cost, is unknown, and not in the dollars."""
+    unpriced_before: int = 0
+    """Of all: what they cost under the settings in force is unknown, and not in the dollars."""
 
 
 class Glance(Struct, frozen=True, gc=False):
@@ -243,6 +247,7 @@ class Sums:
             audits=sum([side.audits for side in self.sides]),
             audits_moved=self.audits_moved,
             unpriced=self.unpriced,
+            unpriced_before=whole.unpriced,
         )
 
     def glance(self, whole: Whole, errors: JudgeErrors, error: float, evidence: Evidence) -> Glance:

@@ -77,7 +77,7 @@ def tune(
     )
     if now.quality.high < floor or whole.effect(policy).quality.high < floor:
         return search.safer(now, surely=True)
-    found = search.cheaper(now) if now.dollars_before else all_at_home(now)
+    found = cheaper(search, now, whole.unpriced)
     if isinstance(found, Refusal) and now.quality.expected < floor:
         mended = search.safer(now, surely=False)
         return found if isinstance(mended, Refusal) else mended
@@ -93,6 +93,21 @@ def searched_before(applied: Iterable[float], begins: float, ends: float) -> flo
         ends: when it does.
     """
     return sum([(min(at, ends) - begins) / (ends - begins) for at in applied if min(at, ends) > begins])
+
+
+def cheaper(search: Search, now: Effect, unpriced: Mapping[str, int]) -> Proposal | Refusal:
+    """What a search for money comes to, where anybody knows what requests cost; `unpriced` are those of which nobody does, by model."""
+    if now.dollars_before:
+        return search.cheaper(now)
+    return without_a_price(unpriced, search.today) if unpriced else all_at_home(now)
+
+
+def without_a_price(unpriced: Mapping[str, int], today: Policy) -> Refusal:
+    """Why nothing can be called cheaper where nobody knows what anything costs."""
+    models = [name for name in sorted(unpriced) if name in today.models and today.models[name].price is None]
+    what = f"the price of {' and '.join(models)}" if models else f"what {' and '.join(sorted(unpriced))} took"
+    why = f"{what} is not known, so nobody can say which settings would be cheaper"
+    return Refusal(reason="price unknown", why=why, models=tuple(models))
 
 
 def all_at_home(now: Effect) -> Refusal:

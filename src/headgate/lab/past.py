@@ -24,6 +24,7 @@ from headgate.core.audits import Opinion
 from headgate.core.judges.found import says_as_good
 from headgate.core.judges.standing import LABELS
 from headgate.core.past import Cuts, Found, Past, without_second_answers
+from headgate.core.rerun import price_of
 from headgate.core.types import Model, Outcome
 from headgate.core.versions import Versions, since_when
 from headgate.lab.alike import ASKED, RANGE, SUMS, Alike
@@ -140,9 +141,18 @@ def read_past(
     *,
     since: float | None = None,
     until: float | None = None,
+    models: Mapping[str, Model] = {},
     progress: Progress = lambda _done, _all: None,
 ) -> Recorded:
     """Read the requests that were received since one Unix time and before another.
+
+    Args:
+        reader: the ledger.
+        cuts: the figures at which decisions change.
+        since: Unix time; None is from the beginning.
+        until: Unix time; None is to the end.
+        models: as they are today: what a model cost that had no price then is counted at the one that it has now.
+        progress: told how many requests have been read, of how many.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -182,13 +192,32 @@ def read_past(
             older = frozenset([name for name, at in changed.items() if begin < at])
             found += [(group, older) for group in groups.found.values()]
     entries = {entry.n: entry for entry in reader.numbered([group.n for group, _ in found])}
-    models: dict[str, Model] = {}
+    then: dict[str, Model] = {}
     for entry in sorted(entries.values(), key=lambda entry: entry.n):
-        models |= entry.models
+        then |= entry.models
     past = [
-        without_evidence(past_of(group, entries[group.n].outcome, names), older) for group, older in found
+        without_evidence(
+            at_a_price(past_of(group, entries[group.n].outcome, names), entries[group.n].models, models),
+            older,
+        )
+        for group, older in found
     ]
-    return Recorded(tuple(past), models)
+    return Recorded(tuple(past), then)
+
+
+def at_a_price(past: Past, then: Mapping[str, Model], today: Mapping[str, Model]) -> Past:
+    """The requests with what their answers cost at the price of today, where their model had none then."""
+    outcome = past.example
+    last = len(past.costs) - 1
+    if last < 0 or past.costs[last] is not None:
+        return past
+    attempt = outcome.attempts[last]
+    was, now = then.get(attempt.model), today.get(attempt.model)
+    if was is None or was.price is not None or now is None or attempt.model != outcome.model:
+        return past
+    if attempt.usage is None or attempt.usage.service:
+        return past
+    return replace(past, costs=(*past.costs[:last], price_of(now, past)))
 
 
 def changes_of(described: Iterable[Model], versions: Versions) -> dict[str, int]:

@@ -66,7 +66,9 @@ def replay_ledger(
     policy = parse_config(changed.text, source).policy
     with LedgerReader(config.ledger.path) as reader:
         cuts = cuts_of((config.policy, policy), config.policy.models.values())
-        recorded = read_past(reader, cuts, since=since, until=until, progress=progress)
+        recorded = read_past(
+            reader, cuts, since=since, until=until, models=config.policy.models, progress=progress
+        )
     return Answer(replay(recorded.past, policy, config.policy, recorded.models, wilson), changed)
 
 

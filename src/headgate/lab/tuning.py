@@ -105,8 +105,9 @@ def tune_ledger(
     cuts = cuts_for(config.policy)
     with LedgerReader(config.ledger.path) as reader:
         first, split, last = cut_in_two(reader, since)
-        older = read_past(reader, cuts, since=first, until=split, progress=progress)
-        newer = read_past(reader, cuts, since=split, progress=progress)
+        models = config.policy.models
+        older = read_past(reader, cuts, since=first, until=split, models=models, progress=progress)
+        newer = read_past(reader, cuts, since=split, models=models, progress=progress)
         labels, told = read_labels(reader), read_confusions(reader)
     errors = errors_by_judge(told, "local", weak_too=True)
     changes = all_changes(config.ledger.path)
