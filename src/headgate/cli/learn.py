@@ -204,12 +204,28 @@ def described(model: "ModelLearned") -> list[str]:
 
 def beside(against: "Against") -> list[str]:
     """The router beside the rules, line by line."""
-    gained, dollars = against.gained, against.dollars
+    from headgate.reports.shown import UNKNOWN, count
+
+    gained, dollars, wasted = against.gained, against.dollars, against.wasted
+    least = ">= " if against.unpriced else ""
+    paid = UNKNOWN if against.paid is None else f"{least}${against.paid:,.4f}"
+    more = (
+        UNKNOWN
+        if dollars is None
+        else f"{dollars.expected:+,.4f} ({dollars.low:+,.4f} to {dollars.high:+,.4f})"
+    )
+    spent = UNKNOWN if wasted is None else f"${wasted.expected:,.4f}"
+    unpriced = (
+        [f"  no price      of {count(round(against.unpriced), 'request')}, which are in no dollar"]
+        if against.unpriced
+        else []
+    )
     return [
         f"  requests      {against.requests:,.0f}, told by {against.rows:,} audits",
         f"  quality       {against.quality:.2%} by the rules; {gained.expected:+.2%} ({gained.low:+.2%} to {gained.high:+.2%})",
-        f"  dollars       ${against.paid:,.4f} by the rules; {dollars.expected:+,.4f} ({dollars.low:+,.4f} to {dollars.high:+,.4f})",
-        f"  wasted        ${against.wasted.expected:,.4f} on requests that home had answered well",
+        f"  dollars       {paid} by the rules; {more}",
+        f"  wasted        {spent} on requests that home had answered well",
+        *unpriced,
         f"  passed by     {against.skipped:,.0f} times, {against.seconds:,.0f} seconds of waiting spared",
         f"  brought home  {against.home:,.0f}",
     ]

@@ -7,6 +7,7 @@ found. Everything else stays as it was. An answer brought home would still meet 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ def against_rules(
     mass = np.array([case.weight for case in cases])
     good = np.array([case.good for case in cases], dtype=np.float64)
     paid = np.array([case.paid or 0.0 for case in cases])
+    priced = np.array([case.paid is not None for case in cases])
     seconds = np.array([case.seconds for case in cases])
     went_out = np.array([case.passed is True for case in cases])
     tried = np.array([case.passed is not None for case in cases])
@@ -38,11 +40,17 @@ def against_rules(
     with np.errstate(invalid="ignore"):
         skips = tried & (chances < learning.skip_below)
         home = ~tried & (chances >= trusted) & learning.brings_home
+    passed_by = skips & went_out
     quality = np.where(went_out, good, 1.0)
-    gained = np.where(skips & went_out, 1.0 - good, 0.0) - np.where(home, 1.0 - good, 0.0)
-    dollars = np.where(skips & went_out, paid, 0.0) - np.where(home, paid, 0.0)
-    wasted = np.where(skips & went_out, good * paid, 0.0)
+    gained = np.where(passed_by, 1.0 - good, 0.0) - np.where(home, 1.0 - good, 0.0)
+    dollars = np.where(passed_by, paid, 0.0) - np.where(home, paid, 0.0)
+    wasted = np.where(passed_by, good * paid, 0.0)
     rows = Judged(good, chances, mass, groups)
+
+    def told(which: Any) -> bool:
+        """Whether it is known of any of these requests what they cost, or there are none."""
+        return bool(priced[which].any() or not which.any())
+
     return Against(
         rows=len(cases),
         requests=float(mass.sum()),
@@ -52,10 +60,16 @@ def against_rules(
             float(mass @ gained / mass.sum()),
             lambda drawn: float(drawn @ gained / max(1e-9, drawn.sum())),
         ),
-        paid=float(mass @ np.where(went_out, 0.0, paid)),
-        dollars=spread(rows, float(mass @ dollars), lambda drawn: float(drawn @ dollars)),
-        wasted=spread(rows, float(mass @ wasted), lambda drawn: float(drawn @ wasted)),
-        in_cloud=float(mass @ paid),
+        paid=float(mass @ np.where(went_out, 0.0, paid)) if told(~went_out) else None,
+        dollars=spread(rows, float(mass @ dollars), lambda drawn: float(drawn @ dollars))
+        if told(passed_by | home)
+        else None,
+        wasted=spread(rows, float(mass @ wasted), lambda drawn: float(drawn @ wasted))
+        if told(passed_by & (good > 0))
+        else None,
+        in_cloud=float(mass @ paid) if priced.any() else None,
+        unpriced=float(mass @ (~priced & (~went_out | passed_by))),
+        in_vain=float(mass @ np.where(passed_by, good, 0.0)),
         skipped=float(mass @ skips),
         home=float(mass @ home),
         seconds=float(mass @ np.where(skips, seconds, 0.0)),

@@ -19,14 +19,18 @@ class Against(Struct, frozen=True, kw_only=True):
     """By the rules: the share of requests answered as well as a paid model would, 0-1."""
     gained: Span
     """Quality more (or, below zero, less) with the router."""
-    paid: float
-    """Dollars by the rules, as far as they are known."""
-    dollars: Span
+    paid: float | None
+    """Dollars by the rules, as far as they are known. None, here and below: there are such requests, and what they cost is known of none."""
+    dollars: Span | None
     """Dollars more (or, below zero, fewer) with the router."""
-    wasted: Span
+    wasted: Span | None
     """Of these, dollars for requests whose local answer was good: what passing by has cost for nothing."""
-    in_cloud: float
+    in_cloud: float | None
     """Dollars if all of them had been paid for."""
+    unpriced: float = 0.0
+    """Requests, paid for by the rules or with the router, whose cost is unknown and in no dollar."""
+    in_vain: float = 0.0
+    """Requests for which a model at home is passed by whose answer was good."""
     skipped: float
     """Requests for which a model at home is passed by."""
     home: float

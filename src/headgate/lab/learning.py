@@ -114,7 +114,13 @@ def verdict(told: Sequence[ModelLearned], against: Against | None) -> tuple[str,
     if against.gained.low < -NO_WORSE:
         lost = f"it may cost {-against.gained.low:.1%} of quality on requests from which nothing was learned"
         return lost, ceil(against.rows * (against.gained.low / NO_WORSE) ** 2 / HELD_OUT)
-    if against.wasted.expected > WASTE * against.in_cloud:
+    if against.wasted is None or against.in_cloud is None:  # then all count alike
+        if against.in_vain > WASTE * against.requests:
+            return (
+                f"it would have paid for {against.in_vain:,.0f} requests that home had answered well, at a price that is not known",
+                0,
+            )
+    elif against.wasted.expected > WASTE * against.in_cloud:
         return (
             f"it would have paid ${against.wasted.expected:,.4f} for requests that home had answered well",
             0,
