@@ -78,13 +78,24 @@ class Desk:
         return self.config.ledger.path
 
     def record(
-        self, asks, *, since=None, weeks=1.0, sample=0.3, local_sample=0.3, model="small", errs=0.0, labels=0
+        self,
+        asks,
+        *,
+        since=None,
+        weeks=1.0,
+        sample=0.3,
+        local_sample=0.3,
+        model="small",
+        errs=0.0,
+        labels=0,
+        change=lambda outcome, index: outcome,
     ):
         """Write these requests down, as a gate with this page would have, and their audits.
 
         Args:
             errs: the share of good answers that the judge calls bad.
             labels: of so many audits of each verdict a person says the truth.
+            change: what is written down in place of an outcome.
         """
         config = self.config
         since = time.time() - weeks * WEEK if since is None else since
@@ -96,7 +107,8 @@ class Desk:
         for index, ask in enumerate(asks):
             one = recorded(ask, config.policy, sample, local_sample)
             at = since + weeks * WEEK * index / len(asks)
-            assert writer.put(replace(one.example, id=f"r{first + index}", received=at))
+            outcome = replace(one.example, id=f"r{first + index}", received=at)
+            assert writer.put(change(outcome, index))
             for found in one.found:
                 home = config.policy.models[one.example.model].local
                 words = ("good", "missed") if home else ("unnecessary", "necessary")
