@@ -34,6 +34,30 @@ def test_the_view_says_what_the_estimates_are(gate, visit):
     expect(page.get_by_label("Failures against dollars")).to_be_visible()
 
 
+def test_what_nobody_has_a_price_for_is_unknown_and_nothing_is_drawn(gate, visit):
+    def without_prices(route):
+        answer = route.fetch()
+        told = answer.json()
+        fallbacks, local = (told["audited"][kind] for kind in ("fallbacks", "local"))
+        for one in (fallbacks["all"], *fallbacks["by_cause"]):
+            one.update(dollars=None, unpriced=one["requests"])
+        local["all"]["unpriced"] = 1
+        for point in told["audited"]["curves"][0]["points"][5:]:
+            point.update(dollars=None, unpriced=3.0)
+        route.fulfill(response=answer, json=told)
+
+    one = visit(gate)
+    one.context.route("**/admin/audits/estimates?*", without_prices)
+    page = one.go("audits?period=month")
+    expect(page.locator(".figure", has_text="Unnecessary fallbacks")).to_contain_text("cost unknown")
+    expect(page.locator(".figure", has_text="Missed escalations")).to_contain_text(">= $")
+    expect(page.get_by_role("region", name="Unnecessary fallbacks by cause")).to_contain_text("unknown")
+    threshold = page.locator("section", has=page.get_by_role("heading", name="What a threshold costs"))
+    expect(threshold).to_contain_text("there is nothing to draw")
+    expect(threshold.get_by_role("row", name="1.0")).to_contain_text("unknown")
+    expect(page.get_by_label("Failures against dollars")).to_have_count(0)
+
+
 def test_pairs_are_judged_by_key_and_by_button_named_only_afterwards_and_change_the_figures(gate, visit):
     page = visit(gate).go("audits?period=month")
     before = estimates(page)
