@@ -156,7 +156,7 @@ def test_audits_of_local_answers_say_nothing_of_fallbacks():
 def test_what_nobody_chose_by_chance_is_no_estimate_and_that_is_said():
     report = audited(3, 5, probability=None)
     assert report.unnecessary is None
-    assert "3 of 8 audited         not chosen by chance: they tell nothing of the others" in text(report)
+    assert "3 of 8 audited, not chosen by chance: they tell nothing of the others" in text(report)
 
 
 def test_the_report_says_how_many_of_how_many_at_what_cost_and_by_which_check():
@@ -209,9 +209,22 @@ def test_known_errors_of_a_judge_are_taken_out_and_that_is_said():
     )
     report = weekly(WEEK, facts)
     assert report.unnecessary.number == pytest.approx(4_105 * (0.2 - 0.04) / (0.9 + 0.96 - 1), rel=0.02)
-    assert "cloud model (93.0% of 100 labels) known errors of cloud model taken out" in " ".join(
-        text(report).split()
+    assert (
+        "cloud model (93.0% of 100 labels) corrected known errors of cloud model are taken out"
+        in " ".join(text(report).split())
     )
+
+
+def test_what_audits_found_stands_in_lines_that_can_be_read():
+    facts = replace(USERS_WEEK, **audits_of(400, 1_600, judge="cloud model"))
+    many = tuple(agreed(f"judge number {n} with a long name", 50, 5, 50, 2) for n in range(9))
+    report = weekly(WEEK, facts)
+    found = replace(report.audited, judges=tuple(one.judge for one in many))
+    lines = text(replace(report, audited=found)).splitlines()
+    begin = lines.index("WHAT AUDITS FOUND")
+    shown = lines[begin : lines.index("", begin)]
+    assert sum("judge number" in line for line in shown) > 3
+    assert max(map(len, shown)) < 120
 
 
 def test_where_nothing_is_audited_the_report_says_what_to_do_first():

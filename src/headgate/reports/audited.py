@@ -91,8 +91,10 @@ def lines(found: Audited) -> Iterator[Line]:
         yield from _first_steps(found)
         return
     yield _line("Unnecessary fallbacks", found.fallbacks)
+    yield from _unclear(found.fallbacks)
     yield from _by_cause(found.fallbacks)
     yield _line("Missed escalations", found.local)
+    yield from _unclear(found.local)
     yield from _judges(found)
     yield Line("Audits cost", dollars(found.cost))
 
@@ -103,23 +105,26 @@ def _line(label: str, estimates: Estimates) -> Line:
     if made.number is None:
         if not made.judged:
             missing = "sample" if kind == "fallback" else "local_sample and paid_per_week"
-            return Line(label, "not measured", f"set [audit] {missing}")
+            return Line(label, f"not measured; set [audit] {missing}")
         return Line(
             label,
-            f"{made.found:,} of {made.judged:,} audited",
-            "not chosen by chance: they tell nothing of the others",
+            f"{made.found:,} of {made.judged:,} audited, not chosen by chance: they tell nothing of the others",
         )
     share = percent(made.number.expected / made.requests) if made.requests else "0%"
-    unclear = ""
-    if made.unclear and made.if_unclear is not None:
-        low, high = made.if_unclear
-        unclear = f", {made.unclear:,} unclear: {low:,.0f} to {high:,.0f} with these"
     return Line(
         label,
         f"{in_requests(made.number, whole=made.whole)} of {made.requests:,} {of}, "
         f"{in_dollars(made.dollars, made.unpriced, whole=made.whole)}",
-        f"{share}; {made.judged:,} judged{unclear}",
+        f"{share}; {made.judged:,} judged",
     )
+
+
+def _unclear(estimates: Estimates) -> Iterator[Line]:
+    """What the verdicts that say nothing would come to."""
+    made = estimates.all
+    if made.number is not None and made.unclear and made.if_unclear is not None:
+        low, high = made.if_unclear
+        yield Line(f"  with {made.unclear:,} unclear", f"{low:,.0f} to {high:,.0f}")
 
 
 def _by_cause(made: Estimates) -> Iterator[Line]:
@@ -142,11 +147,9 @@ def _judges(found: Audited) -> Iterator[Line]:
         else:
             said.append(f"{judge} ({percent(one.right / one.labelled)} of {one.labelled:,} labels)")
     corrected = [judge for judge in errors_by_judge(found.confusions, "fallback") if judge in found.judges]
-    yield Line(
-        "Judged by",
-        ", ".join(said),
-        f"known errors of {', '.join(corrected)} taken out" if corrected else "",
-    )
+    yield Line("Judged by", ", ".join(said))
+    if corrected:
+        yield Line("  corrected", f"known errors of {', '.join(corrected)} are taken out")
 
 
 def _first_steps(found: Audited) -> Iterator[Line]:

@@ -123,8 +123,15 @@ def _worth(report: WeeklyReport) -> Iterator[str]:
 
 
 def _audited(report: WeeklyReport) -> Iterator[str]:
-    rows = [(line.label, line.figure, line.remark) for line in audit_lines(report.audited)]
-    yield from (f"  {line}" for line in columns(rows, "<<<", gap="  "))
+    found = list(audit_lines(report.audited))
+    label = max((len(line.label) for line in found), default=0)
+    figure = max((len(line.figure) for line in found if line.remark), default=0)
+    for line in found:
+        begin = f"  {line.label:<{label}}  "
+        if line.remark:
+            yield f"{begin}{line.figure:<{figure}}  {line.remark}"
+        else:
+            yield from wrap(line.figure, WIDEST, initial_indent=begin, subsequent_indent=" " * len(begin))
     for curve in report.audited.curves[:CURVES]:
         yield ""
         yield f"  The check {curve.check} alone, at each threshold ({curve.judged:,} judged answers)"
