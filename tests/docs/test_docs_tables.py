@@ -20,6 +20,7 @@ from headgate.dash.service import PageService
 from headgate.gateway.metrics import Metrics
 from headgate.gateway.paths import METHODS, ONE_MODEL
 from headgate.gateway.services import ADMIN
+from headgate.lab.benchmarks.report import METHOD
 from headgate.workers.agents_service import AgentsService
 from headgate.workers.kb_service import KbService
 
@@ -294,3 +295,10 @@ def test_every_hint_names_a_command_that_there_is():
     ]
     assert told
     assert [(name, word) for name, word in told if word not in COMMANDS] == []
+
+
+def test_the_page_of_benchmarks_tells_the_method_of_todays_code():
+    page = (DOCS / "benchmarks_routing.md").read_text(encoding="utf-8")
+    assert METHOD in page, "headgate lab benchmark FOLDER --write docs/benchmarks_routing.md"
+    for columns in ("| kind left out |", "| saved, seen |"):
+        assert columns in page

@@ -42,10 +42,10 @@ METHOD = """\
   at stake, is learned from that, and the threshold is the lowest at which left-out kinds keep 99.5 % of the strong model's quality there.
   The tested kinds have no part in it. That is so at the price that is picked. At prices that save more, what is saved counts for more
   beside what may be lost, and the odds that a prompt is of a seen kind may be lower by as much: whoever turns the dial further risks more
-  with unknown kinds, too, unless the price that is picked is 0; the last table of a set with kinds tells how much. The row "learned" holds unknown prompts back, and so does the table of
-  kinds that were left out, at the price that is picked; "not held back" is the same router without the rule. Subjects of one exam are no
-  kinds. The rule needs three kinds to be learned from: where the fit part has fewer, and so where one of three is left out, nothing is
-  held back. Cascades do not use it.
+  with unknown kinds, too, unless the price that is picked is 0; the last table of a set with kinds tells how much. The row "learned"
+  holds unknown prompts back, and so does the table of kinds that were left out, at the price that is picked; "not held back" is the same
+  router without the rule. Subjects of one exam are no kinds. The rule needs three kinds to be learned from: where the fit part has fewer,
+  and so where one of three is left out, nothing is held back. Cascades do not use it.
 - The random router mixes the weak and the strong model, the zero router any single models; the oracle knows all outcomes.
 - Costs are those of the source; list prices × length where it has prices, with 300 tokens for an answer whose length is not known; and
   where it has neither, calls of the strong model count 1 and calls of the weak one nothing."""
