@@ -60,6 +60,13 @@ def test_an_attempt_gets_what_is_above_idle_while_it_runs():
     assert meter.idle_energy == (200 + 80) * WATT_SECOND
 
 
+def test_who_ran_for_an_instant_of_a_stretch_that_others_worked_in_draws_no_more_than_a_machine_can():
+    meter = Meter(0.0, idle=10.0)
+    first = meter.begin(0.999_999)
+    read_at(meter, 1.0, 110, 1)  # another program's work
+    assert meter.end(first, 2.0) <= (100 + 2_000) * WATT_SECOND
+
+
 def test_attempts_at_the_same_time_share_the_seconds_in_which_both_ran():
     meter = Meter(0.0, idle=0.0)
     first = meter.begin(0.0)
