@@ -1,9 +1,12 @@
 """`headgate tune` from end to end: a page with comments, a ledger with audits, and the gate that is open over both."""
 
 import asyncio
+import gzip
 import json
 import time
 from contextlib import closing
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -28,6 +31,8 @@ from headgate.ledger.reporting import weekly_report
 from prepared_python import headgate
 from tune_desk import PAGE, Desk, a_week, rows
 from tuning_world import recorded, truth, world
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "week-2025-42.jsonl.gz"
 
 
 @pytest.fixture
@@ -248,6 +253,55 @@ def test_without_audits_it_says_what_to_do_first(desk):
     assert "no request was audited" in error
     assert "[audit] sample" in error
     assert "60 more audits" in error
+
+
+def test_audits_that_cannot_be_used_are_counted_with_the_reason(desk):
+    desk.record(a_week(requests=600))
+    with closing(open_for_writing(desk.ledger)) as db:
+        db.execute("UPDATE audits SET probability = NULL, model = NULL")
+    at_home = "SELECT request FROM attempts JOIN models ON models.id = attempts.model WHERE local"
+    ((unanswered, all_),) = rows(desk.ledger, f"SELECT sum(request NOT IN ({at_home})), count(*) FROM audits")
+    error = desk.run(code=1).stderr
+    assert f"{all_} requests were audited, but none of these audits tells" in error
+    assert f"in {unanswered} no model at home has answered" in error
+    assert f"{all_ - unanswered} were not chosen with a known probability" in error
+    assert "audit.probability" in error, "an import may say it"
+    told = json.loads(desk.run("--json", code=1).stdout)["found"]
+    assert told["reason"] == "no audit tells"
+    assert told["unused"] == {"no answer": unanswered, "not by chance": all_ - unanswered}
+
+
+def test_of_the_example_week_it_says_what_its_lines_lack(desk):
+    with gzip.open(EXAMPLE, "rt") as week:
+        lines = list(islice(week, 1000))
+    (desk.page.parent / "week.jsonl").write_text("".join(lines))
+    done = headgate("ledger", "import", str(desk.page.parent / "week.jsonl"), "--config", str(desk.page))
+    assert done.returncode == 0, done.stderr
+    audited = [line for line in map(json.loads, lines) if "audit" in line]
+    home = [line for line in audited if any(call["engine"] != "anthropic" for call in line["attempts"])]
+    error = desk.run("--days", "5000", code=1).stderr
+    assert "of 1,000 more nobody can tell: they were imported from lines" in error
+    assert f"{len(audited)} audits do not count: in {len(audited) - len(home)} no model at home" in error
+    assert f"{len(home)} were not chosen with a known probability" in error
+    assert "headgate ledger export" in error
+    assert "look further back" not in error
+
+
+def test_unclear_audits_beside_too_few_are_counted(desk):
+    desk.record(a_week(requests=300))
+    with closing(open_for_writing(desk.ledger)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        unclear = Opinion(verdict="unclear", judge="local model")
+        numbers = [row[0] for row in db.execute("SELECT request FROM audits")]
+        found = [
+            Judged(request=n, opinions=(unclear,), in_force=unclear, at=1.0, model="small", probability=0.3)
+            for n in numbers
+        ]
+        keep_findings(db, found[:-5])
+        db.execute("COMMIT")
+    error = desk.run(code=1).stderr
+    assert f"5 requests were audited, and tuning wants 60; {len(numbers) - 5} audits do not count" in error
+    assert f"{len(numbers) - 5} are unclear" in error
 
 
 def test_ten_rows_are_too_few(desk):

@@ -109,6 +109,8 @@ def refuse(found: "Proposal | Refusal", *, as_json: bool) -> bool:
 
 HINTS = {
     "too few requests": "let the gate answer more of your traffic, or look further back with --days",
+    "decisions not told": "headgate ledger export writes what was decided: export them anew where they come from; or let the gate answer "
+    "more of your traffic",
     "no audits": "write [audit] sample = 0.05 in headgate.toml, and let the gate work: it repeats some requests while it is idle",
     "too few audits": "headgate audit run makes those that wait; a higher [audit] sample makes more",
     "labels contradict": "headgate audit review shows them: agree on what a good answer is first",
@@ -118,11 +120,20 @@ HINTS = {
 
 PRICED_THEN = "what was recorded without a price is then counted at it"
 
+UNUSED = {
+    "not by chance": "the gate chooses by chance and notes the probability: [audit] sample in headgate.toml; where imported audits were "
+    "chosen so, their lines say it as audit.probability, 1 where all were audited",
+    "unclear": "headgate audit review shows them: say which answer is better",
+    "another version": "audits of the version that lies there now have to come in first",
+    "no answer": "a model at home has to answer such requests: headgate doctor says whether one can",
+}
+"""What to do where audits do not tell how good other answers are, by the first reason that there is."""
+
 
 def hint_of(refusal: "Refusal") -> str:
     """What to do first."""
     needed = "; ".join(needs_of(refusal.needs))
-    hint = HINTS[refusal.reason]
+    hint = HINTS.get(refusal.reason) or next(said for why, said in UNUSED.items() if why in refusal.unused)
     if refusal.models:
         prices = [f"[models.{name}] price = {{ input = ..., output = ... }}" for name in refusal.models]
         hint = f"write {' and '.join(prices)} in headgate.toml, in dollars per million tokens: {PRICED_THEN}"

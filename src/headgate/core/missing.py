@@ -3,11 +3,13 @@
 This module does not know how settings are found (`searching`).
 """
 
+from collections.abc import Mapping
 from math import ceil, sqrt
 
 from headgate.core.candidates import Seen, steps
 from headgate.core.effects import Record, Weights
 from headgate.core.losses import Evidence
+from headgate.core.past import Unused
 from headgate.core.policy import Policy
 from headgate.core.proposals import Labels, Need, Refusal, count
 from headgate.core.rerun import NOT_TOLD
@@ -24,8 +26,18 @@ TOO_MANY = 200.0
 CLOSE = 1.02
 """How near a number of audits that would do is to the least one."""
 
+UNUSED: dict[Unused, str] = {
+    "no answer": "in {} no model at home has answered",
+    "another version": "{} tell of another version of a model",
+    "not by chance": "{} were not chosen with a known probability",
+    "unclear": "{} are unclear",
+}
+"""Why audits do not tell how good other answers are, in words."""
 
-def what_is_missing(to_find: Record, to_judge: Record, labels: Labels) -> Refusal | None:
+
+def what_is_missing(
+    to_find: Record, to_judge: Record, labels: Labels, unused: Mapping[Unused, int] = {}
+) -> Refusal | None:
     """Why a search would rest on too little."""
     parts = (to_find, to_judge)
     past = [one for part in parts for one in part.past]
@@ -34,24 +46,51 @@ def what_is_missing(to_find: Record, to_judge: Record, labels: Labels) -> Refusa
         why = f"there are {count(requests)}, and tuning wants {ENOUGH_REQUESTS}"
         untold = sum([one.requests for one in past]) - requests
         if untold:
-            why += f"; of {untold:,} more nobody can tell: {NOT_TOLD.why}"
+            why += f"; of {untold:,} more nobody can tell: {NOT_TOLD.why}{left_out(unused)}"
         return Refusal(
-            reason="too few requests", why=why, needs=(Need("requests", ENOUGH_REQUESTS - requests),)
+            reason="decisions not told" if requests + untold >= ENOUGH_REQUESTS else "too few requests",
+            why=why,
+            needs=(Need("requests", ENOUGH_REQUESTS - requests),),
+            unused=unused,
         )
     audits = sum([part.audits for part in parts])
     wanted = min(2 * EACH, requests)
     if not audits:
-        why = "no request was audited, so nobody knows how good any answer was"
-        return Refusal(reason="no audits", why=why, needs=(Need("audits of fallbacks", wanted),))
+        needs = (Need("audits of fallbacks", wanted),)
+        if not unused:
+            why = "no request was audited, so nobody knows how good any answer was"
+            return Refusal(reason="no audits", why=why, needs=needs)
+        why = (
+            f"{count(sum(unused.values()))} were audited, but none of these audits tells how good the answers to others are: "
+            f"{in_words(unused)}"
+        )
+        return Refusal(reason="no audit tells", why=why, needs=needs, unused=unused)
     if labels.twice >= ENOUGH_LABELS and labels.contradicting > MANY * labels.twice:
         why = f"{labels.contradicting} of {count(labels.twice)} that were labelled twice were called good by one and bad by another"
         return Refusal(reason="labels contradict", why=why)
     if audits < wanted:
-        why = f"{count(audits)} were audited, and tuning wants {wanted}"
         return Refusal(
-            reason="too few audits", why=why, needs=(Need("audits of fallbacks", wanted - audits),)
+            reason="too few audits",
+            why=f"{count(audits)} were audited, and tuning wants {wanted}{left_out(unused)}",
+            needs=(Need("audits of fallbacks", wanted - audits),),
+            unused=unused,
         )
     return None
+
+
+def left_out(unused: Mapping[Unused, int]) -> str:
+    """What is to be said behind a reason of audits that do not count; "" where there are none."""
+    many = sum(unused.values())
+    return (
+        f"; {many:,} audit{'' if many == 1 else 's'} do{'es' if many == 1 else ''} not count: {in_words(unused)}"
+        if many
+        else ""
+    )
+
+
+def in_words(unused: Mapping[Unused, int]) -> str:
+    """Why audits do not tell how good other answers are, with their numbers."""
+    return ", ".join([words.format(f"{unused[why]:,}") for why, words in UNUSED.items() if why in unused])
 
 
 def what_has_vanished(to_find: Record, to_judge: Record, policy: Policy) -> Refusal | None:

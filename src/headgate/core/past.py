@@ -7,7 +7,7 @@ setting that is replayed could tell them apart; where its limits lie is said by 
 
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +26,10 @@ NEVER = -100.0
 
 SHORT, LONG = 1 / 1.23, 1 / 0.73
 """What a guessed number of tokens has to be multiplied with to be as small, or as large, as the truth may be (`tokens`)."""
+
+
+Unused = Literal["no answer", "another version", "not by chance", "unclear"]
+"""Why an audit does not say how good the answers to other requests are. "no answer": no model at home has answered in it."""
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -54,7 +58,12 @@ class Found(Struct, frozen=True, kw_only=True):
     @property
     def tells(self) -> bool:
         """Whether it says how good the answers to other requests are."""
-        return self.by_chance and self.good is not None
+        return self.unused is None
+
+    @property
+    def unused(self) -> Unused | None:
+        """Why it does not."""
+        return "not by chance" if not self.by_chance else "unclear" if self.good is None else None
 
 
 class Past(Struct, frozen=True, kw_only=True):

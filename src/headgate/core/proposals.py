@@ -3,10 +3,12 @@
 Nothing is searched or judged here (`tuning`).
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
+from headgate.core.past import Unused
 from headgate.core.settings import Setting
 from headgate.core.sums import Effect
 
@@ -58,7 +60,9 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
     reason: Literal[
         "too few requests",
+        "decisions not told",
         "no audits",
+        "no audit tells",
         "too few audits",
         "one class",
         "labels contradict",
@@ -72,6 +76,8 @@ class Refusal(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     """In the config, and without a known price."""
     needs: tuple[Need, ...] = ()
+    unused: Mapping[Unused, int] = {}
+    """Where audits are missing: those that there are, and why they do not tell how good other answers are."""
     now: Effect | None = None
     """What the settings in force come to, where that can be told."""
 

@@ -16,6 +16,7 @@ from headgate.core.candidates import Seen
 from headgate.core.effects import ERROR, Record, Weights
 from headgate.core.losses import BELIEVED, JudgeErrors
 from headgate.core.missing import what_has_vanished, what_is_missing
+from headgate.core.past import Unused
 from headgate.core.policy import Policy
 from headgate.core.proposals import NO_LABELS, Labels, Proposal, Refusal, count
 from headgate.core.searching import Search
@@ -39,6 +40,7 @@ def tune(
     labels: Labels = NO_LABELS,
     errors: JudgeErrors = BELIEVED,
     searched: float = 0.0,
+    unused: Mapping[Unused, int] = {},
 ) -> Proposal | Refusal:
     """Search for better settings.
 
@@ -53,8 +55,11 @@ def tune(
         errors: of the judges, as labels tell; one of whom they tell nothing is taken at its word.
         searched: how often the judging part was searched before (`searched_before`). Whoever searches the same weeks again finds something
             by chance some day, so with each time less of the error is left: 5 % / (1 + searched).
+        unused: audits that are in neither part, since they do not tell how good other answers are.
     """
-    refusal = what_is_missing(to_find, to_judge, labels) or what_has_vanished(to_find, to_judge, policy)
+    refusal = what_is_missing(to_find, to_judge, labels, unused) or what_has_vanished(
+        to_find, to_judge, policy
+    )
     if refusal is not None:
         return refusal
     finding, judging = (Weights(record, policy, known, errors) for record in (to_find, to_judge))

@@ -9,6 +9,7 @@ recorded, but what was found of that model's answers, or foretold, tells nothing
 
 import sqlite3
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -23,7 +24,7 @@ from sqlalchemy import Connection
 from headgate.core.audits import Opinion
 from headgate.core.judges.found import says_as_good
 from headgate.core.judges.standing import LABELS
-from headgate.core.past import Cuts, Found, Past, without_second_answers
+from headgate.core.past import Cuts, Found, Past, Unused, without_second_answers
 from headgate.core.rerun import price_of
 from headgate.core.types import Model, Outcome
 from headgate.core.versions import Versions, since_when
@@ -45,6 +46,8 @@ class Recorded(Struct, frozen=True):
     past: tuple[Past, ...]
     models: Mapping[str, Model]
     """The models as they were described when they were last asked."""
+    unused: Mapping[Unused, int] = {}
+    """How many audits do not say how good the answers to other requests are, and why."""
 
 
 class Told(Struct, frozen=True, gc=False):
@@ -161,6 +164,7 @@ def read_past(
     end = ENDLESS if until is None else round(until * MICRO)
     done = 0
     found: list[tuple[Group, frozenset[str]]] = []
+    unused: Counter[Unused] = Counter()
     with reader.connect() as db:
         words, names, described = reader.words(db), reader.model_names(db), reader.described(db)
         changed = changes_of(described.values(), newest_versions(reader.path))
@@ -189,20 +193,22 @@ def read_past(
                     groups.take(alike, audited, said_by_judges(partial(rows, db), RANGE, piece))
                     progress(done + groups.requests, many)
             done += groups.requests
+            unused["no answer"] += groups.unanswered
             older = frozenset([name for name, at in changed.items() if begin < at])
             found += [(group, older) for group in groups.found.values()]
     entries = {entry.n: entry for entry in reader.numbered([group.n for group, _ in found])}
     then: dict[str, Model] = {}
     for entry in sorted(entries.values(), key=lambda entry: entry.n):
         then |= entry.models
-    past = [
-        without_evidence(
-            at_a_price(past_of(group, entries[group.n].outcome, names), entries[group.n].models, models),
-            older,
-        )
-        for group, older in found
-    ]
-    return Recorded(tuple(past), then)
+    past = []
+    for group, older in found:
+        entry = entries[group.n]
+        one = at_a_price(past_of(group, entry.outcome, names), entry.models, models)
+        for told in one.found:
+            if why := "another version" if told.model in older else told.unused:
+                unused[why] += told.audits
+        past.append(without_evidence(one, older))
+    return Recorded(tuple(past), then, +unused)
 
 
 def at_a_price(past: Past, then: Mapping[str, Model], today: Mapping[str, Model]) -> Past:
@@ -294,6 +300,8 @@ class Groups:
     ) -> None:
         self.found: dict[tuple[Any, ...], Group] = {}
         self.requests = 0
+        self.unanswered = 0
+        """Audits in which no model at home has answered."""
         alike = Alike(cuts, attempts)
         self.queries = alike.grouped, alike.audits
         self._attempts = attempts
@@ -332,6 +340,7 @@ class Groups:
         most = self._attempts
         compared = model if model is not None else self._last_at_home(row[ASKED : ASKED + most])
         if compared is None:
+            self.unanswered += 1
             return
         in_force, who = self._words[verdict], self._words[judge]
         if who in LABELS:

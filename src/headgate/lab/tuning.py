@@ -6,6 +6,7 @@
 The search is `core.tuning`'s, the page's editor `config.changes`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import unified_diff
 from pathlib import Path
@@ -124,6 +125,7 @@ def tune_ledger(
         labels=replace(labels, of_judges=sum([one.labelled for one in told.values()])),
         errors=errors,
         searched=searched_before([change.applied for change in changes], split, last),
+        unused=Counter(older.unused) + Counter(newer.unused),
     )
     text = page.text
     if isinstance(found, Proposal):
