@@ -246,6 +246,20 @@ def test_a_model_that_vanished_is_named_and_counted(made):
     result = learn(config)
     assert result.exit_code == 1
     assert "small: 200 audits left out" in result.output
+    assert result.exception.message.startswith(
+        "200 audits tell of small, and none of a model at home that the config has"
+    )
+    assert "renamed needs its old name" in result.exception.hint
+
+
+def test_audits_in_which_no_model_at_home_has_answered_tell_of_none_that_is_gone(made):
+    config = made(200, home=lambda index: index % 4 > 0)
+    with closing(open_for_writing(config.ledger.path)) as db:
+        db.execute("UPDATE audits SET model = NULL WHERE request % 4 = 1")
+    result = learn(config)
+    assert "50 audits left out; no model at home has answered in them" in result.output
+    assert "gone from the config" not in result.output
+    assert json.loads(learn(config, "--json").stdout)["unanswered"] == 50
 
 
 def test_what_was_found_before_another_version_lay_under_the_name_teaches_nothing(made):

@@ -72,9 +72,15 @@ def make(config: "Config", days: int, *, as_json: bool) -> None:
         draw(lesson, n)
     if router is None:
         raise HeadgateError(
-            f"{lesson.why_not}; it takes about {lesson.needs:,} audited requests",
-            "[audit] in headgate.toml has requests audited; headgate audit status says how far that is",
+            f"{lesson.why_not}; it takes about {lesson.needs:,} audited requests", hint_of(lesson)
         )
+
+
+def hint_of(lesson: "Lesson") -> str:
+    """What to do where nothing was learned."""
+    if lesson.gone and not lesson.models:
+        return "a model that was only renamed needs its old name, engine and id in headgate.toml; one that is new has to be audited first"
+    return "[audit] in headgate.toml has requests audited; headgate audit status says how far that is"
 
 
 def use(config: "Config", which: str, *, as_json: bool) -> None:
@@ -166,6 +172,7 @@ def draw(lesson: "Lesson", n: int | None) -> None:
     for model_, audits in lesson.older.items():
         put(f"{model_}: {audits:,} audits left out; another version of it lies under its name since")
     for many, what in (
+        (lesson.unanswered, "audits left out; no model at home has answered in them"),
         (lesson.unclear, "audits are unclear and teach nothing"),
         (lesson.sealed, "prompts are sealed, and no key opens them"),
     ):

@@ -70,6 +70,8 @@ class Evidence(Struct, frozen=True):
     """Audited requests of models that the config does not have any more, or has under another id."""
     older: Mapping[str, int]
     """Audited requests that another version of the model answered, or would have, than lies under its name now."""
+    unanswered: int
+    """Audited requests to which no model at home has answered, then or in the audit."""
     unclear: int
     """Audited requests of which nobody can say."""
     sealed: int
@@ -107,15 +109,17 @@ def read_evidence(
     changed = since_when(models, versions)
     gone: Counter[str] = Counter()
     older: Counter[str] = Counter()
-    unclear = 0
+    unanswered = unclear = 0
     for entry in reader.numbered(tuple(found)):
         audit = found[entry.n]
         name = named(audit.model or last_at_home(entry))
         as_good = says_as_good(audit.verdict)
         if as_good is None:
             unclear += 1
-        elif not name or not is_same(name, entry, models):
-            gone[name or "unknown"] += 1
+        elif not name:
+            unanswered += 1
+        elif not is_same(name, entry, models):
+            gone[name] += 1
         elif entry.outcome.received < changed.get(name, 0.0):
             older[name] += 1
         else:
@@ -132,7 +136,7 @@ def read_evidence(
             cases.append(case)
     cases.sort(key=lambda case: case.received)
     digests = {name: digest_of(model, versions) for name, model in models.items()}
-    return Evidence(tuple(cases), gone, older, unclear, sealed, digests)
+    return Evidence(tuple(cases), gone, older, unanswered, unclear, sealed, digests)
 
 
 def read_audits(reader: LedgerReader, since: float) -> dict[int, Audit]:

@@ -83,6 +83,8 @@ class Lesson(Struct, frozen=True, kw_only=True):
     """Audits that were left out, by model: it is gone, or has another id now."""
     older: Mapping[str, int] = {}
     """Likewise: another version of it lies under its name since."""
+    unanswered: int = 0
+    """Likewise: no model at home has answered in them."""
     unclear: int = 0
     sealed: int = 0
     why_not: str = ""

@@ -91,12 +91,13 @@ def learn(
             learned.append(found)
             tested.append(test)
     against = compare(tested, learning) if tested else None
-    why, needs = verdict(told, against)
+    why, needs = verdict(told, against, evidence.gone)
     lesson = Lesson(
         models=tuple(told),
         against=against,
         gone=evidence.gone,
         older=evidence.older,
+        unanswered=evidence.unanswered,
         unclear=evidence.unclear,
         sealed=evidence.sealed,
         why_not=why,
@@ -105,9 +106,17 @@ def learn(
     return (Router(learned=tuple(learned), learning=learning) if learned else None), lesson
 
 
-def verdict(told: Sequence[ModelLearned], against: Against | None) -> tuple[str, int]:
+def verdict(
+    told: Sequence[ModelLearned], against: Against | None, gone: Mapping[str, int]
+) -> tuple[str, int]:
     """Why a router may not be used, and how many audits it would take; "" is that it may."""
     if against is None:
+        if not told and gone:
+            names = " and ".join(sorted(gone))
+            return (
+                f"{sum(gone.values()):,} audits tell of {names}, and none of a model at home that the config has",
+                LEAST,
+            )
         if not told:
             return "no request has been audited whose local answer tells anything", LEAST
         return "of no model was anything learned", min(one.needs for one in told)
