@@ -126,6 +126,30 @@ def test_it_counts_what_was_chosen_and_says_until_when_it_is_kept(world):
     assert (lines["judged"], lines["failed"], lines["cost"]) == ("0", "0", "$0.0000")
 
 
+def test_audits_that_were_imported_are_counted_apart(world):
+    verdicts = ["necessary"] * 3 + ["unnecessary"]
+    lines = [
+        {
+            "time": f"2025-10-14T08:0{n}:00Z",
+            "id": f"old-{n}",
+            "route": "long",
+            "attempts": [{"model": "claude", "engine": "anthropic", "latency": 1.0, "cost": 0.01}],
+            "fallback": {"reason": "token count", "limit": 4000},
+            "audit": {"verdict": verdict, "judge": "local model", **({"probability": 0.5} if n else {})},
+        }
+        for n, verdict in enumerate(verdicts)
+    ]
+    (world.shell.home / "old.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    world.shell.write(page_of(world) + AUDIT)
+    assert world.shell("ledger", "import", "old.jsonl").code == 0
+    said = world.shell("audit", "status")
+    assert "imported        4  3 necessary, 1 unnecessary; 1 without the probability" in said.out
+    assert "no request was chosen here yet" in said.err
+    told = world.shell("audit", "status", "--json").json
+    assert (told["imported"], told["without_chance"]) == ({"necessary": 3, "unnecessary": 1}, 1)
+    assert told["judged"] == {}, "this gate has judged none"
+
+
 def test_the_doctor_says_whether_what_is_kept_can_be_sealed(world):
     page = page_of(world)
 

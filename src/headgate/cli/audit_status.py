@@ -62,7 +62,7 @@ def lines(standing: "Standing") -> list[tuple[str, str, str]]:
     due = ""
     if standing.due is not None:
         due = f"the next is due {moment(standing.due)}" if standing.due > time() else "the next is due now"
-    return [
+    made = [
         ("chosen", total(standing.chosen), kinds(standing.chosen)),
         ("waiting", total(standing.waiting), joined([kinds(standing.waiting), due, why(standing.delayed)])),
         ("judged", total(standing.judged), ", ".join(found)),
@@ -71,6 +71,15 @@ def lines(standing: "Standing") -> list[tuple[str, str, str]]:
         ("cost", "unknown" if standing.cost is None else f"${standing.cost:.4f}", ""),
         ("kept", size(standing.bytes), kept if standing.kept else ""),
     ]
+    if not standing.imported:
+        return made
+    found = [f"{number:,} {verdict}" for verdict, number in standing.imported.items()]
+    doubt = (
+        f"{standing.without_chance:,} without the probability with which they were chosen: these tell of no other request"
+        if standing.without_chance
+        else ""
+    )
+    return [*made, ("imported", total(standing.imported), joined([", ".join(found), doubt]))]
 
 
 def advice(settings: "AuditSettings", standing: "Standing") -> list[str]:
@@ -82,7 +91,7 @@ def advice(settings: "AuditSettings", standing: "Standing") -> list[str]:
     said = []
     if not standing.chosen:
         said.append(
-            "no request was chosen yet: headgate up opens the gate, and some of those that it answers are"
+            f"no request was chosen {'here ' if standing.imported else ''}yet: headgate up opens the gate, and some of those that it answers are"
         )
     if settings.local_sample > 0 and not settings.checks_local:
         said.append(

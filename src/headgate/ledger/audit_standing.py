@@ -24,6 +24,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     """They will not be made any more."""
     verdicts: dict[AuditVerdict, int]
     """Of those that were judged."""
+    imported: dict[AuditVerdict, int]
+    """Audits that this ledger never chose: they came with imported requests. What only callers and people have said is not among them."""
+    without_chance: int
+    """Of these: nobody knows with which probability they were chosen, so they tell of no other request."""
     failures: dict[str, int]
     """Why they failed, the most frequent first."""
     delayed: dict[str, int]
@@ -47,6 +51,8 @@ NOTHING: Final = Standing(
     judged={},
     failed={},
     verdicts={},
+    imported={},
+    without_chance=0,
     failures={},
     delayed={},
     cost=0.0,
@@ -94,6 +100,13 @@ def _standing(db: sqlite3.Connection) -> Standing:
         "WHERE p.request = audits.request), 0))), count(cost) FROM audits JOIN names ON id = verdict "
         "WHERE request IN (SELECT request FROM audit_jobs WHERE state = 'judged') GROUP BY text ORDER BY text"
     ).fetchall()
+    imported = db.execute(
+        "SELECT text, count(*), count(*) - count(probability) FROM audits JOIN names ON id = verdict "
+        "WHERE request NOT IN (SELECT request FROM audit_jobs) AND (probability IS NOT NULL "
+        "OR audits.judge NOT IN (SELECT id FROM names WHERE text IN ('person', 'caller')) OR EXISTS (SELECT 1 FROM opinions "
+        "WHERE opinions.request = audits.request AND opinions.judge NOT IN (SELECT id FROM names WHERE text IN ('person', 'caller')))) "
+        "GROUP BY text ORDER BY text"
+    ).fetchall()
     (open_ended,) = db.execute(
         "SELECT coalesce(sum(cost), 0) FROM audit_payments WHERE request IN (SELECT request FROM audit_jobs) "
         "AND request NOT IN (SELECT request FROM audits)"
@@ -111,6 +124,8 @@ def _standing(db: sqlite3.Connection) -> Standing:
         judged=by_kind("judged"),
         failed=by_kind("failed"),
         verdicts={verdict: number for verdict, number, *_ in verdicts},
+        imported={verdict: number for verdict, number, _ in imported},
+        without_chance=sum(number for *_, number in imported),
         failures=by_error("failed"),
         delayed=by_error("waiting"),
         cost=(open_ended + sum(cost for _, _, cost, _ in verdicts)) / NANO if known else None,
