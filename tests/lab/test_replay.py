@@ -131,12 +131,16 @@ def test_requests_that_are_alike_are_one_and_none_is_lost(recorded):
         assert read_past(ledger, cuts_of((recorded.policy,)), until=first).past == ()
 
 
-def test_a_model_that_was_never_asked_for_a_task_is_unknown_and_moves_no_figure(recorded):
+def test_a_model_that_was_never_asked_for_a_task_is_unknown_and_moves_nothing_that_is_expected(recorded):
     replayed = replay_ledger(recorded, ("routes.everything else.try=nano,claude",)).replayed
     assert replayed.all.unknown > 0
     assert sum(replayed.unknown.values()) == replayed.all.unknown
     assert any("nano was never asked for" in why for why in replayed.unknown)
     assert replayed.by_route["everything else"].dollars.expected == 0
+    assert replayed.all.good.expected == 0
+    said = headgate("replay", "--config", recorded.source, "--set", "routes.everything else.try=nano,claude")
+    assert f"{replayed.all.unknown} are unknown, so judged by nobody" in said.stdout
+    assert replayed.all.quality.after.low < replayed.all.quality.before.low, "they may all be bad"
 
 
 def test_a_surer_classifier_sends_what_it_was_unsure_of_to_the_last_route(recorded):

@@ -124,6 +124,7 @@ def figures(replayed: "Replayed") -> "list[str]":
     ]
     lines += [f"unknown             {many:,}: {why}" for why, many in replayed.unknown.items()]
     for many, what in (
+        (all_.unknown, "are unknown, so judged by nobody: quality may be lower or higher by these"),
         (all_.unpriced, "are without a known price, and not in the dollars"),
         (all_.unsure, "have prompts whose length was only guessed, near a limit"),
         (all_.now_passing, "have an answer that was rejected and would pass"),

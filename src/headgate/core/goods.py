@@ -35,7 +35,7 @@ class Quality(Struct, frozen=True, kw_only=True):
     modelled: float
     """Answered at home, and only the learned router says how likely they are good."""
     unjudged: float
-    """Answered at home, and nobody knows how well: all of them may be good, or none."""
+    """Answered at home, or nobody can tell where, and nobody knows how well: all of them may be good, or none."""
 
 
 class Share(Struct, frozen=True):

@@ -6,7 +6,7 @@ Each kind of recorded requests is decided anew (`rerun`), by the settings in for
 different from what was recorded is added up (`tallies`): requests that would come
 home or go to the cloud, and dollars. Where a request meets only models that it met, the figures are exact. Where it meets others,
 they rest on these models' recorded rates and on the tokens that were recorded, and lie between two ends. What nobody can tell is
-counted apart and moves no figure. No model is called; this module reads nothing. `docs/replay.md` is the method for people.
+counted apart and moves nothing that is expected; but of its quality nobody can be sure. No model is called; this module reads nothing. `docs/replay.md` is the method for people.
 """
 
 from collections.abc import Iterable, Mapping

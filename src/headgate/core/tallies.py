@@ -42,7 +42,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     estimated: int
     """A model would be asked that was not."""
     unknown: int
-    """Nobody can tell what becomes of these, and no figure counts them."""
+    """Nobody can tell what becomes of these: they move nothing that is expected, and only the ends of `good` and `quality`."""
     unpriced: int
     """What these would cost, or did cost, is unknown; they are not in `dollars`."""
     unsure: int
