@@ -341,6 +341,18 @@ def test_a_model_that_vanished_from_the_config_is_named(desk):
     assert "60 more audits" in error
 
 
+@pytest.mark.parametrize("bad", [0.0, 0.004], ids=["all are good", "some are bad"])
+def test_a_floor_that_no_number_of_audits_makes_sure_of_is_said_to_be_one(desk, bad):
+    desk.record(a_week(bad=bad, bad_long=0.0))
+    said = desk.run("--floor", "100").stdout
+    assert "below the floor of 100.0 %, and not even 200 times as many audits" in said
+    assert "before more is known" not in said
+    assert "for more:" not in said
+    said = desk.run("--floor", "99.7").stdout
+    assert "before more is known" in said
+    assert "more audits of local answers" in said
+
+
 def test_a_search_over_weeks_that_a_proposal_has_seen_leaves_less_to_chance(desk, monkeypatch):
     told = []
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from headgate.core.candidates import Seen, steps
 from headgate.core.effects import ERROR, Weights
-from headgate.core.missing import needs_of, needs_of_neighbours
+from headgate.core.missing import TOO_MANY, needs_of, needs_of_neighbours
 from headgate.core.policy import Policy
 from headgate.core.proposals import Need, Proposal, Refusal, shown
 from headgate.core.settings import Setting, differences, setting_of, with_settings
@@ -84,16 +84,18 @@ class Search:
         if best is not None:
             return self.propose("cheaper", now, *best, needs)
         if now.quality.low < self.floor:
+            needs = needs_of(self.judging, self.today, self.floor, self.labels)
+            more = f"{TOO_MANY:,.0f} times as many audits{' and labels' if self.labels else ''}"
+            then = (
+                "so nothing can be spared before more is known"
+                if needs
+                else f"and not even {more} that find the same would make sure of it: only a lower floor can be held surely"
+            )
             why = (
                 f"at least {shown(now.quality.low)} of the answers are as good as the paid model's now, 95 % sure: "
-                f"that is below the floor of {shown(self.floor)}, so nothing can be spared before more is known"
+                f"that is below the floor of {shown(self.floor)}, {then}"
             )
-            return Refusal(
-                reason="floor not sure",
-                why=why,
-                needs=needs_of(self.judging, self.today, self.floor, self.labels),
-                now=now,
-            )
+            return Refusal(reason="floor not sure", why=why, needs=needs, now=now)
         why = "no other setting is surely cheaper and surely keeps the floor"
         if not path:
             needs = needs_of_neighbours(self.judging, self.seen, self.floor, self.labels)
