@@ -207,7 +207,7 @@ def test_audits_that_nobody_can_read_are_not_passed_over_in_silence(world):
         assert (ran.code, ran.out) == (0, "")
         assert ran.err.endswith("note: 1 audit could not be begun; headgate audit status says why\n")
     status = world.shell("audit", "status").out
-    assert "1: what was kept for this audit is sealed" in status
+    assert "1 was tried in vain and will be tried again: what was kept for this audit is sealed" in status
 
 
 def test_a_gate_killed_at_an_audit_takes_it_up_again_and_counts_what_it_paid(world):

@@ -124,6 +124,10 @@ def test_it_counts_what_was_chosen_and_says_until_when_it_is_kept(world):
     assert lines["waiting"].startswith("2  1 fallback, 1 local answer; the next is due now")
     assert "in prompts and answers of 2 requests, not sealed, until 20" in lines["kept"]
     assert (lines["judged"], lines["failed"], lines["cost"]) == ("0", "0", "$0.0000")
+    jobs = AuditJobs(ledger_of(world.shell))
+    jobs.fail(jobs.take(time.time()), "claude: refused", time.time())
+    said = world.shell("audit", "status").out
+    assert "1 was tried in vain and will be tried again: claude: refused" in said
 
 
 def test_audits_that_were_imported_are_counted_apart(world):

@@ -64,7 +64,11 @@ def lines(standing: "Standing") -> list[tuple[str, str, str]]:
         due = f"the next is due {moment(standing.due)}" if standing.due > time() else "the next is due now"
     made = [
         ("chosen", total(standing.chosen), kinds(standing.chosen)),
-        ("waiting", total(standing.waiting), joined([kinds(standing.waiting), due, why(standing.delayed)])),
+        (
+            "waiting",
+            total(standing.waiting),
+            joined([kinds(standing.waiting), due, *again(standing.delayed)]),
+        ),
         ("judged", total(standing.judged), ", ".join(found)),
         ("unclear", f"{unclear:,}", "of those that were judged" if unclear else ""),
         ("failed", total(standing.failed), why(standing.failures)),
@@ -103,6 +107,14 @@ def advice(settings: "AuditSettings", standing: "Standing") -> list[str]:
 def why(reasons: Mapping[str, int]) -> str:
     """Reasons with their numbers."""
     return joined([f"{number:,}: {reason}" for reason, number in reasons.items()])
+
+
+def again(reasons: Mapping[str, int]) -> list[str]:
+    """Those that could not be made so far, by reason."""
+    return [
+        f"{number:,} {'was' if number == 1 else 'were'} tried in vain and will be tried again: {reason}"
+        for reason, number in reasons.items()
+    ]
 
 
 def kinds(counts: Mapping[Any, int]) -> str:
