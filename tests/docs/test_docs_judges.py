@@ -60,3 +60,7 @@ def test_judges_are_measured_here_with_real_models(open_gate):
     assert found["similarity"]["pairs"] >= 10
     assert found["similarity"]["false_good"] == 0
     assert found["local model"]["by"] == "micro"
+    told = headgate(*order[:2], "--labels-only", env=open_gate.environment, cwd=open_gate.folder)
+    assert "2 pairs do not tell how good a judge micro is: it takes 60" in told.stderr
+    assert "headgate audit judges --pairs 60" in told.stderr
+    assert "nobody has tried yet" not in told.stderr

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from headgate.cli.main import command
-from headgate.lab.trying_judges import PAIRS, hard_pairs
+from headgate.core.judges.trust import PAIRS
+from headgate.lab.trying_judges import hard_pairs
 from headgate.ledger.audit_jobs import AuditJobs
 from headgate.testing import Answer, ServedModel
 

@@ -71,6 +71,8 @@ def command(config_file: str | None, pairs: int, *, paid: bool, labels_only: boo
         say(f"\n{'warning: ' if doubtful else ''}{judge.said}")
         if doubtful:
             say(f"hint: {WHAT_TO_DO}")
+        elif judge.trust is None and judge.asked:
+            say(f"hint: headgate audit judges --pairs {PAIRS} asks it on: what it has said is kept")
 
 
 async def run(config: "Config", pairs: int, *, paid: bool) -> "Tried":

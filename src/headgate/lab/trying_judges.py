@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from hashlib import sha256
 from itertools import chain, zip_longest
-from typing import Final
 
 from msgspec import Struct
 
@@ -22,9 +21,6 @@ from headgate.core.judges.found import says_as_good
 from headgate.core.words import Judge
 from headgate.lab.judges import Asking, Panel, Trouble, judges_of
 from headgate.lab.pairs import LabelledPair, labelled_pairs
-
-PAIRS: Final = 60
-"""Pairs that a model is asked about, unless somebody wants more: each twice, and seconds each."""
 
 Saying = Mapping[str, bool | None]
 """What a model says of pairs, by their ids: whether the local answer is as good; None: it cannot say."""

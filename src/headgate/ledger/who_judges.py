@@ -14,7 +14,7 @@ from headgate.config.compile import Config
 from headgate.core.cards import apply
 from headgate.core.chosen_judge import chosen_judge
 from headgate.core.judges.agreement import Agreement
-from headgate.core.judges.trust import WHAT_TO_DO, Trust, trust
+from headgate.core.judges.trust import PAIRS, WHAT_TO_DO, Trust, trust
 from headgate.core.types import Model
 from headgate.core.versions import digest_of
 from headgate.core.words import Judge
@@ -32,11 +32,16 @@ class WhoJudges(Struct, frozen=True):
     """By the user, whose word is obeyed."""
     trust: Trust | None
     """None: it was not tried, or not to the end."""
+    asked: int = 0
+    """Pairs that it was tried on so far."""
 
     @property
     def said(self) -> str:
         """Whether it judges, and why, in a sentence without its full stop."""
         name = self.model.name
+        if self.trust is None and self.asked:
+            few = f"{self.asked:,} pair{'' if self.asked == 1 else 's'}"
+            return f"{few} do{'es' if self.asked == 1 else ''} not tell how good a judge {name} is: it takes {PAIRS}"
         if self.trust is None:
             return f"nobody has tried yet how good a judge {name} is"
         if self.trust.trusted:
@@ -63,7 +68,7 @@ def who_judges(config: Config) -> WhoJudges | None:
         return None
     tried = find_tried(path, model.engine, model.id, digest_of(model, newest_versions(path)))
     if tried is None or not tried.done:
-        return WhoJudges(model, word == model.name, None)
+        return WhoJudges(model, word == model.name, None, 0 if tried is None else len(tried.said))
     return WhoJudges(model, word == model.name, trust(tried.agreement, labels_of(path, tried.judge, model)))
 
 

@@ -28,6 +28,8 @@ NEEDED: Final = 0.5
 """What the lower end of J has to reach on pairs of known truth: while there are no labels, verdicts are taken at their word."""
 ENOUGH: Final = 10
 """Pairs of either kind from which on labels can take trust away, and a model can be given up as a judge."""
+PAIRS: Final = 60
+"""Pairs that a model is asked about before it is said how good a judge it is: each twice, and seconds each."""
 
 WHAT_TO_DO: Final = (
     'name an abler judge under [audit] (judge = "NAME"), or judge yourself: headgate audit review'

@@ -11,13 +11,13 @@ from time import time
 
 from headgate.core.engine import find_listed
 from headgate.core.judges.agreement import Agreement, agreement_in
-from headgate.core.judges.trust import TriedJudge, Trust, is_hopeless, trust
+from headgate.core.judges.trust import PAIRS, TriedJudge, Trust, is_hopeless, trust
 from headgate.core.types import Model
 from headgate.core.words import Judge
 from headgate.fleet.fleet import Fleet
 from headgate.lab.judges import Down, ModelJudge, ask_model
 from headgate.lab.pairs import digest_of_pairs
-from headgate.lab.trying_judges import PAIRS, Memory, Saying, told_of, try_model
+from headgate.lab.trying_judges import Memory, Saying, told_of, try_model
 from headgate.ledger.tried_judges import find_tried, keep_tried
 from headgate.ledger.who_judges import labels_of
 
