@@ -386,11 +386,25 @@ def test_overrule_puts_a_persons_word_in_force_and_takes_it_back(config, keep):
     assert audits(config)[id_][:2] == ("necessary", "local model")
 
 
+def test_overrule_takes_the_beginning_of_an_id_and_the_last_one(config, keep):
+    first, last = keep(outcome("fallback", "a", "b"), outcome("local", "a", "b"))
+    several = headgate("audit", "overrule", "0", "good", "--config", config)
+    assert several.returncode == 2
+    assert "several requests begin with '0'" in several.stderr
+    said = run("audit", "overrule", "last", "good", config=config)
+    assert said.output.startswith(f"{last} is good"), said.output
+    different = next(n for n, (one, other) in enumerate(zip(first, last, strict=True)) if one != other)
+    assert run("audit", "overrule", first[: different + 1], "necessary", config=config).exit_code == 0
+    assert {id_: told[0] for id_, told in audits(config).items()} == {first: "necessary", last: "good"}
+    assert run("audit", "overrule", "last", "withdraw", config=config).exit_code == 0
+    assert set(audits(config)) == {first}
+
+
 def test_overrule_refuses_what_does_not_fit(config, keep):
     (id_,) = keep(outcome("fallback", "a", "b"))
     for args, words in (
         ((id_, "missed"), "cannot be missed"),
-        (("0" * 19, "good"), "there is no request"),
+        (("0" * 19, "good"), "the ledger has no request"),
         ((id_, "withdraw"), "said nothing"),
     ):
         done = headgate("audit", "overrule", *args, "--config", config)
