@@ -365,6 +365,18 @@ def test_without_pairs_it_says_what_to_do_first(config, keep, terminal):
     assert "sample = 0.05" in review.until("audits are off") + review.seen
 
 
+def test_a_list_of_no_pairs_says_so_and_what_to_do(config, keep):
+    keep()
+    off = run("audit", "review", "--list", config=config)
+    assert (off.exit_code, off.stdout) == (0, "")
+    assert "audits are off: write sample = 0.05" in off.stderr
+    config.write_text(config.read_text() + "\n[audit]\nsample = 0.05\n")
+    assert (
+        "there is no pair to look at; headgate audit run"
+        in run("audit", "review", "--list", config=config).stderr
+    )
+
+
 def test_overrule_puts_a_persons_word_in_force_and_takes_it_back(config, keep):
     (id_,) = keep(outcome("fallback", "a", "b"))
     path = config.parent / "ledger.db"

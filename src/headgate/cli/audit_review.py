@@ -77,11 +77,11 @@ def command(
         say(f"note: {found.locked:,} more are sealed with a key that is not here; give [audit] its key again")
     if as_json:
         put_json({"pairs": [told(review) for review in found.pairs], "locked": found.locked})
+    elif not found.pairs:
+        say(nothing(config.audit.on))
     elif lists:
         for review in found.pairs:
             put(line(review))
-    elif not found.pairs:
-        say(nothing(config.audit.on))
     else:
         Table(path, found, console()).run()
 
