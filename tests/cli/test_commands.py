@@ -60,6 +60,10 @@ def test_a_newcomer_is_told_what_to_type_next(shell):
         (("route", "--config", "nope.toml", "x"), 3, ["there is no file", "headgate init"]),
         (("config", "check", "--config", "bad.toml"), 3, ["bad.toml, line 1", "texts need quotes"]),
         (("report", "--week", "2026-W99"), 2, ["there is no week 2026-W99"]),
+        (("report", "--week", "9999-W52"), 2, ["there is no week 9999-W52"]),
+        (("report", "--week", "0001-W01"), 2, ["there is no week 0001-W01"]),
+        (("route", "caf\udce9"), 2, ["not UTF-8"]),
+        (("ledger", "import", "week.csv"), 2, ["week.csv has no lines of JSON", "export FILE.jsonl"]),
         (("report",), 1, ["there is no ledger", "headgate up"]),
         (("log", "--status", "fine"), 2, ['there is no status "fine"']),
         (("log", "show", "last"), 1, ["there is no ledger"]),
@@ -74,6 +78,7 @@ def test_a_newcomer_is_told_what_to_type_next(shell):
 )
 def test_a_mistake_gets_an_error_a_hint_and_its_exit_code(shell, args, code, words):
     (shell.home / "bad.toml").write_text("engines = nope\n")
+    (shell.home / "week.csv").write_text("id,model\n1,a\n")
     said = shell(*args)
     assert said.code == code
     assert said.out == ""

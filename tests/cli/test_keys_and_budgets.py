@@ -73,6 +73,7 @@ def test_a_key_is_shown_once_listed_without_itself_and_revoked(world):
         (("create", "web"), ['"web" is there already', "headgate keys list"]),
         (("create", "old"), ["was revoked", "another name"]),
         (("create", " x"), ["cannot name a key"]),
+        (("create", ""), ["cannot name a key"]),
         (("create", "x" * 101), ["cannot name a key"]),
         (("create", "new", "--team", "a\nb"), ["cannot name a team"]),
         (("revoke", "nobody"), ['no key "nobody"', "headgate keys list"]),

@@ -434,6 +434,30 @@ def test_a_word_that_a_table_does_not_know_is_answered_with_those_that_it_knows(
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('[ledger]\nflush = "99999999999999d"', "must be at most 36500d"),
+        ("[limits]\npaid_per_day = 1e308", "must be at most 1,000,000,000"),
+        ("[limits]\npaid_per_request = 1e10", "must be at most 1,000,000,000"),
+        ("[limits]\nattempts = 10000000000000000000", "must be at most 1,000,000,000"),
+        ('[[budgets]]\nname = "all"\nper = "day"\ndollars = 1e308', "must be at most 1,000,000,000"),
+        ('[models.m]\nengine = "home"\nid = "s"\nprice = { input = 1e12, output = 1 }', "must be at most 1,000,000,000"),
+        ('[models.m]\nengine = "home"\nid = "s"\nparallel = 20000', "must be at most 1,024"),
+        ('[engines.bench]\nkind = "llamacpp"\nparallel = 10000000000000000000', "must be at most 1,024"),
+        ('[engines.bench]\nkind = "llamacpp"\nthreads = 10000000000000000000', "must be at most 1,024"),
+        ('[engines.bench]\nkind = "llamacpp"\nthreads = 0', "must be at least 1"),
+        ("[report]\nwarn = { at_least = nan }", "cannot be negative or without end"),
+        ("[report]\nwarn = { at_least = -1 }", "cannot be negative or without end"),
+    ],
+)  # fmt: skip
+def test_numbers_that_nobody_means_are_refused_with_their_line(line, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f"{SMALL}\n{line}\n", Path("headgate.toml"), lambda *_: None)
+    assert message in caught.value.message
+    assert "headgate.toml, line " in caught.value.message
+
+
 def test_every_table_of_a_page_is_known_to_those_who_explain_what_is_wrong_in_it():
     named = {
         name: inner

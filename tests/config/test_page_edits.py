@@ -115,5 +115,5 @@ def test_a_model_that_is_not_there_has_no_confidence():
     with pytest.raises(UsageError, match='there is no model "smal"') as caught:
         set_words(MODEL, ["models.smal.confidence=-1"])
     assert "small" in caught.value.hint
-    with pytest.raises(UsageError, match="no setting that can be tried"):
+    with pytest.raises(UsageError, match='there is no task "cooking"'):
         set_words(MODEL, ["models.small.confidence_for.cooking=-1"])

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import sys
+import time
 
 import pytest
 from ledger_samples import MODELS, plain, realistic
@@ -78,7 +79,7 @@ def test_a_loop_that_never_rests_cannot_starve_the_writer_until_requests_are_los
     assert (writer.written, writer.lost) == (20_000, 0)
 
 
-def test_an_outcome_that_cannot_be_stored_takes_none_with_it_and_odd_values_are_no_reason(path, read):
+def test_an_outcome_that_cannot_be_stored_takes_none_with_it_and_odd_values_are_no_reason(path, read, caplog):
     writer = LedgerWriter(path)
     good = list(realistic(9))
     too_big = replace(good[0], id="too big", signals=replace(good[0].signals, tokens=2**70))
@@ -91,6 +92,7 @@ def test_an_outcome_that_cannot_be_stored_takes_none_with_it_and_odd_values_are_
     stored = [*good[:3], too_big, *good[3:6], replace(no_text, id="half a character: ?"), *good[6:]]
     assert [outcome.id for outcome in read()] == [outcome.id for outcome in stored]
     assert writer.lost == 1
+    assert "cannot be written down, and is lost" in caplog.text
     assert runs(path) == [(11, 1, 1)]
 
 
@@ -162,6 +164,61 @@ def test_a_ledger_locked_by_another_program_is_written_once_it_is_free(path, mon
     assert writer.problem is None
     assert (len(read()), writer.lost) == (5, 0)
     writer.close()
+
+
+def test_a_fault_of_our_own_is_told_and_loses_nothing_once_it_is_over(path, monkeypatch, read, caplog):
+    wrong = [OverflowError("too large")] * 3
+    gather = LedgerWriter._gather
+
+    def gathered(self):
+        if wrong:
+            raise wrong.pop()
+        return gather(self)
+
+    monkeypatch.setattr(LedgerWriter, "_gather", gathered)
+    writer = LedgerWriter(path, flush_every=0.01)
+    for outcome in realistic(5):
+        writer.put(outcome)
+    writer.start()
+    while not writer.problem:
+        time.sleep(0.01)
+    assert "OverflowError: too large; 5 requests wait" in writer.problem
+    assert "Traceback" in caplog.text
+    assert writer.flush(60)
+    assert (len(read()), writer.lost, writer.problem) == (5, 0, None)
+    writer.close()
+
+
+def test_a_fault_that_stays_is_counted_as_a_loss_at_the_end(path, monkeypatch):
+    def broken(self):
+        raise OverflowError
+
+    monkeypatch.setattr(LedgerWriter, "_write_all", broken)
+    writer = LedgerWriter(path, flush_every=0.01)
+    writer.start()
+    for outcome in realistic(5):
+        writer.put(outcome)
+    writer.close(timeout=0.3)
+    assert (writer.written, writer.lost) == (0, 5)
+
+
+def test_a_disk_that_cannot_be_written_is_told_in_the_log_and_when_it_can_be_again(path, monkeypatch, caplog):
+    caplog.set_level("WARNING")
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
+    writer = LedgerWriter(path, flush_every=0.01)
+    writer.start()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer.put(next(realistic(1)))
+    assert not writer.flush(1.5)
+    other.execute("ROLLBACK")
+    other.close()
+    assert writer.flush(60)
+    writer.close()
+    assert [record.message for record in caplog.records] == [
+        "the ledger cannot be written: another process is writing to it; what comes waits",
+        "the ledger can be written again",
+    ]
 
 
 def test_closing_on_a_ledger_that_stays_locked_gives_up_and_counts_the_loss(path, monkeypatch):

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from headgate.ledger.importing import Imported, Trouble
 
 
+SHOWN = 20
+"""Wrong lines that are told to a person."""
+TABLES = (".csv", ".parquet")
+"""Endings of what `headgate ledger export` writes for other programs."""
+
+
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--ledger", "other", metavar="PATH", help="Into another ledger than the config's.")
@@ -27,13 +33,21 @@ def command(file: Path, config_file: str | None, other: str | None, *, dry_run: 
     from headgate.cli.bars import Bar
     from headgate.ledger.importing import import_lines
 
+    if file.suffix.lower() in TABLES:
+        from headgate.core.errors import UsageError
+
+        raise UsageError(
+            f"{file} has no lines of JSON", "headgate ledger export FILE.jsonl writes what this reads"
+        )
     path = load(config_file, prices=False).ledger.path if other is None else Path(other).expanduser()
     troubles: list[Trouble] = []
 
     def tell(trouble: "Trouble") -> None:
-        say(f"{file}:{trouble.line}: {trouble.problem}")
-        if as_json:
-            troubles.append(trouble)
+        troubles.append(trouble)
+        if len(troubles) <= SHOWN:
+            say(f"{file}:{trouble.line}: {trouble.problem}")
+        elif len(troubles) == SHOWN + 1:
+            say("more lines are wrong; --json names them all")
 
     def show(done: "Imported", share: float) -> None:
         bar.show(share, f"{done.added:,} requests")

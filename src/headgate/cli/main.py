@@ -139,4 +139,6 @@ def main(args: list[str] | None = None) -> None:
             fail(error.message, error.hint, error.exit_code)
         if isinstance(error, OSError) and error.filename is not None:
             fail(f"{error.filename}: {error.strerror}", "name a place that you may write to")
+        if isinstance(error, UnicodeEncodeError) and any(not word.isascii() for word in args or sys.argv):
+            fail("an argument is not UTF-8 text", "save it as UTF-8, or look at the terminal's encoding", 2)
         raise

@@ -57,13 +57,15 @@ def read_prompt(given: dict[str, Any]) -> str:
             parts.append(Path(given["file"]).expanduser().read_text(encoding="utf-8"))
         elif given["prompt"] == "-" or not (parts or sys.stdin.isatty()):
             parts.append(sys.stdin.buffer.read().decode("utf-8"))
+        text = "\n\n".join(part for part in parts if part)
+        text.encode()  # an argument may hold bytes that are no text
     except OSError as error:
         raise UsageError(
             f"{given['file']} cannot be read: {error.strerror}", "-f takes the path of a text file"
         ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the prompt is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    text = "\n\n".join(part for part in parts if part)
+    except UnicodeError as error:
+        where = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
+        raise UsageError(f"the prompt is not UTF-8 text{where}", "save it as UTF-8") from error
     if not text.strip():
         raise UsageError(
             "there is no prompt", 'headgate ask "Sort this e-mail: …", or pipe one in, or -f FILE'

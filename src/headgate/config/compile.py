@@ -28,6 +28,7 @@ from headgate.config.prices import PriceFinder, find_price
 from headgate.config.schema import FileTable, ModelTable, RouteTable
 from headgate.config.tuning import TuneTable, tuning_from
 from headgate.config.values import (
+    MOST_AT_ONCE,
     address,
     gibibytes,
     is_loopback,
@@ -241,7 +242,7 @@ def compile_config(
         vram=gibibytes(("fleet", "vram_gb"), table.fleet.vram_gb),
         ram=gibibytes(("fleet", "ram_gb"), table.fleet.ram_gb),
         warn_share=share(("report", "warn"), table.report.warn.get("local_failures_over", 0.10)),
-        warn_count=int(table.report.warn.get("at_least", 30)),
+        warn_count=int(not_negative(("report", "warn"), table.report.warn.get("at_least", 30)) or 0),
     )
 
 
@@ -316,7 +317,9 @@ def model_from(
         kind=table.kind,
         local=local,
         context=context,
-        slots=positive(("models", name, "parallel"), table.parallel) if table.parallel is not None else None,
+        slots=positive(("models", name, "parallel"), table.parallel, MOST_AT_ONCE)
+        if table.parallel is not None
+        else None,
         max_output=positive(("models", name, "max_output"), table.max_output)
         if table.max_output is not None
         else None,

@@ -14,7 +14,7 @@ from headgate.config.misfit import Misfit
 from headgate.config.places import read_secret
 from headgate.config.prices import PROVIDERS
 from headgate.config.schema import EngineTable
-from headgate.config.values import optional_seconds, positive, seconds
+from headgate.config.values import MOST_AT_ONCE, optional_seconds, positive, seconds
 from headgate.core.errors import ConfigError
 from headgate.core.words import EngineKind
 
@@ -99,7 +99,9 @@ def engine_from(name: str, table: EngineTable) -> EngineSettings:
         api_version=table.api_version,
         ca_file=table.ca_file,
         local=local,
-        threads=table.threads,
+        threads=None
+        if table.threads is None
+        else positive(("engines", name, "threads"), table.threads, MOST_AT_ONCE),
     )
 
 
@@ -127,7 +129,7 @@ def is_address(url: str) -> bool:
 def parallel_of(name: str, table: EngineTable, *, local: bool) -> int:
     """Requests at once: what the user says, else what such an engine can be trusted with."""
     if table.parallel is not None:
-        return positive(("engines", name, "parallel"), table.parallel)
+        return positive(("engines", name, "parallel"), table.parallel, MOST_AT_ONCE)
     if table.kind == "llamacpp" and table.url is None:
         return 1
     return 4 if local else 64

@@ -9,6 +9,12 @@ from ipaddress import ip_address
 from headgate.config.misfit import Misfit
 from headgate.core.schedule import Schedule, read_schedule
 
+MOST = 1_000_000_000
+"""Of whatever is counted or paid: more is a slip, and sums of it would not fit into the ledger."""
+MOST_AT_ONCE = 1_024
+"""Requests, or threads, at once."""
+LONGEST = 36_500 * 86_400.0
+"""Seconds: a century."""
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
@@ -40,7 +46,10 @@ def seconds(place: Sequence[str | int], text: str, *, nothing: bool = False) -> 
         raise Misfit(place, f'"{text}" is not a duration', 'write "250ms", "30s", "2m", "1h" or "7d"')
     if float(found[1]) == 0 and not nothing:
         raise Misfit(place, f"{place[-1]} is {text}, but must be longer than nothing")
-    return float(found[1]) * UNITS[found[2]]
+    length = float(found[1]) * UNITS[found[2]]
+    if length > LONGEST:
+        raise Misfit(place, f"{place[-1]} is {text}, but must be at most 36500d")
+    return length
 
 
 def optional_seconds(place: Sequence[str | int], text: str | None) -> float | None:
@@ -58,10 +67,12 @@ def time_kept(place: Sequence[str | int], text: str | None) -> float | None:
     return kept
 
 
-def positive(place: Sequence[str | int], number: int) -> int:
-    """The number, if it is at least 1."""
+def positive(place: Sequence[str | int], number: int, most: int = MOST) -> int:
+    """The number, if it is at least 1 and at most `most`."""
     if number < 1:
         raise Misfit(place, f"{place[-1]} is {number}, but must be at least 1")
+    if number > most:
+        raise Misfit(place, f"{place[-1]} is {number}, but must be at most {most:,}")
     return number
 
 
@@ -73,9 +84,11 @@ def gibibytes(place: Sequence[str | int], number: float | None) -> int | None:
 
 
 def not_negative(place: Sequence[str | int], number: float | None) -> float | None:
-    """The number, if it is not below 0."""
+    """The number, if it is not below 0, and no more than can be."""
     if number is not None and not 0 <= number < math.inf:
         raise Misfit(place, f"{place[-1]} is {number}, but cannot be negative or without end")
+    if number is not None and number > MOST:
+        raise Misfit(place, f"{place[-1]} is {number:g}, but must be at most {MOST:,}")
     return number
 
 

@@ -64,7 +64,7 @@ def create_key(path: Path, name: str, *, team: str = "", admin: bool = False, no
             not word.isprintable()
             or word != word.strip()
             or len(word) > LONGEST_NAME
-            or not (word or team == word)
+            or (what == "key" and not word)
         ):
             raise UsageError(
                 f'"{word[:LONGEST_NAME]}" cannot name a {what}',

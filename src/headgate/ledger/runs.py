@@ -62,7 +62,10 @@ class Found(Struct, frozen=True):
                 if self.checked
                 else "the ledger is too large to be checked at a start"
             )
-        said += [f"process {pid} seems to write to this ledger too" for pid in self.others]
+        said += [
+            f"process {pid} seems to write to this ledger too; each gate counts its own spending until it is opened anew"
+            for pid in self.others
+        ]
         return tuple(said)
 
 

@@ -4,6 +4,7 @@ Owned by the writer's thread. It opens the file again when it has been moved awa
 lets one outcome that cannot be stored take its batch with it: what a row cannot hold of it becomes unknown (`storable`). It does not know queues, waiting or retries (`writer`).
 """
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,8 @@ from headgate.ledger.runs import Found, begin_run, end_run, find_crashes
 from headgate.ledger.schema import attempts, bodies, insert_sql, requests, turns
 from headgate.ledger.storable import storable
 from headgate.ledger.units import MICRO
+
+log = logging.getLogger(__name__)
 
 BITE: Final = 24
 """Requests encoded and inserted at a stretch."""
@@ -175,7 +178,10 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             for outcome in batch:
-                if not self._insert_alone(db, outcome) and not self._insert_alone(db, storable(outcome)):
+                if self._insert_alone(db, outcome) is None:
+                    continue
+                if (why := self._insert_alone(db, storable(outcome))) is not None:
+                    log.error("the request %s cannot be written down, and is lost: %s", outcome.id, why)
                     spoiled += 1
             self._note(db, len(batch) - spoiled, lost + spoiled)
             db.execute("COMMIT")
@@ -185,8 +191,8 @@ class Store:
         self._numbers.keep()
         return spoiled
 
-    def _insert_alone(self, db: sqlite3.Connection, outcome: Outcome) -> bool:
-        """Insert the rows of one outcome; False, and nothing of it, where a value in it cannot be stored."""
+    def _insert_alone(self, db: sqlite3.Connection, outcome: Outcome) -> Exception | None:
+        """Insert the rows of one outcome; what is wrong, and nothing of it, where a value in it cannot be stored."""
         db.execute("SAVEPOINT one")
         try:
             self._insert(db, (outcome,), self._next(db))
@@ -195,11 +201,11 @@ class Store:
                 raise
             db.execute("ROLLBACK TO one")
             self._numbers.forget()
-            stored = False
+            wrong: Exception | None = error
         else:
-            stored = True
+            wrong = None
         db.execute("RELEASE one")
-        return stored
+        return wrong
 
     def _insert(self, db: sqlite3.Connection, outcomes: Sequence[Outcome], n: int) -> int:
         """Insert the rows of outcomes from number `n` on; the next number."""

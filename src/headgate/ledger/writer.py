@@ -10,6 +10,7 @@ A commit survives the death of the process. A power cut may take the last commit
 leaves the file sound. This module does not know what a row of an outcome is (`encode`) or how a batch is stored (`store`).
 """
 
+import logging
 import sqlite3
 import threading
 import time
@@ -27,6 +28,8 @@ from headgate.core.types import Model, Outcome
 from headgate.ledger.retention import FOR_EVER, Keep
 from headgate.ledger.runs import Found
 from headgate.ledger.store import Store, complaint
+
+log = logging.getLogger(__name__)
 
 BATCH: Final = 1_000
 """Requests in one transaction at most."""
@@ -189,26 +192,40 @@ class LedgerWriter:
         self._thread = None
 
     def _run(self) -> None:
-        while self._queue or not self._closing:
-            self._gather()
-            due = len(self._queue)  # what comes while we write belongs to the next flush
-            while due > 0:
-                waiting = len(self._queue)
-                marks = self._take()
-                due -= max(1, waiting - len(self._queue))
-                if self._in_hand:
-                    self._write()
-                    if self._store.unrolled > BEHIND:
-                        self._store.tend()
-                for mark in marks:
-                    mark.reached.set()
+        tries = 0
+        while self._queue or self._in_hand or not self._closing:
+            try:
+                self._gather()
+                self._write_all()
+            except Exception as error:  # a fault of ours must not end the thread unseen
+                if not tries:
+                    log.exception("the ledger cannot be written")
+                self._trouble = f"the gate failed at it: {type(error).__name__}: {error}"
+                if not self._wait(tries):
+                    break
+                tries += 1
+            else:
+                tries = 0
         self._store.close(self.lost)
+
+    def _write_all(self) -> None:
+        due = len(self._queue)  # what comes while we write belongs to the next flush
+        while due > 0 or self._in_hand:
+            waiting = len(self._queue)
+            marks = self._take()
+            due -= max(1, waiting - len(self._queue))
+            if self._in_hand:
+                self._write()
+                if self._store.unrolled > BEHIND:
+                    self._store.tend()
+            for mark in marks:
+                mark.reached.set()
 
     def _gather(self) -> None:
         """Sleep until there is something, then let a batch come together."""
         self._asleep = True
         self._starved = False
-        if not self._queue and not self._closing:
+        if not (self._queue or self._in_hand or self._closing):
             self._rest()
         self._asleep = False
         self._wake.clear()
@@ -246,8 +263,13 @@ class LedgerWriter:
             try:
                 spoiled = self._store.write(self._in_hand, self.lost)
             except (sqlite3.Error, LedgerError, OSError) as error:
-                self._trouble = error.message if isinstance(error, LedgerError) else complaint(error)
+                trouble = error.message if isinstance(error, LedgerError) else complaint(error)
+                if self._trouble is None:
+                    log.warning("the ledger cannot be written: %s; what comes waits", trouble)
+                self._trouble = trouble
             else:
+                if self._trouble is not None:
+                    log.warning("the ledger can be written again")
                 self._spoiled += spoiled
                 self._written += len(self._in_hand) - spoiled
                 audits = [outcome.audit for outcome in self._in_hand]
@@ -255,16 +277,20 @@ class LedgerWriter:
                 self._in_hand = []
                 self._trouble = None
                 return
-            pause = PATIENCE[min(tries, len(PATIENCE) - 1)]
+            if not self._wait(tries):
+                return
             tries += 1
-            if self._closing:
-                pause = min(pause, self._give_up_at - time.monotonic())
-                if pause <= 0:
-                    self._spoiled += len(self._in_hand) + sum(
-                        isinstance(item, Outcome) for item in self._queue
-                    )
-                    self._in_hand = []
-                    self._queue.clear()
-                    return
-            self._wake.wait(pause)
-            self._wake.clear()
+
+    def _wait(self, tries: int) -> bool:
+        """Give what is wrong some time. False: the gate closes, and there is none left; what was not written is lost."""
+        pause = PATIENCE[min(tries, len(PATIENCE) - 1)]
+        if self._closing:
+            pause = min(pause, self._give_up_at - time.monotonic())
+            if pause <= 0:
+                self._spoiled += len(self._in_hand) + sum(isinstance(item, Outcome) for item in self._queue)
+                self._in_hand = []
+                self._queue.clear()
+                return False
+        self._wake.wait(pause)
+        self._wake.clear()
+        return True

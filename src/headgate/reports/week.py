@@ -15,6 +15,8 @@ from msgspec import Struct
 from headgate.core.errors import UsageError
 
 MONDAY: Final = 0
+YEARS: Final = (1971, 9_998)
+"""The first and the last year whose weeks have two ends that a clock can tell."""
 _WRITTEN = re.compile(r"(?:(?P<year>\d{4})-)?(?:w|week-?)?(?P<number>\d{1,2})", re.IGNORECASE)
 
 
@@ -107,7 +109,7 @@ def parse_week(word: str, today: date, starts: int = MONDAY) -> Week:
 
 
 def _weeks_in(year: int) -> int:
-    return date(year, 12, 28).isocalendar().week if year else 0
+    return date(year, 12, 28).isocalendar().week if YEARS[0] <= year <= YEARS[1] else 0
 
 
 def _day(day: date) -> str:
