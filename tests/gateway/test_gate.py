@@ -202,6 +202,15 @@ async def test_a_local_only_request_fails_closed(open_bench):
         assert not bench.claude.calls
 
 
+async def test_a_private_request_that_every_engine_at_home_refuses_is_the_callers_fault(open_bench):
+    async with open_bench() as bench:
+        bench.ollama.inject(Fault.invalid_request("format"), times=5)
+        said = await bench.ask(model="auto:local")
+        assert (said.status, said.json["error"]["code"]) == (400, "unsupported_request")
+        assert "privacy" not in said.json["error"]["hint"]
+        assert not bench.claude.calls
+
+
 async def test_when_the_days_money_is_spent_only_home_answers(open_bench):
     async with open_bench(limits="paid_per_day = 0.0001") as bench:
         bench.ollama.inject(Fault.server_error(), times=1)

@@ -238,7 +238,7 @@ def no_answer(outcome: Outcome, result: GiveUp, fleet: Fleet) -> Fault:
     overflow = bool(skips & {"window"}) or any(failure.reason == "context_overflow" for failure in failures)
     unfit = (
         bool(failures or skips)  # else there was no time to try
-        and skips <= NEVER_FIT
+        and skips <= (NEVER_FIT | {"privacy"} if failures else NEVER_FIT)
         and all(
             failure.reason == "context_overflow" or failure.status in CALLERS_FAULT for failure in failures
         )
