@@ -65,6 +65,17 @@ def test_a_newcomer_is_told_what_to_type_next(shell):
         (("route", "caf\udce9"), 2, ["not UTF-8"]),
         (("ledger", "import", "week.csv"), 2, ["week.csv has no lines of JSON", "export FILE.jsonl"]),
         (("report",), 1, ["there is no ledger", "headgate up"]),
+        (("replay", "--since", "20", "--until", "10"), 2, ["--until is not after --since"]),
+        (
+            ("ledger", "export", "a.csv", "--since", "2026-11-30", "--until", "2026-11-01"),
+            2,
+            ["--until is not after --since"],
+        ),
+        (
+            ("ledger", "reprice", "--as-of", "2026-11-23", "--since", "2026-11-30", "--until", "2026-11-01"),
+            2,
+            ["--until is not after --since"],
+        ),
         (("log", "--status", "fine"), 2, ['there is no status "fine"']),
         (("log", "show", "last"), 1, ["there is no ledger"]),
         (("up", "--listen", "nowhere"), 2, ["not a host and a port"]),

@@ -89,6 +89,21 @@ def test_a_files_ending_says_its_form(office, name, begins):
     assert (office.home / name).read_text().startswith(begins)
 
 
+def test_an_ending_that_names_no_form_makes_no_folder_of_that_name(office):
+    said = office("report", *WEEK, "--out", "week.pdf")
+    assert said.code == 2
+    assert "week.pdf names no format" in said.err
+    assert ".html" in said.err
+    assert not (office.home / "week.pdf").exists()
+    (office.home / "reports.d").mkdir()
+    assert office("report", *WEEK, "--out", "reports.d").code == 0
+
+
+def test_log_takes_a_reason_as_it_shows_it(office):
+    shown = office("log", "--fallback", "Quality check failed", "--json")
+    assert shown.code == 0, shown.err
+
+
 def test_a_form_that_is_named_wins_over_the_ending_and_goes_alone_into_a_folder(office):
     office("report", *WEEK, "--format", "csv", "--out", "week.txt")
     assert (office.home / "week.txt").read_text().startswith("week,day")

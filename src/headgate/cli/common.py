@@ -88,6 +88,20 @@ def one_of(**given: bool) -> None:
         )
 
 
+def in_order(since: float | None, until: float | None) -> None:
+    """Refuse a time that ends before it begins.
+
+    Raises:
+        UsageError: it does.
+    """
+    from headgate.core.errors import UsageError
+
+    if since is not None and until is not None and since >= until:
+        raise UsageError(
+            "--until is not after --since", "--since is the beginning, --until the end, which is left out"
+        )
+
+
 def say(text: str) -> None:
     """Talk to the person, on stderr."""
     click.echo(text, err=True)

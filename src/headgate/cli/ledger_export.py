@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from headgate.cli.common import load, put, put_json, with_config, with_json
+from headgate.cli.common import in_order, load, put, put_json, with_config, with_json
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -33,6 +33,7 @@ def command(
     config = load(config_file, prices=False)
     zone = zone_of(config.timezone)
     first, end = (None if day is None else day.replace(tzinfo=zone).timestamp() for day in (since, until))
+    in_order(first, end)
     with Bar("exporting") as bar:
         number = export_requests(
             config.ledger.path,

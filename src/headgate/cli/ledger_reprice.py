@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import load, put, put_json, put_table, table, with_config, with_json
+from headgate.cli.common import in_order, load, put, put_json, put_table, table, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.ledger.reprice import Repriced, Side
@@ -34,6 +34,7 @@ def command(
     config = load(config_file)
     zone = zone_of(config.timezone)
     first, end = (None if day is None else day.replace(tzinfo=zone).timestamp() for day in (since, until))
+    in_order(first, end)
     with LedgerReader(config.ledger.path) as ledger:
         found = reprice(ledger, config.prices.of, as_of.date(), first, end)
     if as_json:

@@ -61,6 +61,8 @@ def command(
         return
     from headgate.ledger.queries import Filter
 
+    for name in ("task", "status", "fallback"):
+        wanted[name] = None if (word := wanted[name]) is None else word.lower()
     check_words(wanted)
     which = Filter(**wanted)  # type: ignore[arg-type]  # checked just above
     config = load(config_file, prices=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.common import DAYS_BACK, MOMENT, load, put, put_json, say, with_config, with_json
+from headgate.cli.common import DAYS_BACK, MOMENT, in_order, load, put, put_json, say, with_config, with_json
 
 if TYPE_CHECKING:
     from headgate.core.replay import Replayed
@@ -63,6 +63,7 @@ def command(
 
     config = load(config_file)
     start = time() - days * 86_400 if since is None else since
+    in_order(start, until)
     answer = replay_ledger(
         config, words, page=page, since=start, until=until, progress=told if progress else untold
     )

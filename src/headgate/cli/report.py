@@ -94,6 +94,10 @@ def write(report: "WeeklyReport", out: Path, form: str | None) -> "tuple[Path, .
     named = by_ending.get(out.suffix.lower())
     if named is not None and not out.is_dir():
         contents = {out: face(report, form or named).encode()}
+    elif out.suffix and not out.is_dir():
+        from headgate.core.errors import UsageError
+
+        raise UsageError(f"{out.name} names no format", f"{', '.join(by_ending)}; or a folder that is there")
     elif form is not None:
         contents = {out / file_name(report, form): face(report, form).encode()}
     else:
