@@ -222,7 +222,7 @@ def _instance(schema: Any, root: Any) -> Any:
         case "null":
             return None
         case "array":
-            return [_instance(schema.get("items", {}), root)] * int(schema.get("minItems", 0))
+            return [_instance(schema.get("items", {}), root) for _ in range(int(schema.get("minItems", 0)))]
         case _:
             inner: dict[str, Any] = schema.get("properties", {})
             required: list[str] = schema.get("required", list(inner))
