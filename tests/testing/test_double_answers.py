@@ -32,6 +32,11 @@ SCHEMAS = [
         "required": ["when"],
         "additionalProperties": False,
     },
+    {
+        "type": "object",
+        "properties": {"children": {"type": "array", "items": {"$ref": "#"}}},
+        "required": ["children"],
+    },
     {},
 ]
 
