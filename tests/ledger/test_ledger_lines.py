@@ -372,6 +372,15 @@ def test_verify_finds_a_rollup_that_is_not_the_sum_of_its_rows(store, run, path)
         assert (said in str(result.exception)) if said else (result.exit_code == 0)
 
 
+def test_of_many_wrong_lines_the_first_are_told_and_all_counted(run, path, tmp_path):
+    (tmp_path / "wrong.jsonl").write_text("nonsense\n" * 50)
+    told = run("ledger", "import", tmp_path / "wrong.jsonl")
+    assert told.stderr.count("wrong.jsonl:") == 20
+    assert "--json names them all" in told.stderr
+    assert "50 lines left out" in told.stdout
+    assert len(figures(run("ledger", "import", tmp_path / "wrong.jsonl", "--json"))["troubles"]) == 50
+
+
 def test_compact_gives_back_the_space_of_what_is_removed_and_the_report_stays(store, run, path):
     store(replace(outcome, prompt="a prompt " * 200, answer="an answer") for outcome in realistic(900))
     before = run("report", "--week", "2025-42", "--json")

@@ -41,12 +41,16 @@ def command(file: Path, config_file: str | None, other: str | None, *, dry_run: 
         )
     path = load(config_file, prices=False).ledger.path if other is None else Path(other).expanduser()
     troubles: list[Trouble] = []
+    wrong = 0
 
     def tell(trouble: "Trouble") -> None:
-        troubles.append(trouble)
-        if len(troubles) <= SHOWN:
+        nonlocal wrong
+        wrong += 1
+        if as_json:
+            troubles.append(trouble)
+        if wrong <= SHOWN:
             say(f"{file}:{trouble.line}: {trouble.problem}")
-        elif len(troubles) == SHOWN + 1:
+        elif wrong == SHOWN + 1:
             say("more lines are wrong; --json names them all")
 
     def show(done: "Imported", share: float) -> None:
