@@ -205,7 +205,8 @@ class LedgerWriter:
                     break
                 tries += 1
             else:
-                tries = 0
+                if tries:
+                    self._trouble, tries = None, 0
         self._store.close(self.lost)
 
     def _write_all(self) -> None:
