@@ -11,7 +11,7 @@ from headgate.core.schedule import Schedule, read_schedule
 
 MOST = 1_000_000_000
 """Of whatever is counted or paid: more is a slip, and sums of it would not fit into the ledger."""
-MOST_AT_ONCE = 1_024
+MOST_AT_ONCE = 10_000
 """Requests, or threads, at once."""
 LONGEST = 36_500 * 86_400.0
 """Seconds: a century."""
