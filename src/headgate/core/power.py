@@ -123,9 +123,8 @@ class Meter:
         above = 0
         if self._busy and self.idle is not None:
             above = max(0, drawn - int(self.idle * length * MICROJOULES))
-            self._above = min(
-                above / MICROJOULES / self._busy, MOST_WATTS
-            )  # it ran for an instant of the stretch
+            # where it ran for an instant of the stretch, what others drew would be watts that no machine has
+            self._above = min(above / MICROJOULES / self._busy, MOST_WATTS)
         self._settle(above, drawn)
         self._read, self._busy, self._turn, self._taken = self._at, 0.0, 0.0, 0
 
