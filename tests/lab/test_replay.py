@@ -392,6 +392,21 @@ def test_settings_that_cannot_be_are_refused_with_what_was_meant(recorded):
     )
 
 
+def test_days_count_back_from_the_end_that_is_given(recorded):
+    def asked(*words):
+        done = headgate("replay", "--config", recorded.source, "--json", *words)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["requests"]
+
+    with LedgerReader(recorded.ledger.path) as ledger:
+        times = [entry.outcome.received for entry in ledger.all()]
+    behind = max(times) + 1
+    every = asked("--since", min(times) - 1, "--until", behind)
+    assert every == len(times) > 0
+    assert asked("--days", 36_500, "--until", behind) == every
+    assert asked("--days", 1, "--until", behind) == sum(at >= behind - 86_400 for at in times)
+
+
 def test_of_one_setting_that_is_given_twice_the_last_counts_and_stands_in_the_lines():
     changed = set_words("[quality]\npass_at = 0.5\n", ("quality.pass_at=0.7", "quality.pass_at=0.2"))
     assert changed.lines == ("[quality]", "pass_at = 0.2")

@@ -33,7 +33,9 @@ SHOWN = 12
     metavar="FILE",
     help="Another headgate.toml, whose routes, models and quality are tried; --set then changes that one.",
 )
-@click.option("--days", type=DAYS_BACK, default=30, show_default=True, help="How far back.")
+@click.option(
+    "--days", type=DAYS_BACK, default=30, show_default=True, help="How far back, from --until or now."
+)
 @click.option("--since", type=MOMENT, help="From this Unix time, in place of --days.")
 @click.option("--until", type=MOMENT, help="Before this Unix time.")
 @click.option("--progress", is_flag=True, hidden=True, help="Print JSON lines as it goes, for the page.")
@@ -62,8 +64,9 @@ def command(
     from headgate.lab.replays import plain, replay_ledger
 
     config = load(config_file)
-    start = time() - days * 86_400 if since is None else since
-    in_order(start, until)
+    in_order(since, until)
+    end = time() if until is None else min(time(), until)
+    start = end - days * 86_400 if since is None else since
     answer = replay_ledger(
         config, words, page=page, since=start, until=until, progress=told if progress else untold
     )
