@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from headgate.core.audits import Opinion
 from headgate.core.parts import WHOLE
 from headgate.core.types import (
     Attempt,
@@ -195,6 +196,14 @@ def test_what_was_decided_of_an_imported_request_is_not_made_up():
     assert "imported without" in told
     assert "at most" not in told
     assert "candidates" not in told
+
+
+def test_what_was_said_of_an_answer_is_told_and_which_word_counts():
+    down = Opinion(verdict="missed", judge="caller", by="web", score=0.0, reason="wrong sum")
+    told = story(OUTCOME, MODELS, UTC, (Opinion(verdict="good", judge="exact"), down))
+    assert "  exact       good\n  caller web  thumb down: missed (in force)  wrong sum\n" in told
+    paid = story(OUTCOME, MODELS, UTC, (Opinion(verdict="unclear", judge="caller", score=1.0),))
+    assert "  caller  thumb up\n" in paid
 
 
 def test_a_late_verdict_is_called_late():

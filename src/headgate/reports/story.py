@@ -347,12 +347,20 @@ def _opinions(said: Sequence[Opinion]) -> Iterator[str]:
     rows = [
         (
             f"{one.judge} {one.by}".strip(),
-            one.verdict + (" (in force)" if one is counts else ""),
+            _word(one) + (" (in force)" if one is counts and one.verdict != "unclear" else ""),
             one.reason,
         )
         for one in said
     ]
     yield from (f"  {row.rstrip()}" for row in _table(rows, "<<<"))
+
+
+def _word(said: Opinion) -> str:
+    """A verdict; of a caller his thumb too, which of a paid answer is all that he says."""
+    if said.judge != "caller" or said.score is None:
+        return said.verdict
+    thumb = "thumb up" if said.score else "thumb down"
+    return thumb if said.verdict == "unclear" else f"{thumb}: {said.verdict}"
 
 
 def _bodies(outcome: Outcome) -> Iterator[str]:
